@@ -1,0 +1,21 @@
+FROM python:3.11-slim
+
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+WORKDIR /srv/deepstack
+
+# Time zones come from the tzdata package; the slim image has none.
+COPY requirements.txt .
+RUN pip install -r requirements.txt
+
+COPY . .
+RUN useradd --system --uid 10001 --home-dir /srv/deepstack deepstack \
+    && mkdir -p logs var \
+    && chown deepstack logs var
+USER deepstack
+
+EXPOSE 8000
+CMD ["gunicorn", "deepstack.wsgi", "--no-control-socket", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "4", "--timeout", "30"]

@@ -1,0 +1,65 @@
+# On a machine with Python 3.11 or newer (with venv), make and git, nothing else is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo up test chaos bench bench-vwap check format clean
+
+help:
+	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
+	@echo "             BARS=file SYMBOL=GWW DATE=2024-06-12 SPEED=60: the same on real bars"
+	@echo "make up      run the service until Ctrl-C"
+	@echo "make test    all tests; ARGS='-k name' passes options on to pytest"
+	@echo "make chaos   the long torture run"
+	@echo "make bench   how fast, printed as JSON; bench-vwap: how close to the market VWAP"
+	@echo "make check   ruff, mypy and the import rules"
+	@echo "make format  let ruff rewrite what it can"
+	@echo "make clean   remove what was installed and cached; data (var/) and logs/ stay"
+
+demo: $(VENV)/installed
+	@$(BIN)/python -m deepstack.stack demo \
+	  $(if $(BARS),--bars "$(BARS)") $(if $(SYMBOL),--symbol "$(SYMBOL)") \
+	  $(if $(DATE),--date "$(DATE)") $(if $(SPEED),--speed "$(SPEED)")
+
+up: $(VENV)/installed
+	@$(BIN)/python -m deepstack.stack up
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(VENV)/installed-dev
+	$(BIN)/python -m tests.chaos.run $(ARGS)
+
+bench: $(VENV)/installed-dev
+	@$(BIN)/python -m benchmarks
+
+bench-vwap: $(VENV)/installed-dev
+	@$(BIN)/python -m benchmarks.vwap_tracking $(ARGS)
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/unit/test_layers.py
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt | $(VENV)/bin/python
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/installed

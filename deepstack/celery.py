@@ -1,0 +1,71 @@
+"""The Celery application: Redis carries bells, PostgreSQL knows what they are about."""
+
+import os
+import sys
+from functools import partial
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.schedules import crontab
+from celery.signals import setup_logging, task_prerun, worker_init
+from celery.worker.components import Hub
+from django.db import close_old_connections
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
+
+
+class FireAllTimers(bootsteps.StartStopStep):
+    """The event loop fires ten timers and then polls, for up to a second when idle: slices that
+    are due in one and the same millisecond would wait for no reason."""
+
+    requires = (Hub,)
+
+    def start(self, parent: Any) -> None:
+        if parent.hub is not None:
+            parent.hub.fire_timers = partial(parent.hub.fire_timers, max_timers=1000)
+
+
+@setup_logging.connect
+def _leave_logging_alone(**_: object) -> None:
+    """The settings have set it up. Without a listener Celery adds handlers and changes levels."""
+
+
+@worker_init.connect
+def _switch_threads_often(**_: object) -> None:
+    """A thread that comes back from the database waits up to this long for the interpreter while
+    another one computes. The usual 5 ms at each of a dozen round trips would hold an order's lock
+    for most of a second."""
+    sys.setswitchinterval(0.0005)
+
+
+@task_prerun.connect
+def _drop_broken_connections(**_: object) -> None:
+    close_old_connections()
+
+
+app = Celery("deepstack")
+app.config_from_object("deepstack.celery_settings")
+app.autodiscover_tasks(["execution", "monitoring"])
+app.steps["worker"].add(FireAllTimers)
+
+app.conf.beat_schedule = {
+    # Every session that has closed and has no summary yet gets one: what was missed while beat
+    # was down is caught up at the next turn.
+    "daily-summaries": {
+        "task": "monitoring.tasks.build_summaries",
+        "schedule": crontab(minute="*/5"),
+    },
+    # Learns when a session has ended since the last learning; else it costs a look per symbol.
+    "learn-profiles": {
+        "task": "execution.tasks.learn_profiles",
+        "schedule": crontab(minute=20),
+        "options": {"expires": 3600.0},
+    },
+    # An alert must be out within five seconds of its event. Looks that nobody took in time are
+    # worth nothing: the next one sees the same.
+    "watch-executions": {
+        "task": "monitoring.tasks.watch",
+        "schedule": 1.0,
+        "options": {"expires": 5.0},
+    },
+}

@@ -1,0 +1,280 @@
+"""Typed configuration: environment over `.env` over `config/config.yaml` over the defaults below.
+
+A nested key is written `EXECUTION__TWAP__DEFAULT_NUM_SLICES` in the environment.
+"""
+
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
+from yaml import YAMLError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[Decimal, Field(gt=0, le=1)]
+Bps = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+
+
+class ConfigError(ValueError):
+    """A setting is missing or wrong; the text names the key, the value and what is allowed."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Twap(Section):
+    default_time_window: Positive = 60  # minutes
+    default_num_slices: Positive = 10
+    timing_randomization: Annotated[float, Field(ge=0)] = 30.0  # seconds, either way
+
+
+class Vwap(Section):
+    default_time_window: Positive = 120  # minutes
+    slice_minutes: PositiveSeconds = 5.0
+    min_slices: Positive = 10  # in windows shorter than that many slices would need
+    deviation_threshold: Annotated[float, Field(gt=0)] = 0.01  # share of the market VWAP
+    dynamic: bool = True  # where a profile was learned, slices follow the volume seen today
+
+
+class Pov(Section):
+    participation: Share = Decimal("0.10")  # of the market's volume, unless the order says else
+
+
+class ImplementationShortfall(Section):
+    risk_aversion: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6  # per dollar
+
+
+class Slippage(Section):
+    base_spread_bps: Annotated[float, Field(ge=0)] = 5.0
+    impact_coefficient: Annotated[float, Field(ge=0)] = 0.1
+    urgency_multiplier: Annotated[float, Field(ge=1)] = 1.5
+    model: Literal["default", "square_root", "almgren"] = "default"
+    # Shares outstanding in days of average volume, for the model `almgren`.
+    shares_outstanding_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 200.0
+
+
+class Routing(Section):
+    small_order_threshold: Money = Decimal(10_000)
+    large_order_threshold: Money = Decimal(100_000)
+    urgent_tolerance_bps: Bps = Decimal(50)  # how far beyond the far touch an urgent child may pay
+    child_tolerance_bps: Bps = Decimal(10)  # the same for the slices of TWAP and VWAP
+    # An urgent order's rest is cancelled after this, by the wall clock.
+    market_window_seconds: PositiveSeconds = 60.0
+
+
+class Monitoring(Section):
+    slippage_alert_threshold: Annotated[float, Field(gt=0)] = 20.0  # bps
+    vwap_deviation_threshold: Annotated[float, Field(gt=0)] = 0.01
+    failed_order_threshold: Positive = 3
+    slow_execution_factor: Annotated[float, Field(ge=1)] = 1.5  # of the planned window
+
+
+class Scheduling(Section):
+    horizon_seconds: PositiveSeconds = 120.0  # slices due later than this stay out of Redis
+    tick_seconds: PositiveSeconds = 0.25
+    lease_seconds: PositiveSeconds = 30.0  # longer than any broker call may take
+    overdue_grace_seconds: PositiveSeconds = 0.5  # an unclaimed slice is published again after this
+    missed_grace_seconds: PositiveSeconds = 10.0  # later than this, a slice is left to the catch-up
+    min_life_seconds: PositiveSeconds = 2.0  # a child works at least this long
+    defer_seconds: PositiveSeconds = 1.0  # a slice that may not trade now is tried again after this
+    news_seconds: PositiveSeconds = 0.5  # how often the broker is asked for executions
+    min_gap_seconds: Annotated[float, Field(ge=0)] = 0.0  # between two children of one parent
+    max_sends_per_minute: Positive = 6_000  # of one parent, retries included
+    max_permanent_rejects: Positive = 3  # in a row; then the parent is paused
+
+
+class Execution(Section):
+    twap: Twap = Twap()
+    vwap: Vwap = Vwap()
+    pov: Pov = Pov()
+    implementation_shortfall: ImplementationShortfall = ImplementationShortfall()
+    slippage: Slippage = Slippage()
+    routing: Routing = Routing()
+    monitoring: Monitoring = Monitoring()
+    scheduling: Scheduling = Scheduling()
+    # The largest share of the market's volume since its start that an order worked over time may
+    # be, together with all others of its symbol and side. None: only orders that ask for a cap
+    # have one.
+    max_participation: Share | None = None
+
+
+class Limits(Section):
+    max_order_quantity: Positive = 1_000_000
+    max_order_notional: Money = Decimal(50_000_000)
+    max_slices: Positive = 20_000
+    max_adv_share: Share = Decimal("0.25")  # of the average daily volume, where it is known
+    price_collar: Share = Decimal("0.05")  # a price further than this from the market is refused
+    max_quote_age_seconds: PositiveSeconds = 15.0
+    max_spread_bps: Bps = Decimal(500)
+    # The outermost bounds; the risk limits in the database may only be tighter. None: no bound.
+    max_position: Count | None = None  # shares of one symbol in one account, long or short
+    max_open_orders: Count | None = None  # of one account
+    max_orders_per_minute: Count | None = None  # of one strategy; beyond it the strategy is halted
+    max_messages_per_minute: Count | None = None  # child orders that one account sends
+    max_daily_loss: Money | None = None  # of one account's fills of the day
+    max_portfolio_heat: Money | None = None  # positions x daily volatility, a share of equity
+    account_equity: Money | None = None  # of each account; the heat is measured against it
+    duplicate_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # 0: not compared
+
+
+class Simulated(Section):
+    seed: int = 7
+    spread_bps: Bps = Decimal(2)
+    daily_volatility: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    average_daily_volume: Positive = 20_000_000
+    prices: dict[str, Decimal] = {
+        "AAPL": Decimal(150),
+        "MSFT": Decimal(330),
+        "GOOGL": Decimal(125),
+    }
+
+
+class Replay(Section):
+    spread_bps: Bps = Decimal(2)
+    # Bars tell of trades, not of quotes: the last close stands as a quote in force this long.
+    quote_grace_seconds: PositiveSeconds = 900.0
+
+
+class Market(Section):
+    source: str = "simulated"
+    simulated: Simulated = Simulated()
+    replay: Replay = Replay()
+
+
+class Paper(Section):
+    commission_per_share: Money = Decimal("0.005")
+    minimum_commission: Money = Decimal(1)
+    participation: Share = Decimal("0.10")  # of the tape, beyond the displayed size
+    displayed_shares: Positive = 500  # at the touch
+
+
+class Ibkr(Section):
+    pick_up_seconds: PositiveSeconds = 3.0  # what the gateway has not sent by then is withdrawn
+    answer_seconds: PositiveSeconds = 5.0  # an order that TWS leaves unanswered is unknown
+    request_seconds: PositiveSeconds = 4.0  # for any other request
+    heartbeat_seconds: PositiveSeconds = 1.0
+    fresh_seconds: PositiveSeconds = 4.0  # silence after which the gateway's book is not believed
+    grace_seconds: PositiveSeconds = 2.0  # between the two looks that make an absence definite
+    compare_seconds: PositiveSeconds = 120.0  # how often all open orders are compared
+    link_patience_seconds: PositiveSeconds = 90.0  # of a lost link, before connecting anew
+    # TWS cuts the connection above 50.
+    messages_per_second: Annotated[int, Field(ge=10, le=48)] = 45
+
+
+class Config(BaseSettings):
+    """Every setting of the service, frozen once read."""
+
+    model_config = SettingsConfigDict(
+        env_file=ROOT / ".env",
+        env_nested_delimiter="__",
+        yaml_file=ROOT / "config" / "config.yaml",
+        extra="ignore",
+        frozen=True,
+    )
+
+    trading_mode: Literal["paper", "live"] = "paper"
+    live_broker: str = ""  # which entry of BROKERS `live` means
+    live_trading_confirmed: bool = False
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "default"
+
+    ibkr_host: str = "127.0.0.1"
+    ibkr_port: Annotated[int, Field(ge=1, le=65535)] = 7497
+    ibkr_client_id: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
+    alpaca_api_key: str = ""
+    alpaca_secret_key: SecretStr = SecretStr("")
+    alpaca_base_url: str = "https://paper-api.alpaca.markets"
+    alpaca_data_url: str = "https://data.alpaca.markets"
+    alpaca_data_feed: Literal["iex", "sip"] = "iex"
+    alpaca_requests_per_minute: Annotated[int, Field(ge=10)] = 200  # of the account, all workers
+    alpaca_data_requests_per_minute: Annotated[int, Field(ge=10)] = 200
+    alpaca_connect_seconds: PositiveSeconds = 3.0
+    alpaca_read_seconds: PositiveSeconds = 8.0  # without a byte; the outcome is unknown then
+
+    database_url: str = ""
+    redis_url: str = ""
+    debug: bool = False
+    secret_key: SecretStr = SecretStr("")
+    flower_basic_auth: SecretStr = SecretStr("")  # user:password
+    allowed_hosts: Annotated[list[str], NoDecode] = ["localhost", "127.0.0.1", "[::1]"]
+    https: bool = False  # behind a TLS proxy: secure cookies, redirect and HSTS
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_file: Path = ROOT / "logs" / "deepstack.log"
+    # Takes a POST for each alert; empty: alerts go to the log only.
+    alert_webhook_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+
+    execution: Execution = Execution()
+    limits: Limits = Limits()
+    market: Market = Market()
+    paper: Paper = Paper()
+    ibkr: Ibkr = Ibkr()
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read every source once; raises ConfigError that names each wrong key."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise ConfigError(_readable(error)) from None
+        except SettingsError as error:
+            raise ConfigError(f"{error}: a nested key is written SECTION__KEY=value") from None
+        except YAMLError as error:
+            raise ConfigError(f"config/config.yaml is not YAML: {error}") from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, _StrictYaml(settings_cls)
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+class _StrictYaml(YamlConfigSettingsSource):
+    """A misspelt section of the file is an error; foreign variables of the environment are not."""
+
+    def __call__(self) -> dict[str, Any]:
+        values = super().__call__()
+        for key in values.keys() - self.settings_cls.model_fields.keys():
+            allowed = ", ".join(sorted(self.settings_cls.model_fields))
+            raise ConfigError(f"config/config.yaml: unknown key {key!r}; allowed are {allowed}")
+        return values
+
+
+def _readable(error: ValidationError) -> str:
+    lines = ["the configuration is wrong:"]
+    for problem in error.errors():
+        path = [str(part) for part in problem["loc"]]
+        variable = "__".join(path).upper()
+        lines.append(
+            f"  {'.'.join(path)} = {problem['input']!r}: {problem['msg']} (environment: {variable})"
+        )
+    return "\n".join(lines)
+
+
+@cache
+def current() -> Config:
+    """The configuration of this process, read at its first use."""
+    return Config.from_env()

@@ -1,0 +1,48 @@
+"""How a worker keeps its connection to Redis, and what it sends through it."""
+
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from celery.worker import consumer
+from typing_extensions import override
+
+EVENTS_EVERY = 0.25  # seconds
+
+
+class Consumer(consumer.Consumer):
+    """Celery's, except for what it does when Redis goes away and how it tells Flower of tasks."""
+
+    hub: Any
+    _flush_events: Any
+    _events_due = 0.0
+
+    @override
+    def ensure_connected(self, conn: Any) -> Any:
+        """Celery lengthens the pause between two attempts to half a minute, and would come back
+        that much later than Redis."""
+        conn.ensure_connection = partial(
+            conn.ensure_connection, interval_start=0.25, interval_step=0.25, interval_max=1.0
+        )
+        return super().ensure_connected(conn)
+
+    @override
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """kombu would put the messages back that it holds, through the connection that has just
+        broken, and end the worker by the error. The dispatch loop rings for them again."""
+        connection: Any = self.connection
+        for channel in connection.transport.channels:
+            channel.do_restore = False
+        super().on_connection_error_after_connected(exc)
+
+    @override
+    def on_send_event_buffered(self) -> Any:
+        """The events of many tasks leave together. Celery publishes them one by one, three for
+        each task, which takes a third of the worker's time.
+
+        Called in any thread. A lost connection takes the timer with it: the next event after its
+        time sets another.
+        """
+        if self.hub is not None and monotonic() >= self._events_due:
+            self._events_due = monotonic() + EVENTS_EVERY
+            self.hub.call_soon(self.hub.call_later, EVENTS_EVERY, self._flush_events)

@@ -1,0 +1,37 @@
+"""Django's entry for the one database, with the limits that every connection keeps."""
+
+from typing import Any
+
+import dj_database_url
+
+# A request must never hang on a lock or a lost statement.
+_LIMITS = {
+    "lock_timeout": "4s",
+    "statement_timeout": "30s",
+    # Every transaction is short: one that rests this long belongs to a frozen process, whose
+    # locks would hold up everybody else.
+    "idle_in_transaction_session_timeout": "10s",
+}
+
+
+def entry(url: str) -> dict[str, Any]:
+    """What DATABASES holds for a PostgreSQL URL.
+
+    Without one, commands that need no database work, and the first query says what is missing.
+    """
+    if not url:
+        return {"ENGINE": "deepstack.database", "NAME": "missing"}
+    found: dict[str, Any] = dict(
+        dj_database_url.parse(
+            url,
+            engine="django.db.backends.postgresql",
+            conn_max_age=None,
+            conn_health_checks=True,
+        )
+    )
+    found["OPTIONS"] = found.get("OPTIONS", {}) | {
+        "connect_timeout": 3,
+        "application_name": "deepstack",
+        "options": " ".join(f"-c {name}={value}" for name, value in _LIMITS.items()),
+    }
+    return found

@@ -1,0 +1,140 @@
+"""Whether this process lives, whether the service can work, and what is said when it cannot."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from kombu.exceptions import KombuError as QueueError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from execution import heartbeat
+from execution.models import Heartbeat
+
+log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 2.0  # a store that takes longer counts as away
+RETRY_AFTER_SECONDS = 2
+
+Part = Mapping[str, object]
+
+# A frozen store holds the thread that asks it; the request goes on without the answer.
+_askers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="readyz")
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 as long as the process answers; says nothing about its neighbours."""
+    return JsonResponse({"status": "alive"})
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when an order would be executed; else 503, and each part says what is wrong with it."""
+    asked = {"database": _askers.submit(_database), "redis": _askers.submit(_redis)}
+    wait(asked.values(), timeout=ANSWER_SECONDS)
+    parts: dict[str, Part] = {}
+    for name, answer in asked.items():
+        parts |= _answered(name, answer)
+    ready = all(part["ok"] for part in parts.values())
+    page = {"status": "ready" if ready else "not ready", "parts": parts}
+    response = JsonResponse(page, status=200 if ready else 503)
+    # Probes come every few seconds: Django need not log an error for each.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
+class StoreDownMiddleware:
+    """A view that lost PostgreSQL or Redis answers 503 with a reason, not a traceback."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        store = _lost_store(error)
+        if store is None:
+            return None
+        log.error("store away", store=store, path=request.path, error=str(error).strip())
+        # The connection may have broken after a commit: neither success nor failure is known.
+        return JsonResponse(
+            {
+                "code": f"{store.upper()}_UNAVAILABLE",
+                "detail": f"{store} does not answer. Whether this request changed anything is"
+                " unknown: send it again, an order with the same Idempotency-Key.",
+            },
+            status=503,
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+
+def _lost_store(error: Exception) -> str | None:
+    match error:
+        case OperationalError() | InterfaceError():
+            return "database"
+        case QueueError() | redis.ConnectionError() | redis.TimeoutError():
+            return "redis"
+    return None
+
+
+def _answered(name: str, answer: Future[dict[str, Part]]) -> dict[str, Part]:
+    if not answer.done():
+        answer.cancel()
+        return {name: {"ok": False, "reason": f"no answer within {ANSWER_SECONDS:.0f} s"}}
+    error = answer.exception()
+    if error is None:
+        return answer.result()
+    # The text may hold addresses and names, and nobody has logged in to read this page.
+    log.warning("not ready", part=name, error=str(error).strip())
+    return {name: {"ok": False, "reason": "does not answer"}}
+
+
+def _database() -> dict[str, Part]:
+    close_old_connections()
+    missing = _missing_migrations()
+    if missing:
+        reason = f"{missing} to apply: run `manage.py migrate`"
+        return {"database": {"ok": True}, "migrations": {"ok": False, "reason": reason}}
+    return {
+        "database": {"ok": True},
+        "migrations": {"ok": True},
+        "dispatch": _alive(Heartbeat.Kind.DISPATCH),
+        "worker": _alive(Heartbeat.Kind.WORKER),
+    }
+
+
+def _missing_migrations() -> int:
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _alive(kind: str) -> Part:
+    found = heartbeat.alive(kind)
+    reason = f"none seen for {heartbeat.DEAD_AFTER.total_seconds():.0f} s"
+    return {"ok": True, "alive": found} if found else {"ok": False, "alive": 0, "reason": reason}
+
+
+def _redis() -> dict[str, Part]:
+    return {"redis": {"ok": bool(_redis_client().ping())}}
+
+
+@cache
+def _redis_client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), retries=0),
+    )

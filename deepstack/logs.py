@@ -1,0 +1,104 @@
+"""Structured logs: readable on a terminal, JSON lines in the file and wherever a program reads.
+
+Bind `order_id` and `slice_id` with `structlog.contextvars`, and every line until they are unbound
+carries them, lines of other libraries too.
+"""
+
+import logging
+import logging.config
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+FILE_BYTES = 20_000_000
+FILES_KEPT = 5
+
+_QUIET = {
+    # Two lines for every bell; what a slice did is logged by the slice itself.
+    "celery.worker.strategy": "WARNING",
+    "celery.app.trace": "WARNING",
+    "celery.beat": "WARNING",  # a line every few seconds
+    "flower.inspector": "ERROR",  # asks workers that are still starting
+}
+
+_EVERY_LINE: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def configure(*, level: str, file: Path) -> None:
+    """Send every logger of this process to stderr and to `file`, which processes may share.
+
+    A file that cannot be written is reported on stderr, and the console serves alone.
+    """
+    handlers = {"console": _console()}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.open("a").close()
+        handlers["file"] = _rotating(file)
+    except OSError as error:
+        print(f"no log file, only the console: {error}", file=sys.stderr)  # noqa: T201
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": _formatter(
+                    structlog.processors.format_exc_info,
+                    structlog.processors.JSONRenderer(default=str),
+                ),
+                # Plain tracebacks: the rich ones print local variables, secrets among them.
+                "readable": _formatter(
+                    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+                ),
+            },
+            "handlers": handlers,
+            "root": {"level": level, "handlers": list(handlers)},
+            "loggers": {name: {"level": quiet} for name, quiet in _QUIET.items()},
+        }
+    )
+    logging.captureWarnings(True)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *_EVERY_LINE,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def _console() -> dict[str, Any]:
+    return {
+        "class": "logging.StreamHandler",
+        "formatter": "readable" if sys.stderr.isatty() else "json",
+    }
+
+
+def _rotating(file: Path) -> dict[str, Any]:
+    return {
+        "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+        "formatter": "json",
+        "filename": str(file),
+        "maxBytes": FILE_BYTES,
+        "backupCount": FILES_KEPT,
+        "encoding": "utf-8",
+    }
+
+
+def _formatter(*renderers: Processor) -> dict[str, Any]:
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _EVERY_LINE,
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
+    }

@@ -1,0 +1,47 @@
+"""The command line of every process of the service, the same for a trial, a test and production."""
+
+import sys
+from pathlib import Path
+
+from deepstack.config import ROOT
+
+QUEUES = "slices,settle,reports"
+WORKER_THREADS = 8
+_CELERY = [sys.executable, "-m", "celery", "-A", "deepstack"]
+
+
+def manage(*words: str) -> list[str]:
+    return [sys.executable, str(ROOT / "manage.py"), *words]
+
+
+def web(address: str) -> list[str]:
+    """`address` is host:port; threads, because a request may wait for PostgreSQL or Redis."""
+    gunicorn = [sys.executable, "-m", "gunicorn", "deepstack.wsgi", "--no-control-socket"]
+    return [*gunicorn, "--bind", address, "--workers", "2", "--threads", "4", "--timeout", "30"]
+
+
+def worker(name: str, queues: str = QUEUES, threads: int = WORKER_THREADS) -> list[str]:
+    pool = ["-P", "threads", "-c", str(threads), "-Q", queues]
+    return [*_CELERY, "worker", *pool, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]
+
+
+def dispatch() -> list[str]:
+    return manage("dispatch")
+
+
+def ibkr_gateway() -> list[str]:
+    """Owns the one connection to TWS or IB Gateway; needed where the live broker is `ibkr`."""
+    return manage("ibkr_gateway")
+
+
+def beat(schedule: Path) -> list[str]:
+    """`schedule` is the file in which beat remembers what it ran when."""
+    return [*_CELERY, "beat", "--schedule", str(schedule), "--pidfile="]
+
+
+def flower(address: str, port: int) -> list[str]:
+    """Looks and does not touch: stopping trade is the service's own business.
+
+    User and password come from FLOWER_BASIC_AUTH, which no process list shows.
+    """
+    return [*_CELERY, "flower", f"--address={address}", f"--port={port}", "--read_only"]

@@ -1,0 +1,78 @@
+"""Where the tests' PostgreSQL and Redis come from.
+
+DATABASE_URL and REDIS_URL, when set, are used; else private servers start when the first test
+needs one, in a folder of this run alone. Tests that need neither start nothing.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, connections
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
+
+from deepstack import database, embedded
+from tests.stack import empty_stack, logs_of_running_stacks, session_stacks, stack
+
+__all__ = ["empty_stack", "session_stacks", "stack"]
+
+RUNS = embedded.VAR / "test"
+RUN = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
+EMBED_DATABASE = not settings.CONFIG.database_url
+EMBED_REDIS = not settings.CONFIG.redis_url
+
+
+def pytest_configure() -> None:
+    if settings.CONFIG.trading_mode != "paper":
+        pytest.exit("tests run with TRADING_MODE=paper only", returncode=2)
+    # pytest-django has read the settings by now, but nothing has connected yet.
+    if EMBED_DATABASE:
+        settings.DATABASES["default"].update(database.entry(embedded.addresses(RUN).database_url))
+        del connections["default"]
+    if EMBED_REDIS:
+        settings.REDIS_URL = embedded.addresses(RUN).redis_url
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[None]:
+    embedded.remove_abandoned(RUNS)
+    with embedded.started(RUN, database=EMBED_DATABASE, broker=EMBED_REDIS):
+        yield
+    shutil.rmtree(RUN, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    servers: None,
+    django_test_environment: None,
+    django_db_use_migrations: bool,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[None]:
+    """The test database, also for tests whose rows other processes must see."""
+    if not django_db_use_migrations:
+        settings.MIGRATION_MODULES = {app.label: None for app in apps.get_app_configs()}
+    with django_db_blocker.unblock():
+        made = setup_databases(
+            verbosity=0, interactive=False, aliases=["default"], serialized_aliases=[]
+        )
+    yield
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.failed and {"stack", "empty_stack"} & set(getattr(item, "fixturenames", ())):
+        report.sections += logs_of_running_stacks()
+    return report

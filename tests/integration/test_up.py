@@ -1,0 +1,132 @@
+"""`make up`: the whole service as a user starts it, and what is killed under it."""
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deepstack import embedded
+from deepstack.config import ROOT
+from deepstack.embedded import running
+from tests.stack import START_SECONDS, Process, status_of, wait_for
+
+NOTHING = embedded.Services("", "")
+PROCESSES = ("gunicorn", "w1@", "w2@", "dispatch", "beat", "flower")
+
+pytestmark = pytest.mark.timeout(300)
+
+
+class Services:
+    """Every `up` of one test, on one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[Process] = []
+
+    def up(self) -> Process:
+        log = self.folder / f"up-{len(self.started)}.out"
+        environment = os.environ | {
+            "DATABASE_URL": "",
+            "REDIS_URL": "",
+            "LOG_FILE": str(self.folder / "deepstack.log"),
+        }
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", "deepstack.stack", "up", "--data", str(self.folder)],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.started.append(Process("up", popen, log))
+        return self.started[-1]
+
+
+@pytest.fixture
+def services() -> Iterator[Services]:
+    folder = embedded.VAR / "test" / f"up-{secrets.token_hex(3)}"
+    folder.mkdir(parents=True)
+    made = Services(folder)
+    yield made
+    for service in made.started:
+        service.stop(patience=90)
+    embedded.remove_abandoned(folder.parent)
+
+
+def ready(service: Process) -> str:
+    """The address of the web, once the service says that it is up."""
+
+    def said() -> str:
+        assert service.alive, service.output()
+        return " ".join(re.findall(r"admin +(http://\S+)admin/", service.output()))
+
+    return wait_for(said, 3 * START_SECONDS, "the service to be up")
+
+
+def children(service: Process) -> dict[str, psutil.Process]:
+    """By a word of their command line."""
+    found = {}
+    for child in psutil.Process(service.pid).children():
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+            line = " ".join(child.cmdline())
+            found |= {word: child for word in PROCESSES if word in line}
+    return found
+
+
+def test_what_dies_is_started_again_and_the_end_leaves_nothing(services: Services) -> None:
+    folder, service = services.folder, services.up()
+    web = ready(service)
+    before = children(service)
+    assert before.keys() == set(PROCESSES)
+    assert "password" in service.output()
+    assert (folder / "secret_key").stat().st_mode & 0o777 == 0o600
+
+    second = services.up()
+    assert second.popen.wait(START_SECONDS) == 1
+    assert f"a stack runs in this folder already: {web}" in second.output()
+
+    before["w1@"].kill()
+    psutil.Process(int((folder / "redis/redis.pid").read_text())).kill()
+    wait_for(
+        lambda: "w1@" in children(service) and children(service)["w1@"] != before["w1@"],
+        START_SECONDS,
+        "the killed worker to be replaced",
+    )
+    assert "worker-1 killed by SIGKILL; restarting" in service.output()
+    wait_for(
+        lambda: running(folder).redis_url and status_of(f"{web}readyz") == 200,
+        START_SECONDS,
+        "the service to be ready again",
+    )
+
+    alive = [*before.values(), *children(service).values()]
+    assert service.stop(patience=90) == 0
+    assert [child for child in alive if child.is_running()] == []
+    assert running(folder) == NOTHING
+
+
+def test_after_a_kill_the_next_start_goes_on_with_the_same_data(services: Services) -> None:
+    folder, service = services.folder, services.up()
+    ready(service)
+    left = list(children(service).values())
+    service.popen.send_signal(signal.SIGKILL)
+    service.popen.wait()
+    assert psutil.wait_procs(left, timeout=60)[1] == [], "children outlive the one who tends them"
+    assert all([running(folder).database_url, running(folder).redis_url])
+
+    again = services.up()
+    ready(again)
+    assert "user admin, password" not in again.output()
+    assert "changepassword admin" in again.output()
+    assert again.stop(patience=90) == 0
+    assert running(folder) == NOTHING

@@ -1,0 +1,52 @@
+"""A trial on one machine, a Procfile host and containers run the same processes."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deepstack import processes
+from deepstack.config import ROOT
+
+HERE = {
+    "web": processes.web("0.0.0.0:8000"),
+    "worker": processes.worker("w"),
+    "dispatch": processes.dispatch(),
+    "beat": processes.beat(Path("var/beat-schedule")),
+    "flower": processes.flower("0.0.0.0", 5555),  # noqa: S104  inside a container
+}
+
+# Only where it is wanted, which a Procfile cannot say.
+ON_DEMAND = {"ibkr-gateway": processes.ibkr_gateway()}
+
+
+def in_procfile(name: str) -> list[str]:
+    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    return shlex.split(lines[name].replace("${PORT:-8000}", "8000"))
+
+
+def in_compose(name: str) -> list[str]:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return services[name].get("command") or in_dockerfile()
+
+
+def in_dockerfile() -> list[str]:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    return yaml.safe_load(next(line for line in lines if line.startswith("CMD "))[4:])
+
+
+def without_interpreter(command: list[str]) -> list[str]:
+    """`python -m celery ...` is `celery ...`, `/path/manage.py` is `python manage.py`."""
+    words = [word for word in command[1:] if word != "-m"]
+    return ["python", "manage.py", *words[1:]] if words[0].endswith("manage.py") else words
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_procfile_runs_what_the_stack_runs(name: str) -> None:
+    assert in_procfile(name) == without_interpreter(HERE[name])
+
+
+@pytest.mark.parametrize("name", HERE | ON_DEMAND)
+def test_containers_run_what_the_stack_runs(name: str) -> None:
+    assert in_compose(name) == without_interpreter((HERE | ON_DEMAND)[name])
