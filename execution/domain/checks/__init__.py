@@ -1,0 +1,81 @@
+"""Pre-trade checks: pure, closed on missing data, each denial with a stable code and its numbers.
+
+To add one: write a function, add its line to the tables it belongs to, describe its codes in
+`codes.py`.
+"""
+
+from collections.abc import Iterable
+
+from .account import (
+    daily_loss,
+    duplicate,
+    halted,
+    heat,
+    messages,
+    open_orders,
+    opposite,
+    position,
+    repeated,
+    restricted,
+)
+from .base import Bounds, Check, Denial, Exposure, Facts, Heat
+from .codes import CODES
+from .single import adv_share, collar, notional, quantity, quote_usable
+
+__all__ = [
+    "CHILD_CHECKS",
+    "CODES",
+    "LAST_CHECKS",
+    "PARENT_CHECKS",
+    "PASSING",
+    "RESEND_CHECKS",
+    "Bounds",
+    "Check",
+    "Denial",
+    "Exposure",
+    "Facts",
+    "Heat",
+    "adv_share",
+    "collar",
+    "daily_loss",
+    "duplicate",
+    "first_denial",
+    "halted",
+    "heat",
+    "messages",
+    "notional",
+    "open_orders",
+    "opposite",
+    "position",
+    "quantity",
+    "quote_usable",
+    "repeated",
+    "restricted",
+]
+
+_ACCOUNT: tuple[Check, ...] = (
+    position,
+    opposite,
+    duplicate,
+    open_orders,
+    repeated,
+    daily_loss,
+    heat,
+)
+_BOTH: tuple[Check, ...] = (halted, restricted, quantity, notional, adv_share)
+
+# A parent waits through a bad quote; it is denied only where no price for it can be known.
+PARENT_CHECKS: tuple[Check, ...] = (*_BOTH, collar, *_ACCOUNT)
+CHILD_CHECKS: tuple[Check, ...] = (*_BOTH, quote_usable, collar, *_ACCOUNT, messages)
+# An intent that is sent once more keeps its limit, whatever the market has become.
+RESEND_CHECKS: tuple[Check, ...] = (*_BOTH, *_ACCOUNT, messages)
+# What may change between the committed intent and the broker call.
+LAST_CHECKS: tuple[Check, ...] = (halted, opposite)
+
+# The reason may be gone before the window is over: the child waits instead.
+PASSING = frozenset(code for code, told in CODES.items() if told.passes)
+
+
+def first_denial(checks: Iterable[Check], facts: Facts, bounds: Bounds) -> Denial | None:
+    """The first check that refuses, in the order of the table."""
+    return next((denial for check in checks if (denial := check(facts, bounds))), None)

@@ -1,0 +1,33 @@
+"""Limit prices of child orders."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+BPS = Decimal(10_000)
+
+
+def tick(price: Decimal) -> Decimal:
+    """The smallest price step of US stocks: a cent from one dollar up, 0.0001 below (Rule 612)."""
+    return Decimal("0.01") if price >= 1 else Decimal("0.0001")
+
+
+def round_away(price: Decimal, side_sign: int) -> Decimal:
+    """To the tick, never more aggressive: a buy is rounded down, a sell up."""
+    return price.quantize(tick(price), ROUND_FLOOR if side_sign > 0 else ROUND_CEILING)
+
+
+def marketable_limit(
+    *,
+    side_sign: int,
+    far_touch: Decimal,
+    tolerance_bps: Decimal,
+    reference: Decimal,
+    collar: Decimal,
+    parent_limit: Decimal | None,
+) -> Decimal:
+    """The price a child may pay: the far touch plus a tolerance, within the collar around the
+    reference and never beyond the parent's own limit."""
+    price = far_touch * (1 + side_sign * tolerance_bps / BPS)
+    bounds = [price, reference * (1 + side_sign * collar)]
+    if parent_limit is not None:
+        bounds.append(parent_limit)
+    return round_away(min(bounds) if side_sign > 0 else max(bounds), side_sign)

@@ -1,0 +1,200 @@
+"""A strategy's signal: what may be asked, checked field by field before anything is stored."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from operator import index
+from typing import Any
+
+SIDES = ("BUY", "SELL")
+URGENCIES = ("LOW", "NORMAL", "HIGH", "IMMEDIATE")
+ALGORITHMS = ("MARKET", "LIMIT", "TWAP", "VWAP", "POV", "IS")
+
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,3})?")
+_NAME = re.compile(r"[A-Za-z0-9_.:@/ -]{1,64}")
+_REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
+MAX_QUANTITY = 1_000_000_000
+MAX_PRICE = Decimal(10_000_000)
+MAX_WINDOW_MINUTES = 24 * 60
+
+
+class InvalidSignal(ValueError):
+    """The signal cannot be understood. `errors` has one sentence for each wrong field."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        self.errors = dict(errors)
+        super().__init__("; ".join(f"{field}: {text}" for field, text in self.errors.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A wish to trade. Prices per share; times in UTC trading time; None: decide for me."""
+
+    symbol: str
+    side: str
+    quantity: int
+    urgency: str = "NORMAL"
+    algorithm: str | None = None
+    decision_price: Decimal | None = None
+    limit_price: Decimal | None = None
+    average_daily_volume: int | None = None
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+    window: timedelta | None = None
+    slices: int | None = None
+    vwap_deviation_threshold: float | None = None  # a share of the market VWAP
+    max_participation: float | None = None  # a share of the market's volume
+    account: str = ""
+    strategy: str = ""
+    client_reference: str | None = None
+
+
+def parse(values: Mapping[str, object]) -> Signal:
+    """A Signal from plain values; raises InvalidSignal that names every wrong field at once.
+
+    `window` is given in minutes, as `window_minutes`.
+    """
+    errors: dict[str, str] = {}
+    clean: dict[str, Any] = {}
+    for name in sorted(values.keys() - _READERS.keys()):
+        errors[str(name)] = f"unknown; known are {', '.join(sorted(_READERS))}"
+    for name, read in _READERS.items():
+        value = values.get(name)
+        try:
+            if value is not None and value != "":
+                clean["window" if name == "window_minutes" else name] = read(value)
+            elif name in ("symbol", "side", "quantity"):
+                errors[name] = "is required"
+        except ValueError as error:
+            errors[name] = str(error)
+    if not errors:
+        errors = _contradictions(clean)
+    if errors:
+        raise InvalidSignal(errors)
+    return Signal(**clean)
+
+
+def _contradictions(clean: Mapping[str, Any]) -> dict[str, str]:
+    errors = {}
+    start, end = clean.get("start_at"), clean.get("end_at")
+    if end is not None and "window" in clean:
+        errors["end_at"] = "give either end_at or window_minutes, not both"
+    if start is not None and end is not None and end <= start:
+        errors["end_at"] = f"must be after start_at {start.isoformat()}, got {end.isoformat()}"
+    if clean.get("slices", 1) > clean["quantity"]:
+        errors["slices"] = (
+            f"must not exceed the quantity {clean['quantity']}, got {clean['slices']}: "
+            "a slice has at least one share"
+        )
+    return errors
+
+
+def _one_of(allowed: tuple[str, ...]) -> Any:
+    def read(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}, got {value!r}")
+        return str(value)
+
+    return read
+
+
+def _matching(pattern: re.Pattern[str], wanted: str) -> Any:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise ValueError(f"must be {wanted}, got {value!r}")
+        return value
+
+    return read
+
+
+def _whole(maximum: int) -> Any:
+    def read(value: object) -> int:
+        wrong = ValueError(f"must be a whole number from 1 to {maximum:,}, got {value!r}")
+        if isinstance(value, bool):
+            raise wrong
+        try:
+            number = int(value) if isinstance(value, str) else index(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            raise wrong from None
+        if not 1 <= number <= maximum:
+            raise wrong
+        return number
+
+    return read
+
+
+def _price(value: object) -> Decimal:
+    wrong = ValueError(f"must be a price above 0 and up to {MAX_PRICE:,}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise wrong
+    try:
+        price = Decimal(str(value)).quantize(Decimal("0.000001"))
+        sane = 0 < price <= MAX_PRICE
+    except InvalidOperation:  # also what not-a-number and infinity end in
+        sane = False
+    if not sane:
+        raise wrong
+    return price
+
+
+def _time(value: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        moment = None
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise ValueError(
+            f"must be a time with its zone, like 2026-11-23T10:00:00-05:00, got {value!r}"
+        )
+    return moment.astimezone(UTC)
+
+
+def _share(value: object) -> float:
+    wrong = ValueError(f"must be a share above 0 and up to 1, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise wrong
+    try:
+        share = float(value)
+    except ValueError:
+        raise wrong from None
+    if not 0 < share <= 1:
+        raise wrong
+    return share
+
+
+def _minutes(value: object) -> timedelta:
+    wrong = ValueError(
+        f"must be a number of minutes above 0 and up to {MAX_WINDOW_MINUTES}, got {value!r}"
+    )
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise wrong
+    try:
+        minutes = float(value)
+    except ValueError:
+        raise wrong from None
+    if not 0 < minutes <= MAX_WINDOW_MINUTES:
+        raise wrong
+    return timedelta(minutes=minutes)
+
+
+_READERS: dict[str, Any] = {
+    "symbol": _matching(_SYMBOL, "a ticker in capitals, like AAPL or BRK.B"),
+    "side": _one_of(SIDES),
+    "quantity": _whole(MAX_QUANTITY),
+    "urgency": _one_of(URGENCIES),
+    "algorithm": _one_of(ALGORITHMS),
+    "decision_price": _price,
+    "limit_price": _price,
+    "average_daily_volume": _whole(10**12),
+    "start_at": _time,
+    "end_at": _time,
+    "window_minutes": _minutes,
+    "slices": _whole(MAX_QUANTITY),
+    "vwap_deviation_threshold": _share,
+    "max_participation": _share,
+    "account": _matching(re.compile(r"[A-Za-z0-9_.-]{1,32}"), "1 to 32 letters, digits, _ . or -"),
+    "strategy": _matching(_NAME, "1 to 64 plain characters"),
+    "client_reference": _matching(_REFERENCE, "1 to 128 visible ASCII characters"),
+}

@@ -1,0 +1,22 @@
+"""Sessions that the tests of the domain share."""
+
+from datetime import UTC, datetime, timedelta
+
+from execution.domain.session import Session
+
+
+def session(*, hours: float = 6.5, always: bool = False) -> Session:
+    opens = datetime(2024, 6, 12, 13, 30, tzinfo=UTC)
+    close = opens + timedelta(hours=hours)
+    extended = opens - timedelta(hours=5.5), close + timedelta(hours=4)
+    return Session(opens.date(), opens, close, *extended, always=always)
+
+
+FULL_DAY = session()
+HALF_DAY = session(hours=3.5)
+OPEN, CLOSE = FULL_DAY.open, FULL_DAY.close
+
+
+def at(minutes: float) -> datetime:
+    """So many minutes after the open."""
+    return OPEN + timedelta(minutes=minutes)

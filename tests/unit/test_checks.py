@@ -1,0 +1,259 @@
+"""Pre-trade checks: what passes and what is denied, with which code; missing data deny."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from execution.domain import checks
+from execution.domain.checks import Bounds, Exposure, Facts, Heat, first_denial
+
+NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
+FINE = Facts(
+    now=NOW,
+    side_sign=1,
+    quantity=100,
+    parent_quantity=100,
+    price=D("100.05"),
+    limit_price=D("100.05"),
+    average_daily_volume=1_000_000,
+    bid=D("99.99"),
+    ask=D("100.01"),
+    quoted_at=NOW,
+    halts=(),
+    exposure=Exposure(),
+)
+BOUNDS = Bounds(
+    max_quantity=1_000,
+    max_notional=D(50_000),
+    max_adv_share=D("0.25"),
+    collar=D("0.05"),
+    max_quote_age=15.0,
+    max_spread_bps=D(500),
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "code"),
+    [
+        (checks.halted, {}, None),
+        (checks.halted, {"halts": (("SYSTEM", "HALTED"),)}, "TRADING_HALTED"),
+        (checks.halted, {"halts": (("SYMBOL AAPL", "REDUCING"),)}, "POSITION_UNKNOWN"),
+        (checks.quantity, {"quantity": 1_000}, None),
+        (checks.quantity, {"quantity": 1_001}, "QUANTITY_EXCEEDS_MAX"),
+        (checks.notional, {"quantity": 499}, None),
+        (checks.notional, {"quantity": 500}, "NOTIONAL_EXCEEDS_MAX"),
+        (checks.notional, {"price": None}, "PRICE_UNKNOWN"),
+        (checks.adv_share, {"average_daily_volume": 400}, None),
+        (checks.adv_share, {"average_daily_volume": 399}, "ADV_SHARE_EXCEEDS_MAX"),
+        (checks.adv_share, {"average_daily_volume": None}, None),
+        (checks.adv_share, {"quantity": 1, "average_daily_volume": 399}, "ADV_SHARE_EXCEEDS_MAX"),
+        (checks.quote_usable, {}, None),
+        (checks.quote_usable, {"bid": None}, "QUOTE_MISSING"),
+        (checks.quote_usable, {"ask": None}, "QUOTE_MISSING"),
+        (checks.quote_usable, {"quoted_at": None}, "QUOTE_MISSING"),
+        (checks.quote_usable, {"quoted_at": NOW - timedelta(seconds=15)}, None),
+        (checks.quote_usable, {"quoted_at": NOW - timedelta(seconds=15.1)}, "QUOTE_STALE"),
+        (checks.quote_usable, {"bid": D("100.01")}, None),  # locked is not crossed
+        (checks.quote_usable, {"bid": D("100.02")}, "QUOTE_CROSSED"),
+        (checks.quote_usable, {"bid": D(0)}, "QUOTE_CROSSED"),
+        (checks.quote_usable, {"bid": D("90")}, "SPREAD_TOO_WIDE"),
+        (checks.collar, {"limit_price": D(105)}, None),
+        (checks.collar, {"limit_price": D("105.01")}, "PRICE_OUTSIDE_COLLAR"),
+        (checks.collar, {"limit_price": D(50)}, None),  # passive, however far
+        (checks.collar, {"side_sign": -1, "limit_price": D(95)}, None),
+        (checks.collar, {"side_sign": -1, "limit_price": D("94.99")}, "PRICE_OUTSIDE_COLLAR"),
+        (checks.collar, {"limit_price": None}, None),
+        (checks.collar, {"bid": None}, "QUOTE_MISSING"),
+    ],
+)
+def test_each_check_has_its_bound(
+    check: checks.Check, change: dict[str, Any], code: str | None
+) -> None:
+    denial = check(replace(FINE, **change), BOUNDS)
+    assert (denial.code if denial else None) == code
+
+
+REDUCING = (("ACCOUNT main", "REDUCING"),)
+
+
+@pytest.mark.parametrize(
+    ("word", "sign", "quantity", "position", "pending", "code"),
+    [
+        ("a sale takes from what is held", -1, 100, 100, 0, None),
+        ("a sale may not go short", -1, 101, 100, 0, "REDUCING_ONLY"),
+        ("others sell already", -1, 51, 100, 50, "REDUCING_ONLY"),
+        ("others leave just enough", -1, 50, 100, 50, None),
+        ("a purchase adds to it", 1, 1, 100, 0, "REDUCING_ONLY"),
+        ("a purchase covers what is short", 1, 100, -100, 0, None),
+        ("nothing is held", 1, 1, 0, 0, "REDUCING_ONLY"),
+        ("nobody knows what is held", -1, 1, None, 0, "POSITION_UNKNOWN"),
+        ("nobody knows what others sell", -1, 1, 100, None, "POSITION_UNKNOWN"),
+    ],
+)
+def test_reducing_lets_through_what_brings_the_position_closer_to_nought(
+    word: str, sign: int, quantity: int, position: int | None, pending: int | None, code: str | None
+) -> None:
+    exposure = Exposure(position=position, pending=pending)
+    facts = replace(FINE, side_sign=sign, quantity=quantity, exposure=exposure, halts=REDUCING)
+    denial = checks.halted(facts, BOUNDS)
+    assert (denial.code if denial else None) == code
+
+
+def test_a_halt_counts_more_than_a_reducing_state() -> None:
+    facts = replace(
+        FINE,
+        side_sign=-1,
+        exposure=Exposure(position=1_000, pending=0),
+        halts=(*REDUCING, ("SYSTEM", "HALTED")),
+    )
+    denial = checks.halted(facts, BOUNDS)
+    assert str(denial) == "TRADING_HALTED: scope=SYSTEM, state=HALTED"
+
+
+@pytest.mark.parametrize(
+    ("check", "bound", "side_sign", "known", "code"),
+    [
+        # (check, its bound, side, what is known, the denial)
+        (checks.restricted, {}, 1, {}, None),
+        (checks.restricted, {}, 1, {"restricted": "merger"}, "SYMBOL_RESTRICTED"),
+        (checks.restricted, {}, 1, {"restricted": ""}, "SYMBOL_RESTRICTED"),
+        (checks.position, {}, 1, {}, None),
+        (checks.position, {"max_position": 500}, 1, {}, "POSITION_UNKNOWN"),
+        (checks.position, {"max_position": 500}, 1, {"position": 400}, "POSITION_UNKNOWN"),
+        (checks.position, {"max_position": 500}, 1, {"position": 400, "pending": 0}, None),
+        (
+            checks.position,
+            {"max_position": 500},
+            1,
+            {"position": 400, "pending": 1},
+            "POSITION_EXCEEDS_MAX",
+        ),
+        (checks.position, {"max_position": 500}, -1, {"position": -400, "pending": 0}, None),
+        (
+            checks.position,
+            {"max_position": 500},
+            -1,
+            {"position": -401, "pending": 0},
+            "POSITION_EXCEEDS_MAX",
+        ),
+        # Beyond the limit already: the way back is open.
+        (checks.position, {"max_position": 500}, -1, {"position": 900, "pending": 0}, None),
+        (
+            checks.position,
+            {"max_position": 0},
+            1,
+            {"position": 0, "pending": 0},
+            "POSITION_EXCEEDS_MAX",
+        ),
+        (checks.opposite, {}, 1, {}, None),
+        (checks.opposite, {}, 1, {"opposing": D("100.06")}, None),
+        (checks.opposite, {}, 1, {"opposing": D("100.05")}, "OPPOSITE_ORDER_WORKING"),
+        (checks.opposite, {}, -1, {"opposing": D("100.04")}, None),
+        (checks.opposite, {}, -1, {"opposing": D("100.05")}, "OPPOSITE_ORDER_WORKING"),
+        (checks.duplicate, {}, 1, {"twin": "7"}, None),
+        (checks.duplicate, {"duplicate_seconds": 5.0}, 1, {}, None),
+        (checks.duplicate, {"duplicate_seconds": 5.0}, 1, {"twin": "7"}, "DUPLICATE_ORDER"),
+        (checks.open_orders, {}, 1, {}, None),
+        (checks.open_orders, {"max_open_orders": 2}, 1, {"open_orders": 2}, None),
+        (
+            checks.open_orders,
+            {"max_open_orders": 2},
+            1,
+            {"open_orders": 3},
+            "OPEN_ORDERS_EXCEED_MAX",
+        ),
+        (checks.open_orders, {"max_open_orders": 2}, 1, {}, "OPEN_ORDERS_UNKNOWN"),
+        (checks.repeated, {}, 1, {}, None),
+        (checks.repeated, {"max_orders_per_minute": 9}, 1, {"recent_orders": 9}, None),
+        (
+            checks.repeated,
+            {"max_orders_per_minute": 9},
+            1,
+            {"recent_orders": 10},
+            "REPEATED_EXECUTION",
+        ),
+        (checks.repeated, {"max_orders_per_minute": 9}, 1, {}, "ORDER_RATE_UNKNOWN"),
+        (checks.messages, {}, 1, {}, None),
+        (checks.messages, {"max_messages_per_minute": 9}, 1, {"recent_messages": 8}, None),
+        (
+            checks.messages,
+            {"max_messages_per_minute": 9},
+            1,
+            {"recent_messages": 9},
+            "MESSAGE_RATE_EXCEEDED",
+        ),
+        (checks.messages, {"max_messages_per_minute": 9}, 1, {}, "MESSAGE_RATE_UNKNOWN"),
+        (checks.daily_loss, {}, 1, {}, None),
+        (checks.daily_loss, {"max_daily_loss": D(100)}, 1, {"day_result": D(-100)}, None),
+        (checks.daily_loss, {"max_daily_loss": D(100)}, 1, {"day_result": D(5_000)}, None),
+        (
+            checks.daily_loss,
+            {"max_daily_loss": D(100)},
+            1,
+            {"day_result": D("-100.01")},
+            "DAILY_LOSS",
+        ),
+        (checks.daily_loss, {"max_daily_loss": D(100)}, 1, {}, "DAILY_LOSS_UNKNOWN"),
+        (checks.heat, {}, 1, {}, None),
+        (checks.heat, {"max_portfolio_heat": D("0.02")}, 1, {}, "HEAT_UNKNOWN"),
+        (
+            checks.heat,
+            {"max_portfolio_heat": D("0.02")},
+            1,
+            {"heat": Heat(D("0.01"), D("0.02"))},
+            None,
+        ),
+        (
+            checks.heat,
+            {"max_portfolio_heat": D("0.02")},
+            1,
+            {"heat": Heat(D("0.01"), D("0.021"))},
+            "HEAT_EXCEEDS_MAX",
+        ),
+        # Too hot already: what cools it may pass.
+        (
+            checks.heat,
+            {"max_portfolio_heat": D("0.02")},
+            1,
+            {"heat": Heat(D("0.05"), D("0.04"))},
+            None,
+        ),
+        (checks.adv_share, {"adv_required": True}, 1, {}, None),
+    ],
+)
+def test_what_the_account_has_and_does_is_bounded(
+    check: checks.Check,
+    bound: dict[str, Any],
+    side_sign: int,
+    known: dict[str, Any],
+    code: str | None,
+) -> None:
+    facts = replace(FINE, side_sign=side_sign, exposure=Exposure(**known))
+    denial = check(facts, replace(BOUNDS, **bound))
+    assert (denial.code if denial else None) == code
+
+
+def test_a_limit_that_somebody_set_denies_where_the_volume_is_unknown() -> None:
+    facts = replace(FINE, average_daily_volume=None)
+    denial = checks.adv_share(facts, replace(BOUNDS, adv_required=True))
+    assert str(denial) == "ADV_UNKNOWN: max=0.25"
+
+
+def test_a_parent_without_a_limit_is_compared_child_by_child() -> None:
+    facts = replace(FINE, limit_price=None, exposure=Exposure(opposing=D(1)))
+    assert checks.opposite(facts, BOUNDS) is None
+
+
+def test_a_denial_names_the_numbers_that_were_compared() -> None:
+    denial = checks.quantity(replace(FINE, quantity=2_000), BOUNDS)
+    assert str(denial) == "QUANTITY_EXCEEDS_MAX: max=1000, quantity=2000"
+
+
+def test_the_first_denial_of_the_table_counts() -> None:
+    facts = replace(FINE, quantity=2_000, halts=(("SYSTEM", "HALTED"),))
+    denial = first_denial(checks.CHILD_CHECKS, facts, BOUNDS)
+    assert denial is not None
+    assert denial.code == "TRADING_HALTED"

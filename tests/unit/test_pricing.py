@@ -1,0 +1,47 @@
+"""Limits of child orders: never beyond the parent's, never outside the collar, never rounded
+towards paying more."""
+
+from decimal import Decimal as D
+
+import pytest
+
+from execution.domain.pricing import marketable_limit, round_away
+
+
+@pytest.mark.parametrize(
+    ("side_sign", "far_touch", "tolerance_bps", "reference", "parent_limit", "expected"),
+    [
+        (1, "100.00", "10", "99.99", None, "100.10"),
+        (-1, "100.00", "10", "100.01", None, "99.90"),
+        (1, "100.00", "0", "99.99", None, "100.00"),
+        (1, "100.00", "10", "99.99", "100.05", "100.05"),
+        (-1, "100.00", "10", "100.01", "99.95", "99.95"),
+        (1, "100.00", "10", "90.00", None, "94.50"),  # the collar of 5 % around the reference
+        (-1, "100.00", "10", "110.00", None, "104.50"),
+        (1, "33.33", "7", "33.32", None, "33.35"),  # 33.353331, rounded away from aggression
+        (-1, "33.33", "7", "33.34", None, "33.31"),  # 33.306669
+        (1, "0.5", "10", "0.5", None, "0.5005"),  # sub-dollar ticks
+    ],
+)
+def test_a_marketable_limit_is_the_tightest_of_its_bounds(
+    side_sign: int,
+    far_touch: str,
+    tolerance_bps: str,
+    reference: str,
+    parent_limit: str | None,
+    expected: str,
+) -> None:
+    limit = marketable_limit(
+        side_sign=side_sign,
+        far_touch=D(far_touch),
+        tolerance_bps=D(tolerance_bps),
+        reference=D(reference),
+        collar=D("0.05"),
+        parent_limit=D(parent_limit) if parent_limit else None,
+    )
+    assert limit == D(expected)
+
+
+@pytest.mark.parametrize("price", ["10.001", "10.009", "0.99999"])
+def test_rounding_is_never_more_aggressive(price: str) -> None:
+    assert round_away(D(price), 1) <= D(price) <= round_away(D(price), -1)
