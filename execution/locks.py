@@ -1,0 +1,119 @@
+"""Every lock there is, in the one order in which they are taken: an order, then its slices,
+then the participation of its symbol and side, then the messages of its account.
+
+All changes to an order, its slices and its fills happen under the order's row lock.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import Error, OperationalError, connection, transaction
+from django.db.models import QuerySet
+
+from execution.models import Order, Slice
+
+# Keys of PostgreSQL advisory locks; the numbers only have to differ.
+LEADER = 0x4453_0001
+SENDING = 0x4453_0002
+NEWS = 0x4453_0003
+SENDER = 0x4453_0004  # with the slice's id
+PARTICIPATION = 0x4453_0005  # with the symbol and side
+MESSAGES = 0x4453_0006  # with the account
+UPDATES = 0x4453_0010  # whoever listens to the broker's stream
+
+
+@contextmanager
+def locked(order_id: int) -> Iterator[Order]:
+    """A transaction that holds the order's row lock."""
+    with transaction.atomic():
+        yield Order.objects.select_for_update().get(pk=order_id)
+
+
+@contextmanager
+def sole_sender(slice_id: int) -> Iterator[bool]:
+    """Yields whether this process alone may send the slice, and conclude anything from the broker's
+    not knowing it; False while another one does, be it frozen in the middle of its request.
+
+    Whoever loses the connection loses the lock, and with it the means to write a conclusion.
+    """
+    key = slice_id % 2**31  # the lock takes 32 bits; two slices with one key wait for each other
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [SENDER, key])
+        alone: tuple[bool] = cursor.fetchone()
+    try:
+        yield alone[0]
+    finally:
+        if alone[0]:
+            _release("SELECT pg_advisory_unlock(%s, %s)", SENDER, key)
+
+
+@contextmanager
+def in_flight() -> Iterator[None]:
+    """Held around the last look and the broker call, so that a halt can wait for both."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [SENDING])
+    try:
+        yield
+    finally:
+        _release("SELECT pg_advisory_unlock_shared(%s)", SENDING)
+
+
+def _release(statement: str, *keys: int) -> None:
+    """Never raises, or it would hide what the broker has answered; a lock that cannot be released
+    ends with its connection."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, keys)
+    except Error:
+        connection.close()
+
+
+def lock_participation(symbol: str, side: str) -> None:
+    """Taken under an order's lock, held to the end of its transaction: what all parents of a symbol
+    and side have at work is counted and added to by one at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [PARTICIPATION, f"{side} {symbol}"]
+        )
+
+
+def lock_messages(account: str) -> None:
+    """Taken under an order's lock, held to the end of its transaction: an account whose messages
+    are bounded counts and sends them one at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [MESSAGES, account])
+
+
+def nothing_in_flight(patience_ms: int) -> bool:
+    """Wait until every send that began before has ended; False if some still run by then."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{patience_ms}ms"])
+        try:
+            with transaction.atomic():
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SENDING])
+        except OperationalError:
+            return False
+    return True
+
+
+def try_session_lock(key: int) -> bool:
+    """Take an advisory lock for as long as this connection lives, if nobody holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        row: tuple[bool] = cursor.fetchone()
+        return row[0]
+
+
+def unlock_session(key: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def free_rows(slices: QuerySet[Slice]) -> QuerySet[Slice]:
+    """Those of the slices that nobody is changing now, locked until the transaction ends.
+
+    For notes on many slices at once, which are made without their orders' locks: whoever waits
+    for no row cannot be part of a deadlock.
+    """
+    rows = slices.order_by().select_for_update(skip_locked=True, of=("self",))
+    return Slice.objects.filter(pk__in=rows.values("pk"))

@@ -1,0 +1,33 @@
+"""What is remembered: orders, the controls over them, the market, and the paper broker's book."""
+
+from .controls import BrokerCursor, Heartbeat, TradingState, TradingStateChange
+from .ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
+from .limits import RestrictedSymbol, RiskLimit, RiskLimitChange
+from .market import Bar, CalendarOverride, MarketClock
+from .orders import Fill, Order, OrderEvent, Slice
+from .paper import PaperExecution, PaperOrder
+from .profiles import VolumeProfile
+
+__all__ = [
+    "Bar",
+    "BrokerCursor",
+    "CalendarOverride",
+    "Fill",
+    "Heartbeat",
+    "IbkrExecution",
+    "IbkrGateway",
+    "IbkrInquiry",
+    "IbkrOrder",
+    "MarketClock",
+    "Order",
+    "OrderEvent",
+    "PaperExecution",
+    "PaperOrder",
+    "RestrictedSymbol",
+    "RiskLimit",
+    "RiskLimitChange",
+    "Slice",
+    "TradingState",
+    "TradingStateChange",
+    "VolumeProfile",
+]

@@ -1,0 +1,69 @@
+"""The market as every process of a trial sees it."""
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class Bar(models.Model):
+    """One minute of trading, labelled by its start."""
+
+    symbol = models.CharField(max_length=16)
+    start_at = models.DateTimeField()
+    open = models.DecimalField(max_digits=18, decimal_places=6)
+    high = models.DecimalField(max_digits=18, decimal_places=6)
+    low = models.DecimalField(max_digits=18, decimal_places=6)
+    close = models.DecimalField(max_digits=18, decimal_places=6)
+    volume = models.BigIntegerField()
+    vwap = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["symbol", "start_at"], name="bar_minute_once"),
+            models.CheckConstraint(
+                condition=Q(low__gt=0) & Q(high__gte=F("low")) & Q(volume__gte=0),
+                name="bar_sane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.start_at:%Y-%m-%d %H:%M}"
+
+
+class MarketClock(models.Model):
+    """Trading time in a trial: `anchor + (wall - wall_anchor) * speed`. No row: the wall clock."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    anchor = models.DateTimeField()
+    wall_anchor = models.DateTimeField()
+    speed = models.FloatField(default=1.0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="market_clock_only_one"),
+            models.CheckConstraint(condition=Q(speed__gt=0), name="market_clock_runs_forward"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.anchor:%Y-%m-%d %H:%M} x{self.speed:g}"
+
+
+class CalendarOverride(models.Model):
+    """A day on which the exchange keeps other hours than its published calendar says."""
+
+    day = models.DateField(unique=True)
+    closed = models.BooleanField(default=False)
+    # New York time; empty keeps the calendar's.
+    open = models.TimeField(null=True, blank=True)
+    close = models.TimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(open__isnull=True) | Q(close__isnull=True) | Q(close__gt=F("open")),
+                name="calendar_override_not_empty",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {'closed' if self.closed else f'{self.open} to {self.close}'}"

@@ -1,0 +1,48 @@
+"""The paper broker's own book: what a real broker would keep on its side of the wire."""
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class PaperOrder(models.Model):
+    client_order_id = models.CharField(max_length=40, unique=True)
+    account = models.CharField(max_length=32)
+    symbol = models.CharField(max_length=16)
+    side = models.CharField(max_length=4)
+    quantity = models.BigIntegerField()
+    limit_price = models.DecimalField(max_digits=18, decimal_places=6)
+    status = models.CharField(max_length=12)  # WORKING, FILLED, CANCELLED or EXPIRED
+    filled_quantity = models.BigIntegerField(default=0)
+    accepted_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)  # empty: the market never closes
+    changed_at = models.DateTimeField()
+    matched_until = models.DateTimeField()  # the tape up to here has been used
+    # Marketable when it arrived, but nothing traded then: the first minute that does serves it.
+    awaits_print = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(filled_quantity__lte=F("quantity")), name="paper_order_not_overfilled"
+            )
+        ]
+        indexes = [
+            # Read whenever the paper broker matches its open orders against the tape.
+            models.Index(fields=["symbol"], condition=Q(status="WORKING"), name="paper_order_open"),
+            # Read by whoever asks for news.
+            models.Index(fields=["account", "changed_at"], name="paper_order_news"),
+        ]
+
+    def __str__(self) -> str:
+        return self.client_order_id
+
+
+class PaperExecution(models.Model):
+    order = models.ForeignKey(PaperOrder, on_delete=models.CASCADE, related_name="executions")
+    quantity = models.BigIntegerField()
+    price = models.DecimalField(max_digits=18, decimal_places=6)
+    commission = models.DecimalField(max_digits=18, decimal_places=6)
+    executed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.order} {self.quantity:,} @ {self.price}"
