@@ -1,0 +1,31 @@
+"""The sources of market data. To add one, add its line."""
+
+from functools import cache
+
+from django.utils.module_loading import import_string
+
+from deepstack.config import Config, ConfigError, current
+
+from .base import MarketData
+
+MARKET_DATA = {
+    "simulated": "execution.market.simulated.SimulatedMarket",
+    "replay": "execution.market.replay.ReplayMarket",
+    "alpaca": "execution.market.alpaca.AlpacaMarket",
+}
+
+
+def open_market(config: Config) -> MarketData:
+    """The market that `market.source` names; raises ConfigError when there is no such source."""
+    source = config.market.source
+    if source not in MARKET_DATA:
+        allowed = ", ".join(sorted(MARKET_DATA))
+        raise ConfigError(f"market.source = {source!r}: no such source; allowed are {allowed}")
+    market: MarketData = import_string(MARKET_DATA[source])(config)
+    return market
+
+
+@cache
+def market_data() -> MarketData:
+    """The market of this process."""
+    return open_market(current())

@@ -1,0 +1,104 @@
+"""What a source of market data answers, and the shapes of its answers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
+
+from execution.domain.session import Session
+
+
+class MarketDataUnavailable(Exception):
+    """The source cannot answer now; nothing may be concluded from the silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The best bid and offer at one moment, prices per share, sizes in shares."""
+
+    symbol: str
+    at: datetime
+    bid: Decimal
+    ask: Decimal
+    bid_size: int
+    ask_size: int
+
+    @property
+    def mid(self) -> Decimal:
+        return (self.bid + self.ask) / 2
+
+    @property
+    def spread_bps(self) -> Decimal:
+        """The quoted spread over the mid, in basis points; negative when crossed."""
+        return (self.ask - self.bid) / self.mid * 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TapeBar:
+    """What traded in [start, start + length)."""
+
+    symbol: str
+    start: datetime
+    length: timedelta
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: int
+    vwap: Decimal
+
+    @property
+    def end(self) -> datetime:
+        return self.start + self.length
+
+
+class MarketData(Protocol):
+    """One market, the same for every process that asks.
+
+    Times are trading time. A source never answers from beyond `at`.
+    """
+
+    name: str
+
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        """The quote in force at `at`; None when the symbol has none. Its age is `at - quote.at`."""
+        ...
+
+    def bars(self, symbol: str, start: datetime, end: datetime) -> Sequence[TapeBar]:
+        """The bars that began at or after `start` and had ended by `end`, oldest first."""
+        ...
+
+    def session(self, at: datetime) -> Session | None:
+        """The session whose day (extended hours included) contains `at`; None when closed."""
+        ...
+
+    def next_session(self, at: datetime) -> Session:
+        """The first session that opens after `at`."""
+        ...
+
+
+@runtime_checkable
+class TrialMarket(MarketData, Protocol):
+    """A market whose future is known to the machine, for the paper exchange to fill against."""
+
+    def printing(self, symbol: str, at: datetime) -> TapeBar | None:
+        """The minute in progress at `at`, its rest included; None when nothing trades in it.
+
+        Whoever decides about orders must not ask.
+        """
+        ...
+
+
+def volume(bars: Iterable[TapeBar]) -> int:
+    """Shares traded in the bars."""
+    return sum(bar.volume for bar in bars)
+
+
+def vwap(bars: Iterable[TapeBar]) -> Decimal | None:
+    """Volume-weighted average price: sum(price * volume) / sum(volume); None without volume."""
+    shares, notional = 0, Decimal(0)
+    for bar in bars:
+        shares += bar.volume
+        notional += bar.vwap * bar.volume
+    return notional / shares if shares else None

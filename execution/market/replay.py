@@ -1,0 +1,143 @@
+"""A market made of stored one-minute bars, told as slowly as it happened."""
+
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from deepstack import ready
+from deepstack.config import Config
+from execution.domain.session import Session
+
+from .base import Quote, TapeBar
+from .calendar import NEW_YORK, ExchangeCalendar, new_york
+from .touch import price_of, touch_around
+
+ready.ensure()
+
+from execution.models import Bar  # noqa: E402
+
+MINUTE = timedelta(minutes=1)
+LAST_CLOSE_REACH = timedelta(days=5)
+DAYS_HELD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    starts: Sequence[datetime]
+    bars: Sequence[TapeBar]
+
+
+class ReplayMarket:
+    """The bars of the database on the calendar of the exchange.
+
+    Bars tell of trades, not of quotes. The last close stands as the mid of a quote that is in
+    force until `quote_grace_seconds` after its minute ended, and grows old from then on: gaps of
+    a few minutes are ordinary in a thin name, a longer silence is a halt or missing data.
+    """
+
+    name = "replay"
+
+    def __init__(self, config: Config) -> None:
+        self._spread_bps = float(config.market.replay.spread_bps)
+        self._grace = timedelta(seconds=config.market.replay.quote_grace_seconds)
+        self._displayed = config.paper.displayed_shares
+        self._calendar = ExchangeCalendar()
+        self._days: OrderedDict[tuple[str, date], _Day] = OrderedDict()
+        self._before: dict[tuple[str, date], TapeBar | None] = {}
+
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        """A quote around the close of the last minute that had ended by `at`.
+
+        Before the day's first bar it is the close of up to five days ago, at its own age.
+        """
+        last = self._last_ended(symbol, at)
+        if last is None:
+            return None
+        bid, ask = touch_around(float(last.close), self._spread_bps)
+        return Quote(
+            symbol=symbol,
+            at=min(at, last.end + self._grace),
+            bid=price_of(bid),
+            ask=price_of(ask),
+            bid_size=self._displayed,
+            ask_size=self._displayed,
+        )
+
+    def bars(self, symbol: str, start: datetime, end: datetime) -> Sequence[TapeBar]:
+        """The stored minutes; one without a trade has none. Without a stored VWAP a bar has
+        (high + low + close) / 3; a stored one may lie outside high and low, as odd lots count."""
+        first, last = _new_york_day(start), _new_york_day(end)
+        if first != last:
+            return _load(symbol, start, end)
+        day = self._day(symbol, first)
+        return day.bars[bisect_left(day.starts, start) : bisect_right(day.starts, end - MINUTE)]
+
+    def printing(self, symbol: str, at: datetime) -> TapeBar | None:
+        """The minute in progress at `at`, its future included: for the paper exchange alone."""
+        day = self._day(symbol, _new_york_day(at))
+        index = bisect_right(day.starts, at) - 1
+        return day.bars[index] if index >= 0 and at < day.bars[index].end else None
+
+    def session(self, at: datetime) -> Session | None:
+        return self._calendar.session(at)
+
+    def next_session(self, at: datetime) -> Session:
+        return self._calendar.next_session(at)
+
+    def _last_ended(self, symbol: str, at: datetime) -> TapeBar | None:
+        today = _new_york_day(at)
+        day = self._day(symbol, today)
+        index = bisect_right(day.starts, at - MINUTE) - 1
+        return day.bars[index] if index >= 0 else self._close_before(symbol, today)
+
+    def _day(self, symbol: str, day: date) -> _Day:
+        """One symbol's day, read once; a day without bars is asked for again, as they may come."""
+        held = self._days.get((symbol, day))
+        if held is None:
+            bars = _load(symbol, new_york(day, time()), new_york(day + timedelta(days=1), time()))
+            held = _Day([bar.start for bar in bars], bars)
+            if bars:
+                self._days[symbol, day] = held
+                while len(self._days) > DAYS_HELD:
+                    self._days.popitem(last=False)
+        return held
+
+    def _close_before(self, symbol: str, day: date) -> TapeBar | None:
+        key = (symbol, day)
+        if self._before.get(key) is None:
+            midnight = new_york(day, time())
+            row = (
+                Bar.objects.filter(
+                    symbol=symbol, start_at__gte=midnight - LAST_CLOSE_REACH, start_at__lt=midnight
+                )
+                .order_by("-start_at")
+                .first()
+            )
+            self._before[key] = _tape(row) if row else None
+        return self._before[key]
+
+
+def _new_york_day(at: datetime) -> date:
+    return at.astimezone(NEW_YORK).date()
+
+
+def _load(symbol: str, start: datetime, end: datetime) -> list[TapeBar]:
+    rows = Bar.objects.filter(symbol=symbol, start_at__gte=start, start_at__lte=end - MINUTE)
+    return [_tape(row) for row in rows.order_by("start_at").iterator()]
+
+
+def _tape(row: Bar) -> TapeBar:
+    vwap = row.vwap if row.vwap is not None else round((row.high + row.low + row.close) / 3, 6)
+    return TapeBar(
+        symbol=row.symbol,
+        start=row.start_at,
+        length=MINUTE,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        vwap=vwap,
+    )

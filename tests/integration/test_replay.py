@@ -1,0 +1,360 @@
+import gzip
+import os
+from bisect import bisect_right
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from deepstack.config import ROOT, Config, Market, Paper, Replay
+from execution.broker.base import Ticket
+from execution.broker.paper_trader import PaperTrader
+from execution.domain.lifecycle import SliceStatus
+from execution.market import clock
+from execution.market.calendar import NEW_YORK
+from execution.market.replay import ReplayMarket
+from execution.models import Bar, CalendarOverride, MarketClock
+
+pytestmark = pytest.mark.django_db
+
+DATA = Path(os.environ.get("DEEPSTACK_DATA", ROOT.parent / "shared" / "data"))
+CONFIG = Config(
+    market=Market(replay=Replay(spread_bps=Decimal(2), quote_grace_seconds=300)),
+    paper=Paper(participation=Decimal("0.1"), displayed_shares=500),
+)
+HEADER = "symbol,timestamp,open,high,low,close,volume,vwap\n"
+DAY = date(2024, 6, 12)
+
+
+def at(text: str, day: date = DAY) -> datetime:
+    return datetime.combine(day, time.fromisoformat(text), NEW_YORK).astimezone(UTC)
+
+
+def store(*minutes: tuple[str, str, int], day: date = DAY, vwap: Decimal | None = None) -> None:
+    """Bars of GWW: New York time, close, volume; each from fifty cents below to above."""
+    half = Decimal("0.5")
+    for minute, close, volume in minutes:
+        price = Decimal(close)
+        Bar.objects.create(
+            symbol="GWW",
+            start_at=at(minute, day),
+            open=price,
+            high=price + half,
+            low=price - half,
+            close=price,
+            volume=volume,
+            vwap=vwap,
+        )
+
+
+def ticket(client_order_id: str = "c1", quantity: int = 200, limit: str = "950") -> Ticket:
+    return Ticket(client_order_id, "default", "GWW", "BUY", quantity, Decimal(limit))
+
+
+@pytest.mark.parametrize(
+    ("moment", "bid", "age_seconds"),
+    [
+        ("09:30:59", None, None),  # the first bar has not ended
+        ("09:31:00", "911.91", 0),
+        ("09:32:59", "911.91", 0),
+        ("09:33:00", "909.91", 0),  # 09:31 had no trade
+        ("09:38:00", "909.91", 0),  # five minutes of grace after 09:33
+        ("09:39:30", "909.91", 90),
+    ],
+)
+def test_a_quote_comes_from_the_last_bar_that_has_ended(
+    moment: str, bid: str | None, age_seconds: int | None
+) -> None:
+    store(("09:30", "912", 100), ("09:32", "910", 100), ("09:45", "950", 100))
+    quote = ReplayMarket(CONFIG).quote("GWW", at(moment))
+
+    assert (quote and quote.bid) == (bid and Decimal(bid))
+    if quote:
+        assert quote.ask - quote.bid == Decimal("0.18")
+        assert (at(moment) - quote.at).total_seconds() == age_seconds
+
+
+def test_before_the_first_bar_the_last_close_shows_its_age() -> None:
+    store(("15:59", "900", 100), day=date(2024, 6, 7))
+    store(("09:30", "912", 100))
+
+    quote = ReplayMarket(CONFIG).quote("GWW", at("09:30:10"))
+    assert quote is not None
+    assert quote.bid == Decimal("899.91")
+    assert quote.at == at("16:05", date(2024, 6, 7))
+    assert ReplayMarket(CONFIG).quote("TYL", at("09:30:10")) is None
+
+
+def test_bars_began_and_ended_inside_the_window() -> None:
+    store(*((f"09:{minute}", "912", minute) for minute in range(30, 36)))
+    market = ReplayMarket(CONFIG)
+
+    def volumes(start: str, end: str) -> list[int]:
+        return [bar.volume for bar in market.bars("GWW", at(start), at(end))]
+
+    assert volumes("09:30", "09:33") == [30, 31, 32]
+    assert volumes("09:30:01", "09:32:59") == [31]
+    assert volumes("09:36", "09:50") == []
+    several_days = market.bars("GWW", at("09:34") - timedelta(days=3), at("09:36"))
+    assert [bar.volume for bar in several_days] == list(range(30, 36))
+
+
+@pytest.mark.parametrize(("vwap", "seen"), [(None, "912"), ("914", "914")])
+def test_a_missing_vwap_is_the_typical_price(vwap: str | None, seen: str) -> None:
+    store(("09:30", "912", 100), vwap=vwap and Decimal(vwap))  # type: ignore[arg-type]
+
+    [bar] = ReplayMarket(CONFIG).bars("GWW", at("09:30"), at("09:31"))
+    assert bar.vwap == Decimal(seen)
+
+
+def test_the_future_changes_no_answer() -> None:
+    store(*((f"09:{minute}", f"{900 + minute}", minute) for minute in range(30, 40)))
+    moments = [at("09:30") + timedelta(seconds=7 * n) for n in range(40)]  # up to 09:34:33
+
+    def answers() -> list[object]:
+        market = ReplayMarket(CONFIG)
+        return [(market.quote("GWW", now), market.bars("GWW", at("09:30"), now)) for now in moments]
+
+    before = answers()
+    Bar.objects.filter(start_at__gte=at("09:34")).update(close=1, low=1, open=1, volume=10**6)
+    Bar.objects.filter(start_at__gte=at("09:37")).delete()
+    assert answers() == before
+    Bar.objects.filter(start_at=at("09:33")).update(close=1, low=1)
+    assert answers() != before
+
+
+def test_a_day_is_read_once() -> None:
+    store(("09:30", "912", 100))
+    market = ReplayMarket(CONFIG)
+    before = market.quote("GWW", at("09:31"))
+    Bar.objects.all().delete()
+
+    assert market.quote("GWW", at("09:31")) == before
+
+
+def test_a_day_that_is_loaded_later_is_noticed() -> None:
+    market = ReplayMarket(CONFIG)
+    assert market.quote("GWW", at("09:31")) is None
+    store(("09:30", "912", 100))
+
+    assert market.quote("GWW", at("09:31")) is not None
+
+
+def test_the_override_table_moves_the_session() -> None:
+    CalendarOverride.objects.create(day=DAY, close=time(13), reason="a storm")
+    CalendarOverride.objects.create(day=DAY + timedelta(days=1), closed=True, reason="a storm")
+    market = ReplayMarket(CONFIG)
+
+    session = market.session(at("12:00"))
+    assert session is not None
+    assert session.close == at("13:00")
+    assert market.next_session(at("12:00")).day == DAY + timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("in_progress", "limit", "filled", "price"),
+    [
+        (("10:01", "912", 1000), "950", 200, "912.09"),  # the touch is in the minute's range
+        (("10:01", "914", 1000), "950", 200, "913.5"),  # the market has risen: its low
+        (("10:01", "911", 1000), "950", 200, "911.5"),  # it has fallen: its high
+        (("10:01", "914", 1000), "913.4", 0, None),  # the limit says no
+        (("10:01", "912", 60), "950", 60, "912.09"),  # no more than the minute trades
+        (("10:02", "912", 1000), "950", 0, None),  # nothing trades in this minute
+    ],
+)
+def test_an_arrival_fills_inside_the_minute_in_progress(
+    in_progress: tuple[str, str, int], limit: str, filled: int, price: str | None
+) -> None:
+    store(("10:00", "912", 1000), in_progress)
+    answer = PaperTrader(config=CONFIG, market=ReplayMarket(CONFIG)).place(
+        ticket(limit=limit), now=at("10:01:20")
+    )
+
+    assert answer.filled_quantity == filled
+    assert [execution.price for execution in answer.executions] == (
+        [Decimal(price)] if price else []
+    )
+
+
+def test_an_arrival_in_a_silent_minute_is_served_by_the_next_trades() -> None:
+    store(("10:00", "912", 1000), ("10:04", "912", 150), ("10:05", "913", 1000))
+    paper = PaperTrader(config=CONFIG, market=ReplayMarket(CONFIG))
+    placed = paper.place(ticket(), now=at("10:01:20"))
+    waiting = paper.find("c1", now=at("10:04:59"))
+    served = paper.find("c1", now=at("10:05"))
+    done = paper.find("c1", now=at("10:06"))
+
+    assert placed == waiting
+    assert served is not None
+    assert [(fill.quantity, fill.price) for fill in served.executions] == [(150, Decimal(912))]
+    assert done is not None
+    assert (done.status, done.executions[-1].quantity) == (SliceStatus.FILLED, 50)
+
+
+def test_a_thin_tape_serves_a_share_when_it_has_added_up() -> None:
+    store(("10:00", "912", 1000), *((f"10:{minute:02}", "912", 4) for minute in range(2, 10)))
+    paper = PaperTrader(config=CONFIG, market=ReplayMarket(CONFIG))
+    paper.place(ticket(limit="912.00"), now=at("10:01:30"))
+
+    def filled(moment: str) -> int:
+        [order] = paper.news("default", at("10:00"), now=at(moment))
+        return order.filled_quantity
+
+    assert [filled(f"10:{minute:02}") for minute in range(3, 11)] == [0, 0, 1, 1, 1, 2, 2, 2]
+
+
+def test_a_stale_quote_fills_nothing_at_once() -> None:
+    store(("10:00", "912", 1000), ("10:20", "930", 1000))
+    paper = PaperTrader(config=CONFIG, market=ReplayMarket(CONFIG))
+
+    assert paper.place(ticket(), now=at("10:20:30")).executions == ()
+
+
+@pytest.fixture
+def wall_clock() -> Iterable[None]:
+    clock.forget()
+    yield
+    clock.forget()
+
+
+@pytest.mark.usefixtures("wall_clock")
+def test_trading_time_is_the_wall_clock_without_a_row() -> None:
+    before = timezone.now()
+
+    assert before <= clock.now() <= timezone.now()
+    assert clock.wall_of(before) == before
+    assert clock.speed() == 1
+
+
+@pytest.mark.usefixtures("wall_clock")
+def test_trading_time_runs_from_its_anchor() -> None:
+    clock.start_clock(at("10:00"), speed=60)
+    row = MarketClock.objects.get()
+
+    assert clock.speed() == 60
+    before = timezone.now()
+    now = clock.now()
+    after = timezone.now()
+    assert (before - row.wall_anchor) * 60 <= now - at("10:00") <= (after - row.wall_anchor) * 60
+    assert clock.wall_of(at("10:30")) == row.wall_anchor + timedelta(seconds=30)
+    clock.start_clock(at("11:00"), speed=2)
+    assert MarketClock.objects.get().anchor == at("11:00")
+    assert clock.speed() == 2
+
+
+@pytest.mark.usefixtures("wall_clock")
+@pytest.mark.parametrize(
+    ("anchor", "speed"),
+    [
+        (at("10:00"), 0),
+        (at("10:00"), -1),
+        (at("10:00"), float("nan")),
+        (at("10:00"), float("inf")),
+        (at("10:00").replace(tzinfo=None), 1),
+    ],
+)
+def test_a_clock_that_cannot_run_is_refused(anchor: datetime, speed: float) -> None:
+    with pytest.raises(ValueError, match=r"anchor|speed"):
+        clock.start_clock(anchor, speed)
+
+    assert not MarketClock.objects.exists()
+
+
+LINES = [
+    f"{symbol},{day}T{minute}:00-04:00,1,2,1,2,5,1.5"
+    for symbol in ("GWW", "TYL")
+    for day in ("2024-06-12", "2024-06-13")
+    for minute in ("09:30", "09:31")
+]
+
+
+def load(tmp_path: Path, lines: Iterable[str], *options: str) -> str:
+    file = tmp_path / "bars.csv.gz"
+    file.write_bytes(gzip.compress((HEADER + "\n".join(lines) + "\n").encode()))
+    said = StringIO()
+    call_command("load_bars", str(file), *options, verbosity=0, stdout=said)
+    return said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("options", "stored"),
+    [
+        ([], 8),
+        (["--symbol", "GWW"], 4),
+        (["--symbol", "GWW", "TYL", "--date", "2024-06-12"], 4),
+        (["--symbol", "TYL", "--date", "2024-06-12", "2024-06-13"], 4),
+    ],
+)
+def test_bars_are_loaded(tmp_path: Path, options: list[str], stored: int) -> None:
+    assert f"{stored} stored, 0 were there already" in load(tmp_path, LINES, *options)
+    assert Bar.objects.count() == stored
+    assert Bar.objects.filter(symbol="TYL", start_at=at("09:31")).exists() == (
+        "TYL" in options or not options
+    )
+
+
+def test_loading_again_adds_what_is_new(tmp_path: Path) -> None:
+    load(tmp_path, LINES[:3])
+
+    assert "8 bars of GWW, TYL read, 5 stored, 3 were there already" in load(tmp_path, LINES)
+    assert Bar.objects.count() == 8
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "message"),
+    [
+        ([*LINES, "GWW,2024-06-14T09:30,0,2,1,2,5,1"], [], "line 10: open = '0'"),
+        (LINES, ["--symbol", "GWW", "AZO"], "no bars of AZO"),
+        (LINES, ["--date", "2024-06-15"], "no bars"),
+        (LINES, ["--date", "15 June"], "'15 June': a day such as 2024-06-12 is allowed"),
+        ([], [], "no bars"),
+    ],
+)
+def test_nothing_is_stored_half(
+    tmp_path: Path, lines: list[str], options: list[str], message: str
+) -> None:
+    with pytest.raises(CommandError, match=message):
+        load(tmp_path, lines, *options)
+
+    assert not Bar.objects.exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"none\.csv: No such file"):
+        call_command("load_bars", str(tmp_path / "none.csv"), verbosity=0)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the folder of market data is not here")
+def test_fills_on_real_bars_lie_in_their_ranges() -> None:
+    """A buy and a sell of 100 every minute from 10:00 to 11:00, each alive for five minutes."""
+    file = DATA / "us_midcaps_2024_1min.csv.gz"
+    call_command("load_bars", str(file), "--symbol", "GWW", "--date", str(DAY), verbosity=0)
+    market = ReplayMarket(CONFIG)
+    paper = PaperTrader(config=CONFIG, market=market)
+    for minute in range(65):
+        now = at("10:00") + timedelta(minutes=minute, seconds=13)
+        paper.news("default", now, now=now)
+        if minute >= 5:
+            paper.cancel(f"BUY-{minute - 5}", now=now)
+            paper.cancel(f"SELL-{minute - 5}", now=now)
+        for side, limit in (("BUY", "990.00"), ("SELL", "840.00")):
+            if minute < 60:
+                order = Ticket(f"{side}-{minute}", "default", "GWW", side, 100, Decimal(limit))
+                paper.place(order, now=now)
+
+    bars = list(Bar.objects.filter(start_at__lt=at("12:00")).order_by("start_at"))
+    starts = [bar.start_at for bar in bars]
+    orders = paper.news("default", at("09:30"), now=at("11:10"))
+    fills = [fill for order in orders for fill in order.executions]
+    assert len(orders) == 120
+    assert not [order for order in orders if order.status == SliceStatus.WORKING]
+    assert sum(fill.quantity for fill in fills) > 9000
+    for fill in fills:
+        bar = bars[bisect_right(starts, fill.executed_at) - 1]
+        assert fill.executed_at < bar.start_at + timedelta(minutes=1)
+        assert bar.low <= fill.price <= bar.high

@@ -1,0 +1,120 @@
+import gzip
+import io
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from execution.market.bar_file import BarFileError, BarRow, as_text, read_bars
+
+HEADER = "symbol,timestamp,open,high,low,close,volume,vwap"
+GOOD = "GWW,2024-06-12T09:30:00-04:00,912.48,914.47,908.335,912.03,3357,912.5991"
+
+
+def read(text: str | bytes, **chosen: set[str] | set[date]) -> list[BarRow]:
+    raw = text if isinstance(text, bytes) else text.encode()
+    with as_text(io.BytesIO(raw)) as opened:
+        return list(read_bars(opened, **chosen))  # type: ignore[arg-type]
+
+
+def test_a_bar() -> None:
+    assert read(f"{HEADER}\n{GOOD}\n\n") == [
+        BarRow(
+            symbol="GWW",
+            start=datetime(2024, 6, 12, 13, 30, tzinfo=UTC),
+            open=Decimal("912.48"),
+            high=Decimal("914.47"),
+            low=Decimal("908.335"),
+            close=Decimal("912.03"),
+            volume=3357,
+            vwap=Decimal("912.5991"),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "start"),
+    [
+        ("2024-06-12T09:30:00-04:00", "2024-06-12 13:30"),
+        ("2024-06-12T13:30:00Z", "2024-06-12 13:30"),
+        ("2024-06-12 09:30:00", "2024-06-12 13:30"),  # New York, in summer
+        ("2024-01-10 09:30", "2024-01-10 14:30"),  # and in winter
+    ],
+)
+def test_the_zone_of_a_timestamp(timestamp: str, start: str) -> None:
+    [bar] = read(f"{HEADER}\nGWW,{timestamp},1,1,1,1,5,\n")
+
+    assert bar.start.strftime("%Y-%m-%d %H:%M") == start
+    assert bar.vwap is None
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda raw: b"\xef\xbb\xbf" + raw])
+def test_plain_packed_and_with_a_byte_order_mark(pack: type[bytes]) -> None:
+    assert len(read(pack(f"{HEADER}\r\n{GOOD}\r\n".encode()))) == 1
+
+
+def test_columns_in_another_order_and_without_vwap() -> None:
+    [bar] = read("timestamp,volume,symbol,low,open,close,high\n2024-06-12T09:30,7,T,1,2,3,4\n")
+
+    assert (bar.symbol, bar.volume, bar.vwap) == ("T", 7, None)
+    assert (bar.low, bar.open, bar.close, bar.high) == tuple(map(Decimal, range(1, 5)))
+
+
+def test_only_the_chosen() -> None:
+    text = f"{HEADER}\n" + "".join(
+        f"{symbol},{day}T19:30-04:00,1,1,1,1,5,1\n"  # 23:30 in UTC
+        for symbol in ("GWW", "TYL")
+        for day in ("2024-06-11", "2024-06-12")
+    )
+
+    assert len(read(text)) == 4
+    assert [bar.symbol for bar in read(text, symbols={"TYL"})] == ["TYL", "TYL"]
+    [bar] = read(text, symbols={"GWW"}, days={date(2024, 6, 12)})
+    assert bar.start == datetime(2024, 6, 12, 23, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("GWW,2024-06-12T09:30,1,1,1", "line 3: 5 fields instead of 8"),
+        (GOOD.replace("GWW", "gww"), "line 3: symbol = 'gww'"),
+        (GOOD.replace("GWW", ""), "line 3: symbol = ''"),
+        (GOOD.replace("2024-06-12T", "12/06/2024 "), "line 3: timestamp = '12/06/2024 09:30"),
+        (GOOD.replace("09:30:00", "09:30:12"), "line 3: timestamp = '2024-06-12T09:30:12"),
+        (GOOD.replace("912.48", "NaN"), "line 3: open = 'NaN'"),
+        (GOOD.replace("912.48", "inf"), "line 3: open = 'inf'"),
+        (GOOD.replace("908.335", "-1"), "line 3: low = '-1'"),
+        (GOOD.replace("908.335", "0"), "line 3: low = '0'"),
+        (GOOD.replace("908.335", ""), "line 3: low = ''"),
+        (GOOD.replace("912.03", "915"), "line 3: open 912.48 and close 915 must lie between"),
+        (GOOD.replace("908.335", "920"), "line 3: open 912.48 and close 912.03 must lie between"),
+        (GOOD.replace("3357", "-1"), "line 3: volume = '-1'"),
+        (GOOD.replace("3357", "1.5"), "line 3: volume = '1.5'"),
+        (GOOD.replace("3357", "1e400"), "line 3: volume = '1e400'"),
+        (GOOD.replace("912.5991", "x"), "line 3: vwap = 'x'"),
+        ('"GWW', "line 3: not CSV text"),
+    ],
+)
+def test_a_bad_line_is_named(line: str, message: str) -> None:
+    with pytest.raises(BarFileError) as raised:
+        read(f"{HEADER}\n{GOOD}\n{line}\n")
+
+    assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"a,b\n", "line 1: the header is a,b; it must name symbol,timestamp"),
+        (f"{HEADER},volume\n".encode(), "line 1: the header is"),
+        (f"{HEADER}\n".encode() + b"\xff\xfe", "line"),
+        (gzip.compress(f"{HEADER}\n{GOOD}\n".encode())[:-12], "after line"),
+        (b"\x1f\x8bnonsense", "after line 0: the gzip is broken"),
+    ],
+)
+def test_a_bad_file_is_named(raw: bytes, message: str) -> None:
+    with pytest.raises(BarFileError) as raised:
+        read(raw)
+
+    assert str(raised.value).startswith(message)
