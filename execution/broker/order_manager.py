@@ -1,0 +1,68 @@
+"""The one door to the brokers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.utils.module_loading import import_string
+
+from deepstack.config import Config, ConfigError
+from execution.checks import live_problems
+
+from . import BROKERS
+from .base import (
+    Broker,
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    DuplicateOrder,
+    OutcomeUnknown,
+    Ticket,
+)
+
+
+class OrderManager:
+    """Hands child orders to the broker that the trading mode names.
+
+    Raises ConfigError when live trading is not set up as the system checks demand.
+    """
+
+    def __init__(self, config: Config, paper_trader: Broker | None = None) -> None:
+        self.config = config
+        if config.trading_mode == "live":
+            self.broker = _live_broker(config)
+        else:
+            self.broker = paper_trader or _open_broker("paper", config)
+
+    @property
+    def name(self) -> str:
+        return self.broker.name
+
+    def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
+        """Send a child order. Whatever else goes wrong in a broker is OutcomeUnknown."""
+        try:
+            return self.broker.place(ticket, now=now)
+        except (BrokerRejected, DuplicateOrder, BrokerUnavailable, OutcomeUnknown):
+            raise
+        except Exception as error:
+            raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+
+    def cancel(self, client_order_id: str, *, now: datetime) -> None:
+        self.broker.cancel(client_order_id, now=now)
+
+    def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
+        return self.broker.find(client_order_id, now=now)
+
+    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+        return self.broker.news(account, since, now=now)
+
+
+def _live_broker(config: Config) -> Broker:
+    problems = live_problems(config)
+    if problems:
+        raise ConfigError("\n".join(f"{problem.id}: {problem.msg}" for problem in problems))
+    return _open_broker(config.live_broker, config)
+
+
+def _open_broker(name: str, config: Config) -> Broker:
+    broker: Broker = import_string(BROKERS[name])(config=config)
+    return broker

@@ -1,0 +1,145 @@
+"""How the paper exchange fills: from the displayed book on arrival, from the tape after that.
+
+Prices come from the quote and the tape alone; a limit only ever says no.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from execution.market.base import Quote, TapeBar
+from execution.market.touch import TICK
+
+LEVELS = 3
+PRICE_STEP = Decimal("0.0001")
+
+
+@dataclass(frozen=True, slots=True)
+class PaperFill:
+    quantity: int
+    price: Decimal
+    at: datetime
+
+
+@dataclass(slots=True)
+class Resting:
+    """An open order as the matching sees it; `since` is how far it has used the tape.
+
+    `awaits_print`: it was marketable when it arrived, but its minute had no trade. The first
+    minute that trades serves it like an arrival, up to `displayed` shares.
+    """
+
+    side: str
+    limit: Decimal
+    leaves: int
+    since: datetime
+    expires: datetime | None = None
+    awaits_print: bool = False
+    fills: list[PaperFill] = field(default_factory=list)
+    starved: bool = False  # the tape traded within its limit, but too little for one share
+
+
+def take_from_book(
+    *,
+    side: str,
+    quantity: int,
+    limit: Decimal,
+    quote: Quote,
+    at: datetime,
+    printing: TapeBar | None = None,
+) -> list[PaperFill]:
+    """What an arriving order takes at once, one fill per price.
+
+    Three levels of the displayed size each: the touch, then each worse by half the spread,
+    rounded up to a tick. Where the minute in progress is known, prices are moved into its range
+    and no more is taken than it trades.
+    """
+    available = quantity if printing is None else min(quantity, printing.volume)
+    taken: dict[Decimal, int] = {}
+    for price, size in _levels(side, quote):
+        if printing is not None:
+            price = min(max(price, printing.low), printing.high)
+        if available <= 0 or not within_limit(side, price, limit):
+            break
+        shares = min(size, available)
+        taken[price] = taken.get(price, 0) + shares
+        available -= shares
+    return [PaperFill(shares, price, at) for price, shares in taken.items() if shares]
+
+
+def match(
+    resting: Sequence[Resting],
+    bars: Iterable[TapeBar],
+    *,
+    participation: Decimal,
+    displayed: int,
+) -> None:
+    """Fill open orders, oldest first, from bars that have ended, oldest first.
+
+    In each bar all of them together get `participation` of its volume, fractions saved up, at
+    its VWAP moved into its range, stamped at its middle.
+    """
+    saved = Decimal(0)
+    hungry: list[Resting] = []
+    for bar in bars:
+        wanting = [order for order in resting if _wants(order, bar)]
+        if wanting:
+            budget = bar.volume * participation + saved
+            saved = _share_out(bar, wanting, budget, displayed) % 1
+            hungry += wanting
+    if not any(order.fills for order in resting):
+        for order in hungry:
+            order.starved = True
+
+
+def _share_out(
+    bar: TapeBar, wanting: Sequence[Resting], budget: Decimal, displayed: int
+) -> Decimal:
+    """Serve the orders in turn; what is left of the budget."""
+    traded = bar.volume
+    for order in wanting:
+        cap = max(int(budget), displayed if order.awaits_print else 0)
+        shares = min(order.leaves, cap, traded)
+        if shares > 0:
+            _fill(order, shares, bar)
+            traded -= shares
+            budget = max(budget - shares, Decimal(0))
+    return budget
+
+
+def within_limit(side: str, price: Decimal, limit: Decimal) -> bool:
+    return price <= limit if side == "BUY" else price >= limit
+
+
+def commission_due(filled: int, *, per_share: Decimal, minimum: Decimal) -> Decimal:
+    """Commission of one order with so many shares filled, in dollars; nought without a fill."""
+    return max(per_share * filled, minimum) if filled else Decimal(0)
+
+
+def _levels(side: str, quote: Quote) -> Iterator[tuple[Decimal, int]]:
+    touch, size = (quote.ask, quote.ask_size) if side == "BUY" else (quote.bid, quote.bid_size)
+    half_spread = ((quote.ask - quote.bid) / 2).quantize(TICK, ROUND_CEILING)
+    step = max(half_spread, TICK) * (1 if side == "BUY" else -1)
+    for level in range(LEVELS):
+        yield touch + level * step, size
+
+
+def _wants(order: Resting, bar: TapeBar) -> bool:
+    return (
+        order.leaves > 0
+        and bar.start >= order.since
+        and (order.expires is None or bar.end <= order.expires)
+        and within_limit(order.side, _price(order.side, bar), order.limit)
+    )
+
+
+def _price(side: str, bar: TapeBar) -> Decimal:
+    rounding = ROUND_CEILING if side == "BUY" else ROUND_FLOOR
+    return min(max(bar.vwap.quantize(PRICE_STEP, rounding), bar.low), bar.high)
+
+
+def _fill(order: Resting, shares: int, bar: TapeBar) -> None:
+    order.leaves -= shares
+    order.awaits_print = False
+    order.fills.append(PaperFill(shares, _price(order.side, bar), bar.start + bar.length / 2))
