@@ -1,0 +1,200 @@
+"""What an account has and does, read for the checks; only what a bound asks for is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Case, F, Max, Min, Q, QuerySet, Sum, When
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+
+from execution.domain.checks import Bounds, Exposure, Heat
+from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
+from execution.marks import Marks, exchange_midnight
+from execution.models import Fill, Order, OrderEvent, Slice, TradingState
+from execution.models.orders import Side
+
+MINUTE = timedelta(minutes=1)
+SENT = ("SLICE_SENDING", "SLICE_SENDING_AGAIN")
+ZERO = Decimal(0)
+_SIGN = Case(When(side=Side.BUY, then=1), default=-1)
+_OPEN = Greatest(F("quantity") - F("filled_quantity"), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One order when it is about to leave, or one child of it of `quantity` shares.
+
+    `working`: shares of the order that the broker holds beside them. `alongside`: orders of the
+    same batch that were accepted before it and are not stored yet.
+    """
+
+    order: Order
+    quantity: int
+    marks: Marks
+    now: datetime
+    working: int = 0
+    alongside: Sequence[Order] = ()
+
+
+def read(
+    at: Moment, bounds: Bounds, *, restricted: str | None, reducing: bool, limited: bool
+) -> Exposure:
+    """The numbers that the bounds ask for, a state of REDUCING, or a limit price."""
+    held = pending = None
+    hot = bounds.max_portfolio_heat is not None
+    if reducing or hot or bounds.max_position is not None:
+        held, pending = position(at)
+    counted = bounds.max_messages_per_minute is not None
+    return Exposure(
+        restricted=restricted,
+        position=held,
+        pending=pending,
+        opposing=opposing(at.order) if limited else None,
+        twin=twin(at, bounds.duplicate_seconds) if bounds.duplicate_seconds else None,
+        open_orders=open_orders(at) if bounds.max_open_orders is not None else None,
+        recent_orders=recent_orders(at) if bounds.max_orders_per_minute is not None else None,
+        recent_messages=recent_messages(at.order.account) if counted else None,
+        day_result=day_result(at) if bounds.max_daily_loss is not None else None,
+        heat=heat(at, bounds.equity, pending or 0) if hot else None,
+    )
+
+
+def position(at: Moment) -> tuple[int, int]:
+    """Signed shares of the symbol in the account, and the shares pending on the order's side."""
+    order = at.order
+    others = Q(side=order.side, status__in=ORDER_LIVE) & ~Q(pk=order.pk)
+    found = Order.objects.filter(account=order.account, symbol=order.symbol).aggregate(
+        held=Coalesce(Sum(_SIGN * F("filled_quantity")), 0),
+        pending=Coalesce(Sum(_OPEN, filter=others), 0),
+    )
+    batch = sum(each.quantity for each in at.alongside if _same_book(each, order))
+    return found["held"], found["pending"] + at.working + batch
+
+
+def working_beside(part: Slice) -> int:
+    """Shares of the slice's order that the broker holds or may hold in other slices."""
+    others = part.order.slices.filter(status__in=SLICE_AT_BROKER).exclude(pk=part.pk)
+    working: int = others.aggregate(n=Coalesce(Sum(_OPEN), 0))["n"]
+    return working
+
+
+def _same_book(one: Order, other: Order) -> bool:
+    return (one.account, one.symbol, one.side) == (other.account, other.symbol, other.side)
+
+
+def opposing(order: Order) -> Decimal | None:
+    """The own working limit on the other side that comes closest to trading with the order."""
+    children = Slice.objects.filter(
+        status__in=SLICE_AT_BROKER, order__account=order.account, order__symbol=order.symbol
+    ).exclude(order__side=order.side)
+    nearest = Min("limit_price") if order.side_sign > 0 else Max("limit_price")
+    limit: Decimal | None = children.aggregate(limit=nearest)["limit"]
+    return limit
+
+
+def twin(at: Moment, seconds: float) -> str | None:
+    """An earlier order like this one; one with a reference of its own is meant to be another."""
+    order = at.order
+    if order.client_reference:
+        return None
+    if any(_same_book(each, order) and each.quantity == order.quantity for each in at.alongside):
+        return "of the same batch"
+    alike = _before(order).filter(
+        account=order.account, symbol=order.symbol, side=order.side, quantity=order.quantity
+    )
+    asked = timezone.now() if order._state.adding else order.created_wall
+    found = (
+        alike.filter(created_wall__gt=asked - timedelta(seconds=seconds))
+        .exclude(status=OrderStatus.DENIED)
+        .first()
+    )
+    return None if found is None else str(found.pk)
+
+
+def open_orders(at: Moment) -> int:
+    account = at.order.account
+    live = _before(at.order).filter(account=account, status__in=ORDER_LIVE).count()
+    return live + sum(each.account == account for each in at.alongside) + 1
+
+
+def recent_orders(at: Moment) -> int:
+    """Of the strategy, or of an account's orders without one; counted anew after a resume."""
+    order = at.order
+    since = timezone.now() - MINUTE
+    scope, key = runaway_scope(order)
+    resumed = TradingState.objects.filter(scope=scope, key=key, changed_wall__gt=since)
+    since = resumed.values_list("changed_wall", flat=True).first() or since
+    recent = Order.objects.filter(strategy=order.strategy, created_wall__gt=since)
+    if not order.strategy:
+        recent = recent.filter(account=order.account)
+    stored = recent.exclude(status=OrderStatus.DENIED).count()
+    batch = sum(runaway_scope(each) == (scope, key) for each in at.alongside)
+    return stored + batch + (order._state.adding)
+
+
+def runaway_scope(order: Order) -> tuple[str, str]:
+    """The trading state that stops a strategy, or what trades without a name."""
+    if order.strategy:
+        return TradingState.Scope.STRATEGY.value, order.strategy
+    return TradingState.Scope.ACCOUNT.value, order.account
+
+
+def recent_messages(account: str) -> int:
+    return OrderEvent.objects.filter(
+        kind__in=SENT, recorded_wall__gt=timezone.now() - MINUTE, order__account=account
+    ).count()
+
+
+def day_result(at: Moment) -> Decimal | None:
+    """Sold less bought less commission, and what is left over marked at the mid: the result of
+    the day's fills alone. None where a price is missing."""
+    fills = Fill.objects.filter(
+        order__account=at.order.account, executed_at__gte=exchange_midnight(at.now)
+    )
+    rows = fills.values("order__symbol", "order__side").annotate(
+        shares=Sum("quantity"), money=Sum(F("quantity") * F("price")), fees=Sum("commission")
+    )
+    result, left = ZERO, dict[str, int]()
+    for row in rows.order_by():
+        sign = 1 if row["order__side"] == Side.BUY else -1
+        result -= sign * row["money"] + (row["fees"] or ZERO)
+        symbol = row["order__symbol"]
+        left[symbol] = left.get(symbol, 0) + sign * row["shares"]
+    for symbol, shares in left.items():
+        if shares and symbol not in at.marks.prices:
+            return None
+        result += shares * at.marks.prices.get(symbol, ZERO)
+    return result
+
+
+def heat(at: Moment, equity: Decimal | None, pending: int) -> Heat | None:
+    """None where equity is not configured, or the price or volatility of a position is missing."""
+    order = at.order
+    if not equity:
+        return None
+    filled = Order.objects.filter(account=order.account, filled_quantity__gt=0)
+    rows = filled.values_list("symbol").annotate(shares=Sum(_SIGN * F("filled_quantity")))
+    held = dict(rows.order_by())
+    after = dict(held)
+    after[order.symbol] = held.get(order.symbol, 0) + order.side_sign * (at.quantity + pending)
+    known = at.marks.prices.keys() & at.marks.volatility.keys()
+    if any(shares and symbol not in known for symbol, shares in (held | after).items()):
+        return None
+    return Heat(_heat(held, at.marks) / equity, _heat(after, at.marks) / equity)
+
+
+def _heat(shares: dict[str, int], marks: Marks) -> Decimal:
+    return sum(
+        (
+            abs(count) * marks.prices[symbol] * Decimal(str(marks.volatility[symbol]))
+            for symbol, count in shares.items()
+            if count
+        ),
+        ZERO,
+    )
+
+
+def _before(order: Order) -> QuerySet[Order]:
+    return Order.objects.all() if order._state.adding else Order.objects.filter(pk__lt=order.pk)

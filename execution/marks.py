@@ -1,0 +1,120 @@
+"""What the account's symbols are worth and how much they move, read before any lock is taken, as
+a source of quotes may be a network away."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from itertools import pairwise
+from math import log
+from statistics import stdev
+
+from django.db.models import Count
+
+from execution.desk import Desk
+from execution.market.base import MarketData, MarketDataUnavailable
+from execution.market.calendar import NEW_YORK, new_york
+from execution.models import Fill, Order, RiskLimit
+
+SESSIONS = 20
+FEWEST_RETURNS = 5
+LOOK_BACK_DAYS = 32
+NEAR_CLOSE = timedelta(minutes=30)
+
+
+class TooFewSessions(LookupError):
+    """The market has too little history of the symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Mids per share, and daily volatilities as shares (0.02 is 2 %); a symbol that the market
+    says nothing about is left out."""
+
+    prices: Mapping[str, Decimal] = field(default_factory=dict)
+    volatility: Mapping[str, float] = field(default_factory=dict)
+
+
+NO_MARKS = Marks()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which limits need marks."""
+
+    loss: bool
+    heat: bool
+
+
+def asked(desk: Desk) -> Asked:
+    set_by_hand = RiskLimit.objects.aggregate(
+        loss=Count("max_daily_loss"), heat=Count("max_portfolio_heat")
+    )
+    limits = desk.config.limits
+    return Asked(
+        loss=bool(set_by_hand["loss"]) or limits.max_daily_loss is not None,
+        heat=bool(set_by_hand["heat"]) or limits.max_portfolio_heat is not None,
+    )
+
+
+def read(account: str, symbol: str, desk: Desk, *, wanted: Asked, now: datetime) -> Marks:
+    """The market is asked for nothing that no limit needs."""
+    symbols = _traded_today(account, now) if wanted.loss else set()
+    if wanted.heat:
+        symbols |= _held(account) | {symbol}
+    return Marks(
+        _prices(symbols, desk.market, now),
+        _volatilities(symbols, desk.market, now) if wanted.heat else {},
+    )
+
+
+def _traded_today(account: str, now: datetime) -> set[str]:
+    fills = Fill.objects.filter(order__account=account, executed_at__gte=exchange_midnight(now))
+    return set(fills.values_list("order__symbol", flat=True).distinct().order_by())
+
+
+def _held(account: str) -> set[str]:
+    orders = Order.objects.filter(account=account, filled_quantity__gt=0)
+    return set(orders.values_list("symbol", flat=True).distinct().order_by())
+
+
+def _prices(symbols: Iterable[str], market: MarketData, now: datetime) -> dict[str, Decimal]:
+    prices = {}
+    for symbol in symbols:
+        with suppress(MarketDataUnavailable):
+            quote = market.quote(symbol, now)
+            if quote is not None:
+                prices[symbol] = quote.mid
+    return prices
+
+
+def _volatilities(symbols: Iterable[str], market: MarketData, now: datetime) -> dict[str, float]:
+    found = {}
+    for symbol in symbols:
+        with suppress(MarketDataUnavailable, TooFewSessions):
+            found[symbol] = daily_volatility(symbol, market, exchange_midnight(now))  # type: ignore[arg-type]  # by identity
+    return found
+
+
+def exchange_midnight(now: datetime) -> datetime:
+    """When the exchange's day began, in UTC."""
+    return new_york(now.astimezone(NEW_YORK).date(), time())
+
+
+@lru_cache(maxsize=4096)
+def daily_volatility(symbol: str, market: MarketData, midnight: datetime) -> float:
+    """The standard deviation of the logarithmic returns from close to close over the last
+    sessions, at most 20, that had ended by `midnight`. Raises TooFewSessions, which the next call
+    tries again."""
+    closes: list[float] = []
+    for days in range(LOOK_BACK_DAYS, 0, -1):
+        session = market.session(midnight - timedelta(days=days) + timedelta(hours=12))
+        if session is not None and session.close <= midnight:
+            bars = market.bars(symbol, session.close - NEAR_CLOSE, session.close)
+            closes.extend(float(bar.close) for bar in bars[-1:])
+    returns = [log(after / before) for before, after in pairwise(closes[-SESSIONS - 1 :])]
+    if len(returns) < FEWEST_RETURNS:
+        raise TooFewSessions(f"{symbol}: {len(returns)} returns, {FEWEST_RETURNS} are needed")
+    return stdev(returns)

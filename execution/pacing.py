@@ -1,0 +1,209 @@
+"""How far an order should be, and how much it may take, by what its market has traded so far.
+
+The tape is asked before the transaction that claims a slice; nothing of it is newer than `now`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import floor
+
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce, Greatest
+
+from deepstack.config import Execution
+from execution import marks, profiles
+from execution.desk import Desk
+from execution.domain.algos import SCHEDULED
+from execution.domain.lifecycle import SLICE_AT_BROKER
+from execution.domain.plan import Target, retarget
+from execution.domain.session import Session
+from execution.domain.volume_forecast import dynamic_target
+from execution.locks import lock_participation
+from execution.market.base import MarketDataUnavailable, TapeBar
+from execution.marks import NO_MARKS, Marks
+from execution.models import Fill, Order, Slice, VolumeProfile
+
+MINUTE = timedelta(minutes=1)
+LOT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Where the order should be when the slice is due and when it is done, as shares of it."""
+
+    at_due: float
+    done: float
+    profile: int
+    minutes: int  # of today's tape that had ended
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the tape says about one slice. `curve`: None where the plan stands as it was made;
+    `traded`: shares that the market has traded since the order's start, None where unasked or
+    unknown; `marks`: what the account's symbols are worth, where a limit asks for it."""
+
+    curve: Curve | None = None
+    traded: float | None = None
+    marks: Marks = NO_MARKS
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The slice's target, and what to remember of it for the slices that follow."""
+
+    target: Target
+    aimed: int | None
+    explanation: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the participation cap leaves to the order now; `traded` None: nothing is known."""
+
+    cap: float
+    traded: float | None
+    used: int
+
+    @property
+    def allowed(self) -> int:
+        """cap * volume + one lot, less F + W of all parents of the symbol on the order's side."""
+        if self.traded is None:
+            return 0
+        return max(floor(self.cap * self.traded) + LOT - self.used, 0)
+
+    def told(self) -> dict[str, object]:
+        traded = None if self.traded is None else round(self.traded)
+        return {"cap": self.cap, "market_volume": traded, "used": self.used}
+
+
+def look(part: Slice, desk: Desk, *, now: datetime) -> Look:
+    order = part.order
+    return Look(
+        curve=_curve(order, part, desk, now=now),
+        traded=None if cap(order, desk.config.execution) is None else _traded(order, desk, now=now),
+        marks=marks.read(order.account, order.symbol, desk, wanted=marks.asked(desk), now=now),
+    )
+
+
+def cap(order: Order, config: Execution) -> float | None:
+    """The largest share of the market's volume that the order may be, if there is one: its own
+    wish, and for orders worked over time the configured one; the smaller of both."""
+    if order.algorithm == "POV":
+        return participation(order, config)
+    wish: float | None = order.parameters.get("max_participation")
+    return smallest_cap(order, config) if order.algorithm in SCHEDULED else wish
+
+
+def smallest_cap(order: Order, config: Execution) -> float | None:
+    """The cap that would hold for the order if it were worked over time."""
+    wish = order.parameters.get("max_participation")
+    return min((float(cap) for cap in (wish, config.max_participation) if cap), default=None)
+
+
+def participation(order: Order, config: Execution) -> float:
+    """The part of the volume that a POV order follows: its own wish, else the configured one, and
+    never above the configured cap."""
+    wish = order.parameters.get("max_participation") or config.pov.participation
+    return min(float(cap) for cap in (wish, config.max_participation) if cap)
+
+
+def aim(order: Order, part: Slice, curve: Curve | None) -> Aim:
+    """The target of a slice of a locked order: the plan's, or where today's volume puts it. POV
+    aims at all that is left: the participation is its only brake."""
+    if order.algorithm == "POV":
+        return Aim(Target(order.quantity, order.quantity), None)
+    if curve is None:
+        return Aim(Target(part.planned_quantity, part.cumulative_quantity), None)
+    target = retarget(quantity=order.quantity, share=curve.done, before=_before(order, part, curve))
+    facts = {
+        "share": round(curve.done, 6),
+        "profile": curve.profile,
+        "minutes_seen": curve.minutes,
+        "planned_before": part.cumulative_quantity,
+    }
+    return Aim(target, target.cumulative, {"dynamic": facts})
+
+
+def _before(order: Order, part: Slice, curve: Curve) -> int:
+    """What the slices before should have done: the last one's aim; after slices that had none, what
+    the curve says now, so that what they missed is caught up smoothly."""
+    earlier = order.slices.filter(sequence__lt=part.sequence, aimed_quantity__isnull=False)
+    last = earlier.order_by("-sequence").values_list("sequence", "aimed_quantity").first()
+    if last and last[0] == part.sequence - 1:
+        return int(last[1] or 0)
+    reached = 0 if part.sequence == 0 else int(curve.at_due * order.quantity)
+    return max(reached, int(last[1] or 0) if last else 0)
+
+
+def _curve(order: Order, part: Slice, desk: Desk, *, now: datetime) -> Curve | None:
+    row = (order.routing.get("profile") or {}).get("id")
+    if order.algorithm != "VWAP" or row is None or not desk.config.execution.vwap.dynamic:
+        return None
+    session = desk.market.session(now)
+    if session is None or session.always:
+        return None
+    try:
+        known = profiles.stored(row)
+        bars = desk.market.bars(order.symbol, session.open, now)
+    except (VolumeProfile.DoesNotExist, MarketDataUnavailable):
+        return None  # the plan stands
+    minutes = _minutes(bars, session)
+    part_of_day = known.part_of_day(session)
+    usual = known.mean_volume or order.average_daily_volume
+
+    def share(until: datetime) -> float:
+        return dynamic_target(
+            known.profile,
+            session,
+            start=order.start_at,
+            end=order.end_at,
+            until=until,
+            minutes=minutes,
+            minutes_from=session.open,
+            daily_volume=usual * part_of_day if usual else None,
+            today=known.expected_volume * part_of_day if known.expected_volume else None,
+        )
+
+    following = order.slices.filter(sequence=part.sequence + 1).values_list("due_at", flat=True)
+    done = share(following.first() or order.end_at)
+    return Curve(share(part.due_at), done, row, len(minutes))
+
+
+def _minutes(bars: Sequence[TapeBar], session: Session) -> list[int]:
+    """Volumes of the whole minutes from the open to the end of the last bar that was told: a feed
+    that lags is not a market that is silent."""
+    minutes = [0] * ((bars[-1].end - session.open) // MINUTE if bars else 0)
+    for bar in bars:
+        index = (bar.start - session.open) // MINUTE
+        if index < len(minutes):
+            minutes[index] += bar.volume
+    return minutes
+
+
+def _traded(order: Order, desk: Desk, *, now: datetime) -> float | None:
+    """Since the order's start; of a bar that began before it, the part that lies inside."""
+    try:
+        bars = desk.market.bars(order.symbol, order.start_at - MINUTE, now)
+    except MarketDataUnavailable:
+        return None
+    return sum(
+        bar.volume * min((bar.end - order.start_at) / bar.length, 1.0)
+        for bar in bars
+        if bar.end > order.start_at
+    )
+
+
+def budget(order: Order, traded: float | None, share: float) -> Budget:
+    """Of a locked order, under the lock of its symbol and side: whoever claims at the same moment
+    sees what this claim takes."""
+    lock_participation(order.symbol, order.side)
+    alike = {"order__symbol": order.symbol, "order__side": order.side}
+    leaves = Greatest(F("quantity") - F("filled_quantity"), 0)
+    working = Slice.objects.filter(**alike, status__in=SLICE_AT_BROKER)
+    filled = Fill.objects.filter(**alike, executed_at__gte=order.start_at).exclude(order=order)
+    used = order.filled_quantity
+    used += working.aggregate(n=Coalesce(Sum(leaves), 0))["n"]
+    used += filled.aggregate(n=Coalesce(Sum("quantity"), 0))["n"]
+    return Budget(share, traded, used)

@@ -1,0 +1,51 @@
+"""What would become of a signal, and what each way of working it is expected to cost."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from execution import intake
+from execution.desk import Desk
+from execution.domain.routing import Thresholds
+
+
+class Preview(TypedDict):
+    """`status` is ACCEPTED, or DENIED with the reason; `estimate`, `alternatives` and `profile` are
+    empty then. Costs in bps, + is a cost; see `execution.domain.alternatives.Alternative`."""
+
+    symbol: str
+    side: str
+    quantity: int
+    status: str
+    reason: str
+    algorithm: str
+    chosen_because: str
+    start_at: str
+    end_at: str
+    slices: int
+    estimate: dict[str, Any]
+    alternatives: list[dict[str, Any]]
+    profile: dict[str, Any]
+
+
+def preview(
+    values: Mapping[str, object], desk: Desk, *, thresholds: Thresholds | None = None
+) -> Preview:
+    """The order that the signal would become if it were sent now, by the same code; nothing is
+    stored and nothing is sent. Raises InvalidSignal."""
+    order = intake.draft(values, desk, thresholds=thresholds).order
+    routing = order.routing
+    return {
+        "symbol": order.symbol,
+        "side": order.side,
+        "quantity": order.quantity,
+        "status": order.status,
+        "reason": order.status_reason,
+        "algorithm": order.algorithm,
+        "chosen_because": routing.get("reason", ""),
+        "start_at": order.start_at.isoformat(),
+        "end_at": order.end_at.isoformat(),
+        "slices": order.slice_count,
+        "estimate": routing.get("estimate", {}),
+        "alternatives": routing.get("alternatives", []),
+        "profile": routing.get("profile", {}),
+    }

@@ -1,0 +1,100 @@
+"""What an order is expected to cost, by the configured model and by what is known of its symbol."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from deepstack.config import Execution
+from execution import pacing
+from execution.domain.alternatives import Question, alternatives
+from execution.domain.cost_models import COST_MODELS, Coefficients, Work
+from execution.domain.costs import BPS, CostEstimate
+from execution.domain.session import Session
+from execution.market.base import Quote
+from execution.models import Order
+from execution.profiles import Known
+
+URGENT = frozenset({"HIGH", "IMMEDIATE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of an order's symbol when its signal arrives. Volumes in shares:
+    `usual_volume` of a session, `session_volume` expected of the order's; None is unknown."""
+
+    known: Known
+    spread_bps: float
+    usual_volume: float | None
+    session_volume: float | None
+
+
+def knowledge(
+    order: Order, known: Known, session: Session, quote: Quote | None, config: Execution
+) -> Knowledge:
+    """The caller's average daily volume comes before the learned one, a live spread before the
+    configured one."""
+    live = quote is not None and quote.bid < quote.ask
+    usual = order.average_daily_volume or known.mean_volume
+    expected = known.expected_volume or usual
+    return Knowledge(
+        known=known,
+        spread_bps=float(quote.spread_bps) if quote and live else config.slippage.base_spread_bps,
+        usual_volume=usual,
+        session_volume=expected * known.part_of_day(session) if expected else None,
+    )
+
+
+def coefficients(config: Execution) -> Coefficients:
+    model = config.slippage
+    return Coefficients(
+        impact=model.impact_coefficient,
+        urgency=model.urgency_multiplier,
+        shares_outstanding_days=model.shares_outstanding_days,
+    )
+
+
+def estimate(
+    order: Order, end: datetime, session: Session, about: Knowledge, config: Execution
+) -> CostEstimate:
+    work = Work(
+        quantity=order.quantity,
+        spread_bps=about.spread_bps,
+        average_daily_volume=about.usual_volume,
+        daily_volatility=about.known.daily_volatility,
+        days=(end - order.start_at) / session.length,
+        urgent=order.urgency in URGENT,
+    )
+    return COST_MODELS[config.slippage.model](work, coefficients(config))
+
+
+def price_tags(
+    order: Order,
+    ends: Mapping[str, datetime],
+    session: Session,
+    about: Knowledge,
+    quote: Quote | None,
+    config: Execution,
+) -> list[dict[str, object]]:
+    """For each algorithm, by the end that its window would have; see `Alternative.told`."""
+    question = Question(
+        quantity=order.quantity,
+        start=order.start_at,
+        session=session,
+        profile=about.known.profile,
+        spread_bps=about.spread_bps,
+        average_daily_volume=about.usual_volume,
+        session_volume=about.session_volume,
+        daily_volatility=about.known.daily_volatility,
+        cap=pacing.smallest_cap(order, config),
+        urgent=order.urgency in URGENT,
+        limit_bps=_beyond(order, quote),
+        model=config.slippage.model,
+        coefficients=coefficients(config),
+    )
+    return [alternative.told() for alternative in alternatives(question, ends)]
+
+
+def _beyond(order: Order, quote: Quote | None) -> float | None:
+    if order.limit_price is None or quote is None:
+        return None
+    return float(order.side_sign * (order.limit_price / quote.mid - 1) * BPS)

@@ -1,0 +1,120 @@
+"""The last word on an order and on each of its children, with limits and book read fresh."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from execution import exposure, halts, limits, locks
+from execution.desk import Desk
+from execution.domain import checks
+from execution.domain.checks import Check, Denial, Exposure, Facts
+from execution.exposure import Moment
+from execution.limits import Book
+from execution.market.base import Quote
+from execution.marks import NO_MARKS
+from execution.models import Order, Slice, TradingState
+
+THROTTLE = "repeated-execution throttle"
+State = TradingState.State
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What is known of the price: `expected` per share, the limit if there is one, the quote."""
+
+    expected: Decimal | None
+    limit: Decimal | None
+    quote: Quote | None
+
+
+def parent_denial(
+    at: Moment, priced: Priced, desk: Desk, *, book: Book, states: Iterable[TradingState]
+) -> Denial | None:
+    """Why an order that is not stored yet is refused; changes nothing."""
+    return _denial(
+        checks.PARENT_CHECKS, at, priced, desk, book=book, halted=halts.applies(states, at.order)
+    )
+
+
+def child_denial(at: Moment, priced: Priced, desk: Desk) -> Denial | None:
+    """Why a child of a locked order may not leave. Where messages are bounded, the account's
+    sends are counted one after the other until the transaction ends."""
+    return _child_denial(checks.CHILD_CHECKS, at, priced, desk)
+
+
+def resend_denial(at: Moment, priced: Priced, desk: Desk) -> Denial | None:
+    """Why an intent may not be sent once more."""
+    return _child_denial(checks.RESEND_CHECKS, at, priced, desk)
+
+
+def last_denial(part: Slice, desk: Desk) -> Denial | None:
+    """What may have changed since the intent was committed: a trading state, or an opposite order
+    whose intent was committed at the same moment; here each of the two sees the other."""
+    halted = halts.in_force(part.order)
+    working = exposure.working_beside(part) if halted else 0
+    at = Moment(part.order, part.quantity or 0, NO_MARKS, desk.now(), working=working)
+    held, pending = exposure.position(at) if halted else (None, None)
+    known = Exposure(position=held, pending=pending, opposing=exposure.opposing(part.order))
+    priced = Priced(part.limit_price, part.limit_price, None)
+    return checks.first_denial(checks.LAST_CHECKS, _facts(at, priced, halted, known), desk.bounds)
+
+
+def _child_denial(table: Iterable[Check], at: Moment, priced: Priced, desk: Desk) -> Denial | None:
+    book = limits.in_force(at.order)
+    if book.bounds(at.order, desk.bounds).max_messages_per_minute is not None:
+        locks.lock_messages(at.order.account)
+    denial = _denial(table, at, priced, desk, book=book, halted=halts.in_force(at.order))
+    if denial is not None:
+        stop_runaway(at.order, denial.code, str(denial))
+    return denial
+
+
+def _denial(
+    table: Iterable[Check],
+    at: Moment,
+    priced: Priced,
+    desk: Desk,
+    *,
+    book: Book,
+    halted: tuple[tuple[str, str], ...],
+) -> Denial | None:
+    order = at.order
+    bounds = book.bounds(order, desk.bounds)
+    known = exposure.read(
+        at,
+        bounds,
+        restricted=book.restricted.get(order.symbol),
+        reducing=bool(halted),
+        limited=priced.limit is not None,
+    )
+    return checks.first_denial(table, _facts(at, priced, halted, known), bounds)
+
+
+def _facts(
+    at: Moment, priced: Priced, halted: tuple[tuple[str, str], ...], known: Exposure
+) -> Facts:
+    order, quote = at.order, priced.quote
+    return Facts(
+        now=at.now,
+        side_sign=order.side_sign,
+        quantity=at.quantity,
+        parent_quantity=order.quantity,
+        price=priced.expected,
+        limit_price=priced.limit,
+        average_daily_volume=order.average_daily_volume,
+        bid=quote.bid if quote else None,
+        ask=quote.ask if quote else None,
+        quoted_at=quote.at if quote else None,
+        halts=halted,
+        exposure=known,
+    )
+
+
+def stop_runaway(order: Order, code: str, reason: str) -> None:
+    """Halt what a denial shows to have run away, until a named person resumes it. The dispatch
+    loop cancels what works in the scope, as for any halt."""
+    if code != "REPEATED_EXECUTION":
+        return
+    scope, key = exposure.runaway_scope(order)
+    if not TradingState.objects.filter(scope=scope, key=key, state=State.HALTED).exists():
+        halts.set_state(scope=scope, key=key, state=State.HALTED, by=THROTTLE, reason=reason)

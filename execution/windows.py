@@ -1,0 +1,74 @@
+"""Where an order may be worked, and in how many slices, when its signal leaves that open."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+
+from deepstack.config import Execution
+from execution.domain.algos import ALGOS
+from execution.domain.session import Session
+from execution.domain.signal import InvalidSignal, Signal
+from execution.market import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where the order may be worked; `note` says what was decided about it, if anything was."""
+
+    start: datetime
+    end: datetime
+    session: Session
+    note: str = ""
+
+
+def window_of(
+    signal: Signal, algorithm: str, session: Session, start: datetime, config: Execution
+) -> Window:
+    """The wished window, else the algorithm's usual one, shortened to the close. Raises
+    InvalidSignal when a wish reaches beyond the session."""
+    regular = session.is_regular(start)
+    last = session.close if regular else session.extended_close
+    length = signal.window or (signal.end_at - start if signal.end_at else None)
+    if session.always:
+        end = start + (length or _usual(algorithm, last - start, config))
+        return Window(start, end, _stretched(session, end))
+    if length is None:
+        usual = start + _usual(algorithm, last - start, config)
+        note = "" if usual <= last else f"shortened to the close at {last.isoformat()}"
+        return Window(start, min(usual, last), session, note)
+    if start + length > last:
+        field = "end_at" if signal.end_at else "window_minutes"
+        raise InvalidSignal({field: f"ends after the session, which closes at {last.isoformat()}"})
+    return Window(start, start + length, session)
+
+
+def ends_of(
+    signal: Signal, session: Session, start: datetime, config: Execution
+) -> dict[str, datetime]:
+    """The end of the window that each algorithm would have; only LIMIT works after hours."""
+    names = ALGOS if session.is_regular(start) else ("LIMIT",)
+    return {name: window_of(signal, name, session, start, config).end for name in names}
+
+
+def usual_slices(algorithm: str, window: Window, config: Execution) -> int:
+    if algorithm not in ("VWAP", "POV"):
+        return config.twap.default_num_slices
+    minutes = (window.end - window.start) / timedelta(minutes=1)
+    return max(round(minutes / config.vwap.slice_minutes), config.vwap.min_slices)
+
+
+def _usual(algorithm: str, rest_of_session: timedelta, config: Execution) -> timedelta:
+    if algorithm == "MARKET":
+        return timedelta(seconds=config.routing.market_window_seconds) * clock.speed()
+    if algorithm == "LIMIT":
+        return rest_of_session
+    followed = algorithm in ("VWAP", "POV")
+    minutes = (config.vwap if followed else config.twap).default_time_window
+    return timedelta(minutes=minutes)
+
+
+def _stretched(session: Session, end: datetime) -> Session:
+    """A market that never closes has no session that a window could outlast."""
+    if end <= session.close:
+        return session
+    midnight = datetime.combine(end.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    return replace(session, close=midnight, extended_close=midnight)
