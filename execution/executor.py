@@ -1,0 +1,90 @@
+"""What the executors of all algorithms have in common."""
+
+from decimal import Decimal
+
+from deepstack import ready
+
+ready.ensure()
+
+from asgiref.sync import sync_to_async
+
+from execution import controls, waiting
+from execution import desk as desks
+from execution.broker.order_manager import OrderManager
+from execution.desk import Desk
+from execution.models import Order
+from execution.results import ExecutionResult, result_of
+
+
+class Executor:
+    """Works orders by one algorithm, whatever their size.
+
+    `default_time_window` is in minutes; what is left out comes from the configuration.
+    """
+
+    algorithm: str
+
+    def __init__(
+        self,
+        order_manager: OrderManager,
+        default_time_window: float | None = None,
+        default_num_slices: int | None = None,
+    ) -> None:
+        self._desk: Desk = desks.on(order_manager)
+        self.default_time_window = default_time_window
+        self.default_num_slices = default_num_slices
+
+    def _parameters(self) -> dict[str, object]:
+        """What an algorithm adds to the signal."""
+        return {}
+
+    async def execute(
+        self,
+        symbol: str,
+        total_quantity: int,
+        action: str,
+        time_window_minutes: float | None = None,
+        num_slices: int | None = None,
+        *,
+        current_price: float | Decimal | None = None,
+        limit_price: float | Decimal | None = None,
+        account: str | None = None,
+        strategy: str | None = None,
+        client_reference: str | None = None,
+        wait: bool = True,
+    ) -> ExecutionResult:
+        """As `ExecutionRouter.route_order`, with the algorithm fixed."""
+        return await waiting.execute(
+            {
+                "symbol": symbol,
+                "quantity": total_quantity,
+                "side": action,
+                "algorithm": self.algorithm,
+                "window_minutes": time_window_minutes or self.default_time_window,
+                "slices": num_slices or self._usual_slices(total_quantity),
+                "decision_price": current_price,
+                "limit_price": limit_price,
+                "account": account,
+                "strategy": strategy,
+                "client_reference": client_reference,
+                **self._parameters(),
+            },
+            self._desk,
+            wait=wait,
+        )
+
+    def _usual_slices(self, quantity: object) -> int | None:
+        """A default is a wish: unlike an explicit number it gives way to a small order."""
+        most = self.default_num_slices
+        if most is None or not isinstance(quantity, int):
+            return None
+        return min(most, max(quantity, 1))
+
+    async def progress(self, order_id: int) -> ExecutionResult:
+        """Where an order stands. Raises Order.DoesNotExist."""
+        return await sync_to_async(result_of)(await Order.objects.aget(pk=order_id))
+
+    async def cancel(self, order_id: int, *, by: str = "strategy") -> ExecutionResult:
+        """Cancel what is left of an order. Raises Order.DoesNotExist."""
+        order = await sync_to_async(controls.cancel)(order_id, by=by, now=self._desk.now())
+        return await sync_to_async(result_of)(order)

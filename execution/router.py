@@ -1,0 +1,131 @@
+"""The way in for strategies written in Python."""
+
+from decimal import Decimal
+
+from deepstack import ready
+
+ready.ensure()
+
+from asgiref.sync import sync_to_async
+
+from execution import desk as desks
+from execution import waiting
+from execution.broker.order_manager import OrderManager
+from execution.domain.routing import Thresholds
+from execution.preview import Preview, preview
+from execution.results import ExecutionResult
+
+
+class ExecutionRouter:
+    """Chooses how an order is worked, by its size and urgency, and sees it through.
+
+    The thresholds are in currency; left out, the configuration's hold.
+    """
+
+    def __init__(
+        self,
+        order_manager: OrderManager,
+        small_order_threshold: float | Decimal | None = None,
+        large_order_threshold: float | Decimal | None = None,
+    ) -> None:
+        self._desk = desks.on(order_manager)
+        rules = self._desk.config.execution.routing
+        self._thresholds = Thresholds(
+            _money(small_order_threshold, rules.small_order_threshold),
+            _money(large_order_threshold, rules.large_order_threshold),
+        )
+        if self._thresholds.small > self._thresholds.large:
+            raise ValueError(
+                f"small_order_threshold {self._thresholds.small} must not exceed "
+                f"large_order_threshold {self._thresholds.large}"
+            )
+
+    async def route_order(
+        self,
+        symbol: str,
+        quantity: int,
+        action: str,
+        current_price: float | Decimal | None = None,
+        urgency: str = "NORMAL",
+        avg_daily_volume: int | None = None,
+        *,
+        algorithm: str | None = None,
+        limit_price: float | Decimal | None = None,
+        time_window_minutes: float | None = None,
+        num_slices: int | None = None,
+        max_participation: float | None = None,
+        account: str | None = None,
+        strategy: str | None = None,
+        client_reference: str | None = None,
+        wait: bool = True,
+    ) -> ExecutionResult:
+        """Hand an order over; return when it has ended, or at once without `wait`.
+
+        The order belongs to the database and the workers: it goes on if this process ends.
+        Raises ValueError naming every wrong field, or NoLiveWorker; nothing is stored then. An
+        order that the rules refuse comes back with the status DENIED and a reason.
+        """
+        return await waiting.execute(
+            {
+                "symbol": symbol,
+                "quantity": quantity,
+                "side": action,
+                "decision_price": current_price,
+                "urgency": urgency,
+                "average_daily_volume": avg_daily_volume,
+                "algorithm": algorithm,
+                "limit_price": limit_price,
+                "window_minutes": time_window_minutes,
+                "slices": num_slices,
+                "max_participation": max_participation,
+                "account": account,
+                "strategy": strategy,
+                "client_reference": client_reference,
+            },
+            self._desk,
+            wait=wait,
+            thresholds=self._thresholds,
+        )
+
+    async def preview(
+        self,
+        symbol: str,
+        quantity: int,
+        action: str,
+        current_price: float | Decimal | None = None,
+        urgency: str = "NORMAL",
+        avg_daily_volume: int | None = None,
+        *,
+        algorithm: str | None = None,
+        limit_price: float | Decimal | None = None,
+        time_window_minutes: float | None = None,
+        num_slices: int | None = None,
+        max_participation: float | None = None,
+        account: str | None = None,
+        strategy: str | None = None,
+    ) -> Preview:
+        """What `route_order` would do now, and what each way of working the order is expected to
+        cost; nothing is stored. Raises ValueError naming every wrong field."""
+        return await sync_to_async(preview)(
+            {
+                "symbol": symbol,
+                "quantity": quantity,
+                "side": action,
+                "decision_price": current_price,
+                "urgency": urgency,
+                "average_daily_volume": avg_daily_volume,
+                "algorithm": algorithm,
+                "limit_price": limit_price,
+                "window_minutes": time_window_minutes,
+                "slices": num_slices,
+                "max_participation": max_participation,
+                "account": account,
+                "strategy": strategy,
+            },
+            self._desk,
+            thresholds=self._thresholds,
+        )
+
+
+def _money(given: float | Decimal | None, configured: Decimal) -> Decimal:
+    return configured if given is None else Decimal(str(given))
