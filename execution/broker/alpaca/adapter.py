@@ -1,0 +1,173 @@
+"""The Broker protocol on Alpaca's REST interface."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from alpaca.common.rest import RESTClient
+from alpaca.trading.client import TradingClient
+
+from deepstack import ready
+from deepstack.config import Config, ConfigError
+from execution.broker.base import (
+    AccountState,
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    OpenOrder,
+    OutcomeUnknown,
+    Ticket,
+)
+from execution.broker.examination import Finding
+
+from . import addresses, messages, shared
+from .budget import Budget, Lanes
+from .fills import Fills
+from .news import News
+from .orders import Orders
+from .permissions import permissions
+from .refusals import Complaint, cancel_error, placement_error
+from .wire import NoSuchOrder, Wire
+
+LONGEST_ID = 48  # characters; today's specification allows 128, the older one no more than this
+LONGEST_SKEW = timedelta(seconds=10)
+CENT, SMALL_STEP = Decimal("0.01"), Decimal("0.0001")  # from one dollar up, and below
+
+
+class AlpacaBroker:
+    """The one account that the keys belong to; `config.account` is our name for it.
+
+    Raises ConfigError for missing keys or an address that may not be used.
+    """
+
+    name = "alpaca"
+
+    def __init__(self, config: Config) -> None:
+        ready.ensure()
+        self.address = addresses.trading_url(config)
+        self.trial = addresses.is_trial(self.address)
+        self.account = config.account
+        self._config = config
+        _check_keys(config)
+        redis = shared.connect()
+        key = f"alpaca:{shared.owner(self.address, config.alpaca_api_key)}"
+        self._shared = shared.Shared(redis, key)
+        budget = Budget(redis, key, config.alpaca_requests_per_minute)
+        self.wire = Wire(self._open_client, config, budget)
+        fills = Fills(self.wire)
+        self._orders = Orders(self.wire, fills, self._shared, self.account)
+        self._news = News(self._orders, fills, self._shared, config.alpaca_requests_per_minute)
+
+    def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
+        """Send a limit order for the day. The answer names no executions: they are looked up."""
+        body = messages.placement(ticket, self._admitted_price(ticket))
+        self._check_clock()
+        try:
+            order = messages.seen_order(self.wire.post("/orders", body, Lanes.SEND))
+        except Complaint as said:
+            raise placement_error(said) from said
+        if order.client_order_id != ticket.client_order_id:
+            raise OutcomeUnknown(f"sent {ticket.client_order_id}, told of {order.client_order_id}")
+        self._shared.remember_id(order.client_order_id, order.id)
+        return messages.answer(order, ())
+
+    def cancel(self, client_order_id: str, *, now: datetime) -> None:
+        """Ask for a cancel. Raises BrokerRejected with TOO_LATE for an order that has ended or
+        cannot be cancelled now, and UNKNOWN_ORDER for one that Alpaca does not know."""
+        order_id = self._shared.id_of(client_order_id) or self._id_of(client_order_id)
+        try:
+            self.wire.delete(f"/orders/{order_id}", Lanes.CANCEL)
+        except Complaint as said:
+            raise cancel_error(said) from said
+
+    def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
+        order = self._orders.by_client_id(client_order_id, Lanes.ASK)
+        return None if order is None else self._orders.whole(order)
+
+    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+        """Raises TooSoon while the news' share of the message budget is spent."""
+        return self._news.since(since, now=now) if account == self.account else ()
+
+    def told(self, order: messages.SeenOrder) -> BrokerOrder:
+        """An order that the stream of trade updates showed, with its executions."""
+        return self._orders.whole(order)
+
+    def account_state(self, account: str, *, now: datetime) -> AccountState:
+        state, positions, clock = (
+            self.wire.get(path, {}, Lanes.ASK) for path in ("/account", "/positions", "/clock")
+        )
+        return messages.account_state(self.account, state, positions, clock)
+
+    def open_orders(self, account: str, *, now: datetime) -> Sequence[OpenOrder]:
+        rows, _ = self._orders.listing({"status": "open"}, None, Lanes.ASK)
+        return [messages.open_order(row) for row in rows]
+
+    def examine(self) -> Iterator[Finding]:
+        """What Alpaca allows this account, and how its executions are heard of."""
+        return permissions(self.wire.get("/account", {}, Lanes.ASK), self.address, self._config)
+
+    def _id_of(self, client_order_id: str) -> str:
+        order = self._orders.by_client_id(client_order_id, Lanes.CANCEL)
+        if order is None:
+            raise BrokerRejected("UNKNOWN_ORDER", f"Alpaca knows no order {client_order_id}")
+        return self._orders.whole(order, Lanes.CANCEL).broker_order_id
+
+    def _admitted_price(self, ticket: Ticket) -> Decimal:
+        """The limit on Alpaca's grid, rounded to the passive side."""
+        if ticket.account != self.account:
+            raise BrokerRejected(
+                "WRONG_ACCOUNT", f"account = {ticket.account!r}: these keys trade {self.account!r}"
+            )
+        price = ticket.limit_price
+        if problem := _problem(ticket):
+            raise BrokerRejected("INVALID_ORDER", problem)
+        rounding = ROUND_FLOOR if ticket.side == "BUY" else ROUND_CEILING
+        on_grid = price.quantize(CENT if price >= 1 else SMALL_STEP, rounding)
+        if on_grid <= 0:
+            raise BrokerRejected("INVALID_ORDER", f"limit_price = {price}: below {SMALL_STEP}")
+        return on_grid
+
+    def _check_clock(self) -> None:
+        if self.wire.skew is None or abs(self.wire.skew) > LONGEST_SKEW:
+            self._ask_clock()
+        skew = self.wire.skew
+        if skew is None or abs(skew) > LONGEST_SKEW:
+            known = "is not known" if skew is None else f"is {skew.total_seconds():+.0f} s off ours"
+            raise BrokerUnavailable(
+                f"Alpaca's clock {known}; nothing is sent beyond "
+                f"{LONGEST_SKEW.total_seconds():.0f} s"
+            )
+
+    def _ask_clock(self) -> None:
+        """The wire measures with every answer; here nothing of the placement has left yet."""
+        try:
+            self.wire.get("/clock", {}, Lanes.SEND)
+        except (OutcomeUnknown, NoSuchOrder) as error:
+            raise BrokerUnavailable(f"before the order left: {error}") from error
+
+    def _open_client(self) -> RESTClient:
+        return TradingClient(
+            api_key=self._config.alpaca_api_key,
+            secret_key=self._config.alpaca_secret_key.get_secret_value(),
+            raw_data=True,
+            url_override=self.address,
+        )
+
+
+def _check_keys(config: Config) -> None:
+    if not config.alpaca_api_key or not config.alpaca_secret_key.get_secret_value():
+        raise ConfigError("Alpaca needs ALPACA_API_KEY and ALPACA_SECRET_KEY, both of one account")
+
+
+def _problem(ticket: Ticket) -> str:
+    """What Alpaca would refuse for good; empty when there is nothing."""
+    price = ticket.limit_price
+    if ticket.side not in ("BUY", "SELL"):
+        return f"side = {ticket.side!r}: BUY or SELL is allowed"
+    if ticket.quantity <= 0:
+        return f"quantity = {ticket.quantity}: a whole number of shares above 0 is allowed"
+    if not price.is_finite() or price <= 0:
+        return f"limit_price = {price}: a price above 0 is allowed"
+    if not 0 < len(ticket.client_order_id) <= LONGEST_ID:
+        return f"client_order_id = {ticket.client_order_id!r}: up to {LONGEST_ID} characters"
+    return ""

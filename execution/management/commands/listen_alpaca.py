@@ -1,0 +1,32 @@
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from deepstack.config import ConfigError
+from execution import desk
+from execution.broker.alpaca.listener import Listener
+
+
+class Command(BaseCommand):
+    help = (
+        "Book Alpaca's executions as its stream tells of them. Trading goes on without it, "
+        "some seconds later. Two may run; one listens."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            listener = Listener(desk.default())
+        except (ConfigError, TypeError) as error:
+            raise CommandError(
+                f"{error}\nIt needs TRADING_MODE=live and LIVE_BROKER=alpaca."
+            ) from None
+
+        def stop(*_: object) -> None:
+            listener.stopping = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        listener.run()
+        if not listener.stopping:
+            raise CommandError("PostgreSQL or the stream was lost for good; start it again")

@@ -1,0 +1,105 @@
+"""Alpaca's message budget: never exceeded, shared by all, cancels first, closed without Redis."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import pairwise
+from threading import Event
+from time import monotonic
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from execution.broker.alpaca import AlpacaBroker
+from execution.broker.base import BrokerUnavailable, Ticket
+from tests.brokers.alpaca_rig import AlpacaRig
+from tests.brokers.alpaca_rig import settings as configured
+from tests.stack import wait_for
+
+PER_MINUTE = 600
+BURST, REFILL = 120, 8  # messages at once, and a second
+
+
+def sent_at(rig: AlpacaRig, method: str = "POST") -> list[float]:
+    return [float(str(entry["at"])) for entry in rig.peer.entries("attempt", method=method)]
+
+
+def test_five_hundred_due_slices_stay_within_the_budget_of_all_workers(alpaca: AlpacaRig) -> None:
+    config = configured(alpaca.peer.url, alpaca_requests_per_minute=PER_MINUTE)
+    workers = [AlpacaBroker(config) for _ in range(4)]
+    tickets = [alpaca.ticket() for _ in range(500)]
+
+    def send(numbered: tuple[int, Ticket]) -> None:
+        number, ticket = numbered
+        with suppress(BrokerUnavailable):
+            workers[number % 4].place(ticket, now=alpaca.now())
+
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(send, enumerate(tickets)))
+    times = sorted(sent_at(alpaca) + sent_at(alpaca, "GET"))
+    assert len(times) > 50, "the burst goes out"
+    for first in range(len(times)):
+        for last in range(first, len(times)):
+            allowed = BURST + REFILL * (times[last] - times[first]) + 1
+            assert last - first + 1 <= allowed + 2  # of the way from Redis to the peer
+
+
+def send_without_end(broker: AlpacaBroker, rig: AlpacaRig) -> None:
+    while True:
+        broker.place(rig.ticket(), now=rig.now())
+
+
+def test_what_finds_no_message_left_is_surely_unsent_and_soon(alpaca: AlpacaRig) -> None:
+    broker = AlpacaBroker(configured(alpaca.peer.url, alpaca_requests_per_minute=30))
+    started = monotonic()
+    with pytest.raises(BrokerUnavailable, match="budget"):
+        send_without_end(broker, alpaca)
+    assert monotonic() - started < 2
+    assert 0 < len(sent_at(alpaca)) < 5
+
+
+def test_cancels_go_first(alpaca: AlpacaRig) -> None:
+    """Sends leave a part of the burst untouched; of what comes back they get nothing while a
+    cancel waits."""
+    broker = AlpacaBroker(configured(alpaca.peer.url, alpaca_requests_per_minute=200))
+    placed = [alpaca.placed() for _ in range(20)]
+    stop = Event()
+
+    def keep_sending() -> None:
+        while not stop.is_set():
+            with suppress(BrokerUnavailable):
+                broker.place(alpaca.ticket(), now=alpaca.now())
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(8):
+            pool.submit(keep_sending)
+        wait_for(lambda: len(sent_at(alpaca)) >= 20 + 25, 10, "the burst to be spent")
+        for ticket in placed:
+            broker.cancel(ticket.client_order_id, now=alpaca.now())
+        stop.set()
+    methods = [entry["method"] for entry in alpaca.peer.entries("attempt")]
+    assert methods.count("DELETE") == 20
+    first = methods.index("DELETE")
+    last = len(methods) - 1 - methods[::-1].index("DELETE")
+    assert methods[first:last].count("POST") <= 2, "those that were on their way"
+
+
+def test_without_redis_nothing_is_sent(alpaca: AlpacaRig, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    broker = AlpacaBroker(alpaca.config)
+    with pytest.raises(BrokerUnavailable, match="Redis"):
+        broker.place(alpaca.ticket(), now=alpaca.now())
+    with pytest.raises(BrokerUnavailable, match="Redis"):
+        broker.find("anything", now=alpaca.now())
+    assert alpaca.peer.entries("attempt") == []
+
+
+def test_tokens_come_back_evenly(alpaca: AlpacaRig) -> None:
+    broker = AlpacaBroker(configured(alpaca.peer.url, alpaca_requests_per_minute=PER_MINUTE))
+    deadline = monotonic() + 3
+    while monotonic() < deadline:
+        with suppress(BrokerUnavailable):
+            broker.place(alpaca.ticket(), now=alpaca.now())
+    times = sent_at(alpaca)
+    late = [at for at in times if at > times[-1] - 1]
+    assert len(late) > 5
+    assert all(0.05 < second - first < 0.3 for first, second in pairwise(late))
