@@ -1,0 +1,6 @@
+"""Interactive Brokers: one process owns the socket, the workers talk to it through the database.
+
+`adapter` is what workers use, `gateway` the process. The gateway's main thread writes the book and
+decides what is sent (`gateway`, `book`, `rules`, `codes`); a second thread runs the event loop with
+the socket (`link`, `ears`), and a third waits for the workers' rings (`doorbell`).
+"""

@@ -1,0 +1,249 @@
+"""The broker as the workers use it: every call is a few database rows and a bounded wait."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from deepstack import ready
+from deepstack.config import Config
+from execution.broker.base import (
+    AccountState,
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    DuplicateOrder,
+    OpenOrder,
+    OutcomeUnknown,
+    Ticket,
+)
+
+ready.ensure()
+
+from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder  # noqa: E402
+
+from . import answers, doorbell  # noqa: E402
+from .names import endpoint_of  # noqa: E402
+
+S = IbkrOrder.Stage
+
+# Nothing of this order is at the broker, so its id may be sent again.
+_SENDABLE = (S.WITHDRAWN, S.ABSENT)
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.05  # seconds between two looks at a row
+
+
+class InteractiveBrokers:
+    """Speaks to the gateway process of the configured host, port and client id.
+
+    The broker does not refuse an id that was used before; the row of the order does.
+    """
+
+    name = "ibkr"
+
+    def __init__(self, config: Config) -> None:
+        self._settings = config.ibkr
+        self._endpoint = endpoint_of(config)
+
+    def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
+        """Queue the order and wait for what TWS says of it.
+
+        BrokerUnavailable: the gateway did not take it up and it is withdrawn. OutcomeUnknown: it
+        was written to the socket, or may have been, and TWS has said nothing in time.
+        """
+        gateway = self._gateway()
+        if self._known(ticket.client_order_id):
+            raise DuplicateOrder(ticket.client_order_id)
+        pk = self._queue(ticket, gateway)
+        doorbell.ring(self._endpoint)
+        return self._outcome(pk)
+
+    def cancel(self, client_order_id: str, *, now: datetime) -> None:
+        """Leave the wish and wait until the gateway has sent it; an order that has ended stays as
+        it is. Raises BrokerRejected UNKNOWN_ORDER, or BrokerUnavailable when the wish is not sent
+        yet: it stands, and is sent as soon as that can be.
+        """
+        row = IbkrOrder.objects.filter(client_order_id=client_order_id).first()
+        if row is None:
+            raise BrokerRejected("UNKNOWN_ORDER", f"no order {client_order_id}")
+        if row.stage == S.QUEUED and self._withdraw(row.pk, "cancelled before it was sent"):
+            return
+        IbkrOrder.objects.filter(pk=row.pk).update(cancel_asked_wall=Now())
+        doorbell.ring(self._endpoint)
+        self._gateway()
+        deadline = time.monotonic() + self._settings.pick_up_seconds
+        unsent = IbkrOrder.objects.filter(pk=row.pk, cancel_sent_wall=None)
+        outdated = IbkrOrder.objects.filter(pk=row.pk, cancel_asked_wall__gt=F("cancel_sent_wall"))
+        _wait(lambda: not (unsent | outdated).exists(), deadline, "the cancel is not sent yet")
+
+    def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
+        """By the gateway's book, which is believed while the gateway is connected, has compared
+        it with the broker, and TWS answers."""
+        self._gateway()
+        row = IbkrOrder.objects.filter(client_order_id=client_order_id).first()
+        if row is None or row.stage in _SENDABLE:
+            return None
+        if row.stage == S.QUEUED:
+            if self._withdraw(row.pk, "its worker is gone"):
+                return None
+            raise OutcomeUnknown(f"{client_order_id} is being sent")
+        if row.stage not in answers.STATUS:
+            self._compare(row.gateway)
+            raise OutcomeUnknown(f"{client_order_id} is {row.stage}: {row.text}".strip(": "))
+        seen = answers.answer(row)
+        if seen.filled_quantity > sum(execution.quantity for execution in seen.executions):
+            self._compare(row.gateway)  # executions that were told of and never came
+        return seen
+
+    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+        """A change is seen when it is committed, a moment after its stamp: ask with an overlap."""
+        self._gateway()
+        changed = IbkrOrder.objects.filter(
+            account=account, changed_wall__gte=since, stage__in=list(answers.STATUS)
+        )
+        return [
+            answers.answer(row) for row in changed.prefetch_related("executions").order_by("pk")
+        ]
+
+    def account_state(self, account: str, *, now: datetime) -> AccountState:
+        told = self._ask(IbkrInquiry.Kind.ACCOUNT, account)
+        return AccountState(
+            account=account,
+            at=timezone.now() + timedelta(seconds=told["skew"]),
+            cash=Decimal(told["cash"]),
+            buying_power=Decimal(told["buying_power"]),
+            positions=told["positions"],
+        )
+
+    def open_orders(self, account: str, *, now: datetime) -> Sequence[OpenOrder]:
+        return [OpenOrder(**each) for each in self._ask(IbkrInquiry.Kind.OPEN_ORDERS, account)]
+
+    def _gateway(self, *, ready: bool = True) -> IbkrGateway:
+        """The gateway's row; raises BrokerUnavailable unless it can be believed now."""
+        gateway = IbkrGateway.objects.filter(endpoint=self._endpoint).first()
+        if gateway is None or gateway.seen_wall is None:
+            raise BrokerUnavailable(
+                f"no gateway has ever served {self._endpoint}: start `manage.py ibkr_gateway`"
+            )
+        oldest = timezone.now() - timedelta(seconds=self._settings.fresh_seconds)
+        if gateway.seen_wall < oldest:
+            raise BrokerUnavailable(
+                f"the gateway of {self._endpoint} was last seen at"
+                f" {gateway.seen_wall:%Y-%m-%d %H:%M:%S} UTC: start `manage.py ibkr_gateway`"
+            )
+        if ready and gateway.state != IbkrGateway.State.READY:
+            raise BrokerUnavailable(f"the gateway is {gateway.state}: {gateway.detail}")
+        if gateway.heard_wall is None or gateway.heard_wall < oldest:
+            raise BrokerUnavailable("TWS does not answer")
+        return gateway
+
+    def _known(self, client_order_id: str) -> bool:
+        known = IbkrOrder.objects.filter(client_order_id=client_order_id)
+        return known.exclude(stage__in=_SENDABLE).exists()
+
+    def _queue(self, ticket: Ticket, gateway: IbkrGateway) -> int:
+        fields: dict[str, Any] = {
+            "account": ticket.account,
+            "symbol": ticket.symbol,
+            "side": ticket.side,
+            "quantity": ticket.quantity,
+            "limit_price": ticket.limit_price,
+            "extended_hours": ticket.extended_hours,
+            "stage": S.QUEUED,
+            "valid_until_wall": Now() + timedelta(seconds=self._settings.pick_up_seconds),
+            "waiter_pid": _session(),
+            "changed_wall": Now(),
+        }
+        again = {"code": "", "text": "", "cancel_asked_wall": None, "cancel_sent_wall": None}
+        same = IbkrOrder.objects.filter(gateway=gateway, client_order_id=ticket.client_order_id)
+        if same.filter(stage__in=_SENDABLE).update(**fields, **again):
+            return same.values_list("pk", flat=True).get()
+        try:
+            with transaction.atomic(durable=True):
+                return IbkrOrder.objects.create(
+                    gateway=gateway, client_order_id=ticket.client_order_id, **fields
+                ).pk
+        except IntegrityError:
+            if self._known(ticket.client_order_id):
+                raise DuplicateOrder(ticket.client_order_id) from None
+            raise
+
+    def _outcome(self, pk: int) -> BrokerOrder:
+        """What became of a queued order; its deadline starts anew when it is taken up."""
+        deadline = time.monotonic() + self._settings.pick_up_seconds
+        taken = False
+        pause = FIRST_PAUSE
+        while True:
+            row = IbkrOrder.objects.get(pk=pk)
+            if row.stage not in (S.QUEUED, S.SENDING):
+                return _settled(row)
+            if row.stage == S.SENDING and not taken:
+                taken, deadline = True, time.monotonic() + self._settings.answer_seconds
+            if time.monotonic() > deadline:
+                if row.stage == S.SENDING:
+                    raise OutcomeUnknown(f"TWS has not answered order id {row.order_id}")
+                if self._withdraw(pk, "the gateway did not take it up in time"):
+                    raise BrokerUnavailable("the gateway did not take the order up in time")
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def _withdraw(self, pk: int, why: str) -> bool:
+        """Whether it was still queued, and now never leaves."""
+        queued = IbkrOrder.objects.filter(pk=pk, stage=S.QUEUED)
+        return bool(queued.update(stage=S.WITHDRAWN, text=why, changed_wall=Now()))
+
+    def _compare(self, gateway: IbkrGateway) -> None:
+        wanted = {"gateway": gateway, "kind": IbkrInquiry.Kind.COMPARE, "taken_wall": None}
+        if not IbkrInquiry.objects.filter(**wanted).exists():
+            IbkrInquiry.objects.create(**wanted)
+            doorbell.ring(self._endpoint)
+
+    def _ask(self, kind: str, account: str) -> Any:
+        gateway = self._gateway(ready=False)
+        asked = IbkrInquiry.objects.create(gateway=gateway, kind=kind, account=account)
+        doorbell.ring(self._endpoint)
+        deadline = time.monotonic() + 2 * self._settings.request_seconds
+
+        def answered() -> bool:
+            asked.refresh_from_db()
+            return asked.answer is not None or bool(asked.problem)
+
+        try:
+            _wait(answered, deadline, "TWS has not answered")
+        finally:
+            IbkrInquiry.objects.filter(pk=asked.pk).delete()
+        if asked.problem:
+            raise BrokerUnavailable(asked.problem)
+        return asked.answer
+
+
+def _session() -> int:
+    """The server's number of this thread's database session."""
+    connection.ensure_connection()
+    pid: int = connection.connection.info.backend_pid
+    return pid
+
+
+def _settled(row: IbkrOrder) -> BrokerOrder:
+    if row.stage == S.REJECTED and not row.executions.exists():
+        raise BrokerRejected(row.code, row.text)
+    if row.stage in _SENDABLE:
+        raise BrokerUnavailable(row.text or "it never arrived at the broker")
+    if row.stage not in answers.STATUS:
+        raise OutcomeUnknown(f"{row.client_order_id} is {row.stage}: {row.text}")
+    return answers.answer(row)
+
+
+def _wait(condition: Callable[[], bool], deadline: float, what: str) -> None:
+    """Raises BrokerUnavailable when the deadline (monotonic) is over."""
+    pause = FIRST_PAUSE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise BrokerUnavailable(what)
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -1,0 +1,52 @@
+"""From our symbols to the broker's contracts, and from a ticket to the broker's order."""
+
+from typing import Any
+
+from execution.broker.ib_library import Order, Stock
+
+from .messages import Outgoing
+
+
+class NotQualified(Exception):
+    """The broker has no such contract, or more than one. Nothing was sent."""
+
+
+def stock(symbol: str) -> Any:
+    """A share class is written BRK.B here and `BRK B` there."""
+    return Stock(symbol.replace(".", " "), "SMART", "USD")
+
+
+def our_symbol(theirs: str) -> str:
+    return theirs.replace(" ", ".")
+
+
+def the_one(symbol: str, found: list[Any]) -> Any:
+    """The contract among the details found for a symbol; raises NotQualified.
+
+    It is asked for by reqContractDetails: of what qualifyContracts finds not to be unique, one
+    library answers a shorter list and the other a None.
+    """
+    if len(found) != 1:
+        exchanges = ", ".join(sorted(each.contract.primaryExchange for each in found))
+        many = f"{len(found)} contracts, at {exchanges}" if found else "no contract"
+        raise NotQualified(f"symbol = {symbol!r}: the broker has {many}")
+    contract = found[0].contract
+    contract.exchange = "SMART"
+    return contract
+
+
+def order_of(outgoing: Outgoing) -> Any:
+    """A limit order for the day. The time in force is always named, or a preset would choose it;
+    the price survives as a float because the shortest text of a float is sent."""
+    return Order(
+        orderId=outgoing.order_id,
+        orderType="LMT",
+        action=outgoing.side,
+        totalQuantity=outgoing.quantity,
+        lmtPrice=float(outgoing.limit_price),
+        tif="DAY",
+        orderRef=outgoing.ref,
+        account=outgoing.account,
+        outsideRth=outgoing.outside_rth,
+        transmit=True,
+    )

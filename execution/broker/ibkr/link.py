@@ -1,0 +1,292 @@
+"""The socket: one IB object at a time, on an event loop in a thread of its own.
+
+Every connection gets a fresh IB object: the library empties the old one and orphans whatever it
+handed out. What comes in is posted as messages; nothing here touches the database.
+"""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from deepstack.config import Ibkr
+from execution.broker import ib_library
+from execution.broker.ib_library import RequestError
+
+from . import contracts, questions
+from .codes import CLIENT_ID_IN_USE, NO_SUCH_CONTRACT
+from .ears import Ears
+from .messages import (
+    Answered,
+    Beat,
+    CancelNotSent,
+    Connected,
+    Disconnected,
+    Left,
+    LookBegan,
+    LookEnded,
+    Message,
+    NotSent,
+    Outgoing,
+)
+from .pacing import Lane, Pacer
+
+log = structlog.get_logger(__name__)
+
+LONGEST_BACKOFF = 15.0  # seconds; TWS is away for minutes when it restarts each day
+STEADY = 1.0  # a connection that lasted this long was one
+# A request's ids start here, so that an error's id says whether it is about an order.
+FIRST_REQUEST_ID = 1_000_000_000
+HANDSHAKE_MESSAGES = 3
+
+
+class Gone(ConnectionError):
+    """The connection is over; the text says why."""
+
+
+class Link:
+    """Connects, keeps connecting, and speaks. Methods may be called from any thread; `post` is
+    called from the socket's thread and must not block."""
+
+    def __init__(
+        self,
+        address: tuple[str, int, int],  # host, port, client id
+        settings: Ibkr,
+        pacer: Pacer,
+        post: Callable[[Message], None],
+    ) -> None:
+        self._host, self._port, self._client_id = address
+        self._settings = settings
+        self._pacer = pacer
+        self._post = post
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="ibkr-socket", daemon=True)
+        self._ib: Any = None  # while connected
+        self._gone = asyncio.Event()
+        self._why = ""
+        self._stopped = asyncio.Event()
+        self._asking = asyncio.Lock()  # the library answers one request of a kind at a time
+        self._look_wanted = asyncio.Event()
+        self._contracts: dict[str, Any] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
+        self.reconnect("stopped")
+        self._thread.join(timeout=5)
+
+    def reconnect(self, why: str) -> None:
+        self._loop.call_soon_threadsafe(self._drop, why)
+
+    def look(self) -> None:
+        """Ask for all orders as soon as may be; several wishes at once are one."""
+        self._loop.call_soon_threadsafe(self._look_wanted.set)
+
+    def place(self, outgoing: Outgoing) -> None:
+        """Answered by Left or NotSent."""
+        self._spawn(self._place(outgoing))
+
+    def cancel(self, pk: int, order_id: int) -> None:
+        """Answered, if it cannot be sent, by CancelNotSent."""
+        self._loop.call_soon_threadsafe(self._cancel, pk, order_id)
+
+    def inquire(self, pk: int, kind: str, account: str) -> None:
+        """Answered by Answered."""
+        self._spawn(self._inquire(pk, kind, account))
+
+    # The socket's thread
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._keep_connected())
+        finally:
+            self._loop.close()
+
+    def _spawn(self, work: Any) -> None:
+        def begin() -> None:
+            task = self._loop.create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        self._loop.call_soon_threadsafe(begin)
+
+    async def _keep_connected(self) -> None:
+        failures = 0
+        while not self._stopped.is_set():
+            started = time.monotonic()
+            why = await self._one_connection()
+            self._post(Disconnected(why))
+            if self._stopped.is_set():
+                return
+            failures = 1 if time.monotonic() - started > STEADY else failures + 1
+            pause = min(0.1 * 2.0**failures, LONGEST_BACKOFF)
+            log.warning("no connection to TWS", why=why, again_in=round(pause, 1))
+            await self._pause(pause * random.uniform(0.75, 1.25))  # noqa: S311
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+
+    async def _one_connection(self) -> str:
+        """Until it is over; returns why."""
+        ears = Ears(self._post)
+        ib = ib_library.client(ears)
+        self._gone.clear()
+        self._why = ""
+        try:
+            await self._connect(ib, ears)
+            self._ib = ib
+            self._post(Connected(tuple(ib.client.getAccounts()), ears.next_valid_id))
+            self._look_wanted.set()
+            await self._live(ib)
+        except (OSError, TimeoutError, RequestError) as error:
+            return self._why or ears.refused or f"{type(error).__name__}: {error}".strip(": ")
+        finally:
+            self._ib = None
+            _hang_up(ib)
+        return self._why
+
+    async def _connect(self, ib: Any, ears: Ears) -> None:
+        """The handshake alone: the library's own start-up requests must all be answered, and
+        completed orders may never be."""
+        ib.wrapper.clientId = self._client_id
+        ib.client.conn.disconnected += self._lost
+        ears.on_refused = lambda: self._drop(f"{CLIENT_ID_IN_USE}: client id is in use")
+        while wait := self._pacer.take(Lane.REQUEST, HANDSHAKE_MESSAGES):
+            await asyncio.sleep(wait)
+        seconds = self._settings.request_seconds
+        connecting = self._loop.create_task(
+            ib.client.connectAsync(self._host, self._port, self._client_id, seconds)
+        )
+        gone = self._loop.create_task(self._gone.wait())
+        try:
+            await asyncio.wait({connecting, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
+                raise Gone(self._why)
+            connecting.result()
+        finally:
+            gone.cancel()
+            connecting.cancel()
+            with suppress(OSError, TimeoutError, asyncio.CancelledError):
+                await connecting
+        ib.client.updateReqId(FIRST_REQUEST_ID)
+
+    def _lost(self, why: str) -> None:
+        self._drop(why or "TWS closed the connection")
+
+    def _drop(self, why: str) -> None:
+        self._why = self._why or why
+        self._gone.set()
+
+    async def _live(self, ib: Any) -> None:
+        """Heartbeats and look-ups until the connection is gone."""
+        beat_at = 0.0
+        while not self._gone.is_set():
+            if self._look_wanted.is_set():
+                self._look_wanted.clear()
+                await self._look(ib)
+            if time.monotonic() >= beat_at:
+                beat_at = time.monotonic() + self._settings.heartbeat_seconds
+                self._post(Beat(await self._skew(ib)))
+            await self._wait(max(beat_at - time.monotonic(), 0.0))
+
+    async def _skew(self, ib: Any) -> float:
+        try:
+            return await questions.clock_skew(ib, self._answer)
+        except TimeoutError:
+            raise Gone("TWS fell silent") from None
+
+    async def _wait(self, seconds: float) -> None:
+        events = [self._loop.create_task(e.wait()) for e in (self._gone, self._look_wanted)]
+        await asyncio.wait(events, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for event in events:
+            event.cancel()
+
+    async def _answer(self, request: Callable[[], Awaitable[Any]], messages: int = 1) -> Any:
+        """The answer to one request, in its turn and its time. Raises TimeoutError."""
+        async with self._asking:
+            while wait := self._pacer.take(Lane.REQUEST, messages):
+                await asyncio.sleep(wait)
+            return await asyncio.wait_for(request(), self._settings.request_seconds)
+
+    async def _look(self, ib: Any) -> None:
+        """Ask for everything that tells of orders; what is told arrives as messages of its own."""
+        began = time.monotonic()
+        self._post(LookBegan(began))
+        unanswered = []
+        for name, request in questions.about_orders(ib).items():
+            try:
+                await self._answer(request)
+            except TimeoutError:
+                unanswered.append(name)
+            except RequestError as error:
+                unanswered.append(f"{name}: {error}")
+        self._post(LookEnded(began, tuple(unanswered)))
+
+    async def _place(self, outgoing: Outgoing) -> None:
+        ib = self._ib
+        try:
+            contract = await self._contract(ib, outgoing.symbol)
+            # The look-up may have outlived its connection; the next one has not been compared.
+            if ib is not self._ib:
+                raise Gone("the connection changed before it left")
+            ib.client.placeOrder(outgoing.order_id, contract, contracts.order_of(outgoing))
+        except contracts.NotQualified as error:
+            self._post(NotSent(outgoing.pk, NO_SUCH_CONTRACT, str(error), final=True))
+        except RequestError as error:
+            code, text = _complaint(error)
+            self._post(NotSent(outgoing.pk, code, text, final=code == NO_SUCH_CONTRACT))
+        except (OSError, TimeoutError) as error:
+            text = f"{type(error).__name__}: {error}".strip(": ")
+            self._post(NotSent(outgoing.pk, "", text, final=False))
+        else:
+            self._post(Left(outgoing.pk, time.monotonic()))
+
+    async def _contract(self, ib: Any, symbol: str) -> Any:
+        if ib is None:
+            raise Gone("not connected")
+        if symbol not in self._contracts:
+            found = await self._answer(lambda: ib.reqContractDetailsAsync(contracts.stock(symbol)))
+            self._contracts[symbol] = contracts.the_one(symbol, found)
+        return self._contracts[symbol]
+
+    def _cancel(self, pk: int, order_id: int) -> None:
+        try:
+            if self._ib is None:
+                raise Gone("not connected")
+            self._ib.client.cancelOrder(order_id, "")
+        except OSError:
+            self._post(CancelNotSent(pk))
+
+    async def _inquire(self, pk: int, kind: str, account: str) -> None:
+        answer: Mapping[str, object] | Sequence[object] | None = None
+        problem = ""
+        try:
+            if self._ib is None:
+                raise Gone("not connected")
+            answer = await questions.ask(self._ib, self._answer, kind, account)
+        except (OSError, TimeoutError, RequestError, LookupError) as error:
+            problem = f"{type(error).__name__}: {error}".strip(": ")
+        self._post(Answered(pk, answer, problem))
+
+
+def _complaint(error: Any) -> tuple[str, str]:
+    """(code, text) of a RequestError."""
+    return str(error.code), error.message
+
+
+def _hang_up(ib: Any) -> None:
+    """At once: a polite close waits for a peer that may be frozen."""
+    transport = ib.client.conn.transport
+    ib.client.reset()
+    if transport is not None:
+        transport.abort()

@@ -1,0 +1,91 @@
+"""What is asked of TWS beside orders being placed: everything has an answer with an end."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from execution.broker.ib_library import ExecutionFilter
+
+from .contracts import our_symbol
+
+# Waits its turn, sends the request and returns its answer within a bounded time.
+Answer = Callable[[Callable[[], Awaitable[Any]], int], Awaitable[Any]]
+
+CASH, BUYING_POWER = "TotalCashValue", "BuyingPower"
+
+
+def about_orders(ib: Any) -> Mapping[str, Callable[[], Awaitable[Any]]]:
+    """Requests that together tell of every order of today, by their names.
+
+    Open orders come first and ended ones last: an order that ends in between is seen either way.
+    """
+    return {
+        "open orders": ib.reqOpenOrdersAsync,
+        "open orders of all clients": ib.reqAllOpenOrdersAsync,
+        "executions": lambda: ib.reqExecutionsAsync(ExecutionFilter()),
+        "completed orders": lambda: ib.reqCompletedOrdersAsync(False),
+    }
+
+
+async def clock_skew(ib: Any, answer: Answer) -> float:
+    """The broker's clock less ours, in seconds. It tells whole seconds: half of one is added."""
+    theirs: datetime = await answer(ib.reqCurrentTimeAsync, 1)
+    return theirs.timestamp() + 0.5 - time.time()
+
+
+async def ask(
+    ib: Any, answer: Answer, kind: str, account: str
+) -> Mapping[str, object] | Sequence[object]:
+    """Raises LookupError for an account that the broker does not show."""
+    if kind == "ACCOUNT":
+        return await _account(ib, answer, account)
+    return await _open_orders(ib, answer, account)
+
+
+async def _account(ib: Any, answer: Answer, account: str) -> Mapping[str, object]:
+    values = await _summary(ib, answer)
+    positions = await answer(ib.reqPositionsAsync, 1)
+    missing = [tag for tag in (CASH, BUYING_POWER) if (account, tag) not in values]
+    if missing:
+        raise LookupError(f"account = {account!r}: the broker shows no {' and no '.join(missing)}")
+    held = [each for each in positions if each.account == account and each.position]
+    return {
+        "cash": values[account, CASH],
+        "buying_power": values[account, BUYING_POWER],
+        "positions": {our_symbol(each.contract.symbol): int(each.position) for each in held},
+        "skew": await clock_skew(ib, answer),
+    }
+
+
+async def _summary(ib: Any, answer: Answer) -> dict[tuple[str, str], str]:
+    """Values by account and tag. The library's own request asks once and then trusts updates that
+    come every few minutes; TWS allows two of these at a time, so this one is ended."""
+    request_id = ib.client.getReqId()
+
+    def request() -> Awaitable[Any]:
+        future: Awaitable[Any] = ib.wrapper.startReq(request_id)
+        ib.client.reqAccountSummary(request_id, "All", f"{CASH},{BUYING_POWER}")
+        return future
+
+    try:
+        await answer(request, 2)
+    finally:
+        ib.client.cancelAccountSummary(request_id)
+    return {(each.account, each.tag): each.value for each in ib.wrapper.acctSummary.values()}
+
+
+async def _open_orders(ib: Any, answer: Answer, account: str) -> Sequence[object]:
+    trades = await answer(ib.reqAllOpenOrdersAsync, 1)
+    orders = {
+        trade.order.permId: {
+            "client_order_id": trade.order.orderRef,
+            "broker_order_id": str(trade.order.permId),
+            "symbol": our_symbol(trade.contract.symbol),
+            "side": trade.order.action,
+            "leaves": int(trade.order.totalQuantity - trade.orderStatus.filled),
+        }
+        for trade in trades
+        if trade.order.account in (account, "")
+    }
+    return list(orders.values())

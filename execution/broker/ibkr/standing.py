@@ -1,0 +1,115 @@
+"""Whether orders may leave: what is known of the connection, kept in memory and told to all."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+
+from execution.models import IbkrGateway
+
+from .codes import (
+    CLIENT_ID_IN_USE,
+    LINK_LOST,
+    LINK_RESTORED,
+    PORT_CHANGED,
+    TOO_MANY_MESSAGES,
+)
+from .messages import Beat, Connected, Disconnected, ErrorSeen, LookEnded, Message
+
+State = IbkrGateway.State
+
+WORRYING_SKEW = 2.0  # seconds
+STOPPING_SKEW = 10.0
+# Without these nothing is known of what works at the broker; ended orders alone may be missing.
+_NEEDED = ("open orders", "executions")
+
+
+@dataclass(slots=True)
+class Standing:
+    connected: bool = False
+    compared: bool = False  # with the broker, since the connection or its link was last broken
+    link_lost_at: float | None = None  # monotonic
+    accounts: tuple[str, ...] = ()
+    next_valid_id: int = 0
+    skew: float | None = None
+    heard_wall: datetime | None = None
+    reconciled_wall: datetime | None = None
+    why: str = "starting"
+    warnings: list[str] = field(default_factory=list)  # for the log, emptied by its reader
+
+    @property
+    def state(self) -> str:
+        if not self.connected:
+            return State.DOWN
+        if self.link_lost_at is not None:
+            return State.LINK_LOST
+        if self.skew is not None and abs(self.skew) > STOPPING_SKEW:
+            return State.HELD
+        return State.READY if self.compared else State.RECONCILING
+
+    @property
+    def detail(self) -> str:
+        if self.state == State.HELD:
+            return f"the broker's clock differs by {self.skew:+.0f} s; nothing is sent"
+        return "" if self.state == State.READY else self.why
+
+    @property
+    def may_cancel(self) -> bool:
+        return self.connected and self.link_lost_at is None
+
+    def account(self, ours: str) -> str | None:
+        """The broker's code of an account; `default` is the only one of a login that has one."""
+        if ours in self.accounts:
+            return ours
+        return self.accounts[0] if ours == "default" and len(self.accounts) == 1 else None
+
+    def hear(self, message: Message) -> bool:
+        """Take a message into account; True when the link broke or came back."""
+        if not isinstance(message, Disconnected):
+            self.heard_wall = timezone.now()
+        match message:
+            case Connected():
+                self.connected, self.compared, self.link_lost_at = True, False, None
+                self.accounts, self.next_valid_id = message.accounts, message.next_valid_id
+                self.why = "connected, comparing orders"
+            case Disconnected():
+                self.connected, self.compared = False, False
+                self.skew, self.why = None, message.reason
+                return True
+            case Beat():
+                self._beat(message.skew)
+            case LookEnded():
+                self._looked(message.unanswered)
+            case ErrorSeen() if message.request_id == -1:
+                return self._notice(message)
+        return False
+
+    def _beat(self, skew: float) -> None:
+        if abs(skew) > WORRYING_SKEW and abs(self.skew or 0.0) <= WORRYING_SKEW:
+            self.warnings.append(f"the broker's clock differs by {skew:+.1f} s")
+        self.skew = skew
+
+    def _looked(self, unanswered: tuple[str, ...]) -> None:
+        missing = [name for name in unanswered if name.startswith(_NEEDED)]
+        if missing:
+            self.why = f"TWS does not answer: {', '.join(missing)} (is its API read-only?)"
+            self.warnings.append(self.why)
+        elif self.link_lost_at is None:
+            self.compared, self.reconciled_wall = True, timezone.now()
+
+    def _notice(self, said: ErrorSeen) -> bool:
+        text = f"{said.code}: {said.text}"
+        if said.code in LINK_LOST:
+            self.compared = False
+            self.link_lost_at = self.link_lost_at or time.monotonic()
+            self.why = text
+        elif said.code in LINK_RESTORED:
+            self.compared, self.link_lost_at = False, None
+            self.why = "link restored, comparing orders"
+        elif said.code in (CLIENT_ID_IN_USE, PORT_CHANGED, TOO_MANY_MESSAGES):
+            self.why = text
+        else:
+            return False
+        self.warnings.append(text)
+        return said.code in LINK_LOST | LINK_RESTORED
