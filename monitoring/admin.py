@@ -1,0 +1,148 @@
+"""The back office's view of alerts, their deliveries, costs and days."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from monitoring import alerts
+from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary, WatchMark
+from monitoring.moment import Moment
+
+
+class _ReadOnly(admin.ModelAdmin[Any]):
+    """Rows that the service writes and nobody edits."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class DeliveryInline(admin.TabularInline[AlertDelivery, Alert]):
+    model = AlertDelivery
+    extra = 0
+    fields = readonly_fields = (
+        "channel",
+        "state",
+        "attempts",
+        "next_try_wall",
+        "settled_wall",
+        "last_error",
+    )
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ActiveFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "active"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Active"), ("no", "Acknowledged")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(acknowledged_wall__isnull=self.value() == "yes")
+
+
+@admin.register(Alert)
+class AlertAdmin(_ReadOnly):
+    list_display = [
+        "raised_at",
+        "severity",
+        "kind",
+        "message",
+        "account",
+        "order",
+        "acknowledged_by",
+    ]
+    list_filter = [ActiveFilter, "severity", "kind", "account", "raised_at"]
+    list_select_related = ["order"]
+    search_fields = ["message", "account", "=order__id", "order__symbol"]
+    date_hierarchy = "raised_at"
+    inlines = [DeliveryInline]
+    actions = ["acknowledge"]
+    show_full_result_count = False
+
+    def has_acknowledge_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("monitoring.change_alert"))
+
+    @admin.action(description="Acknowledge selected alerts", permissions=["acknowledge"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
+        count = alerts.acknowledge(
+            queryset.values_list("pk", flat=True),
+            by=request.user.get_username(),
+            moment=Moment.read(),
+        )
+        self.message_user(request, f"{count} alerts acknowledged.")
+
+
+@admin.register(AlertDelivery)
+class AlertDeliveryAdmin(_ReadOnly):
+    list_display = [
+        "alert",
+        "channel",
+        "state",
+        "attempts",
+        "next_try_wall",
+        "settled_wall",
+        "last_error",
+    ]
+    list_filter = ["state", "channel"]
+    list_select_related = ["alert"]
+    search_fields = ["=alert__id", "alert__message", "last_error"]
+    show_full_result_count = False
+
+
+@admin.register(CostAnalysis)
+class CostAnalysisAdmin(_ReadOnly):
+    list_display = [
+        "order",
+        "average_price",
+        "arrival_bps",
+        "vwap_bps",
+        "twap_bps",
+        "shortfall_bps",
+        "participation",
+        "relative_performance",
+        "computed_wall",
+    ]
+    list_select_related = ["order"]
+    list_filter = ["order__algorithm", "order__account", "computed_wall"]
+    search_fields = ["=order__id", "order__symbol"]
+    show_full_result_count = False
+
+
+@admin.register(DailySummary)
+class DailySummaryAdmin(_ReadOnly):
+    list_display = [
+        "date",
+        "account",
+        "total_executions",
+        "filled_orders",
+        "failed_orders",
+        "total_volume",
+        "total_value",
+        "slippage_bps",
+        "vwap_bps",
+        "alerts_generated",
+        "quality_score",
+        "grade",
+    ]
+    list_filter = ["account", "grade", "date"]
+    search_fields = ["account"]
+    date_hierarchy = "date"
+
+
+@admin.register(WatchMark)
+class WatchMarkAdmin(_ReadOnly):
+    list_display = ["id", "event_id"]

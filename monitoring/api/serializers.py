@@ -1,0 +1,154 @@
+"""What the API says about alerts and days. Money and basis points are text, exact."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary
+
+
+class DeliverySerializer(serializers.ModelSerializer[AlertDelivery]):
+    class Meta:
+        model = AlertDelivery
+        fields = ["channel", "state", "attempts", "next_try_wall", "settled_wall", "last_error"]
+
+
+class AlertSerializer(serializers.ModelSerializer[Alert]):
+    active = serializers.BooleanField(read_only=True)
+    symbol = serializers.CharField(source="order.symbol", default=None, read_only=True)
+    deliveries = DeliverySerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Alert
+        fields = [
+            "id",
+            "kind",
+            "severity",
+            "message",
+            "account",
+            "order",
+            "symbol",
+            "data",
+            "raised_at",
+            "raised_wall",
+            "active",
+            "acknowledged_by",
+            "acknowledged_wall",
+            "deliveries",
+        ]
+
+
+class CostSerializer(serializers.ModelSerializer[CostAnalysis]):
+    """Basis points and money, + = cost; null where the market is silent."""
+
+    final = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = CostAnalysis
+        fields = [
+            "order",
+            "final",
+            "computed_wall",
+            "average_price",
+            "market_vwap",
+            "market_twap",
+            "market_volume",
+            "final_price",
+            "delay",
+            "trading",
+            "opportunity",
+            "fees",
+            "shortfall_bps",
+            "arrival_bps",
+            "vwap_bps",
+            "twap_bps",
+            "participation",
+            "pwp_price",
+            "pwp_bps",
+            "relative_performance",
+            "reversion_bps",
+        ]
+
+
+class DailySummarySerializer(serializers.ModelSerializer[DailySummary]):
+    success_rate = serializers.FloatField(read_only=True)
+
+    class Meta:
+        model = DailySummary
+        fields = [
+            "date",
+            "account",
+            "total_executions",
+            "success_rate",
+            "filled_orders",
+            "failed_orders",
+            "total_volume",
+            "total_value",
+            "commission",
+            "slippage_bps",
+            "vwap_bps",
+            "shortfall_bps",
+            "alerts_generated",
+            "quality_score",
+            "grade",
+            "figures",
+            "built_wall",
+        ]
+
+
+class FiguresSerializer(serializers.Serializer[Any]):
+    """Costs in basis points, + = cost; null without a basis."""
+
+    total_executions = serializers.IntegerField()
+    success_rate = serializers.FloatField()
+    filled_orders = serializers.IntegerField()
+    failed_orders = serializers.IntegerField()
+    cancelled_orders = serializers.IntegerField()
+    slow_orders = serializers.IntegerField()
+    fill_rate = serializers.FloatField(allow_null=True)
+    total_volume = serializers.IntegerField()
+    total_value = serializers.DecimalField(max_digits=None, decimal_places=6)
+    commission = serializers.DecimalField(max_digits=None, decimal_places=6)
+    slippage_bps = serializers.DecimalField(max_digits=None, decimal_places=4, allow_null=True)
+    estimated_slippage_bps = serializers.DecimalField(
+        max_digits=None, decimal_places=4, allow_null=True
+    )
+    vwap_bps = serializers.DecimalField(max_digits=None, decimal_places=4, allow_null=True)
+    shortfall_bps = serializers.DecimalField(max_digits=None, decimal_places=4, allow_null=True)
+
+
+class SummarySerializer(FiguresSerializer):
+    date = serializers.DateField()
+    account = serializers.CharField(allow_blank=True)
+    alerts_generated = serializers.IntegerField()
+    alerts = serializers.DictField(child=serializers.IntegerField())
+    by_algorithm = serializers.DictField(child=FiguresSerializer())
+
+
+class QualitySerializer(serializers.Serializer[Any]):
+    quality_score = serializers.FloatField()
+    grade = serializers.CharField()
+    breakdown = serializers.DictField(child=serializers.FloatField())
+    unknown = serializers.ListField(child=serializers.CharField())
+    executions = serializers.IntegerField()
+    date = serializers.DateField()
+
+
+class LiveSerializer(serializers.Serializer[Any]):
+    orders = serializers.IntegerField()
+    ordered = serializers.IntegerField()
+    executed = serializers.IntegerField()
+
+
+class DashboardSerializer(serializers.Serializer[Any]):
+    today = SummarySerializer()
+    active_alerts = serializers.DictField(child=serializers.IntegerField())
+    live = LiveSerializer()
+    quality = QualitySerializer()
+
+
+class DayQuery(serializers.Serializer[Any]):
+    """Which day and account are asked about; nothing given: today, all accounts."""
+
+    date = serializers.DateField(required=False)
+    account = serializers.CharField(required=False, max_length=32)

@@ -1,0 +1,29 @@
+"""What a channel does, and what each of its failures means."""
+
+from typing import Protocol
+
+from monitoring.models import Alert
+
+
+class ChannelUnavailable(Exception):
+    """The alert was not taken now; try again, not before `retry_after` seconds if given."""
+
+    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class ChannelRefused(Exception):
+    """The channel will never take this alert as it is; a person must look at its set-up."""
+
+
+class Channel(Protocol):
+    """One way to reach a person."""
+
+    def send(self, alert: Alert) -> None:
+        """Hand over one alert within a bounded time. Returning means it was taken.
+
+        Raises ChannelUnavailable or ChannelRefused. An alert may be handed over twice, when a
+        process dies between the sending and its record: its id lets the receiver notice.
+        """
+        ...

@@ -1,0 +1,35 @@
+"""The log of the service: always there."""
+
+import logging
+
+import structlog
+
+from deepstack.config import Config
+from monitoring.models import Alert
+from monitoring.rules import AlertSeverity
+
+LEVELS = {
+    AlertSeverity.INFO: logging.INFO,
+    AlertSeverity.WARNING: logging.WARNING,
+    AlertSeverity.CRITICAL: logging.CRITICAL,
+}
+
+logger = structlog.get_logger("deepstack.alerts")
+
+
+class LogChannel:
+    def send(self, alert: Alert) -> None:
+        logger.log(
+            LEVELS[AlertSeverity(alert.severity)],
+            alert.message,
+            alert_id=alert.pk,
+            kind=alert.kind,
+            severity=str(alert.severity),
+            account=alert.account,
+            order_id=alert.order_id,
+            raised_at=alert.raised_at.isoformat(),
+        )
+
+
+def from_config(config: Config) -> LogChannel:
+    return LogChannel()

@@ -1,0 +1,229 @@
+"""What was noticed: alerts and their deliveries, the cost of each order, the summary of each day.
+
+Times without a word are trading time; columns that end in `_wall` are the wall clock.
+"""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+
+from execution.models import Order
+from monitoring.rules import AlertSeverity
+
+
+class Alert(models.Model):
+    """A finding that a person should see; active until somebody acknowledges it."""
+
+    kind = models.CharField(max_length=24)  # an AlertKind; a new rule needs no migration
+    severity = models.CharField(max_length=8, choices=[(level, level) for level in AlertSeverity])
+    message = models.CharField(max_length=500)
+    account = models.CharField(max_length=32, blank=True)  # empty: it concerns every account
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="alerts"
+    )
+    data = models.JSONField(default=dict, blank=True)
+    dedupe_key = models.CharField(max_length=400)  # the same finding is one alert
+    raised_at = models.DateTimeField()
+    raised_wall = models.DateTimeField()
+    acknowledged_by = models.CharField(max_length=150, blank=True)
+    acknowledged_wall = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["dedupe_key"], name="alert_finding_once"),
+            models.CheckConstraint(
+                condition=Q(severity__in=list(AlertSeverity)), name="alert_severity_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(acknowledged_wall__isnull=True, acknowledged_by="")
+                | (Q(acknowledged_wall__isnull=False) & ~Q(acknowledged_by="")),
+                name="alert_acknowledged_by_somebody",
+            ),
+        ]
+        indexes = [
+            # Read by the dashboard: what is active.
+            models.Index(
+                fields=["severity"],
+                condition=Q(acknowledged_wall__isnull=True),
+                name="alert_active",
+            ),
+            # Read by the summaries: what was raised in a day.
+            models.Index(fields=["raised_at"], name="alert_raised"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.severity} {self.kind}: {self.message}"
+
+    @property
+    def active(self) -> bool:
+        return self.acknowledged_wall is None
+
+
+class AlertDelivery(models.Model):
+    """One alert on its way through one channel."""
+
+    class State(models.TextChoices):
+        PENDING = "PENDING"
+        SENT = "SENT"
+        REFUSED = "REFUSED"  # the channel said that it will never take it
+        GIVEN_UP = "GIVEN_UP"  # temporary failures, too many of them
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.CharField(max_length=32)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    # Counted before each try, so that a process that dies in one cannot try for ever.
+    attempts = models.PositiveIntegerField(default=0)
+    # The next try; while one is under way, the moment from which another may begin.
+    next_try_wall = models.DateTimeField()
+    settled_wall = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "alert deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["alert", "channel"], name="delivery_channel_once"),
+            models.CheckConstraint(
+                condition=Q(state__in=["PENDING", "SENT", "REFUSED", "GIVEN_UP"]),
+                name="delivery_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="PENDING", settled_wall__isnull=True)
+                | (~Q(state="PENDING") & Q(settled_wall__isnull=False)),
+                name="delivery_settled_means_done",
+            ),
+        ]
+        indexes = [
+            # Read by the deliverer: what is due.
+            models.Index(
+                fields=["next_try_wall"], condition=Q(state="PENDING"), name="delivery_due"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} {self.channel} {self.state}"
+
+
+def _money() -> "models.DecimalField[Decimal | None, Decimal | None]":
+    return models.DecimalField(max_digits=26, decimal_places=6, null=True, blank=True)
+
+
+def _bps() -> "models.DecimalField[Decimal | None, Decimal | None]":
+    return models.DecimalField(max_digits=24, decimal_places=4, null=True, blank=True)
+
+
+class CostAnalysis(models.Model):
+    """The transaction cost analysis of one order; + = cost, null = the market is silent.
+
+    So far, while the order is live. Written again whenever a later event of the order, such as a
+    late fill or commission, or a later price changes it.
+    """
+
+    order = models.OneToOneField(
+        Order, on_delete=models.PROTECT, primary_key=True, related_name="cost"
+    )
+    event_id = models.BigIntegerField()  # the order's last event that is accounted for
+    due_wall = models.DateTimeField(null=True, blank=True)  # when to compute next; null: final
+    attempts = models.PositiveIntegerField(default=0)
+    computed_wall = models.DateTimeField(null=True, blank=True)
+
+    average_price = _money()
+    market_vwap = _money()
+    market_twap = _money()
+    market_volume = models.BigIntegerField(null=True, blank=True)
+    final_price = _money()  # the mid when the order ended
+    # Money.
+    delay = _money()
+    trading = _money()
+    opportunity = _money()
+    fees = _money()
+    shortfall_bps = _bps()
+    arrival_bps = _bps()
+    vwap_bps = _bps()
+    twap_bps = _bps()
+    participation = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    pwp_price = _money()  # at a participation of 20 %
+    pwp_bps = _bps()
+    relative_performance = models.DecimalField(
+        max_digits=9, decimal_places=8, null=True, blank=True
+    )
+    reversion_bps = _bps()  # over five minutes after the end
+
+    class Meta:
+        verbose_name_plural = "cost analyses"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(relative_performance__isnull=True)
+                | Q(relative_performance__gte=0, relative_performance__lte=1),
+                name="cost_relative_performance_is_a_share",
+            )
+        ]
+        indexes = [
+            # Read at every look of the watch: what is to be computed.
+            models.Index(fields=["due_wall"], condition=Q(due_wall__isnull=False), name="cost_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"cost of order {self.order_id}"
+
+    @property
+    def final(self) -> bool:
+        """Over, and nothing is expected to change it any more."""
+        return self.due_wall is None and self.order.is_terminal
+
+
+class WatchMark(models.Model):
+    """How far the watch has read the orders' events."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    event_id = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="watch_mark_only_one")]
+
+    def __str__(self) -> str:
+        return f"events up to {self.event_id}"
+
+
+class DailySummary(models.Model):
+    """The figures of one account and one exchange date that is over."""
+
+    account = models.CharField(max_length=32)
+    date = models.DateField()
+    total_executions = models.PositiveIntegerField()  # orders that ended on the date
+    filled_orders = models.PositiveIntegerField()
+    failed_orders = models.PositiveIntegerField()
+    total_volume = models.BigIntegerField()  # shares
+    total_value = models.DecimalField(max_digits=24, decimal_places=6)
+    commission = models.DecimalField(max_digits=18, decimal_places=6)
+    slippage_bps = _bps()
+    vwap_bps = _bps()
+    shortfall_bps = _bps()
+    alerts_generated = models.PositiveIntegerField()
+    quality_score = models.FloatField()
+    grade = models.CharField(max_length=3)
+    figures = models.JSONField()  # all of the above and the rest, as the report shows them
+    built_wall = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "daily summaries"
+        ordering = ["-date", "account"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "date"], name="summary_once_a_day"),
+            models.CheckConstraint(
+                condition=Q(total_executions__gte=models.F("filled_orders")),
+                name="summary_filled_within_total",
+            ),
+            models.CheckConstraint(
+                condition=Q(total_volume__gte=0, total_value__gte=0), name="summary_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.date}"
+
+    @property
+    def success_rate(self) -> float:
+        """Filled orders over finished orders; 0.0 when none finished."""
+        return self.filled_orders / self.total_executions if self.total_executions else 0.0

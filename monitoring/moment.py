@@ -1,0 +1,28 @@
+"""What time it is, on both clocks."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from execution.market import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Trading time, the wall clock, and trading seconds per wall second."""
+
+    now: datetime
+    wall: datetime
+    speed: float = 1.0
+
+    @classmethod
+    def read(cls) -> Self:
+        return cls(now=clock.now(), wall=datetime.now(UTC), speed=clock.speed())
+
+    def wall_at(self, at: datetime) -> datetime:
+        """The wall clock when it will be `at` in trading time."""
+        return self.wall + (at - self.now) / self.speed
+
+    def trading(self, wall_seconds: float) -> timedelta:
+        """The trading time that passes in so many seconds of the wall clock."""
+        return timedelta(seconds=wall_seconds * self.speed)

@@ -1,0 +1,315 @@
+"""When an execution must be shown to a person.
+
+Each rule reads an order's facts and the thresholds, and answers with a finding or None. What is
+not known gives no finding. To add a rule, write one function and add its line to RULES.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
+
+
+class AlertSeverity(StrEnum):
+    """INFO: worth knowing. WARNING: look at it today. CRITICAL: look at it now.
+
+    A threshold passed is a WARNING; passed more than twice over, CRITICAL.
+    """
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    CRITICAL = "CRITICAL"
+
+
+class AlertKind(StrEnum):
+    SLIPPAGE = "SLIPPAGE"
+    FAILED_ORDERS = "FAILED_ORDERS"
+    SLOW_EXECUTION = "SLOW_EXECUTION"
+    VWAP_DEVIATION = "VWAP_DEVIATION"
+    OVERFILLED = "OVERFILLED"
+    UNKNOWN_OUTCOME = "UNKNOWN_OUTCOME"
+    LATE_SLICES = "LATE_SLICES"
+    BROKER_REJECTS = "BROKER_REJECTS"
+    PAUSED = "PAUSED"
+    TRADING_HALTED = "TRADING_HALTED"
+    FILL_CONFLICT = "FILL_CONFLICT"
+    FILL_CORRECTED = "FILL_CORRECTED"
+    LATE_FILL = "LATE_FILL"
+    LOST_AT_BROKER = "LOST_AT_BROKER"
+
+
+JUDGED_FROM = 0.25  # of the shares ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the rules draw their lines; the durations are trading time."""
+
+    slippage_bps: Decimal
+    vwap_deviation: Decimal  # a fraction of the market VWAP
+    failed_orders: int  # a day, of one account and strategy
+    slow_factor: float  # of the planned window
+    rejected_children: int  # of one order
+    settling: timedelta  # an order's end and the confirmation of its cancels take this long
+    unknown: timedelta
+    late: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFacts:
+    """One parent order as it stands at `now`. None: not known.
+
+    `slippage_bps` is the own average price against the mid at arrival, + = cost.
+    `market_vwap` is that of the order's window so far. `failed_today` counts the failures of the
+    order's account and strategy on the order's exchange date, this order included.
+    """
+
+    order_id: int
+    account: str
+    strategy: str
+    symbol: str
+    side: str
+    algorithm: str
+    status: OrderStatus
+    reason: str
+    quantity: int
+    filled: int
+    day: str
+    start_at: datetime
+    end_at: datetime
+    finished_at: datetime | None
+    now: datetime
+    average_price: Decimal | None = None
+    market_vwap: Decimal | None = None
+    slippage_bps: Decimal | None = None
+    estimated_slippage_bps: float | None = None
+    failed_today: int | None = None
+    rejected_children: int = 0
+    unknown_since: datetime | None = None  # when the oldest child of unknown outcome was sent
+    pause: int | None = None  # which of its pauses a paused order is in
+
+    @property
+    def label(self) -> str:
+        return label(self.order_id, self.side, self.quantity, self.symbol, self.algorithm)
+
+    @property
+    def live(self) -> bool:
+        return self.status in ORDER_LIVE
+
+    @property
+    def barely_begun(self) -> bool:
+        """The prices of a live order's first few shares say little."""
+        return self.live and self.filled < JUDGED_FROM * self.quantity
+
+    @property
+    def failed(self) -> bool:
+        """Refused by us or by the broker, or over without a single share."""
+        nothing = self.status == OrderStatus.EXPIRED and self.filled == 0
+        return nothing or self.status in (OrderStatus.DENIED, OrderStatus.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule saw. `key` names the occasion: findings with one key are one alert."""
+
+    kind: AlertKind
+    severity: AlertSeverity
+    message: str
+    key: str
+    account: str = ""
+    order_id: int | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+Rule = Callable[[ExecutionFacts, Thresholds], Finding | None]
+
+
+def slippage(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """Cost against the arrival mid above the threshold. An improvement never alerts."""
+    cost = facts.slippage_bps
+    if cost is None or cost <= limits.slippage_bps or facts.barely_begun:
+        return None
+    return _of_order(
+        facts,
+        AlertKind.SLIPPAGE,
+        _severity(cost, limits.slippage_bps),
+        f"slippage {cost:.1f} bps against the arrival mid, above {limits.slippage_bps:g} bps",
+        slippage_bps=f"{cost:.4f}",
+        threshold_bps=f"{limits.slippage_bps:f}",
+        estimated_slippage_bps=facts.estimated_slippage_bps,
+    )
+
+
+def failed_orders(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """As many failures as the threshold in one account and strategy within one exchange date."""
+    count = facts.failed_today
+    if not facts.failed or count is None or count < limits.failed_orders:
+        return None
+    severity = (
+        AlertSeverity.CRITICAL if count >= 2 * limits.failed_orders else AlertSeverity.WARNING
+    )
+    whose = f"account {facts.account}" + (f", strategy {facts.strategy}" if facts.strategy else "")
+    why = f": {facts.reason}" if facts.reason else ""
+    return Finding(
+        kind=AlertKind.FAILED_ORDERS,
+        severity=severity,
+        message=f"{count} failed orders on {facts.day} ({whose}); the last, order "
+        f"{facts.order_id}, {facts.status}{why}",
+        key=f"FAILED_ORDERS:{facts.account}:{facts.strategy}:{facts.day}:{severity}",
+        account=facts.account,
+        order_id=facts.order_id,
+        data={"failed": count, "threshold": limits.failed_orders, "reason": facts.reason},
+    )
+
+
+def slow_execution(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """Finished later than `slow_factor` planned windows after its start, or live after its end."""
+    if facts.status == OrderStatus.DENIED:
+        return None
+    window = facts.end_at - facts.start_at
+    taken = (facts.finished_at or facts.now) - facts.start_at
+    slow = taken > limits.slow_factor * window
+    overdue = facts.live and facts.now > facts.end_at + limits.settling
+    if not slow and not overdue:
+        return None
+    doing = f"still {facts.status}" if facts.live else facts.status.value
+    return _of_order(
+        facts,
+        AlertKind.SLOW_EXECUTION,
+        AlertSeverity.CRITICAL
+        if taken > 2 * limits.slow_factor * window
+        else AlertSeverity.WARNING,
+        f"{doing} after {_minutes(taken)} of a planned {_minutes(window)}, "
+        f"{facts.filled:,} of {facts.quantity:,} shares executed",
+        taken_seconds=taken.total_seconds(),
+        planned_seconds=window.total_seconds(),
+    )
+
+
+def vwap_deviation(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """Own average price away from the market VWAP of the window, to either side."""
+    if facts.average_price is None or not facts.market_vwap or facts.barely_begun:
+        return None
+    deviation = facts.average_price / facts.market_vwap - 1
+    if abs(deviation) <= limits.vwap_deviation:
+        return None
+    return _of_order(
+        facts,
+        AlertKind.VWAP_DEVIATION,
+        _severity(abs(deviation), limits.vwap_deviation),
+        f"average price {facts.average_price:.4f} is {deviation:+.2%} from the market VWAP "
+        f"{facts.market_vwap:.4f}, beyond {limits.vwap_deviation:.2%}",
+        deviation=f"{deviation:.6f}",
+        threshold=f"{limits.vwap_deviation:f}",
+    )
+
+
+def overfilled(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """More shares executed than ordered."""
+    if facts.filled <= facts.quantity:
+        return None
+    return _of_order(
+        facts,
+        AlertKind.OVERFILLED,
+        AlertSeverity.CRITICAL,
+        f"{facts.filled:,} shares executed of {facts.quantity:,} ordered: "
+        f"{facts.filled - facts.quantity:,} too many; check the position with the broker",
+        excess=facts.filled - facts.quantity,
+    )
+
+
+def unknown_outcome(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """A child whose fate the broker has not told for too long; its shares count as working."""
+    if facts.unknown_since is None or facts.now - facts.unknown_since <= limits.unknown:
+        return None
+    return _of_order(
+        facts,
+        AlertKind.UNKNOWN_OUTCOME,
+        AlertSeverity.CRITICAL,
+        f"a child sent at {facts.unknown_since:%H:%M:%S} UTC is still of unknown outcome; "
+        "ask the broker",
+        occasion=facts.unknown_since.isoformat(),
+    )
+
+
+def broker_rejects(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """The broker refused as many children of one order as the threshold."""
+    count = facts.rejected_children
+    if count < limits.rejected_children:
+        return None
+    return _of_order(
+        facts,
+        AlertKind.BROKER_REJECTS,
+        AlertSeverity.CRITICAL if count >= 2 * limits.rejected_children else AlertSeverity.WARNING,
+        f"the broker refused {count} children",
+        rejected=count,
+        threshold=limits.rejected_children,
+    )
+
+
+def paused(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """An order that waits for a person."""
+    if facts.status != OrderStatus.PAUSED:
+        return None
+    return _of_order(
+        facts,
+        AlertKind.PAUSED,
+        AlertSeverity.WARNING,
+        f"paused: {facts.reason or 'no reason given'}",
+        occasion=str(facts.pause or ""),
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    slippage,
+    failed_orders,
+    slow_execution,
+    vwap_deviation,
+    overfilled,
+    unknown_outcome,
+    broker_rejects,
+    paused,
+)
+
+
+def judge(facts: ExecutionFacts, limits: Thresholds) -> list[Finding]:
+    """What every rule finds in one order."""
+    return [finding for rule in RULES if (finding := rule(facts, limits)) is not None]
+
+
+def _of_order(
+    facts: ExecutionFacts,
+    kind: AlertKind,
+    severity: AlertSeverity,
+    text: str,
+    *,
+    occasion: str = "",
+    **data: object,
+) -> Finding:
+    """One alert per order, kind, severity and occasion: it escalates, but does not repeat."""
+    key = f"{kind}:order:{facts.order_id}:{severity}" + (f":{occasion}" if occasion else "")
+    return Finding(
+        kind=kind,
+        severity=severity,
+        message=f"{facts.label}: {text}",
+        key=key,
+        account=facts.account,
+        order_id=facts.order_id,
+        data=data,
+    )
+
+
+def label(order_id: int, side: str, quantity: int, symbol: str, algorithm: str) -> str:
+    """How every message names its order."""
+    return f"order {order_id} {side} {quantity:,} {symbol} {algorithm}"
+
+
+def _severity(value: Decimal, threshold: Decimal) -> AlertSeverity:
+    return AlertSeverity.CRITICAL if value > 2 * threshold else AlertSeverity.WARNING
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{span.total_seconds() / 60:.1f} min"

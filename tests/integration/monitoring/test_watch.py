@@ -1,0 +1,289 @@
+"""The look of every few seconds: what becomes an alert, and that it becomes one only once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from execution.market.base import MarketData, MarketDataUnavailable
+from execution.models import OrderEvent, TradingState
+from monitoring import watch
+from monitoring.models import Alert, AlertDelivery, CostAnalysis, WatchMark
+from monitoring.moment import Moment
+from tests.integration.monitoring.rows import (
+    CONFIG,
+    LIMITS,
+    NOON,
+    NOW,
+    after,
+    child,
+    failed,
+    filled,
+    replay,
+    store_order,
+    store_tape,
+    story,
+    working,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def look(moment: Moment = NOW, market: MarketData | None = None) -> list[tuple[str, str]]:
+    """Look, and return every alert that is stored by then."""
+    watch.look(moment=moment, config=CONFIG, limits=LIMITS, market=market or replay())
+    return list(Alert.objects.order_by("id").values_list("kind", "severity"))
+
+
+def test_quiet_orders_raise_nothing() -> None:
+    filled("150.01")
+    working()
+    failed()
+    assert look() == []
+
+
+def test_a_costly_order_is_one_alert_however_often_it_is_seen() -> None:
+    order = filled("150.50")
+    assert look() == [("SLIPPAGE", "WARNING")]
+    assert look(after(NOW, seconds=2)) == [("SLIPPAGE", "WARNING")]
+    story(order, "COMMISSION")
+    assert look(after(NOW, minutes=9)) == [("SLIPPAGE", "WARNING")]
+    alert = Alert.objects.get()
+    assert (alert.order_id, alert.account, alert.raised_at) == (order.pk, "main", NOON)
+    assert alert.data["slippage_bps"] == "33.3333"
+
+
+def test_an_acknowledged_alert_does_not_come_back() -> None:
+    order = filled("150.50")
+    look()
+    Alert.objects.update(acknowledged_by="ann", acknowledged_wall=NOON)
+    story(order, "COMMISSION")
+    look(after(NOW, minutes=5))
+    assert Alert.objects.get().acknowledged_by == "ann"
+
+
+def test_failures_are_counted_by_account_strategy_and_exchange_date() -> None:
+    for _ in range(2):
+        failed()
+    failed("EXPIRED", strategy="other")
+    failed("DENIED", account="second", finished_at=None)
+    # 23:00 of the evening before, in New York.
+    failed(finished_at=NOON - timedelta(hours=12), start_at=NOON - timedelta(hours=13))
+    assert look() == []
+    failed("DENIED", finished_at=None)
+    assert look() == [("FAILED_ORDERS", "WARNING")]
+    for _ in range(3):
+        failed()
+    assert look() == [("FAILED_ORDERS", "WARNING"), ("FAILED_ORDERS", "CRITICAL")]
+
+
+def test_an_overfilled_order_is_critical() -> None:
+    filled("150", quantity=100, filled_quantity=120, status="OVERFILLED")
+    assert ("OVERFILLED", "CRITICAL") in look()
+
+
+def test_the_clock_alone_makes_a_live_order_late() -> None:
+    working(end_at=NOON + timedelta(minutes=1))
+    assert look() == []
+    # Long after the order's events have been read and settled.
+    assert look(after(NOW, minutes=2)) == [("SLOW_EXECUTION", "WARNING")]
+
+
+def test_a_lasting_unknown_outcome_is_critical() -> None:
+    order = working()
+    child(
+        order,
+        status="UNKNOWN",
+        quantity=100,
+        claim_token="7f0c1d52-6d3e-4b55-9d68-0f9f3a0f2b11",
+        sent_at=NOON,
+    )
+    assert look(after(NOW, seconds=50)) == []
+    assert look(after(NOW, seconds=70)) == [("UNKNOWN_OUTCOME", "CRITICAL")]
+
+
+def test_slices_that_nobody_takes_are_told_once_an_hour() -> None:
+    for _ in range(3):
+        child(working(), due_at=NOON)
+    child(working(status="PAUSED"), due_at=NOON - timedelta(minutes=5))
+    assert ("LATE_SLICES", "WARNING") not in look(after(NOW, seconds=10))
+    late = [kind for kind in look(after(NOW, seconds=15)) if kind[0] == "LATE_SLICES"]
+    assert late == [("LATE_SLICES", "WARNING")]
+    assert "3 slices are due" in Alert.objects.get(kind="LATE_SLICES").message
+    assert look(after(NOW, seconds=25)).count(("LATE_SLICES", "CRITICAL")) == 1
+    assert look(after(NOW, minutes=5)).count(("LATE_SLICES", "CRITICAL")) == 1
+
+
+def test_each_pause_is_one_alert() -> None:
+    order = working(status="PAUSED", status_reason="3 permanent rejects in a row")
+    assert look() == look() == [("PAUSED", "WARNING")]
+    story(order, "ORDER_STATUS", to="WORKING")
+    story(order, "ORDER_STATUS", to="PAUSED")
+    assert look() == look() == [("PAUSED", "WARNING")] * 2
+
+
+def test_each_halt_is_one_alert() -> None:
+    state = TradingState.objects.create(
+        scope="SYSTEM", state="HALTED", reason="drill", changed_by="ann"
+    )
+    assert look() == [("TRADING_HALTED", "CRITICAL")]
+    assert look() == [("TRADING_HALTED", "CRITICAL")]
+    state.state = "ACTIVE"
+    state.save()
+    assert len(look()) == 1
+    state.state = "HALTED"
+    state.save()
+    assert len(look()) == 2
+
+
+def test_deviation_from_the_markets_vwap_comes_with_the_cost_analysis() -> None:
+    filled("150.00", arrival_bid=None, arrival_ask=None)
+    assert look(market=store_tape("148.00")) == [("VWAP_DEVIATION", "WARNING")]
+
+
+def test_deviation_of_a_live_order_is_seen_on_the_way() -> None:
+    tape = store_tape("148.00")
+    order = working(filled_quantity=50, filled_notional=Decimal("7500"))
+    assert look(market=tape) == [("VWAP_DEVIATION", "WARNING")]
+    cost = order.cost
+    assert (cost.market_vwap, cost.average_price) == (Decimal(148), Decimal(150))
+
+
+def test_a_live_order_is_analysed_once_a_minute_at_most() -> None:
+    tape = store_tape("150.00")
+    order = working(filled_quantity=50, filled_notional=Decimal("7500"))
+    times = set()
+    for second in range(0, 100, 5):
+        story(order, "FILL")
+        look(after(NOW, seconds=second), tape)
+        times.add(CostAnalysis.objects.get().computed_wall)
+    assert sorted(times) == [NOON, NOON + timedelta(seconds=60)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "severity", "said"),
+    [
+        (
+            "FILL_CONFLICT",
+            {"execution_id": "e1", "revision": 0, "quantity": 9, "price": "1.5", "slice": 0},
+            "CRITICAL",
+            "execution e1 was reported again as 9 @ 1.5; compare the two",
+        ),
+        (
+            "FILL_CORRECTED",
+            {"execution_id": "e1", "revision": 1, "quantity": 9, "price": "1.5", "slice": 0},
+            "WARNING",
+            "corrected execution e1 to 9 @ 1.5",
+        ),
+        (
+            "LATE_FILL",
+            {"execution_id": "e2", "revision": 0, "quantity": 9, "price": "1.5", "slice": 3},
+            "WARNING",
+            "9 @ 1.5 executed after slice 3 had ended",
+        ),
+        ("LOST_AT_BROKER", {"slice": 3}, "CRITICAL", "does not know slice 3 any more"),
+        ("LOST_AT_BROKER", {}, "CRITICAL", "slice ?"),
+    ],
+)
+def test_events_that_a_person_should_hear_of(
+    kind: str, data: dict[str, object], severity: str, said: str
+) -> None:
+    order = working()
+    for _ in range(3):
+        story(order, kind, **data)
+    assert look() == [(kind, severity)]
+    alert = Alert.objects.get()
+    assert alert.message.startswith(f"order {order.pk} BUY 100 AAPL TWAP: ")
+    assert said in alert.message
+
+
+def test_no_market_data_no_deviation() -> None:
+    filled("150.00")
+    assert look() == []
+
+
+def test_a_silent_source_does_not_hold_up_other_alerts() -> None:
+    filled("150.50")
+    assert look(market=Silent()) == [("SLIPPAGE", "WARNING")]
+    # Asked again a minute later, when it answers.
+    assert ("VWAP_DEVIATION", "WARNING") in look(after(NOW, seconds=61), store_tape("148.00"))
+
+
+def test_an_event_that_is_committed_late_is_not_missed() -> None:
+    """Events are numbered when written and appear when committed, in another order."""
+    slow = filled("150.50")
+    event = OrderEvent.objects.get()
+    number, event.pk = event.pk, event.pk + 1_000
+    OrderEvent.objects.all().delete()
+    quick = store_order(status="CANCELLED")
+    moment = Moment(now=NOON, wall=quick.events.get().recorded_wall + timedelta(seconds=30))
+    assert look(moment) == []
+    OrderEvent.objects.create(
+        pk=number, order=slow, kind="ORDER_STATUS", data={}, at=slow.created_at
+    )
+    assert look(after(moment, seconds=2)) == [("SLIPPAGE", "WARNING")]
+
+
+def test_the_mark_moves_on_once_events_are_settled() -> None:
+    order = filled("150.01")
+    event = order.events.get()
+    recorded = event.recorded_wall
+    look(Moment(now=NOON, wall=recorded + timedelta(seconds=30)))
+    assert WatchMark.objects.get().event_id == 0
+    look(Moment(now=NOON, wall=recorded + timedelta(seconds=120)))
+    assert WatchMark.objects.get().event_id == event.pk
+
+
+def test_a_look_takes_a_handful_of_queries_however_many_orders_there_are() -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            look(market=Silent())
+        return len(captured)
+
+    look()
+    few = queries()
+    for _ in range(30):
+        working()
+        child(working(end_at=NOON - timedelta(minutes=5)), status="REJECTED")
+    many = queries()
+    assert few <= 15
+    assert many <= few + 15
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_processes_may_look_at_once() -> None:
+    for _ in range(3):
+        filled("150.50")
+
+    def once(_: int) -> None:
+        try:
+            look(market=Silent())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(once, range(8)))
+    assert Alert.objects.count() == AlertDelivery.objects.count() == 3
+
+
+class Silent:
+    """A source that cannot answer."""
+
+    name = "silent"
+
+    def bars(self, *args: object) -> list[object]:
+        raise MarketDataUnavailable("down")
+
+    def quote(self, *args: object) -> None:
+        raise MarketDataUnavailable("down")
+
+    def session(self, *args: object) -> None:
+        raise MarketDataUnavailable("down")
+
+    def next_session(self, *args: object) -> None:
+        raise MarketDataUnavailable("down")

@@ -1,0 +1,258 @@
+"""The alert rules, one table each: the facts that differ from a quiet order, and what is found."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from deepstack.config import ROOT
+from execution.domain.lifecycle import OrderStatus as O
+from monitoring import incidents, rules
+from monitoring.rules import AlertSeverity, ExecutionFacts, Thresholds
+
+D = Decimal
+
+INFO, WARNING, CRITICAL = AlertSeverity
+START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+LIMITS = Thresholds(
+    slippage_bps=D(20),
+    vwap_deviation=D("0.01"),
+    failed_orders=3,
+    slow_factor=1.5,
+    rejected_children=3,
+    settling=timedelta(seconds=30),
+    unknown=timedelta(seconds=60),
+    late=timedelta(seconds=10),
+)
+
+
+def minutes(count: float) -> datetime:
+    return START + timedelta(minutes=count)
+
+
+FILLED = ExecutionFacts(
+    order_id=7,
+    account="main",
+    strategy="momentum",
+    symbol="AAPL",
+    side="BUY",
+    algorithm="TWAP",
+    status=O.FILLED,
+    reason="",
+    quantity=1_000,
+    filled=1_000,
+    day="2026-03-02",
+    start_at=START,
+    end_at=minutes(60),
+    finished_at=minutes(58),
+    now=minutes(58),
+    average_price=D(150),
+    market_vwap=D(150),
+    slippage_bps=D(3),
+)
+WORKING = replace(FILLED, status=O.WORKING, finished_at=None, filled=500, now=minutes(30))
+
+
+def severity_of(
+    rule: rules.Rule, facts: ExecutionFacts, changes: Mapping[str, Any]
+) -> AlertSeverity | None:
+    finding = rule(replace(facts, **changes), LIMITS)
+    return finding.severity if finding else None
+
+
+@pytest.mark.parametrize("facts", [FILLED, WORKING], ids=["filled", "working"])
+def test_a_quiet_order_alerts_nobody(facts: ExecutionFacts) -> None:
+    assert rules.judge(facts, LIMITS) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "changes", "expected"),
+    [
+        pytest.param(FILLED, {"slippage_bps": D(20)}, None, id="at the threshold"),
+        pytest.param(FILLED, {"slippage_bps": D("20.01")}, WARNING, id="above it"),
+        pytest.param(FILLED, {"slippage_bps": D(40)}, WARNING, id="at twice the threshold"),
+        pytest.param(FILLED, {"slippage_bps": D("40.01")}, CRITICAL, id="above twice"),
+        pytest.param(FILLED, {"slippage_bps": D(-500)}, None, id="an improvement, however large"),
+        pytest.param(FILLED, {"slippage_bps": None}, None, id="no quote at arrival"),
+        pytest.param(WORKING, {"slippage_bps": D(30)}, WARNING, id="live, half filled"),
+        pytest.param(WORKING, {"slippage_bps": D(30), "filled": 249}, None, id="live, just begun"),
+        pytest.param(
+            FILLED,
+            {"slippage_bps": D(30), "filled": 10, "status": O.EXPIRED},
+            WARNING,
+            id="over after its first shares",
+        ),
+    ],
+)
+def test_slippage(
+    facts: ExecutionFacts, changes: Mapping[str, Any], expected: AlertSeverity | None
+) -> None:
+    assert severity_of(rules.slippage, facts, changes) == expected
+
+
+NOTHING = {"filled": 0, "failed_today": 3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({**NOTHING, "status": O.DENIED}, WARNING, id="refused by us"),
+        pytest.param({**NOTHING, "status": O.REJECTED}, WARNING, id="refused by the broker"),
+        pytest.param({**NOTHING, "status": O.EXPIRED}, WARNING, id="over with nothing"),
+        pytest.param({**NOTHING, "status": O.EXPIRED, "filled": 1}, None, id="over with a share"),
+        pytest.param({**NOTHING, "status": O.CANCELLED}, None, id="cancelled on purpose"),
+        pytest.param({"status": O.FILLED, "failed_today": 9}, None, id="success after failures"),
+        pytest.param({**NOTHING, "status": O.DENIED, "failed_today": 2}, None, id="one too few"),
+        pytest.param({**NOTHING, "status": O.DENIED, "failed_today": 5}, WARNING, id="five"),
+        pytest.param({**NOTHING, "status": O.DENIED, "failed_today": 6}, CRITICAL, id="twice"),
+        pytest.param({**NOTHING, "status": O.DENIED, "failed_today": None}, None, id="uncounted"),
+    ],
+)
+def test_failed_orders(changes: Mapping[str, Any], expected: AlertSeverity | None) -> None:
+    assert severity_of(rules.failed_orders, FILLED, changes) == expected
+
+
+def test_failed_orders_are_one_alert_a_day_for_each_account_and_strategy() -> None:
+    failed = replace(FILLED, status=O.DENIED, filled=0, failed_today=3)
+    keys = {
+        finding.key
+        for changes in (
+            {},
+            {"order_id": 8, "failed_today": 4},
+            {"strategy": "other"},
+            {"account": "second"},
+            {"day": "2026-03-03"},
+        )
+        if (finding := rules.failed_orders(replace(failed, **changes), LIMITS))
+    }
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize(
+    ("facts", "changes", "expected"),
+    [
+        pytest.param(FILLED, {"finished_at": minutes(90)}, None, id="one and a half windows"),
+        pytest.param(FILLED, {"finished_at": minutes(91)}, WARNING, id="longer than that"),
+        pytest.param(FILLED, {"finished_at": minutes(181)}, CRITICAL, id="three windows"),
+        pytest.param(WORKING, {"now": minutes(60.5)}, None, id="live, cancels being confirmed"),
+        pytest.param(WORKING, {"now": minutes(60.6)}, WARNING, id="live past its end"),
+        pytest.param(
+            WORKING, {"now": minutes(60.6), "status": O.PAUSED}, WARNING, id="paused past its end"
+        ),
+        pytest.param(WORKING, {"now": minutes(181)}, CRITICAL, id="live after three windows"),
+        pytest.param(
+            FILLED,
+            {"status": O.DENIED, "finished_at": None, "now": minutes(999)},
+            None,
+            id="denied: it never began",
+        ),
+        pytest.param(
+            WORKING, {"status": O.ACCEPTED, "filled": 0, "now": minutes(-60)}, None, id="to come"
+        ),
+    ],
+)
+def test_slow_execution(
+    facts: ExecutionFacts, changes: Mapping[str, Any], expected: AlertSeverity | None
+) -> None:
+    assert severity_of(rules.slow_execution, facts, changes) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"market_vwap": D(150) / D("1.01")}, None, id="just inside"),
+        pytest.param({"average_price": D("151.51")}, WARNING, id="dearer"),
+        pytest.param({"average_price": D("148.49")}, WARNING, id="cheaper, too"),
+        pytest.param({"average_price": D("153.01")}, CRITICAL, id="twice as far"),
+        pytest.param({"market_vwap": None}, None, id="the market is silent"),
+        pytest.param({"average_price": None}, None, id="nothing executed"),
+    ],
+)
+def test_vwap_deviation(changes: Mapping[str, Any], expected: AlertSeverity | None) -> None:
+    assert severity_of(rules.vwap_deviation, FILLED, changes) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "expected"),
+    [
+        pytest.param(rules.overfilled, {"filled": 1_000}, None, id="exactly filled"),
+        pytest.param(rules.overfilled, {"filled": 1_001}, CRITICAL, id="a share too many"),
+        pytest.param(
+            rules.unknown_outcome, {"unknown_since": minutes(29)}, None, id="unknown a minute ago"
+        ),
+        pytest.param(
+            rules.unknown_outcome, {"unknown_since": minutes(28.9)}, CRITICAL, id="for longer"
+        ),
+        pytest.param(rules.broker_rejects, {"rejected_children": 2}, None, id="two refusals"),
+        pytest.param(rules.broker_rejects, {"rejected_children": 3}, WARNING, id="three"),
+        pytest.param(rules.broker_rejects, {"rejected_children": 6}, CRITICAL, id="six"),
+        pytest.param(rules.paused, {"status": O.PAUSED}, WARNING, id="waits for a person"),
+        pytest.param(rules.paused, {"status": O.CANCELLING}, None, id="is being cancelled"),
+    ],
+)
+def test_orders_that_need_a_person(
+    rule: rules.Rule, changes: Mapping[str, Any], expected: AlertSeverity | None
+) -> None:
+    assert severity_of(rule, WORKING, changes) == expected
+
+
+@pytest.mark.parametrize(
+    ("scope", "state", "expected"),
+    [
+        ("SYSTEM", "HALTED", CRITICAL),
+        ("ACCOUNT", "HALTED", CRITICAL),
+        ("STRATEGY", "HALTED", WARNING),
+        ("SYMBOL", "HALTED", WARNING),
+        ("SYSTEM", "REDUCING", WARNING),
+        ("SYSTEM", "ACTIVE", None),
+    ],
+)
+def test_trading_halted(scope: str, state: str, expected: AlertSeverity | None) -> None:
+    finding = incidents.halted(
+        scope=scope, key="", state=state, reason="drill", by="ann", since=START
+    )
+    assert (finding.severity if finding else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("late", "expected"), [(10, None), (11, WARNING), (20, WARNING), (21, CRITICAL)]
+)
+def test_late_slices(late: int, expected: AlertSeverity | None) -> None:
+    now = START + timedelta(seconds=late)
+    finding = incidents.late_slices(count=4, oldest_due=START, now=now, limits=LIMITS)
+    assert (finding.severity if finding else None) == expected
+
+
+def test_an_alert_escalates_once_and_does_not_repeat() -> None:
+    findings = [
+        rules.slippage(replace(FILLED, slippage_bps=cost), LIMITS)
+        for cost in (D(25), D(30), D(41), D(80))
+    ]
+    assert len({finding.key for finding in findings if finding}) == 2
+
+
+def test_a_finding_names_the_order_and_its_numbers() -> None:
+    finding = rules.slippage(replace(FILLED, slippage_bps=D("45.678")), LIMITS)
+    assert finding is not None
+    assert finding.message == (
+        "order 7 BUY 1,000 AAPL TWAP: slippage 45.7 bps against the arrival mid, above 20 bps"
+    )
+    assert finding.data["slippage_bps"] == "45.6780"
+    assert (finding.order_id, finding.account) == (7, "main")
+
+
+@pytest.mark.parametrize("module", ["rules", "incidents", "tca", "tally", "quality"])
+def test_what_judges_knows_neither_django_nor_celery(module: str) -> None:
+    script = (
+        f"import sys, monitoring.{module}\n"
+        "print(sorted({'django', 'celery', 'redis', 'psycopg'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
