@@ -1,0 +1,104 @@
+"""What the pages have in common: rows that nobody edits by hand, and how their values look."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from typing_extensions import override
+
+from execution.market.calendar import NEW_YORK
+
+M = TypeVar("M", bound=models.Model)
+NOTHING = "-"
+
+
+class Unchangeable:
+    """What happened is not edited, added to or taken away."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(Unchangeable, admin.ModelAdmin[M]):
+    show_full_result_count = False  # a second count of a table that only grows
+    list_per_page = 50
+
+    class Media:
+        css = {"all": ("execution/admin.css",)}
+
+
+class StoryAdmin(ReadOnlyAdmin[M]):
+    """Parts of orders: the newest first, but those of one order from its beginning."""
+
+    @override
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("pk",) if "order__id__exact" in request.GET else ("-pk",)
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[M]:
+        return super().get_queryset(request).select_related("order")
+
+
+def badge(status: str) -> SafeString:
+    return format_html('<b class="ds-status ds-{}">{}</b>', status.lower(), status)
+
+
+def bar(done: int, whole: int) -> SafeString:
+    """A bar with the numbers that it stands for."""
+    percent = min(100 * done // whole, 100) if whole > 0 else 0
+    return format_html(
+        '<span class="ds-bar"><i style="width:{}%"></i></span>'
+        '<span class="ds-numbers">{} / {}</span>',
+        percent,
+        f"{done:,}",
+        f"{whole:,}",
+    )
+
+
+def price(value: Decimal | None) -> str:
+    return NOTHING if value is None else f"{value:,.4f}"
+
+
+def bps(value: float | None) -> str:
+    """Signed; + is a cost and looks like one."""
+    if value is None:
+        return NOTHING
+    kind = "cost" if value > 0 else "gain"
+    return format_html('<span class="ds-{}">{} bps</span>', kind, f"{value:+.1f}")
+
+
+def plain_json(value: Any) -> SafeString:
+    return format_html('<pre class="ds-json">{}</pre>', json.dumps(value, indent=2))
+
+
+def exchange_time(at: datetime | None) -> str:
+    return NOTHING if at is None else f"{at.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S}"
+
+
+def utc_time(at: datetime | None) -> str:
+    return NOTHING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def order_link(order_id: int, text: str) -> SafeString:
+    return format_html(
+        '<a href="{}">{}</a>', reverse("admin:execution_order_change", args=[order_id]), text
+    )
+
+
+def parts_link(model: str, order_id: int, text: str) -> SafeString:
+    """To the list of an order's slices, fills or events."""
+    url = reverse(f"admin:execution_{model}_changelist")
+    return format_html('<a href="{}?order__id__exact={}">{}</a>', url, order_id, text)

@@ -1,0 +1,170 @@
+"""Risk limits and the restricted list, kept by people who may; every change stays on record."""
+
+from typing import Any, TypeVar
+
+from django import forms
+from django.contrib import admin
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from typing_extensions import override
+
+from execution import halts, limits
+from execution.admin import base
+from execution.admin.base import ReadOnlyAdmin
+from execution.models import RestrictedSymbol, RiskLimit, RiskLimitChange, TradingState
+
+M = TypeVar("M", bound=models.Model)
+SHOWN = 20
+
+
+class ByRisk:
+    """One permission for all that bounds trading."""
+
+    def _may(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("execution.change_risklimit")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._may(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may(request)
+
+
+def _clean_key(form: forms.ModelForm[Any], scope: str | None, key: str | None, field: str) -> None:
+    """Once it is stored it cannot be changed, and is not in the form."""
+    if scope is not None and key is not None:
+        try:
+            halts.check_key(scope, key)
+        except ValueError as error:
+            form.add_error(field, str(error))
+
+
+class LimitForm(forms.ModelForm[RiskLimit]):
+    """Carries what was shown, so that a change made meanwhile is told from one made here."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.fields.keys() & set(limits.FIELDS):
+            self.fields[name].show_hidden_initial = True
+
+    @override
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        _clean_key(self, cleaned.get("scope"), cleaned.get("key"), "key")
+        return cleaned
+
+
+class RestrictionForm(forms.ModelForm[RestrictedSymbol]):
+    @override
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        _clean_key(self, TradingState.Scope.SYMBOL, cleaned.get("symbol"), "symbol")
+        return cleaned
+
+
+def _changes(scope: str, key: str) -> SafeString:
+    rows = RiskLimitChange.objects.filter(scope=scope, key=key)[:SHOWN]
+    lines = (
+        (
+            base.utc_time(row.changed_wall),
+            row.changed_by,
+            row.field,
+            row.before or base.NOTHING,
+            row.after or base.NOTHING,
+        )
+        for row in rows
+    )
+    return format_html_join("", "<div>{} UTC, {}: {} from {} to {}</div>", lines)
+
+
+@admin.register(RiskLimit)
+class RiskLimitAdmin(ByRisk, admin.ModelAdmin[RiskLimit]):
+    form = LimitForm
+    list_display = ("__str__", *limits.FIELDS)
+    list_filter = ("scope",)
+    search_fields = ("key",)
+    fields = ("scope", "key", *limits.FIELDS, "changes")
+    ordering = ("scope", "key")
+
+    @override
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: RiskLimit | None = None
+    ) -> tuple[str, ...]:
+        return ("changes",) if obj is None else ("scope", "key", "changes")
+
+    def changes(self, row: RiskLimit) -> SafeString:
+        return _changes(row.scope, row.key)
+
+    @override
+    def save_model(self, request: HttpRequest, obj: RiskLimit, form: Any, change: bool) -> None:
+        """Only what was changed here: somebody else may have changed the rest meanwhile."""
+        changed = [name for name in limits.FIELDS if name in form.changed_data]
+        values = {name: form.cleaned_data[name] for name in changed}
+        by = request.user.get_username()
+        row = limits.set_limits(scope=obj.scope, key=obj.key, values=values, by=by)
+        obj.pk = row.pk
+
+    @override
+    def delete_model(self, request: HttpRequest, obj: RiskLimit) -> None:
+        limits.remove(obj, by=request.user.get_username())
+
+    @override
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RiskLimit]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+
+@admin.register(RestrictedSymbol)
+class RestrictedSymbolAdmin(ByRisk, admin.ModelAdmin[RestrictedSymbol]):
+    form = RestrictionForm
+    list_display = ("symbol", "reason", "changed_by", "changed")
+    search_fields = ("symbol",)
+    fields = ("symbol", "reason", "changes")
+    ordering = ("symbol",)
+
+    @override
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: RestrictedSymbol | None = None
+    ) -> tuple[str, ...]:
+        return ("changes",) if obj is None else ("symbol", "changes")
+
+    @admin.display(description="changed (UTC)", ordering="changed_wall")
+    def changed(self, row: RestrictedSymbol) -> str:
+        return base.utc_time(row.changed_wall)
+
+    def changes(self, row: RestrictedSymbol) -> SafeString:
+        return _changes(TradingState.Scope.SYMBOL, row.symbol)
+
+    @override
+    def save_model(
+        self, request: HttpRequest, obj: RestrictedSymbol, form: Any, change: bool
+    ) -> None:
+        by = request.user.get_username()
+        obj.pk = limits.restrict(symbol=obj.symbol, reason=obj.reason, by=by).pk
+
+    @override
+    def delete_model(self, request: HttpRequest, obj: RestrictedSymbol) -> None:
+        limits.lift(symbol=obj.symbol, by=request.user.get_username())
+
+    @override
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RestrictedSymbol]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+
+@admin.register(RiskLimitChange)
+class RiskLimitChangeAdmin(ReadOnlyAdmin[RiskLimitChange]):
+    list_display = ("changed", "scope", "key", "field", "before", "after", "changed_by")
+    list_filter = ("scope", "field", "changed_by")
+    search_fields = ("key",)
+    date_hierarchy = "changed_wall"
+
+    @admin.display(description="changed (UTC)", ordering="changed_wall")
+    def changed(self, row: RiskLimitChange) -> str:
+        return base.utc_time(row.changed_wall)

@@ -1,0 +1,119 @@
+"""The market of a trial and the paper broker's book, and the exchange's special days."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from typing_extensions import override
+
+from execution.admin import base
+from execution.admin.base import ReadOnlyAdmin
+from execution.models import (
+    Bar,
+    CalendarOverride,
+    MarketClock,
+    PaperExecution,
+    PaperOrder,
+    VolumeProfile,
+)
+
+
+@admin.register(Bar)
+class BarAdmin(ReadOnlyAdmin[Bar]):
+    list_display = ("symbol", "start", "open", "high", "low", "close", "volume", "vwap")
+    search_fields = ("symbol__exact",)
+    search_help_text = "a symbol in capitals"
+    date_hierarchy = "start_at"
+    ordering = ("-pk",)
+
+    @admin.display(description="start (New York)", ordering="start_at")
+    def start(self, bar: Bar) -> str:
+        return base.exchange_time(bar.start_at)
+
+
+@admin.register(VolumeProfile)
+class VolumeProfileAdmin(ReadOnlyAdmin[VolumeProfile]):
+    list_display = (
+        "__str__",
+        "learned_from",
+        "mean_volume",
+        "expected_volume",
+        "daily_volatility",
+        "source",
+    )
+    search_fields = ("symbol__exact",)
+    search_help_text = "a symbol in capitals"
+    ordering = ("-pk",)
+    exclude = ("shares", "sessions")
+    readonly_fields = ("learned_from", "curve")
+
+    @admin.display(description="sessions")
+    def learned_from(self, profile: VolumeProfile) -> str:
+        days = profile.sessions
+        return f"{len(days)}, {days[0]} to {days[-1]}" if days else "none"
+
+    def curve(self, profile: VolumeProfile) -> SafeString:
+        """The session from left to right, the busiest minute as high as the picture."""
+        highest = max(profile.shares, default=0) or 1
+        points = " ".join(
+            f"{minute},{100 - 100 * share / highest:.1f}"
+            for minute, share in enumerate(profile.shares)
+        )
+        return format_html(
+            '<svg class="ds-curve" viewBox="0 0 {} 100"><polyline points="{}"/></svg>',
+            len(profile.shares),
+            points,
+        )
+
+
+@admin.register(MarketClock)
+class MarketClockAdmin(ReadOnlyAdmin[MarketClock]):
+    list_display = ("anchor", "wall_anchor", "speed")
+
+
+@admin.register(CalendarOverride)
+class CalendarOverrideAdmin(admin.ModelAdmin[CalendarOverride]):
+    """The one table that people keep by hand; every change is in its history."""
+
+    list_display = ("day", "closed", "open", "close", "reason")
+    list_filter = ("closed",)
+    date_hierarchy = "day"
+    ordering = ("-day",)
+
+
+@admin.register(PaperOrder)
+class PaperOrderAdmin(ReadOnlyAdmin[PaperOrder]):
+    list_display = (
+        "client_order_id",
+        "account",
+        "symbol",
+        "side",
+        "filled",
+        "limit_price",
+        "state",
+        "accepted_at",
+    )
+    list_filter = ("status", "side", "account")
+    search_fields = ("client_order_id__exact", "symbol__exact")
+    search_help_text = "a whole client order id, or a symbol in capitals"
+    ordering = ("-pk",)
+
+    @admin.display(description="status", ordering="status")
+    def state(self, order: PaperOrder) -> SafeString:
+        return base.badge(order.status)
+
+    def filled(self, order: PaperOrder) -> SafeString:
+        return base.bar(order.filled_quantity, order.quantity)
+
+
+@admin.register(PaperExecution)
+class PaperExecutionAdmin(ReadOnlyAdmin[PaperExecution]):
+    list_display = ("id", "order", "quantity", "price", "commission", "executed_at")
+    search_fields = ("order__client_order_id__exact",)
+    search_help_text = "the whole client order id"
+    ordering = ("-pk",)
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PaperExecution]:
+        return super().get_queryset(request).select_related("order")

@@ -1,0 +1,331 @@
+"""Orders: the list, one order with its parts, and the controls over them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.forms import BaseInlineFormSet, ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+from typing_extensions import override
+
+from execution import controls, results
+from execution.admin import base
+from execution.admin.base import ReadOnlyAdmin, Unchangeable
+from execution.domain.lifecycle import ORDER_LIVE
+from execution.market import clock
+from execution.models import Fill, Order, OrderEvent, Slice
+from execution.sentences import sentence
+
+FIRST = 50  # parts shown inside an order; it may have thousands
+CONTROLS: dict[str, Callable[..., Order]] = {
+    "cancel": controls.cancel,
+    "pause": controls.pause,
+    "resume": controls.resume,
+}
+
+
+class FirstRows(BaseInlineFormSet[Model, Order, ModelForm[Model]]):
+    @override
+    def get_queryset(self) -> Any:
+        if not hasattr(self, "_first"):
+            self._first = super().get_queryset()[:FIRST]
+        return self._first
+
+
+class _Inline(Unchangeable, admin.TabularInline[Any, Order]):
+    formset = FirstRows
+    extra = 0
+    can_delete = False
+    template = "admin/execution/order/parts.html"
+
+
+class SliceInline(_Inline):
+    model = Slice
+    verbose_name_plural = f"slices, the first {FIRST}"
+    ordering = ("sequence",)
+    fields = readonly_fields = (
+        "sequence",
+        "state",
+        "due",
+        "planned_quantity",
+        "filled",
+        "limit",
+        "attempt",
+        "lateness",
+        "reason",
+    )
+
+    @admin.display(description="status")
+    def state(self, part: Slice) -> SafeString:
+        return base.badge(part.status)
+
+    @admin.display(description="due (New York)")
+    def due(self, part: Slice) -> str:
+        return base.exchange_time(part.due_at)
+
+    def filled(self, part: Slice) -> SafeString:
+        return base.bar(part.filled_quantity, part.quantity or part.planned_quantity)
+
+    def limit(self, part: Slice) -> str:
+        return base.price(part.limit_price)
+
+    @admin.display(description="late by")
+    def lateness(self, part: Slice) -> str:
+        return base.NOTHING if part.lateness_ms is None else f"{part.lateness_ms:,.0f} ms"
+
+
+class FillInline(_Inline):
+    model = Fill
+    verbose_name_plural = f"fills, the first {FIRST}"
+    ordering = ("pk",)
+    fields = readonly_fields = (
+        "executed",
+        "slice_number",
+        "quantity",
+        "paid",
+        "commission",
+        "execution_id",
+    )
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("slice")
+
+    @admin.display(description="executed (New York)")
+    def executed(self, fill: Fill) -> str:
+        return base.exchange_time(fill.executed_at)
+
+    @admin.display(description="price")
+    def paid(self, fill: Fill) -> str:
+        return base.price(fill.price)
+
+    @admin.display(description="slice")
+    def slice_number(self, fill: Fill) -> int:
+        return fill.slice.sequence
+
+
+class EventInline(_Inline):
+    model = OrderEvent
+    verbose_name_plural = f"events, the first {FIRST}"
+    ordering = ("pk",)
+    fields = readonly_fields = ("happened", "kind", "told")
+
+    @admin.display(description="at (New York)")
+    def happened(self, event: OrderEvent) -> str:
+        return base.exchange_time(event.at)
+
+    @admin.display(description="what")
+    def told(self, event: OrderEvent) -> str:
+        return sentence(event.kind, event.data)
+
+
+class LiveFilter(admin.SimpleListFilter):
+    title = "life"
+    parameter_name = "life"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("live", "Live"), ("ended", "Ended")]
+
+    @override
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        if self.value() == "live":
+            return queryset.filter(status__in=ORDER_LIVE)
+        return queryset.exclude(status__in=ORDER_LIVE) if self.value() == "ended" else queryset
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin[Order]):
+    change_form_template = "admin/execution/order/change_form.html"
+    list_display = (
+        "id",
+        "created",
+        "what",
+        "algorithm",
+        "state",
+        "filled",
+        "average",
+        "slippage",
+        "strategy",
+        "account",
+    )
+    list_display_links = ("id", "what")
+    list_filter = (LiveFilter, "status", "side", "algorithm", "urgency", "account", "strategy")
+    search_fields = ("symbol__iexact", "client_reference__startswith")
+    search_help_text = "order number, symbol, or the beginning of a client reference"
+    date_hierarchy = "created_at"
+    ordering = ("-pk",)
+    actions = ("cancel_orders", "pause_orders", "resume_orders")
+    inlines = (SliceInline, FillInline, EventInline)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("what", "state", "status_reason"),
+                    ("filled", "average", "paid_commission"),
+                    ("arrival", "slippage", "estimated"),
+                    ("starts", "ends", "finished"),
+                    "all_parts",
+                )
+            },
+        ),
+        (
+            "The signal",
+            {
+                "fields": (
+                    ("account", "strategy", "client_reference"),
+                    ("algorithm", "urgency", "limit"),
+                    ("decided", "average_daily_volume", "created"),
+                )
+            },
+        ),
+        ("The decision", {"fields": ("routing_facts", "wishes", "seed"), "classes": ("collapse",)}),
+    )
+
+    @override
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        if search_term.isdecimal():
+            return queryset.filter(pk=int(search_term)), False
+        return super().get_search_results(request, queryset, search_term)
+
+    @admin.display(description="created (New York)", ordering="created_at")
+    def created(self, order: Order) -> str:
+        return base.exchange_time(order.created_at)
+
+    @admin.display(description="order", ordering="symbol")
+    def what(self, order: Order) -> str:
+        return f"{order.side} {order.quantity:,} {order.symbol}"
+
+    @admin.display(description="status", ordering="status")
+    def state(self, order: Order) -> SafeString:
+        return base.badge(order.status)
+
+    def filled(self, order: Order) -> SafeString:
+        return base.bar(order.filled_quantity, order.quantity)
+
+    def average(self, order: Order) -> str:
+        return base.price(results.average_price(order))
+
+    @admin.display(description="arrival mid")
+    def arrival(self, order: Order) -> str:
+        return base.price(results.arrival_price(order))
+
+    def slippage(self, order: Order) -> str:
+        return base.bps(results.actual_slippage_bps(order))
+
+    @admin.display(description="estimated slippage")
+    def estimated(self, order: Order) -> str:
+        estimate = order.estimated_slippage_bps
+        return base.NOTHING if estimate is None else f"{estimate:+.1f} bps"
+
+    @admin.display(description="commission")
+    def paid_commission(self, order: Order) -> str:
+        return f"{order.commission:,.2f}"
+
+    @admin.display(description="limit price")
+    def limit(self, order: Order) -> str:
+        return base.price(order.limit_price)
+
+    @admin.display(description="decision price")
+    def decided(self, order: Order) -> str:
+        return base.price(order.decision_price)
+
+    @admin.display(description="starts (New York)")
+    def starts(self, order: Order) -> str:
+        return base.exchange_time(order.start_at)
+
+    @admin.display(description="ends")
+    def ends(self, order: Order) -> str:
+        return base.exchange_time(order.end_at)
+
+    @admin.display(description="finished")
+    def finished(self, order: Order) -> str:
+        return base.exchange_time(order.finished_at)
+
+    @admin.display(description="routing")
+    def routing_facts(self, order: Order) -> SafeString:
+        return base.plain_json(order.routing)
+
+    @admin.display(description="parameters")
+    def wishes(self, order: Order) -> SafeString:
+        return base.plain_json(order.parameters)
+
+    @admin.display(description="all of its")
+    def all_parts(self, order: Order) -> SafeString:
+        counts = {
+            "slice": ("slices", order.slices.count()),
+            "fill": ("fills", order.fills.count()),
+            "orderevent": ("events", order.events.count()),
+        }
+        links = [
+            base.parts_link(model, order.pk, f"{count:,} {name}")
+            for model, (name, count) in counts.items()
+        ]
+        return SafeString(", ".join(links))
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("execution.cancel_order")
+
+    @admin.action(description="Cancel the chosen orders", permissions=["cancel"])
+    def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, "cancel")
+
+    @admin.action(description="Pause the chosen orders", permissions=["cancel"])
+    def pause_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, "pause")
+
+    @admin.action(description="Resume the chosen orders", permissions=["cancel"])
+    def resume_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
+        self._each(request, queryset, "resume")
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Order], control: str) -> None:
+        for order_id in queryset.order_by("pk").values_list("pk", flat=True):
+            self._control(request, order_id, control)
+
+    def _control(self, request: HttpRequest, order_id: int, control: str) -> None:
+        who = request.user.get_username()
+        try:
+            order = CONTROLS[control](order_id, by=who, now=clock.now())
+        except controls.NotAllowed as error:
+            self.message_user(request, str(error), messages.WARNING)
+        except Order.DoesNotExist:
+            self.message_user(request, f"There is no order {order_id}", messages.ERROR)
+        else:
+            self.message_user(request, f"Order {order_id} is {order.status}", messages.SUCCESS)
+
+    @override
+    def get_urls(self) -> list[URLPattern]:
+        one = [
+            path(
+                f"<int:order_id>/{control}/",
+                self.admin_site.admin_view(require_POST(self._control_view)),
+                {"control": control},
+                name=f"execution_order_{control}",
+            )
+            for control in CONTROLS
+        ]
+        return [*one, *super().get_urls()]
+
+    def _control_view(self, request: HttpRequest, order_id: int, control: str) -> HttpResponse:
+        if not self.has_cancel_permission(request):
+            return HttpResponse("you may not control orders", status=403)
+        self._control(request, order_id, control)
+        return HttpResponseRedirect(reverse("admin:execution_order_change", args=[order_id]))
+
+    @override
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {"may_control": self.has_cancel_permission(request), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)

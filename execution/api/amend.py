@@ -1,0 +1,43 @@
+"""POST orders/{id}/amend/: another quantity, end or limit for what has not left."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from execution import amend, desk
+from execution.api import serializers
+from execution.api.errors import Door
+from execution.api.views import MaySubmit
+from execution.domain.signal import InvalidSignal
+from execution.models import Order
+
+
+class AmendOrder(Door, GenericAPIView[Order]):
+    """`version` is the one that the caller read; 409 when the order has moved on since."""
+
+    queryset = Order.objects.all()
+    permission_classes = [MaySubmit]
+    serializer_class = serializers.AmendSerializer
+
+    @extend_schema(responses=serializers.OrderSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        values, version = _read(request.data)
+        who = request.user.get_username()
+        try:
+            order = amend.amend(pk, values, version=version, by=who, desk=desk.default())
+        except Order.DoesNotExist:
+            return Response({"detail": f"no order {pk}"}, status=status.HTTP_404_NOT_FOUND)
+        return Response(serializers.OrderSerializer(order).data)
+
+
+def _read(body: Any) -> tuple[dict[str, object], int]:
+    if not isinstance(body, dict):
+        raise InvalidSignal({"body": "must be a JSON object"})
+    version = body.get("version")
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise InvalidSignal({"version": f"must be the order's version, got {version!r}"})
+    return {name: value for name, value in body.items() if name != "version"}, version

@@ -1,0 +1,279 @@
+"""How rows look from outside. Prices and money are text, exactly; slippage in bps, + is a cost."""
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+from typing_extensions import override
+
+from execution import queries, results
+from execution.domain.signal import ALGORITHMS, MAX_QUANTITY, MAX_WINDOW_MINUTES, SIDES, URGENCIES
+from execution.halts import HaltReport
+from execution.models import Fill, Order, OrderEvent, Slice, TradingState, TradingStateChange
+
+PART = 50  # of an order's slices, fills and events inside its detail
+PRICE_STEP = Decimal("0.000001")
+
+_TIME = {"type": "string", "format": "date-time"}
+_PRICE = {"type": "string", "format": "decimal", "example": "150.25"}
+# Documentation alone: execution.domain.signal decides what is accepted.
+SIGNAL = {
+    "type": "object",
+    "required": ["symbol", "side", "quantity"],
+    "additionalProperties": False,
+    "properties": {
+        "symbol": {"type": "string", "example": "AAPL"},
+        "side": {"type": "string", "enum": list(SIDES)},
+        "quantity": {"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY},
+        "urgency": {"type": "string", "enum": list(URGENCIES), "default": "NORMAL"},
+        "algorithm": {"type": "string", "enum": list(ALGORITHMS)},
+        "decision_price": _PRICE,
+        "limit_price": _PRICE,
+        "average_daily_volume": {"type": "integer", "minimum": 1},
+        "start_at": _TIME,
+        "end_at": _TIME,
+        "window_minutes": {"type": "number", "maximum": MAX_WINDOW_MINUTES},
+        "slices": {"type": "integer", "minimum": 1},
+        "vwap_deviation_threshold": {"type": "number", "maximum": 1},
+        "max_participation": {"type": "number", "maximum": 1},
+        "account": {"type": "string"},
+        "strategy": {"type": "string"},
+        "client_reference": {"type": "string", "maxLength": 128},
+    },
+}
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    remaining_quantity = serializers.SerializerMethodField()
+    average_price = serializers.SerializerMethodField()
+    arrival_price = serializers.SerializerMethodField()
+    actual_slippage_bps = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Order
+        fields: tuple[str, ...] = (
+            "id",
+            "account",
+            "strategy",
+            "client_reference",
+            "symbol",
+            "side",
+            "quantity",
+            "urgency",
+            "algorithm",
+            "limit_price",
+            "average_daily_volume",
+            "start_at",
+            "end_at",
+            "status",
+            "status_reason",
+            "version",
+            "slice_count",
+            "filled_quantity",
+            "remaining_quantity",
+            "average_price",
+            "decision_price",
+            "arrival_price",
+            "estimated_slippage_bps",
+            "actual_slippage_bps",
+            "commission",
+            "parameters",
+            "routing",
+            "created_at",
+            "finished_at",
+        )
+        read_only_fields = fields
+
+    def get_remaining_quantity(self, order: Order) -> int:
+        return max(order.quantity - order.filled_quantity, 0)
+
+    def get_average_price(self, order: Order) -> str | None:
+        return _text(results.average_price(order))
+
+    def get_arrival_price(self, order: Order) -> str | None:
+        return _text(results.arrival_price(order))
+
+    def get_actual_slippage_bps(self, order: Order) -> float | None:
+        return results.actual_slippage_bps(order)
+
+
+def _text(price: Decimal | None) -> str | None:
+    return None if price is None else f"{price.quantize(PRICE_STEP):f}"
+
+
+class SliceSerializer(serializers.ModelSerializer[Slice]):
+    class Meta:
+        model = Slice
+        fields = (
+            "id",
+            "sequence",
+            "status",
+            "reason",
+            "due_at",
+            "end_at",
+            "planned_quantity",
+            "cumulative_quantity",
+            "quantity",
+            "filled_quantity",
+            "limit_price",
+            "reference_price",
+            "client_order_id",
+            "broker",
+            "broker_order_id",
+            "attempt",
+            "sent_at",
+            "lateness_ms",
+            "finished_at",
+            "explanation",
+        )
+        read_only_fields = fields
+
+
+class FillSerializer(serializers.ModelSerializer[Fill]):
+    slice = serializers.IntegerField(source="slice.sequence", read_only=True)
+
+    class Meta:
+        model = Fill
+        fields = (
+            "id",
+            "slice",
+            "broker",
+            "execution_id",
+            "revision",
+            "quantity",
+            "price",
+            "commission",
+            "executed_at",
+        )
+        read_only_fields = fields
+
+
+class EventSerializer(serializers.ModelSerializer[OrderEvent]):
+    slice = serializers.IntegerField(source="slice.sequence", read_only=True, allow_null=True)
+
+    class Meta:
+        model = OrderEvent
+        fields = ("id", "at", "kind", "slice", "data", "recorded_wall")
+        read_only_fields = fields
+
+
+class SlicePart(serializers.Serializer[Any]):
+    """`results` are the first; `url` has them all, in pages."""
+
+    count = serializers.IntegerField()
+    by_status = serializers.DictField(child=serializers.IntegerField())
+    url = serializers.CharField()
+    results = SliceSerializer(many=True)
+
+
+class FillPart(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    url = serializers.CharField()
+    results = FillSerializer(many=True)
+
+
+class EventPart(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+    url = serializers.CharField()
+    results = EventSerializer(many=True)
+
+
+class OrderDetailSerializer(OrderSerializer):
+    slices = serializers.SerializerMethodField()
+    fills = serializers.SerializerMethodField()
+    events = serializers.SerializerMethodField()
+
+    class Meta(OrderSerializer.Meta):
+        fields = (*OrderSerializer.Meta.fields, "slices", "fills", "events")
+
+    @extend_schema_field(SlicePart)
+    def get_slices(self, order: Order) -> dict[str, Any]:
+        by_status = queries.slices_by_status(order.pk)
+        part = SlicePart(
+            {
+                "count": sum(by_status.values()),
+                "by_status": by_status,
+                "url": self._url(order, "slices"),
+                "results": queries.slices_of(order.pk)[:PART],
+            }
+        )
+        return part.data
+
+    @extend_schema_field(FillPart)
+    def get_fills(self, order: Order) -> dict[str, Any]:
+        return FillPart(self._part(order, "fills", queries.fills_of(order.pk))).data
+
+    @extend_schema_field(EventPart)
+    def get_events(self, order: Order) -> dict[str, Any]:
+        return EventPart(self._part(order, "events", queries.story_of(order.pk))).data
+
+    def _part(self, order: Order, name: str, rows: Any) -> dict[str, Any]:
+        first = list(rows[: PART + 1])
+        count = len(first) if len(first) <= PART else rows.count()
+        return {"count": count, "url": self._url(order, name), "results": first[:PART]}
+
+    def _url(self, order: Order, part: str) -> str:
+        return reverse(f"order-{part}", args=[order.pk], request=self.context.get("request"))
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """Who acts is known; `reason` says why."""
+
+    reason = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+
+    @override
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
+            text = f"unknown; known are {', '.join(self.fields)}"
+            raise serializers.ValidationError({name: [text] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class ScopeSerializer(ReasonSerializer):
+    scope = serializers.ChoiceField(TradingState.Scope.choices)
+    key = serializers.CharField(
+        max_length=64, required=False, default="", allow_blank=True, help_text="none for SYSTEM"
+    )
+    reason = serializers.CharField(max_length=300)
+
+
+class StateChangeSerializer(ScopeSerializer):
+    state = serializers.ChoiceField(TradingState.State.choices)
+
+
+class TradingStateSerializer(serializers.ModelSerializer[TradingState]):
+    class Meta:
+        model = TradingState
+        fields = ("scope", "key", "state", "reason", "changed_by", "changed_wall")
+        read_only_fields = fields
+
+
+class TradingStateChangeSerializer(serializers.ModelSerializer[TradingStateChange]):
+    class Meta:
+        model = TradingStateChange
+        fields = ("id", "scope", "key", "before", "after", "reason", "changed_by", "changed_wall")
+        read_only_fields = fields
+
+
+class AffectedSerializer(serializers.Serializer[Any]):
+    order_id = serializers.IntegerField()
+    unconfirmed = serializers.IntegerField()
+
+
+class HaltReportSerializer(serializers.Serializer[HaltReport]):
+    state = TradingStateSerializer()
+    quiet = serializers.BooleanField()
+    cancels_rung = serializers.BooleanField()
+    unconfirmed = serializers.IntegerField()
+    orders = AffectedSerializer(many=True)
+
+
+class AmendSerializer(serializers.Serializer[Any]):
+    """Describes the request; the signal's own parser reads it."""
+
+    version = serializers.IntegerField(help_text="of the order as the caller read it")
+    quantity = serializers.IntegerField(required=False)
+    end_at = serializers.DateTimeField(required=False)
+    limit_price = serializers.DecimalField(max_digits=18, decimal_places=6, required=False)

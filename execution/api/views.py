@@ -1,0 +1,268 @@
+"""The doors of the API: each reads the request, makes one call and shows what came of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import GenericAPIView, ListAPIView, RetrieveAPIView, get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from typing_extensions import override
+
+from execution import controls, desk, halts, heartbeat, intake, queries
+from execution.api import serializers
+from execution.api.errors import Door
+from execution.api.filters import BySequence, KnownFilters, NewestFirst, OldestFirst, OrderFilter
+from execution.api.permissions import ModelPermissions
+from execution.domain.lifecycle import OrderStatus
+from execution.market import clock
+from execution.models import Fill, Heartbeat, Order, OrderEvent, Slice, TradingState
+from execution.models import TradingStateChange as StateChange
+
+MOST_AT_ONCE = 5_000  # orders in one call
+NO_WORKER = "no live worker: the order is stored, and nothing is sent until one runs"
+CONTROLS = {"cancel": controls.cancel, "pause": controls.pause, "resume": controls.resume}
+KEY = "Idempotency-Key"
+
+
+class MayRead(ModelPermissions):
+    """Whoever may see an order may see its parts."""
+
+    perms_map = {**ModelPermissions.perms_map, "GET": ["execution.view_order"]}
+
+
+class MaySubmit(ModelPermissions):
+    perms_map = {**ModelPermissions.perms_map, "POST": ["execution.submit_order"]}
+
+
+class MayCancel(ModelPermissions):
+    perms_map = {**ModelPermissions.perms_map, "POST": ["execution.cancel_order"]}
+
+
+class MayHalt(ModelPermissions):
+    perms_map = {**ModelPermissions.perms_map, "POST": ["execution.change_tradingstate"]}
+
+
+class OrderList(Door, ListAPIView[Order]):
+    """GET lists the orders, newest first. POST hands over one signal, or a list of up to 5,000
+    that is stored whole or not at all."""
+
+    queryset = Order.objects.all()
+    permission_classes = [MaySubmit]
+    serializer_class = serializers.OrderSerializer
+    pagination_class = NewestFirst
+    filter_backends = [KnownFilters]
+    filterset_class = OrderFilter
+
+    @extend_schema(
+        request={"application/json": serializers.SIGNAL},
+        parameters=[
+            OpenApiParameter(
+                KEY,
+                location="header",
+                description="stands for client_reference: the same is the same order",
+            )
+        ],
+        responses={
+            201: serializers.OrderSerializer,
+            200: serializers.OrderSerializer,
+            422: serializers.OrderSerializer,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        if isinstance(request.data, list):
+            return self._many(request, _objects(request))
+        return self._one(request, _signal(request))
+
+    def _one(self, request: Request, signal: Mapping[str, Any]) -> Response:
+        began = timezone.now()
+        order = intake.accept(signal, desk.default())
+        shown = self.get_serializer(order).data | _warning()
+        location = reverse("order-detail", args=[order.pk], request=request)
+        return Response(shown, status=_code(order, began), headers={"Location": location})
+
+    def _many(self, request: Request, signals: list[Mapping[str, Any]]) -> Response:
+        began = timezone.now()
+        orders = intake.accept_all(signals, desk.default())
+        new = sum(order.created_wall >= began for order in orders)
+        denied = sum(order.status == OrderStatus.DENIED for order in orders)
+        shown = {
+            "new": new,
+            "denied": denied,
+            "orders": self.get_serializer(orders, many=True).data,
+        }
+        code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
+        return Response(shown | _warning(), status=code)
+
+
+def _code(order: Order, began: datetime) -> int:
+    """Of two requests that race with one new reference, both may be told 201 for the one order."""
+    if order.status == OrderStatus.DENIED:
+        return status.HTTP_422_UNPROCESSABLE_ENTITY
+    return status.HTTP_201_CREATED if order.created_wall >= began else status.HTTP_200_OK
+
+
+def _objects(request: Request) -> list[Mapping[str, Any]]:
+    if KEY in request.headers:
+        raise ValidationError(
+            {KEY: ["is for one order; in a list, give each its client_reference"]}
+        )
+    if not 1 <= len(request.data) <= MOST_AT_ONCE:
+        text = f"a list must hold 1 to {MOST_AT_ONCE:,} orders, got {len(request.data):,}"
+        raise ValidationError({"detail": [text]})
+    wrong = [index for index, item in enumerate(request.data) if not isinstance(item, dict)]
+    if wrong:
+        raise ValidationError({str(index): ["must be an object"] for index in wrong})
+    return list(request.data)
+
+
+def _signal(request: Request) -> Mapping[str, Any]:
+    if not isinstance(request.data, dict):
+        raise ValidationError({"detail": ["the body must be a JSON object, or a list of objects"]})
+    signal = dict(request.data)
+    if KEY not in request.headers:
+        return signal
+    key = request.headers[KEY].strip()
+    if not key:
+        raise ValidationError({KEY: ["must not be empty"]})
+    if signal.get("client_reference") not in (None, "", key):
+        given = signal["client_reference"]
+        raise ValidationError({"client_reference": [f"is {given!r}, but {KEY} is {key!r}"]})
+    return signal | {"client_reference": key}
+
+
+def _warning() -> dict[str, str]:
+    return {} if heartbeat.alive(Heartbeat.Kind.WORKER) else {"warning": NO_WORKER}
+
+
+class OrderDetail(Door, RetrieveAPIView[Order]):
+    """The order with the first of its slices, fills and events, and where the rest is."""
+
+    queryset = Order.objects.all()
+    permission_classes = [MayRead]
+    serializer_class = serializers.OrderDetailSerializer
+
+
+class _Parts(Door, ListAPIView[Any]):
+    permission_classes = [MayRead]
+    filter_backends = [KnownFilters]
+    pagination_class: type[NewestFirst] = OldestFirst
+
+    @override
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        get_object_or_404(Order.objects.only("pk"), pk=self.kwargs["pk"])
+        return super().list(request, *args, **kwargs)
+
+    @override
+    def get_queryset(self) -> QuerySet[Any]:
+        return self.of(self.kwargs["pk"])
+
+    def of(self, order_id: int) -> QuerySet[Any]:
+        raise NotImplementedError
+
+
+class SliceList(_Parts):
+    queryset = Slice.objects.all()
+    serializer_class = serializers.SliceSerializer
+    pagination_class = BySequence
+
+    @override
+    def of(self, order_id: int) -> QuerySet[Any]:
+        return queries.slices_of(order_id)
+
+
+class FillList(_Parts):
+    queryset = Fill.objects.all()
+    serializer_class = serializers.FillSerializer
+
+    @override
+    def of(self, order_id: int) -> QuerySet[Any]:
+        return queries.fills_of(order_id)
+
+
+class EventList(_Parts):
+    queryset = OrderEvent.objects.all()
+    serializer_class = serializers.EventSerializer
+
+    @override
+    def of(self, order_id: int) -> QuerySet[Any]:
+        return queries.story_of(order_id)
+
+
+class OrderControl(Door, GenericAPIView[Order]):
+    """Repeating it changes nothing. 409 when the order's status does not allow it."""
+
+    queryset = Order.objects.all()
+    permission_classes = [MayCancel]
+    serializer_class = serializers.ReasonSerializer
+    control = ""
+
+    @extend_schema(responses=serializers.OrderSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        body = self.get_serializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        who = request.user.get_username()
+        try:
+            order = CONTROLS[self.control](pk, by=who, now=clock.now(), **body.validated_data)
+        except Order.DoesNotExist:
+            return Response({"detail": f"no order {pk}"}, status=status.HTTP_404_NOT_FOUND)
+        shown = serializers.OrderSerializer(order).data
+        return Response(shown | {"unconfirmed_children": controls.unconfirmed(order)})
+
+
+class TradingStateList(Door, ListAPIView[TradingState]):
+    """GET lists the trading states that were ever set. POST sets one and carries it out."""
+
+    queryset = TradingState.objects.all()
+    permission_classes = [MayHalt]
+    serializer_class = serializers.TradingStateSerializer
+    pagination_class = OldestFirst
+    filter_backends = [KnownFilters]
+    filterset_fields = ("scope", "key", "state")
+
+    @extend_schema(
+        request=serializers.StateChangeSerializer, responses=serializers.HaltReportSerializer
+    )
+    def post(self, request: Request) -> Response:
+        return _changed(request, serializers.StateChangeSerializer)
+
+
+class TradingStateChangeList(Door, ListAPIView[StateChange]):
+    """Who changed which trading state, newest first."""
+
+    queryset = StateChange.objects.all()
+    serializer_class = serializers.TradingStateChangeSerializer
+    pagination_class = NewestFirst
+    filter_backends = [KnownFilters]
+    filterset_fields = ("scope", "key", "after")
+
+
+class SetTradingState(Door, GenericAPIView[TradingState]):
+    """Halt: no send begins after the answer, and what works in the scope is being cancelled.
+    Resume: what was missed is caught up smoothly."""
+
+    queryset = TradingState.objects.all()
+    permission_classes = [MayHalt]
+    serializer_class = serializers.ScopeSerializer
+    state = ""
+
+    @extend_schema(responses=serializers.HaltReportSerializer)
+    def post(self, request: Request) -> Response:
+        return _changed(request, serializers.ScopeSerializer, state=self.state)
+
+
+def _changed(request: Request, form: type[serializers.ScopeSerializer], **given: str) -> Response:
+    body = form(data=request.data)
+    body.is_valid(raise_exception=True)
+    who = request.user.get_username()
+    try:
+        report = halts.change(**body.validated_data, **given, by=who, now=clock.now())
+    except ValueError as error:
+        raise ValidationError({"key": [str(error)]}) from None
+    return Response(serializers.HaltReportSerializer(report).data)

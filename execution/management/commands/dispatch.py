@@ -1,0 +1,21 @@
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from deepstack.config import current
+from execution.dispatch import Dispatcher
+
+
+class Command(BaseCommand):
+    help = "Feed Redis with the slices that come due, and repair what got lost. Two may run."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        loop = Dispatcher(current().execution.scheduling)
+
+        def stop(*_: object) -> None:
+            loop.stopping = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        loop.run()

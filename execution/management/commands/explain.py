@@ -1,0 +1,45 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from rich.text import Text
+from typing_extensions import override
+
+from execution import desk, progress, queries
+from execution.management.console import OversightCommand
+from execution.market.calendar import NEW_YORK
+from execution.models import Order, OrderEvent
+from execution.sentences import sentence
+
+
+class Command(OversightCommand):
+    help = "Tell an order's story: every decision in order, with the numbers it rested on."
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("order", type=int, metavar="ID")
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        order = Order.objects.get(pk=options["order"])
+        report = queries.report(order, desk.default().market, now=desk.default().now())
+        events = queries.story_of(order.pk).iterator()
+        if options["json"]:
+            self.print_json({"order": report, "events": [_plain(event) for event in events]})
+            return
+        out = self.out
+        out.print(progress.report_table(report))
+        out.print()
+        for event in events:
+            text = Text(f"{event.at.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S.%f}"[:-3], style="dim")
+            out.print(text, sentence(event.kind, event.data), markup=False, soft_wrap=True)
+
+
+def _plain(event: OrderEvent) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "at": event.at,
+        "kind": event.kind,
+        "slice": event.slice.sequence if event.slice else None,
+        "data": event.data,
+        "recorded_wall": event.recorded_wall,
+    }

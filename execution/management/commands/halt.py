@@ -1,0 +1,53 @@
+from argparse import ArgumentParser
+from dataclasses import asdict
+from typing import Any
+
+from typing_extensions import override
+
+from execution.halts import HaltReport, State
+from execution.management.console import OversightCommand, add_scope, change_trading, scope_name
+
+
+class Command(OversightCommand):
+    help = (
+        "Stop all sends at once and cancel what works at the broker, for everything or for one"
+        " symbol, account or strategy. Orders live on until trading is resumed."
+    )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_scope(parser)
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        report = change_trading(options, State.HALTED)
+        if options["json"]:
+            self.print_json(as_plain(report))
+            return
+        self.stdout.write(f"HALTED: {scope_name(report)}, by {report.state.changed_by}")
+        if report.quiet:
+            self.stdout.write("no send is under way, and none can begin")
+        else:
+            self.stdout.write("sends that began before are still under way: run this again")
+        if not report.cancels_rung:
+            self.stdout.write("Redis does not answer: the workers have not been told to cancel")
+        self.stdout.write(
+            f"live orders: {len(report.orders)}, children not confirmed as ended:"
+            f" {report.unconfirmed}"
+        )
+        for order in report.orders:
+            if order.unconfirmed:
+                self.stdout.write(f"  order {order.order_id}: {order.unconfirmed}")
+
+
+def as_plain(report: HaltReport) -> dict[str, Any]:
+    row = report.state
+    return {
+        "scope": row.scope,
+        "key": row.key,
+        "state": row.state,
+        "quiet": report.quiet,
+        "cancels_rung": report.cancels_rung,
+        "unconfirmed": report.unconfirmed,
+        "orders": [asdict(order) for order in report.orders],
+    }

@@ -1,0 +1,109 @@
+"""Learn how the volume of each symbol spreads over the day."""
+
+from argparse import ArgumentParser
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from rich.table import Table
+from typing_extensions import override
+
+from execution import profiles
+from execution.domain.volume_profile import FEWEST_SESSIONS
+from execution.management.console import BadInput, OversightCommand
+from execution.market import clock
+from execution.market.bar_file import BarFileError, as_text, read_bars
+from execution.models import VolumeProfile
+
+
+class Command(OversightCommand):
+    help = (
+        "Learn volume profiles from the stored one-minute bars, or from a file of bars, of sessions"
+        " that are over: for each symbol and for all together. What is known already is not stored"
+        " again."
+    )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--symbol", nargs="+", default=[], help="only these symbols")
+        parser.add_argument("--sessions", default=str(profiles.SESSIONS), help="as many as this")
+        parser.add_argument("--until", help="the last session to learn from, like 2024-06-12")
+        parser.add_argument("--source", type=Path, metavar="FILE", help="CSV or gzip CSV of bars")
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        wish: dict[str, Any] = {
+            "now": clock.now(),
+            "until": _day(options["until"]),
+            "sessions": _count(options["sessions"]),
+        }
+        symbols, file = options["symbol"], options["source"]
+        learned = (
+            _from_file(file, symbols, wish) if file else profiles.learn_from_bars(symbols, **wish)
+        )
+        if options["json"]:
+            self.print_json([_shown(row) for row in learned])
+        elif learned:
+            self.out.print(_table(learned))
+        else:
+            self.stdout.write(
+                "nothing new: every symbol with at least"
+                f" {FEWEST_SESSIONS} full sessions of bars was learned before"
+            )
+
+
+def _from_file(file: Path, symbols: list[str], wish: dict[str, Any]) -> list[VolumeProfile]:
+    try:
+        with file.open("rb") as raw, as_text(raw) as text:
+            rows = read_bars(text, symbols=set(symbols))
+            return profiles.learn_from_rows(rows, source=file.name, pool=not symbols, **wish)
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror or error}") from None
+    except BarFileError as error:
+        raise CommandError(f"{file}: {error}; nothing was stored") from None
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadInput(f"--until {text!r}: a day such as 2024-06-12 is allowed") from None
+
+
+def _count(text: str) -> int:
+    least = FEWEST_SESSIONS
+    if not text.isdecimal() or not least <= int(text) <= profiles.MOST_SESSIONS:
+        raise BadInput(
+            f"--sessions {text!r}: a whole number from {least} to {profiles.MOST_SESSIONS}"
+            " is allowed"
+        )
+    return int(text)
+
+
+def _shown(row: VolumeProfile) -> dict[str, object]:
+    return {
+        "id": row.pk,
+        "symbol": row.symbol,
+        "until": row.until,
+        "sessions": row.sessions,
+        "mean_volume": row.mean_volume,
+        "expected_volume": row.expected_volume,
+        "daily_volatility": row.daily_volatility,
+        "source": row.source,
+    }
+
+
+def _table(learned: list[VolumeProfile]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("symbol", "sessions", "until", "expected volume", "daily volatility"):
+        table.add_column(name, justify="left" if name == "symbol" else "right")
+    for row in learned:
+        table.add_row(
+            row.symbol or "all together",
+            str(len(row.sessions)),
+            row.until.isoformat(),
+            "-" if row.expected_volume is None else f"{row.expected_volume:,.0f}",
+            "-" if row.daily_volatility is None else f"{row.daily_volatility:.2%}",
+        )
+    return table

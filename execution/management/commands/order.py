@@ -1,0 +1,104 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from typing_extensions import override
+
+from execution import desk, intake, progress, queries, waiting
+from execution.domain.lifecycle import OrderStatus
+from execution.management.console import OversightCommand
+from execution.models import Order
+from execution.progress import Watch
+
+# What the options are called in a signal.
+FIELDS = {
+    "side": "side",
+    "quantity": "quantity",
+    "symbol": "symbol",
+    "price": "decision_price",
+    "urgency": "urgency",
+    "algorithm": "algorithm",
+    "limit": "limit_price",
+    "start": "start_at",
+    "end": "end_at",
+    "window_minutes": "window_minutes",
+    "slices": "slices",
+    "adv": "average_daily_volume",
+    "vwap_deviation_threshold": "vwap_deviation_threshold",
+    "max_participation": "max_participation",
+    "account": "account",
+    "strategy": "strategy",
+    "reference": "client_reference",
+}
+INTERRUPTED = 130
+
+
+class Command(OversightCommand):
+    help = (
+        "Hand an order over and watch it until it has ended; Ctrl-C leaves it working. The exit"
+        " code is 0 if it was filled, 1 if not, 2 if it was asked wrongly."
+    )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        # Every value is read by the signal's own parser, which says what is wrong with it.
+        parser.add_argument("side", help="BUY or SELL")
+        parser.add_argument("quantity", help="whole shares")
+        parser.add_argument("symbol")
+        parser.add_argument("--price", help="decision price per share, which routing goes by")
+        parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
+        parser.add_argument("--algorithm", help="overrides the routing by size")
+        parser.add_argument("--limit", help="the worst price per share")
+        parser.add_argument("--start", help="a time with its zone, like 2026-11-23T10:00:00-05:00")
+        parser.add_argument("--end", help="likewise")
+        parser.add_argument("--window-minutes")
+        parser.add_argument("--slices")
+        parser.add_argument("--adv", help="average daily volume in shares")
+        parser.add_argument(
+            "--vwap-deviation-threshold", type=_number, help="a share of the market VWAP"
+        )
+        parser.add_argument(
+            "--max-participation", type=_number, help="a share of the market's volume"
+        )
+        parser.add_argument("--account")
+        parser.add_argument("--strategy")
+        parser.add_argument("--reference", help="the same reference again is the same order")
+        parser.add_argument("--no-wait", action="store_true", help="do not watch it")
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        waiting.require_worker()
+        signal = {
+            field: options[option]
+            for option, field in FIELDS.items()
+            if options[option] is not None
+        }
+        order = intake.accept(signal, desk.default())
+        if not options["no_wait"]:
+            order = self._watch(order)
+        report = queries.report(order, desk.default().market, now=desk.default().now())
+        if options["json"]:
+            self.print_json(report)
+        else:
+            self.out.print(progress.report_table(report))
+        refused = order.status == OrderStatus.DENIED
+        if refused or (not options["no_wait"] and order.status != OrderStatus.FILLED):
+            raise SystemExit(1)
+
+    def _watch(self, order: Order) -> Order:
+        watch = Watch(self.err, desk.default().market)
+        try:
+            (order,) = watch.until_done([order.pk])
+        except KeyboardInterrupt:
+            self.stderr.write(
+                f"order {order.pk} goes on; see it with `manage.py orders`, stop it with"
+                f" `manage.py cancel {order.pk}`"
+            )
+            raise SystemExit(INTERRUPTED) from None
+        return order
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # for the signal's parser to refuse

@@ -1,0 +1,15 @@
+from datetime import datetime
+
+from typing_extensions import override
+
+from execution import controls
+from execution.management.console import ControlCommand
+from execution.models import Order
+
+
+class Command(ControlCommand):
+    help = "Pause an order: no child leaves until it is resumed; those at the broker stay there."
+
+    @override
+    def control(self, order_id: int, *, by: str, now: datetime, reason: str) -> Order:
+        return controls.pause(order_id, by=by, now=now, reason=reason)

@@ -1,0 +1,103 @@
+"""What an order would become and cost, without handing it over."""
+
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+from typing_extensions import override
+
+from execution import desk
+from execution.management.commands.order import FIELDS
+from execution.management.console import BadInput, OversightCommand
+from execution.preview import Preview, preview
+
+COLUMNS = ("algorithm", "cost bps", "deviation bps", "participation", "finish", "feasible")
+
+
+class Command(OversightCommand):
+    help = (
+        "Show what an order would become now and what each way of working it is expected to cost;"
+        " nothing is stored or sent. Costs are in basis points of its value, + is a cost."
+    )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        # Every value is read by the signal's own parser, which says what is wrong with it.
+        parser.add_argument("side", help="BUY or SELL")
+        parser.add_argument("quantity", help="whole shares")
+        parser.add_argument("symbol")
+        parser.add_argument("--price", help="decision price per share, which routing goes by")
+        parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
+        parser.add_argument("--algorithm", help="overrides the routing by size")
+        parser.add_argument("--limit", help="the worst price per share")
+        parser.add_argument("--start", help="a time with its zone, like 2026-11-23T10:00:00-05:00")
+        parser.add_argument("--end", help="likewise")
+        parser.add_argument("--window-minutes")
+        parser.add_argument("--slices")
+        parser.add_argument("--adv", help="average daily volume in shares")
+        parser.add_argument("--account")
+        parser.add_argument("--strategy")
+        parser.add_argument("--max-participation", help="cap, as a share of the market's volume")
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        signal = {
+            field: options[option]
+            for option, field in FIELDS.items()
+            if options.get(option) is not None
+        }
+        if options["max_participation"] is not None:
+            signal["max_participation"] = _number(options["max_participation"])
+        seen = preview(signal, desk.default())
+        if options["json"]:
+            self.print_json(seen)
+            return
+        self.stdout.write(_sentence(seen))
+        if seen["alternatives"]:
+            self.out.print(_table(seen))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"--max-participation {text!r}: a share such as 0.1 is allowed") from None
+
+
+def _sentence(seen: Preview) -> str:
+    wish = f"{seen['side']} {seen['quantity']:,} {seen['symbol']}"
+    if seen["status"] == "DENIED":
+        return f"{wish} would be denied: {seen['reason']}"
+    slices = f"{seen['slices']} slice{'' if seen['slices'] == 1 else 's'}"
+    return f"{wish} would be worked as {seen['algorithm']} ({seen['chosen_because']}), {slices}"
+
+
+def _table(seen: Preview) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in ("algorithm", "feasible") else "right")
+    for each in seen["alternatives"]:
+        deviation, part = each["deviation_bps"], each["participation"]
+        table.add_row(
+            each["algorithm"] + (" *" if each["algorithm"] == seen["algorithm"] else ""),
+            f"{each['cost_bps']:+.2f}",
+            f"{deviation:.2f}" if isinstance(deviation, float) else deviation,
+            "unknown" if part is None else f"{part:.2%}",
+            _clock(each["finish"]),
+            _feasible(each),
+        )
+    return table
+
+
+def _feasible(each: dict[str, Any]) -> str:
+    if each["feasible"] is None:
+        return "no basis"
+    if each["feasible"]:
+        return "yes"
+    by = each["feasible_by"]
+    return f"no, by {_clock(by)}" if by else "no, not in this session"
+
+
+def _clock(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"

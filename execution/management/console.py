@@ -1,0 +1,145 @@
+"""How the commands speak: results on standard output, errors on standard error, exit code 2 for
+what was asked wrongly and 1 for what could not be done."""
+
+import getpass
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError
+from rich.console import Console
+from typing_extensions import override
+
+from execution import controls, halts
+from execution.controls import NotAllowed
+from execution.domain.signal import InvalidSignal
+from execution.halts import HaltReport, Scope
+from execution.market import clock
+from execution.market.base import MarketDataUnavailable
+from execution.models import Order
+from execution.results import result_of
+from execution.waiting import NoLiveWorker
+
+PIPED_WIDTH = 140
+
+
+class BadInput(CommandError):
+    """The command was asked wrongly; nothing was changed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, returncode=2)
+
+
+class OversightCommand(BaseCommand):
+    """A command whose refusals are sentences, with `--json` where it has a result."""
+
+    speaks_json = True
+
+    @override
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        if self.speaks_json:
+            parser.add_argument("--json", action="store_true", help="print the result as JSON")
+        return parser
+
+    @override
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        with refusals():
+            try:
+                return super().execute(*args, **options)
+            except Order.DoesNotExist:
+                raise BadInput(f"there is no order {options['order']}") from None
+
+    def print_json(self, value: object) -> None:
+        self.stdout.write(json.dumps(value, cls=DjangoJSONEncoder, indent=2))
+
+    @property
+    def out(self) -> Console:
+        width = None if self.stdout.isatty() else PIPED_WIDTH
+        return Console(file=cast(IO[str], self.stdout), highlight=False, width=width)
+
+    @property
+    def err(self) -> Console:
+        """For what is shown under way, so that results can be piped."""
+        return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    try:
+        yield
+    except InvalidSignal as error:
+        lines = [f"  {field}: {text}" for field, text in error.errors.items()]
+        raise BadInput("\n".join(["nothing was stored:", *lines])) from None
+    except (NotAllowed, NoLiveWorker) as error:
+        raise CommandError(str(error)) from None
+    except MarketDataUnavailable as error:
+        raise CommandError(f"the market data source does not answer: {error}") from None
+    except DatabaseError as error:
+        raise CommandError(f"PostgreSQL: {error}".strip()) from None
+
+
+class ControlCommand(OversightCommand):
+    """One of the controls over an order."""
+
+    def control(self, order_id: int, *, by: str, now: datetime, reason: str) -> Order:
+        raise NotImplementedError
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("order", type=int, metavar="ID")
+        parser.add_argument("--reason", default="", help="for the record")
+        add_person(parser)
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        order = self.control(
+            options["order"], by=options["by"], now=clock.now(), reason=options["reason"]
+        )
+        open_children = controls.unconfirmed(order)
+        if options["json"]:
+            self.print_json({**result_of(order), "unconfirmed_children": open_children})
+            return
+        self.stdout.write(f"order {order.pk} is {order.status}")
+        if open_children:
+            self.stdout.write(f"children that the broker may still execute: {open_children}")
+
+
+def add_person(parser: ArgumentParser) -> None:
+    parser.add_argument("--by", default=getpass.getuser(), help="who asks, for the record")
+
+
+def add_scope(parser: ArgumentParser) -> None:
+    """Of a trading state; without any of them it is the whole system."""
+    scopes = parser.add_mutually_exclusive_group()
+    for scope in ("symbol", "account", "strategy"):
+        scopes.add_argument(f"--{scope}", help=f"only this {scope}")
+    add_person(parser)
+    parser.add_argument("--reason", required=True)
+
+
+def change_trading(options: dict[str, Any], state: str) -> HaltReport:
+    """Set the state of the scope that was named; a key that no order can have is bad input."""
+    given = [name for name in ("symbol", "account", "strategy") if options[name] is not None]
+    scope, key = (given[0].upper(), options[given[0]]) if given else (Scope.SYSTEM, "")
+    try:
+        return halts.change(
+            scope=scope,
+            key=key,
+            state=state,
+            by=options["by"],
+            reason=options["reason"],
+            now=clock.now(),
+        )
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+
+
+def scope_name(report: HaltReport) -> str:
+    row = report.state
+    return "everything" if row.scope == Scope.SYSTEM else f"{row.scope.lower()} {row.key}"

@@ -1,0 +1,432 @@
+"""The API over HTTP requests, on real PostgreSQL and Redis."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from execution import heartbeat
+from execution.api.serializers import SIGNAL
+from execution.models import Heartbeat, Order, OrderEvent, Slice, TradingState, TradingStateChange
+from execution.roles import ROLES, ensure_roles
+from tests.bad_signals import BAD_JSON, BAD_SIGNALS, GOOD
+from tests.stack import empty_redis
+
+ORDERS = "/api/v1/orders/"
+SLICED = GOOD | {"algorithm": "TWAP", "window_minutes": 60, "slices": 10}
+
+pytestmark = pytest.mark.django_db
+
+
+def client_of(*roles: str) -> APIClient:
+    ensure_roles()
+    user = User.objects.create_user("-".join(["user", *roles]))
+    user.groups.set(Group.objects.filter(name__in=roles))
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user)}")
+    return client
+
+
+@pytest.fixture
+def api() -> APIClient:
+    return client_of("Trader", "Risk")
+
+
+def post(api: APIClient, body: Any, path: str = ORDERS, **headers: str) -> Any:
+    return api.post(path, body, format="json", headers=headers)
+
+
+def stored(api: APIClient, **changes: Any) -> int:
+    answer = post(api, SLICED | changes)
+    assert answer.status_code == 201, answer.json()
+    return answer.json()["id"]
+
+
+def nothing_stored() -> bool:
+    return not any(model.objects.exists() for model in (Order, Slice, OrderEvent))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [pytest.param(changes, field, id=word) for word, changes, field in BAD_SIGNALS + BAD_JSON],
+)
+def test_bad_input_names_the_field_and_stores_nothing(
+    api: APIClient, changes: dict[str, Any], field: str
+) -> None:
+    answer = post(api, GOOD | changes)
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+    assert nothing_stored()
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        pytest.param("{", "JSON", id="half an object"),
+        pytest.param("", "is required", id="nothing"),
+        pytest.param("null", "object", id="null"),
+        pytest.param('"BUY 100 AAPL"', "object", id="a sentence"),
+        pytest.param("[]", "1 to 5,000", id="an empty list"),
+        pytest.param("[1]", "must be an object", id="a list of numbers"),
+        pytest.param('{"quantity": NaN}', "JSON", id="not a number"),
+        pytest.param("[" * 5_000, "JSON", id="deeper than sane"),
+        pytest.param(json.dumps([GOOD] * 5_001), "1 to 5,000", id="too many orders"),
+    ],
+)
+def test_a_body_that_is_no_signal(api: APIClient, body: str, word: str) -> None:
+    answer = api.post(ORDERS, body, content_type="application/json")
+    assert answer.status_code == 400
+    assert word in json.dumps(answer.json())
+    assert nothing_stored()
+
+
+def test_only_json_is_read(api: APIClient) -> None:
+    assert api.post(ORDERS, GOOD, format="multipart").status_code == 415
+
+
+def test_a_body_too_large_is_not_read(api: APIClient) -> None:
+    answer = api.post(ORDERS, "[" + " " * 9_000_000 + "]", content_type="application/json")
+    assert answer.status_code == 413
+
+
+def test_every_wrong_field_is_named_at_once(api: APIClient) -> None:
+    answer = post(api, {"symbol": "aapl", "side": "HOLD", "quantity": 0, "colour": "red"})
+    assert set(answer.json()) == {"symbol", "side", "quantity", "colour"}
+
+
+def test_the_documentation_has_every_field_of_a_signal(api: APIClient) -> None:
+    refusal = post(api, {"no such field": 1}).json()["no such field"][0]
+    assert refusal == f"unknown; known are {', '.join(sorted(SIGNAL['properties']))}"
+
+
+def test_a_new_order_is_shown_as_stored(api: APIClient) -> None:
+    answer = post(api, GOOD | {"client_reference": "one", "decision_price": 150.1})
+    shown = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"].endswith(f"{ORDERS}{shown['id']}/")
+    order = Order.objects.get()
+    assert (shown["symbol"], shown["status"], shown["decision_price"]) == (
+        "AAPL",
+        "ACCEPTED",
+        "150.100000",
+    )
+    assert shown["algorithm"] == order.algorithm == "TWAP"
+    assert shown["average_price"] is None
+    assert shown["remaining_quantity"] == 100
+
+
+def test_it_says_at_once_when_nobody_will_work_the_order(api: APIClient) -> None:
+    assert "no live worker" in post(api, GOOD).json()["warning"]
+    heartbeat.beat(Heartbeat.Kind.WORKER)
+    assert "warning" not in post(api, GOOD).json()
+
+
+def test_a_denied_order_is_stored_with_its_code(api: APIClient) -> None:
+    answer = post(api, GOOD | {"quantity": 2_000_000})
+    assert answer.status_code == 422
+    assert answer.json()["status"] == "DENIED"
+    assert answer.json()["status_reason"].startswith("QUANTITY_EXCEEDS_MAX: ")
+    assert Order.objects.get().pk == answer.json()["id"]
+
+
+def test_the_same_reference_is_the_same_order(api: APIClient) -> None:
+    first = post(api, GOOD, **{"Idempotency-Key": "abc"})
+    again = post(api, GOOD, **{"Idempotency-Key": "abc"})
+    in_body = post(api, GOOD | {"client_reference": "abc"})
+    assert [first.status_code, again.status_code, in_body.status_code] == [201, 200, 200]
+    assert {answer.json()["id"] for answer in (first, again, in_body)} == {Order.objects.get().pk}
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "field"),
+    [
+        ("abc", {"client_reference": "xyz"}, "client_reference"),
+        ("abc", {"quantity": 7}, "client_reference"),
+        ("", {}, "Idempotency-Key"),
+        ("two words", {}, "client_reference"),
+    ],
+)
+def test_a_key_that_contradicts(
+    api: APIClient, key: str, changes: dict[str, Any], field: str
+) -> None:
+    post(api, GOOD, **{"Idempotency-Key": "abc"})
+    answer = post(api, GOOD | changes, **{"Idempotency-Key": key})
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_key_from_many_at_once_is_one_order() -> None:
+    empty_redis()
+    api = client_of("Trader")
+
+    def send(_: int) -> Any:
+        try:
+            return post(api, SLICED, **{"Idempotency-Key": "at-once"})
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(8)))
+    assert {answer.status_code for answer in answers} <= {200, 201}
+    assert {answer.json()["id"] for answer in answers} == {Order.objects.get().pk}
+    assert Slice.objects.count() == 10
+
+
+def test_a_list_is_stored_whole(api: APIClient) -> None:
+    batch = [GOOD | {"client_reference": str(number)} for number in range(20)]
+    answer = post(api, [*batch, GOOD | {"quantity": 2_000_000}])
+    assert answer.status_code == 201
+    assert (answer.json()["new"], answer.json()["denied"]) == (21, 1)
+    assert Order.objects.count() == 21
+    again = post(api, batch)
+    assert (again.status_code, again.json()["new"]) == (200, 0)
+
+
+def test_a_list_with_one_mistake_is_not_stored_at_all(api: APIClient) -> None:
+    answer = post(api, [GOOD, GOOD | {"side": "HOLD"}, GOOD])
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["1.side"]
+    assert nothing_stored()
+
+
+def test_a_key_is_for_one_order(api: APIClient) -> None:
+    assert post(api, [GOOD], **{"Idempotency-Key": "abc"}).status_code == 400
+    assert nothing_stored()
+
+
+ANY = ("anonymous", "nobody", "Viewer", "Trader", "Risk")
+PERMISSIONS = [
+    # method, path, and the status for each of the five above; 404 and 400 are past the door.
+    ("GET", "orders/", (401, 403, 200, 200, 200)),
+    ("POST", "orders/", (401, 403, 403, 400, 403)),
+    ("GET", "orders/1/", (401, 403, 404, 404, 404)),
+    ("GET", "orders/1/slices/", (401, 403, 404, 404, 404)),
+    ("GET", "orders/1/fills/", (401, 403, 404, 404, 404)),
+    ("GET", "orders/1/events/", (401, 403, 404, 404, 404)),
+    ("POST", "orders/1/cancel/", (401, 403, 403, 404, 404)),
+    ("POST", "orders/1/pause/", (401, 403, 403, 404, 404)),
+    ("POST", "orders/1/resume/", (401, 403, 403, 404, 404)),
+    ("GET", "trading-states/", (401, 403, 200, 200, 200)),
+    ("GET", "trading-state-changes/", (401, 403, 200, 200, 200)),
+    ("POST", "trading-states/", (401, 403, 403, 403, 400)),
+    ("POST", "halt/", (401, 403, 403, 403, 400)),
+    ("POST", "resume-trading/", (401, 403, 403, 403, 400)),
+    ("DELETE", "orders/1/", (401, 403, 403, 403, 403)),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "expected"), PERMISSIONS)
+def test_who_may_do_what(method: str, path: str, expected: tuple[int, ...]) -> None:
+    clients = [
+        APIClient() if who == "anonymous" else client_of(*([who] if who in ROLES else []))
+        for who in ANY
+    ]
+    statuses = tuple(
+        client.generic(method, f"/api/v1/{path}", "{}", "application/json").status_code
+        for client in clients
+    )
+    assert dict(zip(ANY, statuses, strict=True)) == dict(zip(ANY, expected, strict=True))
+    assert nothing_stored()
+
+
+def test_a_password_is_exchanged_for_a_token() -> None:
+    User.objects.create_user("ann", password="correct horse")
+    client = APIClient()
+    right = {"username": "ann", "password": "correct horse"}
+    token = client.post("/api/v1/token/", right).json()["token"]
+    assert client.post("/api/v1/token/", right | {"password": "wrong"}).status_code == 400
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+    assert client.get(ORDERS).status_code == 403
+
+
+def test_orders_are_filtered(api: APIClient) -> None:
+    ours = stored(api, symbol="MSFT", side="SELL", account="fund", strategy="pairs")
+    stored(api)
+    created = Order.objects.get(pk=ours).created_at
+    for query in (
+        {"symbol": "MSFT"},
+        {"side": "SELL"},
+        {"account": "fund"},
+        {"strategy": "pairs"},
+        {"symbol": "MSFT", "status": ["ACCEPTED", "WORKING"], "live": "true"},
+        {"created_before": Order.objects.latest("pk").created_at.isoformat()},
+    ):
+        found = api.get(ORDERS, query).json()["results"]
+        assert [order["id"] for order in found] == [ours], query
+    for query in (
+        {"status": "FILLED"},
+        {"live": "false"},
+        {"symbol": "msft"},
+        {"client_reference": "none"},
+        {"symbol": "MSFT", "created_before": created.isoformat()},
+    ):
+        assert api.get(ORDERS, query).json()["results"] == [], query
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"sybmol": "AAPL"}, "sybmol"),
+        ({"status": "DONE"}, "status"),
+        ({"side": "buy"}, "side"),
+        ({"created_after": "yesterday"}, "created_after"),
+        ({"symbol": "\0"}, "symbol"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_an_error(
+    api: APIClient, query: dict[str, str], field: str
+) -> None:
+    answer = api.get(ORDERS, query)
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+
+
+def test_pages_hold_every_order_once(api: APIClient) -> None:
+    post(api, [GOOD] * 25)
+    assert page_through(api, f"{ORDERS}?limit=10") == [
+        *Order.objects.order_by("-pk").values_list("pk", flat=True)
+    ]
+
+
+def page_through(api: APIClient, url: str) -> list[int]:
+    found: list[int] = []
+    while url:
+        page = api.get(url).json()
+        found += [row["id"] for row in page["results"]]
+        url = page["next"]
+    return found
+
+
+def test_the_detail_holds_the_first_parts_and_where_the_rest_is(api: APIClient) -> None:
+    pk = stored(api, quantity=120, slices=120)
+    shown = api.get(f"{ORDERS}{pk}/").json()
+    part = shown["slices"]
+    assert (part["count"], len(part["results"]), part["by_status"]) == (120, 50, {"PLANNED": 120})
+    assert [row["sequence"] for row in part["results"]] == list(range(50))
+    assert page_through(api, part["url"]) == [
+        *Slice.objects.filter(order=pk).order_by("sequence").values_list("pk", flat=True)
+    ]
+    assert shown["fills"]["count"] == 0
+    assert [event["kind"] for event in shown["events"]["results"]] == ["ORDER_ACCEPTED"]
+    assert api.get(shown["events"]["url"]).json()["results"] == shown["events"]["results"]
+
+
+@pytest.mark.parametrize("order_id", ["0", "999999", "9" * 30])
+def test_an_order_that_does_not_exist(api: APIClient, order_id: str) -> None:
+    for part in ("", "slices/", "fills/", "events/"):
+        assert api.get(f"{ORDERS}{order_id}/{part}").status_code == 404
+    for control in ("cancel", "pause", "resume"):
+        assert post(api, {}, f"{ORDERS}{order_id}/{control}/").status_code == 404
+
+
+def test_reading_costs_no_query_per_row(api: APIClient) -> None:
+    def queries(path: str) -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert api.get(path).status_code == 200
+        return len(captured)
+
+    few = stored(api, quantity=100, slices=2)
+    before = queries(ORDERS), queries(f"{ORDERS}{few}/"), queries(f"{ORDERS}{few}/slices/")
+    post(api, [SLICED] * 30)
+    many = stored(api, quantity=100, slices=40)
+    after = queries(ORDERS), queries(f"{ORDERS}{many}/"), queries(f"{ORDERS}{many}/slices/")
+    assert after == before
+
+
+def test_cancel_may_be_repeated(api: APIClient) -> None:
+    pk = stored(api)
+    answers = [post(api, {"reason": "enough"}, f"{ORDERS}{pk}/cancel/") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert {answer.json()["status"] for answer in answers} == {"CANCELLED"}
+    assert answers[0].json()["unconfirmed_children"] == 0
+    asked = OrderEvent.objects.get(order=pk, kind="CANCEL_REQUESTED")
+    assert asked.data == {"by": "user-Trader-Risk", "reason": "enough"}
+
+
+def test_pause_and_resume(api: APIClient) -> None:
+    pk = stored(api)
+    for control, status in (
+        ("pause", "PAUSED"),
+        ("pause", "PAUSED"),
+        ("resume", "ACCEPTED"),
+        ("resume", "ACCEPTED"),
+    ):
+        answer = post(api, {}, f"{ORDERS}{pk}/{control}/")
+        assert (answer.status_code, answer.json()["status"]) == (200, status)
+
+
+@pytest.mark.parametrize("control", ["pause", "resume"])
+def test_what_the_status_does_not_allow_says_why(api: APIClient, control: str) -> None:
+    pk = stored(api)
+    post(api, {}, f"{ORDERS}{pk}/cancel/")
+    answer = post(api, {}, f"{ORDERS}{pk}/{control}/")
+    assert answer.status_code == 409
+    assert "CANCELLED" in answer.json()["detail"]
+
+
+def test_a_control_refuses_what_it_does_not_know(api: APIClient) -> None:
+    pk = stored(api)
+    for body, field in (({"resaon": "typo"}, "resaon"), ({"reason": "x" * 301}, "reason")):
+        answer = post(api, body, f"{ORDERS}{pk}/cancel/")
+        assert (answer.status_code, list(answer.json())) == (400, [field])
+    assert Order.objects.get(pk=pk).status == "ACCEPTED"
+
+
+def test_a_halt_denies_and_a_resume_lets_trade(api: APIClient) -> None:
+    pk = stored(api)
+    halt = {"scope": "SYMBOL", "key": "AAPL", "reason": "news"}
+    report = post(api, halt, "/api/v1/halt/").json()
+    assert report["quiet"] is True
+    assert report["orders"] == [{"order_id": pk, "unconfirmed": 0}]
+    assert report["state"]["changed_by"] == "user-Trader-Risk"
+    denied = post(api, GOOD)
+    assert denied.status_code == 422
+    assert denied.json()["status_reason"].startswith("TRADING_HALTED")
+    assert post(api, GOOD | {"symbol": "MSFT"}).status_code == 201
+
+    resumed = post(api, halt | {"reason": "calm again"}, "/api/v1/resume-trading/")
+    assert resumed.json()["state"]["state"] == "ACTIVE"
+    assert post(api, GOOD).status_code == 201
+    changes = TradingStateChange.objects.order_by("pk").values_list("before", "after", "reason")
+    assert list(changes) == [("ACTIVE", "HALTED", "news"), ("HALTED", "ACTIVE", "calm again")]
+    told = OrderEvent.objects.filter(order=pk, kind="TRADING_STATE").order_by("pk")
+    assert [event.data["state"] for event in told] == ["HALTED", "ACTIVE"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"scope": "SYMBOL", "key": "AAPL"}, "reason"),
+        ({"scope": "SYMBOL", "key": "AAPL", "reason": "  "}, "reason"),
+        ({"scope": "PLANET", "key": "earth", "reason": "r"}, "scope"),
+        ({"scope": "SYMBOL", "reason": "r"}, "key"),
+        ({"scope": "SYMBOL", "key": "aapl", "reason": "r"}, "key"),
+        ({"scope": "SYSTEM", "key": "AAPL", "reason": "r"}, "key"),
+        ({"scope": "SYSTEM", "reason": "r", "by": "somebody else"}, "by"),
+    ],
+)
+def test_a_halt_that_would_halt_nothing_is_an_error(
+    api: APIClient, body: dict[str, str], field: str
+) -> None:
+    answer = post(api, body, "/api/v1/halt/")
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+    assert not TradingState.objects.exists()
+    assert not TradingStateChange.objects.exists()
+
+
+def test_a_state_can_be_set_by_name(api: APIClient) -> None:
+    body = {"scope": "ACCOUNT", "key": "fund", "state": "REDUCING", "reason": "limit near"}
+    assert post(api, body, "/api/v1/trading-states/").json()["state"]["state"] == "REDUCING"
+    listed = api.get("/api/v1/trading-states/", {"state": "REDUCING"}).json()["results"]
+    assert [(row["scope"], row["key"]) for row in listed] == [("ACCOUNT", "fund")]
