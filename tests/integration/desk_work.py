@@ -1,0 +1,71 @@
+"""The steps of an order's life, taken one by one, as a worker and a broker would take them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from execution import desk as desks
+from execution import intake, reconcile, slices
+from execution.broker.base import BrokerOrder, Execution
+from execution.domain.lifecycle import SliceStatus
+from execution.market.base import Quote
+from execution.models import Order, Slice
+from execution.slices import Intent
+
+PRICE = Decimal("150.00")
+
+
+def new_order(quantity: int = 1_000, parts: int = 5, **more: object) -> Order:
+    signal: dict[str, object] = {
+        "symbol": "AAPL",
+        "side": "BUY",
+        "quantity": quantity,
+        "algorithm": "TWAP",
+        "slices": parts,
+        "window_minutes": 600,
+    }
+    return intake.accept(signal | more, desks.default())
+
+
+def quote_at(at: datetime) -> Quote:
+    return Quote("AAPL", at, Decimal("149.99"), Decimal("150.01"), 500, 500)
+
+
+def claim(part: Slice) -> Intent | None:
+    """What a worker does at the slice's moment, up to the committed intent."""
+    return slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at)
+
+
+def execution(intent: Intent, name: str, quantity: int, *, revision: int = 0) -> Execution:
+    return Execution(
+        client_order_id=intent.ticket.client_order_id,
+        account=intent.ticket.account,
+        execution_id=f"{intent.ticket.client_order_id}/{name}",
+        quantity=quantity,
+        price=PRICE,
+        executed_at=datetime.now(UTC),
+        commission=Decimal("0.01"),
+        revision=revision,
+    )
+
+
+def report(
+    intent: Intent, status: SliceStatus, executions: Sequence[Execution] = ()
+) -> BrokerOrder:
+    return BrokerOrder(
+        client_order_id=intent.ticket.client_order_id,
+        broker_order_id=f"B-{intent.ticket.client_order_id}",
+        status=status,
+        filled_quantity=sum(e.quantity for e in executions),
+        executions=executions,
+    )
+
+
+def hear(intent: Intent, seen: BrokerOrder) -> None:
+    """The broker's report reaches us by news or by a look-up."""
+    part = Slice.objects.select_related("order").get(pk=intent.slice_id)
+    reconcile.take_over(part, seen, desks.default())
+
+
+def working(order: Order) -> int:
+    return sum(part.leaves for part in order.slices.all())

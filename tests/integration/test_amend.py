@@ -1,0 +1,148 @@
+"""Amending a live order: versioned, idempotent, never below what is filled or working."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from execution import amend, controls, orders
+from execution import desk as desks
+from execution.controls import NotAllowed
+from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
+from execution.domain.signal import InvalidSignal
+from execution.models import Order
+from tests.integration.desk_work import claim, execution, hear, new_order, report, working
+from tests.integration.rebuild import assert_story_matches
+
+pytestmark = pytest.mark.django_db
+
+
+def change(order: Order, *, version: int = 1, **values: object) -> Order:
+    return amend.amend(order.pk, values, version=version, by="trader", desk=desks.default())
+
+
+def partly_worked() -> Order:
+    """1,000 shares in 5 slices; the first is filled, the second works with 50 of 200 done."""
+    order = new_order()
+    for sequence, done in ((0, 200), (1, 50)):
+        intent = claim(order.slices.get(sequence=sequence))
+        assert intent is not None
+        status = SliceStatus.FILLED if done == 200 else SliceStatus.WORKING
+        hear(intent, report(intent, status, [execution(intent, "0", done)]))
+    order.refresh_from_db()
+    assert (order.filled_quantity, working(order)) == (250, 150)
+    return order
+
+
+def unsent(order: Order) -> int:
+    parts = order.slices.filter(status__in=SLICE_CLAIMABLE)
+    return sum(part.planned_quantity for part in parts)
+
+
+@pytest.mark.parametrize("quantity", [400, 401, 999, 1_000, 5_000])
+def test_the_rest_is_planned_anew_to_the_new_quantity(quantity: int) -> None:
+    order = change(partly_worked(), quantity=quantity)
+    assert (order.quantity, order.version) == (quantity, 2)
+    assert order.filled_quantity + working(order) + unsent(order) == quantity
+    last = order.slices.order_by("-sequence").first()
+    assert last is not None
+    assert unsent(order) == 0 or last.cumulative_quantity == quantity
+    assert_story_matches(order)
+
+
+def test_a_new_end_and_limit_hold_for_what_has_not_left() -> None:
+    order = partly_worked()
+    end: datetime = order.end_at + timedelta(hours=1)
+    order = change(order, end_at=end, limit_price="149.50")
+    assert (order.end_at, order.limit_price) == (end, Decimal("149.50"))
+    assert all(part.end_at <= end for part in order.slices.filter(status__in=SLICE_CLAIMABLE))
+    assert unsent(order) == 600
+    assert_story_matches(order)
+
+
+def test_amended_to_what_is_executed_the_order_ends_with_its_working_child() -> None:
+    order = change(partly_worked(), quantity=400)
+    intent_slice = order.slices.get(sequence=1)
+    assert unsent(order) == 0
+    assert not order.is_terminal
+    assert intent_slice.leaves == 150
+
+
+def test_the_same_amendment_twice_is_one() -> None:
+    order = partly_worked()
+    change(order, quantity=700)
+    again = change(order, quantity=700)
+    assert again.version == 2
+    assert order.events.filter(kind="ORDER_AMENDED").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "version", "error", "said"),
+    [
+        ({"quantity": 399}, 1, InvalidSignal, "at least 400"),
+        ({"quantity": 0}, 1, InvalidSignal, "quantity"),
+        ({"end_at": "2020-01-01T00:00:00Z"}, 1, InvalidSignal, "end_at"),
+        ({"limit_price": -1}, 1, InvalidSignal, "limit_price"),
+        ({"symbol": "MSFT"}, 1, InvalidSignal, "cannot be amended"),
+        ({"limit_price": "500"}, 1, NotAllowed, "PRICE_OUTSIDE_COLLAR"),
+        ({"quantity": 800}, 2, NotAllowed, "has version 1"),
+    ],
+)
+def test_what_is_not_allowed_changes_nothing(
+    values: dict[str, object], version: int, error: type[Exception], said: str
+) -> None:
+    order = partly_worked()
+    before = list(order.slices.order_by("pk").values())
+    with pytest.raises(error, match=said):
+        change(order, version=version, **values)
+    order.refresh_from_db()
+    assert (order.quantity, order.version) == (1_000, 1)
+    assert list(order.slices.order_by("pk").values()) == before
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda order: controls.cancel(order.pk, by="x", now=desks.default().now()),
+        lambda order: orders.expire(order.pk, at=order.end_at),
+    ],
+    ids=["cancelled", "expired"],
+)
+def test_an_order_that_ends_cannot_be_amended(end: Callable[[Order], object]) -> None:
+    order = new_order()
+    end(order)
+    with pytest.raises(NotAllowed, match="only a live one"):
+        change(order, quantity=2_000)
+
+
+def test_the_api_amends_and_says_what_is_wrong(admin_client: Client) -> None:
+    order = new_order()
+    url = f"/api/v1/orders/{order.pk}/amend/"
+
+    def post(**body: object) -> tuple[int, Any]:
+        answer = admin_client.post(url, body, content_type="application/json")
+        return answer.status_code, answer.json()
+
+    status, shown = post(version=1, quantity=700)
+    assert (status, shown["quantity"], shown["version"]) == (200, 700, 2)
+    assert post(version=1, quantity=600)[0] == 409
+    assert post(version=2, quantity=0) == (
+        400,
+        {"quantity": ["must be a whole number from 1 to 1,000,000,000, got 0"]},
+    )
+    assert post(quantity=600)[0] == 400
+    missing = admin_client.post("/api/v1/orders/0/amend/", {"version": 1}, "application/json")
+    assert missing.status_code == 404
+
+
+def test_the_command_amends(capsys: pytest.CaptureFixture[str]) -> None:
+    order = new_order()
+    call_command("amend", str(order.pk), "--quantity", "900")
+    order.refresh_from_db()
+    assert (order.quantity, order.version) == (900, 2)
+    with pytest.raises(CommandError, match="quantity"):
+        call_command("amend", str(order.pk), "--quantity", "-5")

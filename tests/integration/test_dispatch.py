@@ -1,0 +1,97 @@
+"""Which slices the loop rings for, and that it outlives what goes wrong around it."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from deepstack.config import Scheduling
+from execution import bells
+from execution.dispatch import Dispatcher, due_slices
+from execution.models import Order, Slice
+from tests.integration.desk_work import new_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SCHEDULING = Scheduling()
+
+
+@pytest.mark.parametrize(
+    ("due", "rung", "rings"),
+    [
+        (+5.0, None, True),  # inside the horizon, and never rung for
+        (+500.0, None, False),  # beyond the horizon
+        (+5.0, 1.0, False),  # rung for and not due yet
+        (-0.2, 5.0, False),  # due this moment: its bell is being heard
+        (-2.0, 5.0, True),  # overdue although it was rung for: the bell was lost
+        (-2.0, 0.4, False),  # rung for just now
+        (-8.0, 2.0, False),  # late, and rung for not long ago: the workers are busy
+        (-8.0, 6.0, True),
+        (-2.0, None, True),
+    ],
+)
+def test_a_slice_is_rung_for(due: float, rung: float | None, rings: bool) -> None:
+    """`due` in seconds from now, `rung` seconds ago."""
+    now = timezone.now()
+    order = new_order(parts=2)
+    part = order.slices.get(sequence=0)
+    order.slices.exclude(pk=part.pk).update(status="SKIPPED")
+    order.slices.filter(pk=part.pk).update(
+        due_at=now + timedelta(seconds=due),
+        enqueued_wall=None if rung is None else now - timedelta(seconds=rung),
+    )
+    found = [pk for pk, _ in due_slices(now, now, SCHEDULING)]
+    assert found == ([part.pk] if rings else [])
+
+
+@pytest.mark.parametrize("status", ["PAUSED", "CANCELLING", "CANCELLED", "FILLED"])
+def test_nothing_is_rung_for_an_order_that_may_not_send(status: str) -> None:
+    order = new_order()
+    filled = order.quantity if status == "FILLED" else 0
+    Order.objects.filter(pk=order.pk).update(status=status, filled_quantity=filled)
+    now = timezone.now()
+    assert due_slices(now + timedelta(seconds=1), now, SCHEDULING) == []
+
+
+def test_a_slice_that_is_being_claimed_is_left_alone() -> None:
+    """The note that a bell rang waits for nobody: it could be waited for in turn."""
+    part = new_order(parts=2).slices.get(sequence=0)
+    Slice.objects.update(enqueued_wall=None, status="PLANNED")
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT 1 FROM execution_slice WHERE id = %s FOR UPDATE", [part.pk])
+        bells.ring_due([(part.pk, part.due_at)])
+        part.refresh_from_db()
+        assert (part.status, part.enqueued_wall) == ("PLANNED", None)
+        cursor.execute("ROLLBACK")
+    other.close()
+    bells.ring_due([(part.pk, part.due_at)])
+    part.refresh_from_db()
+    assert part.status == "QUEUED"
+
+
+def test_the_second_loop_stands_by_and_takes_over() -> None:
+    first, second = Dispatcher(SCHEDULING), Dispatcher(SCHEDULING)
+    first.run_once()
+    assert first.leads
+    connection.close()
+    second.run_once()
+    assert second.leads
+
+
+def test_a_broken_connection_costs_the_lead_and_not_the_loop() -> None:
+    loop = Dispatcher(SCHEDULING)
+    loop.run_once()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    other.close()
+    loop.run_once()
+    assert not loop.leads
+    loop.run_once()
+    assert loop.leads

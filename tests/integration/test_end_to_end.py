@@ -1,0 +1,152 @@
+"""Orders through Redis, worker processes and the paper broker, and what the rows say afterwards."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker
+
+from execution import controls, desk, intake
+from execution.models import Heartbeat, Order, Slice
+from execution.waiting import NoLiveWorker, require_worker
+from tests.integration.rebuild import assert_story_matches
+from tests.stack import Stack, wait_for
+
+SIGNAL = {"symbol": "AAPL", "side": "BUY", "quantity": 600}
+
+
+def accept(**more: object) -> Order:
+    return intake.accept(SIGNAL | more, desk.default())
+
+
+def ended(order: Order, timeout: float = 40) -> Order:
+    def terminal() -> Order | None:
+        row = Order.objects.get(pk=order.pk)
+        return row if row.is_terminal else None
+
+    found = wait_for(terminal, timeout, f"order {order.pk} to end")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("algorithm", "side"), [("TWAP", "BUY"), ("VWAP", "SELL")])
+def test_a_sliced_order_is_executed_in_full_and_every_row_agrees(
+    stack: Stack, algorithm: str, side: str
+) -> None:
+    order = ended(accept(algorithm=algorithm, side=side, window_minutes=0.2, slices=6))
+
+    assert (order.status, order.filled_quantity) == ("FILLED", 600)
+    slices = list(order.slices.order_by("sequence"))
+    fills = list(order.fills.all())
+    assert sum(part.planned_quantity for part in slices) == 600
+    assert sum(fill.quantity for fill in fills) == 600
+    assert sum(fill.quantity * fill.price for fill in fills) == order.filled_notional
+    for part in slices:
+        assert part.status in ("FILLED", "SKIPPED", "CANCELLED")
+        assert order.start_at <= part.due_at < order.end_at
+        assert part.attempt <= 1
+        if part.sent_at is not None:
+            assert part.due_at - timedelta(milliseconds=50) <= part.sent_at < order.end_at
+    assert_story_matches(order)
+
+
+def test_an_urgent_order_is_done_at_once(stack: Stack) -> None:
+    order = ended(accept(urgency="IMMEDIATE", quantity=33), timeout=10)
+    assert (order.status, order.algorithm) == ("FILLED", "MARKET")
+    assert order.arrival_ask is not None
+    fill = order.fills.get()
+    assert fill.price <= order.slices.get().limit_price  # type: ignore[operator]
+
+
+def test_a_patient_limit_far_from_the_market_rests_and_is_cancelled(stack: Stack) -> None:
+    order = accept(urgency="LOW", limit_price="100.00")
+    part = Slice.objects.filter(order=order, status="WORKING")
+    wait_for(part.exists, 10, "the limit order to rest at the broker")
+    controls.cancel(order.pk, by="test", now=desk.default().now())
+    order = ended(order, timeout=15)
+    assert (order.status, order.filled_quantity) == ("CANCELLED", 0)
+    assert_story_matches(order)
+
+
+def test_a_cancel_in_mid_window_leaves_the_rest_untraded(stack: Stack) -> None:
+    order = accept(algorithm="TWAP", window_minutes=0.5, slices=10)
+    wait_for(order.fills.exists, 15, "the first fill")
+    controls.cancel(order.pk, by="test", now=desk.default().now())
+    order = ended(order, timeout=15)
+    assert order.status == "CANCELLED"
+    assert 0 < order.filled_quantity < 600
+    assert not order.slices.filter(sent_at__gt=order.finished_at).exists()
+    assert_story_matches(order)
+
+
+def test_killing_the_waiting_script_changes_nothing(stack: Stack) -> None:
+    reference = f"script-{time.time_ns()}"
+    script = f"""
+import asyncio
+from deepstack.config import Config
+from execution.broker.order_manager import OrderManager
+from execution.router import ExecutionRouter
+router = ExecutionRouter(order_manager=OrderManager(config=Config.from_env()))
+asyncio.run(router.route_order(symbol="MSFT", quantity=100, action="BUY", algorithm="TWAP",
+    time_window_minutes=0.2, num_slices=5, client_reference={reference!r}))
+"""
+    waiting = subprocess.Popen([sys.executable, "-c", script], env=stack.env())
+    orders = Order.objects.filter(client_reference=reference)
+    wait_for(orders.exists, 30, "the script to hand its order over")
+    waiting.send_signal(signal.SIGKILL)
+    waiting.wait()
+    assert ended(orders.get()).status == "FILLED"
+
+
+def test_the_command_line_places_an_order_and_reports(stack: Stack) -> None:
+    done = stack.manage(
+        *["order", "BUY", "150", "MSFT", "--algorithm", "TWAP"],
+        *["--window-minutes", "0.1", "--slices", "3", "--json"],
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["status"], report["filled_quantity"]) == ("FILLED", 150)
+
+
+def test_without_a_live_worker_the_caller_is_told_at_once(
+    django_db_blocker: DjangoDbBlocker, empty_stack: Stack
+) -> None:
+    before = Order.objects.count()
+    Heartbeat.objects.update(seen_wall=timezone.now() - timedelta(minutes=1))
+    with pytest.raises(NoLiveWorker, match="make up"):
+        require_worker()
+    refused = empty_stack.manage("order", "BUY", "10", "AAPL")
+    assert refused.returncode == 1
+    assert "no live worker" in refused.stderr
+    assert Order.objects.count() == before
+
+
+def test_the_same_reference_is_the_same_order(stack: Stack) -> None:
+    reference = f"twice-{time.time_ns()}"
+    first = accept(client_reference=reference, algorithm="TWAP", window_minutes=60)
+    again = accept(client_reference=reference, algorithm="TWAP", window_minutes=60)
+    assert first.pk == again.pk
+    with pytest.raises(ValueError, match="belongs to another order"):
+        accept(client_reference=reference, quantity=601)
+    controls.cancel(first.pk, by="test", now=desk.default().now())
+
+
+def test_a_whole_batch_is_stored_or_nothing(stack: Stack) -> None:
+    before = Order.objects.count()
+    with pytest.raises(ValueError, match=r"1\.quantity"):
+        intake.accept_all([SIGNAL, SIGNAL | {"quantity": 0}], desk.default())
+    assert Order.objects.count() == before
+
+
+def test_a_denial_is_stored_with_its_code_and_numbers(stack: Stack) -> None:
+    order = accept(quantity=2_000_000, algorithm="TWAP")
+    assert order.status == "DENIED"
+    assert order.status_reason == "QUANTITY_EXCEEDS_MAX: max=1000000, quantity=2000000"
+    assert order.routing["denial"]["code"] == "QUANTITY_EXCEEDS_MAX"
+    assert not order.slices.exists()
+    assert order.events.get().kind == "ORDER_DENIED"

@@ -1,0 +1,215 @@
+"""What keeps one slice from being sent twice, and its shares from being planned twice."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from execution import controls, outcomes, reconcile, slices
+from execution import desk as desks
+from execution.broker.base import BrokerRejected, BrokerUnavailable, OutcomeUnknown
+from execution.desk import Desk
+from execution.domain.lifecycle import SliceStatus
+from execution.locks import sole_sender
+from execution.models import Order, OrderEvent, PaperOrder, Slice
+from execution.slices import Intent
+from tests.integration.desk_work import claim, new_order, quote_at, working
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def elsewhere(holding: Callable[[], "contextmanager[bool]"]) -> Iterator[None]:
+    """Another process, as far as PostgreSQL can tell, is inside `holding` while the block runs."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with holding():
+            inside.set()
+            leave.wait(30)
+        connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert inside.wait(10)
+    yield
+    leave.set()
+    thread.join()
+
+
+def intended(order: Order) -> Intent:
+    """The first slice of the order, claimed by a worker that then says nothing more."""
+    intent = claim(order.slices.get(sequence=0))
+    assert intent is not None
+    return intent
+
+
+def lease_over(intent: Intent) -> None:
+    """As if the lease and all settling times had passed."""
+    past = timezone.now() - timedelta(seconds=1)
+    Slice.objects.filter(pk=intent.slice_id).update(lease_until_wall=past, check_wall=past)
+
+
+def slice_of(intent: Intent) -> Slice:
+    return Slice.objects.select_related("order").get(pk=intent.slice_id)
+
+
+def sent(intent: Intent) -> int:
+    return PaperOrder.objects.filter(client_order_id=intent.ticket.client_order_id).count()
+
+
+def test_a_slice_that_never_arrived_is_sent_again_under_its_own_id() -> None:
+    intent = intended(new_order())
+    lease_over(intent)
+    reconcile.resolve(intent.slice_id, desks.default())
+    assert sent(intent) == 1
+    assert slice_of(intent).attempt == 2
+
+
+def test_within_its_lease_nobody_asks() -> None:
+    intent = intended(new_order())
+    reconcile.resolve(intent.slice_id, desks.default())
+    assert sent(intent) == 0
+    assert slice_of(intent).status == SliceStatus.SENDING
+
+
+def test_the_shares_of_a_dead_order_that_never_left_are_given_up() -> None:
+    order = new_order()
+    intent = intended(order)
+    controls.cancel(order.pk, by="test", now=desks.default().now())
+    lease_over(intent)
+    reconcile.resolve(intent.slice_id, desks.default())
+    assert (sent(intent), slice_of(intent).status) == (0, SliceStatus.SKIPPED)
+    order.refresh_from_db()
+    assert order.status == "CANCELLED"
+
+
+def test_while_its_sender_lives_nothing_is_concluded_from_silence() -> None:
+    """A worker that was frozen after its last look may still send."""
+    order = new_order()
+    intent = intended(order)
+    controls.cancel(order.pk, by="test", now=desks.default().now())
+    lease_over(intent)
+    with elsewhere(lambda: sole_sender(intent.slice_id)):
+        reconcile.resolve(intent.slice_id, desks.default())
+    assert slice_of(intent).status == SliceStatus.SENDING
+    assert working(order) == intent.ticket.quantity
+
+
+def test_two_processes_never_send_the_same_slice_at_once() -> None:
+    intent = intended(new_order())
+    with elsewhere(lambda: sole_sender(intent.slice_id)):
+        slices.deliver(intent, desks.default())
+    assert sent(intent) == 0
+
+
+def test_a_worker_that_wakes_after_its_lease_sends_nothing() -> None:
+    intent = intended(new_order())
+    lease_over(intent)
+    slices.deliver(intent, desks.default())
+    assert sent(intent) == 0
+
+
+def test_the_outcome_of_a_claim_that_was_taken_over_is_not_written() -> None:
+    intent = intended(new_order())
+    lease_over(intent)
+    reconcile.resolve(intent.slice_id, desks.default())
+    before = slice_of(intent)
+    late = outcomes.NotSent("too late")
+    outcomes.record(intent.order_id, intent.slice_id, intent.token, late, desks.default())
+    assert slice_of(intent).status == before.status
+
+
+class Answers:
+    """A broker at the outer edge that answers every order in one way."""
+
+    name = "paper"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def place(self, *_: object, **__: object) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "first", "again"),
+    [
+        (BrokerUnavailable("refused"), SliceStatus.PLANNED, SliceStatus.UNKNOWN),
+        (BrokerRejected("429", "", transient=True), SliceStatus.PLANNED, SliceStatus.UNKNOWN),
+        (BrokerRejected("PRICE", ""), SliceStatus.REJECTED, SliceStatus.REJECTED),
+        (OutcomeUnknown("time-out"), SliceStatus.UNKNOWN, SliceStatus.UNKNOWN),
+    ],
+)
+def test_only_a_first_attempt_can_be_known_not_to_have_arrived(
+    error: Exception, first: SliceStatus, again: SliceStatus
+) -> None:
+    """What an earlier request did is not told by the failure of a later one."""
+    usual = desks.default()
+    desk = replace(usual, broker=Answers(error))  # type: ignore[arg-type]
+    for repeated, expected in ((False, first), (True, again)):
+        intent = replace(intended(new_order()), again=repeated)
+        slices.deliver(intent, desk)
+        assert slice_of(intent).status == expected
+
+
+def test_what_a_cancelled_order_could_send_again_is_given_up() -> None:
+    order = new_order()
+    intent = intended(order)
+    controls.cancel(order.pk, by="test", now=desks.default().now())
+    busy = outcomes.NotSent("429", retry=True)
+    outcomes.record(order.pk, intent.slice_id, intent.token, busy, desks.default())
+    order.refresh_from_db()
+    assert (slice_of(intent).status, order.status) == (SliceStatus.SKIPPED, "CANCELLED")
+
+
+def gapped(seconds: float) -> Desk:
+    usual = desks.default()
+    scheduling = usual.config.execution.scheduling.model_copy(update={"min_gap_seconds": seconds})
+    execution = usual.config.execution.model_copy(update={"scheduling": scheduling})
+    return replace(usual, config=usual.config.model_copy(update={"execution": execution}))
+
+
+def test_missed_slices_leave_with_the_gap_between_them_or_are_caught_up_by_later_ones() -> None:
+    order = new_order(quantity=1_000, parts=10)
+    parts = list(order.slices.order_by("sequence"))
+    # Slices 0 and 1 come due together, after an outage that 0 and 1 have both survived.
+    Slice.objects.filter(pk=parts[0].pk).update(end_at=parts[2].due_at)
+    now = parts[1].due_at
+    desk = gapped(30)
+
+    first = slices.claim(parts[0], quote_at(now), desk, now=now)
+    assert first is not None
+    assert slices.claim(parts[1], quote_at(now), desk, now=now) is None
+    waiting = order.slices.get(sequence=1)
+    assert waiting.status == SliceStatus.PLANNED
+    assert waiting.due_at == now + timedelta(seconds=30)
+    told = OrderEvent.objects.filter(order=order, kind="SLICE_DEFERRED").get()
+    assert told.data["reason"] == "MIN_GAP"
+
+    later = now + timedelta(seconds=31)
+    assert slices.claim(parts[1], quote_at(later), desk, now=later) is not None
+
+
+def test_after_an_outage_what_was_missed_is_spread_over_what_is_left() -> None:
+    order = new_order(quantity=1_000, parts=10)
+    desk = desks.default()
+    parts = list(order.slices.order_by("sequence"))
+    for part in parts[:5]:
+        assert slices.claim(part, quote_at(parts[5].due_at), desk, now=parts[5].due_at) is None
+    assert set(order.slices.filter(sequence__lt=5).values_list("status", "reason")) == {
+        (SliceStatus.SKIPPED, "MISSED")
+    }
+    sizes = []
+    for part in parts[5:]:
+        intent = slices.claim(part, quote_at(part.due_at), desk, now=part.due_at)
+        assert intent is not None
+        sizes.append(intent.ticket.quantity)
+    assert sizes == [200] * 5
+    assert Decimal(sum(sizes)) == order.quantity
