@@ -1,0 +1,164 @@
+"""How late slices leave, how fast orders are accepted, and what a worker's memory does.
+
+Starts PostgreSQL, Redis, two workers and a dispatcher of its own; prints one JSON document.
+Figures of one run compare with each other; a busy machine makes all of them worse.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from deepstack import embedded, processes
+
+WORKERS = 2
+START_SECONDS = 60.0
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rate", type=int, default=50, help="slices per second")
+    arguments.add_argument("--seconds", type=int, default=30, help="length of the lateness run")
+    wanted = arguments.parse_args()
+    print(json.dumps(figures(wanted.rate, wanted.seconds), indent=2))
+
+
+def figures(rate: int = 50, seconds: int = 30) -> dict[str, object]:
+    with tempfile.TemporaryDirectory(prefix="deepstack-bench-") as folder, ExitStack() as stack:
+        servers = stack.enter_context(embedded.started(Path(folder)))
+        os.environ |= {
+            "DATABASE_URL": servers.database_url,
+            "REDIS_URL": servers.redis_url,
+            "LOG_FILE": f"{folder}/deepstack.log",
+            "LOG_LEVEL": "WARNING",
+        }
+        subprocess.run(processes.manage("migrate", "--verbosity", "0"), check=True)
+        workers = [stack.enter_context(_process(folder, f"w{n}")) for n in range(WORKERS)]
+        stack.enter_context(_process(folder, "dispatch"))
+        return _measure(rate, seconds, workers)
+
+
+def _measure(rate: int, seconds: int, workers: Sequence[int]) -> dict[str, object]:
+    from deepstack import ready
+
+    ready.ensure()
+    from execution import heartbeat
+    from execution.models import Heartbeat
+
+    _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= WORKERS, START_SECONDS)
+    _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
+    lateness(10, 5)  # warm: imports, connections, plans
+    return {
+        "cores": os.cpu_count(),
+        "load_before": round(os.getloadavg()[0], 2),
+        "lateness_ms": lateness(rate, seconds),
+        "order_of_10000_slices": big_order(),
+        "bulk_1000_orders_x_20_slices": bulk(),
+        "worker_memory": memory_beyond_horizon(workers),
+    }
+
+
+def lateness(rate: int, seconds: int) -> dict[str, object]:
+    """`rate` parents with a slice each second: from the due time to the broker call, in ms."""
+    from execution import desk, intake
+    from execution.models import Order, Slice
+
+    signal = _twap(slices=seconds, minutes=seconds / 60, quantity=seconds * 10)
+    orders = intake.accept_all([signal] * rate, desk.default())
+    ids = [order.pk for order in orders]
+    live = Order.objects.filter(pk__in=ids, finished_at__isnull=True)
+    _until(lambda: not live.exists(), seconds + START_SECONDS)
+    late = sorted(
+        Slice.objects.filter(order__in=ids, lateness_ms__isnull=False).values_list(
+            "lateness_ms", flat=True
+        )
+    )
+    figures: dict[str, object] = {
+        f"p{percent}": round(late[min(int(len(late) * percent / 100), len(late) - 1)], 2)
+        for percent in (50, 90, 99, 100)
+    }
+    filled = Order.objects.filter(pk__in=ids, status="FILLED").count()
+    return {"rate": rate, "sent": len(late), "planned": rate * seconds, "filled": filled, **figures}
+
+
+def big_order() -> dict[str, float]:
+    """One order of 10,000 slices, all within the horizon: seconds to store it, then to ring."""
+    from execution import controls, desk, intake
+
+    started = time.perf_counter()
+    order = intake.accept(_twap(slices=10_000, minutes=1.9, quantity=100_000), desk.default())
+    stored = time.perf_counter() - started
+    silent = order.slices.filter(enqueued_wall__isnull=True, attempt=0)
+    _until(lambda: not silent.exists(), START_SECONDS)
+    rung = time.perf_counter() - started
+    controls.cancel(order.pk, by="benchmark", now=desk.default().now())
+    return {"stored_s": round(stored, 2), "enqueued_s": round(rung, 2)}
+
+
+def bulk() -> dict[str, float]:
+    """1,000 orders of 20 slices in one call, due far enough away not to be sent meanwhile."""
+    from execution import desk, intake
+
+    signal = _twap(slices=20, minutes=600, quantity=2_000)
+    started = time.perf_counter()
+    intake.accept_all([signal] * 1_000, desk.default())
+    return {"accepted_s": round(time.perf_counter() - started, 2)}
+
+
+def memory_beyond_horizon(workers: Sequence[int]) -> dict[str, object]:
+    """What 10,000 more slices beyond the horizon add to the workers' resident memory."""
+    from execution import desk, intake
+
+    before = [_resident_mb(pid) for pid in workers]
+    intake.accept_all([_twap(slices=5_000, minutes=1_000, quantity=50_000)] * 2, desk.default())
+    time.sleep(10)
+    after = [_resident_mb(pid) for pid in workers]
+    return {"before_mb": before, "after_mb": after}
+
+
+def _twap(*, slices: int, minutes: float, quantity: int) -> dict[str, object]:
+    return {
+        "symbol": "AAPL",
+        "side": "BUY",
+        "quantity": quantity,
+        "algorithm": "TWAP",
+        "slices": slices,
+        "window_minutes": minutes,
+    }
+
+
+def _resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) / 1024, 1)
+    raise RuntimeError(f"process {pid} shows no memory")
+
+
+@contextmanager
+def _process(folder: str, name: str) -> Iterator[int]:
+    command = processes.dispatch() if name == "dispatch" else processes.worker(name)
+    with Path(folder, f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit(f"waited {seconds:g} s in vain: the figures would mean nothing")
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()
