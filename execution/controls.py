@@ -1,0 +1,77 @@
+"""What a person or a strategy may do to a live order: each idempotent, one implementation for
+the API, the admin, the command line and Python."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from execution import bells
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    SLICE_AT_BROKER,
+    OrderStatus,
+    SliceStatus,
+)
+from execution.locks import locked
+from execution.models import Order
+from execution.orders import drop_unsent, finish_if_done
+from execution.story import move_order, tell
+
+
+class NotAllowed(Exception):
+    """The order's status does not allow this; nothing was changed."""
+
+
+def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
+    """No child leaves after this commits. CANCELLING until every child is terminal.
+
+    Cancelling an order that has ended, or is being cancelled, changes nothing.
+    Raises Order.DoesNotExist.
+    """
+    with locked(order_id) as order:
+        if order.is_terminal or order.status == OrderStatus.CANCELLING:
+            return order
+        tell(order, "CANCEL_REQUESTED", {"by": by, "reason": reason}, at=now)
+        move_order(order, OrderStatus.CANCELLING, at=now, reason=reason or f"cancelled by {by}")
+        drop_unsent(order, SliceStatus.CANCELLED, at=now, reason="the order was cancelled")
+        finish_if_done(order, at=now)
+        working = list(order.slices.filter(status=SliceStatus.WORKING).values_list("pk", flat=True))
+        if working:
+            transaction.on_commit(lambda: bells.ring(bells.CLOSE, working), robust=True)
+    return order
+
+
+def pause(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
+    """No child leaves until the order is resumed; those at the broker stay there.
+
+    Raises NotAllowed for an order that has ended or is being cancelled.
+    """
+    with locked(order_id) as order:
+        if order.status == OrderStatus.PAUSED:
+            return order
+        if order.status not in ORDER_SENDING:
+            raise NotAllowed(f"order {order.pk} is {order.status}; only a live one can be paused")
+        move_order(order, OrderStatus.PAUSED, at=now, reason=reason or f"paused by {by}")
+    return order
+
+
+def resume(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
+    """Let a paused order go on; what it missed is caught up smoothly.
+
+    Raises NotAllowed unless the order is paused or already goes on.
+    """
+    with locked(order_id) as order:
+        if order.status in ORDER_SENDING:
+            return order
+        if order.status != OrderStatus.PAUSED:
+            raise NotAllowed(f"order {order.pk} is {order.status}; only a paused one can resume")
+        sent = order.slices.filter(attempt__gt=0).exists()
+        after = OrderStatus.WORKING if sent else OrderStatus.ACCEPTED
+        move_order(order, after, at=now, reason=reason or f"resumed by {by}")
+        finish_if_done(order, at=now)
+    return order
+
+
+def unconfirmed(order: Order) -> int:
+    """Children that the broker may still execute."""
+    return order.slices.filter(status__in=SLICE_AT_BROKER).count()

@@ -1,0 +1,52 @@
+"""What a step of the flow works with: configuration, clock, market and broker, passed in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+
+from deepstack.config import Config, current
+from execution.broker.order_manager import OrderManager
+from execution.domain.checks import Bounds
+from execution.market import clock, market_data
+from execution.market.base import MarketData
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    config: Config
+    market: MarketData
+    broker: OrderManager
+    now: Callable[[], datetime]
+
+    @property
+    def bounds(self) -> Bounds:
+        limits = self.config.limits
+        return Bounds(
+            max_quantity=limits.max_order_quantity,
+            max_notional=limits.max_order_notional,
+            max_adv_share=limits.max_adv_share,
+            collar=limits.price_collar,
+            max_quote_age=limits.max_quote_age_seconds,
+            max_spread_bps=limits.max_spread_bps,
+            max_position=limits.max_position,
+            max_open_orders=limits.max_open_orders,
+            max_orders_per_minute=limits.max_orders_per_minute,
+            max_messages_per_minute=limits.max_messages_per_minute,
+            max_daily_loss=limits.max_daily_loss,
+            max_portfolio_heat=limits.max_portfolio_heat,
+            equity=limits.account_equity,
+            duplicate_seconds=limits.duplicate_seconds,
+        )
+
+
+@cache
+def default() -> Desk:
+    """The desk of this process."""
+    config = current()
+    return Desk(config, market_data(), OrderManager(config=config), clock.now)
+
+
+def on(order_manager: OrderManager) -> Desk:
+    """The desk of this process, with another order manager."""
+    return replace(default(), broker=order_manager)

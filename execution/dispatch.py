@@ -1,0 +1,209 @@
+"""The loop that feeds Redis with what comes inside the horizon, and repairs what got lost.
+
+It only reads the database, publishes bells and ends what the clock ends: every broker call is a
+worker's. Two may run; the one that holds the leader's lock acts.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import Error, connection, transaction
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
+from django.utils import timezone
+from kombu.exceptions import KombuError as QueueError
+from redis.exceptions import RedisError
+
+from deepstack.config import Scheduling
+from execution import bells, halts, heartbeat, orders
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    ORDER_TERMINAL,
+    SLICE_AT_BROKER,
+    SLICE_CLAIMABLE,
+    IllegalTransition,
+    OrderStatus,
+    SliceStatus,
+)
+from execution.locks import LEADER, free_rows, try_session_lock
+from execution.market import clock
+from execution.models import BrokerCursor, Heartbeat, Slice
+
+log = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = 2_000
+# A question or a cancel that was rung for is not rung for again before this.
+PATIENCE = timedelta(seconds=2)
+LONGEST_WAIT = 1.0  # seconds, while a store is down
+SILENCE = timedelta(seconds=3)  # a leader that shows no life for this long is stood in for
+OLD_NEWS_SECONDS = 5.0  # how often an account is asked about that has nothing at the broker
+
+
+@dataclass(slots=True)
+class Tick:
+    """What one turn of the loop did."""
+
+    fed: int = 0
+    repaired: int = 0
+    closed: int = 0
+    expired: int = 0
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """One loop. `now` is trading time; `sleep` and `wall` belong to the process."""
+
+    scheduling: Scheduling
+    now: Callable[[], datetime] = clock.now
+    wall: Callable[[], datetime] = timezone.now
+    sleep: Callable[[float], None] = time.sleep
+    leads: bool = False
+    stopping: bool = False
+    _failures: int = 0
+    _news_after: float = 0.0
+    _old_news_after: float = 0.0
+    _shown: str = ""
+    _show_after: float = 0.0
+
+    def run(self) -> None:
+        """Tick until `stopping`; waits while PostgreSQL or Redis are away, and goes on."""
+        while not self.stopping:
+            started = time.monotonic()
+            self.run_once()
+            pause = self.scheduling.tick_seconds * 2 ** min(self._failures, 5)
+            pause = min(pause, LONGEST_WAIT) if self._failures else pause
+            self.sleep(max(pause - (time.monotonic() - started), 0.0))
+
+    def run_once(self) -> None:
+        """One turn if this loop is to act, and a sign of life; errors are told, never raised."""
+        self._show_life(self._turn())
+
+    def _show_life(self, state: str) -> None:
+        if state == self._shown and time.monotonic() < self._show_after:
+            return
+        self._shown, self._show_after = state, time.monotonic() + heartbeat.EVERY
+        facts = {"leads": self.leads, "state": state}
+        if not heartbeat.beat_quietly(Heartbeat.Kind.DISPATCH, facts):
+            self.leads = False
+
+    def _turn(self) -> str:
+        try:
+            self.leads = self.leads or try_session_lock(LEADER)
+            acts = self.leads or self._leader_is_silent()
+            if acts:
+                self.tick()
+            state = "leading" if self.leads else "standing in" if acts else "standing by"
+        except (QueueError, RedisError) as error:
+            state = f"waiting for Redis: {error}"
+        except Error as error:
+            # The lock lived on that connection: whoever has it now leads.
+            self.leads = False
+            connection.close()
+            state = f"waiting for PostgreSQL: {error}".strip()
+        except Exception as error:  # nothing else repairs what this loop repairs
+            log.exception("dispatch failed")
+            state = f"waiting after {type(error).__name__}: {error}"
+        waiting = state.startswith("waiting")
+        if waiting:
+            log.warning("dispatch waits", state=state)
+        elif self._failures:
+            log.info("dispatch goes on", state=state)
+        self._failures = self._failures + 1 if waiting else 0
+        return state
+
+    def _leader_is_silent(self) -> bool:
+        """A frozen leader keeps its lock. Two that act do no harm; none that acts does."""
+        lately = self.wall() - SILENCE
+        leaders = Heartbeat.objects.filter(kind=Heartbeat.Kind.DISPATCH, detail__leads=True)
+        return not leaders.filter(seen_wall__gt=lately).exists()
+
+    def tick(self) -> Tick:
+        """One turn; every part may be repeated at any time without harm."""
+        now = self.now()
+        done = Tick(
+            fed=self._feed(now),
+            repaired=self._repair(),
+            closed=self._close(now),
+        )
+        for order_id in orders.overdue(now):
+            done.expired += self._expire(order_id, now)
+        self._ask_for_news()
+        return done
+
+    def _expire(self, order_id: int, now: datetime) -> bool:
+        try:
+            orders.expire(order_id, at=now)
+        except IllegalTransition:
+            # One order that nobody foresaw must not stop the loop for all others.
+            log.exception("cannot expire", order_id=order_id)
+            return False
+        return True
+
+    def _feed(self, now: datetime) -> int:
+        due = due_slices(now, self.wall(), self.scheduling)
+        if due:
+            bells.ring_due(due)
+        return len(due)
+
+    def _repair(self) -> int:
+        open_questions = Q(status__in=SLICE_AT_BROKER, check_wall__lte=self.wall())
+        return self._ring(bells.RESOLVE, open_questions)
+
+    def _close(self, now: datetime) -> int:
+        ended = Q(end_at__lte=now) | Q(order__status__in=[*ORDER_TERMINAL, OrderStatus.CANCELLING])
+        over = Q(status=SliceStatus.WORKING) & ended | halts.to_cancel()
+        rested = Q(check_wall__isnull=True) | Q(check_wall__lte=self.wall())
+        return self._ring(bells.CLOSE, over & rested)
+
+    def _ring(self, task: str, condition: Q) -> int:
+        ids = list(
+            Slice.objects.filter(condition, status__in=SLICE_AT_BROKER).values_list(
+                "pk", flat=True
+            )[:MOST_AT_ONCE]
+        )
+        if ids:
+            bells.ring(task, ids)
+            rung = Slice.objects.filter(pk__in=ids, status__in=SLICE_AT_BROKER)
+            with transaction.atomic():
+                free_rows(rung).update(check_wall=self.wall() + PATIENCE)
+        return len(ids)
+
+    def _ask_for_news(self) -> None:
+        if time.monotonic() < self._news_after:
+            return
+        self._news_after = time.monotonic() + self.scheduling.news_seconds
+        working = Slice.objects.filter(status__in=SLICE_AT_BROKER)
+        accounts = set(working.values_list("order__account", flat=True).distinct())
+        if time.monotonic() >= self._old_news_after:
+            # Executions and corrections come late, after every child has ended, too.
+            self._old_news_after = time.monotonic() + OLD_NEWS_SECONDS
+            accounts |= set(BrokerCursor.objects.values_list("account", flat=True))
+        bells.ask_for_news(sorted(accounts))
+
+
+def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tuple[int, datetime]]:
+    """(id, due) of the slices to ring for: inside the horizon and never rung for, or overdue
+    and still unclaimed although they were; oldest first.
+
+    The later a slice is, the rarer it is rung for again: where the workers are merely busy, bells
+    that they cannot answer would make them busier.
+    """
+    grace = timedelta(seconds=scheduling.overdue_grace_seconds)
+    patience = ExpressionWrapper(
+        Value(wall - grace * 2) - (Value(now) - F("due_at")) / (2 * clock.speed()),
+        output_field=DateTimeField(),
+    )
+    lost = Q(due_at__lt=now - grace * clock.speed(), enqueued_wall__lt=patience)
+    rows = (
+        Slice.objects.filter(
+            Q(enqueued_wall__isnull=True) | lost,
+            status__in=SLICE_CLAIMABLE,
+            order__status__in=ORDER_SENDING,
+            due_at__lte=bells.horizon_end(now, scheduling.horizon_seconds),
+        )
+        .order_by("due_at")
+        .values_list("pk", "due_at")
+    )
+    return list(rows[:MOST_AT_ONCE])

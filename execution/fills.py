@@ -1,0 +1,165 @@
+"""Executions become fills: once each, corrected in place, with every total derived from them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Coalesce
+
+from execution import orders
+from execution.broker.base import Execution
+from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
+from execution.models import Fill, Order, Slice
+from execution.story import move_order, move_slice, tell
+
+ZERO = Decimal(0)
+
+
+def book(
+    order: Order, part: Slice, executions: Sequence[Execution], *, broker: str, at: datetime
+) -> bool:
+    """Record the executions of one child under its order's lock; True if any was news.
+
+    Repeats and shuffles change nothing. A higher revision replaces the numbers; the same
+    execution with other numbers is told and left alone, for a person to look at.
+    """
+    known = {
+        (fill.account, fill.execution_id): fill
+        for fill in Fill.objects.filter(
+            broker=broker, execution_id__in=[execution.execution_id for execution in executions]
+        )
+    }
+    changed = False
+    for execution in executions:
+        fill = known.get((execution.account, execution.execution_id))
+        if fill is None:
+            fill = _first(order, part, execution, broker=broker, at=at)
+            known[execution.account, execution.execution_id] = fill
+            changed = True
+        elif fill.slice_id != part.pk or fill.revision == execution.revision:
+            changed |= _repeated(order, part, fill, execution, at=at)
+        elif fill.revision < execution.revision:
+            _corrected(order, part, fill, execution, at=at)
+            changed = True
+    if changed:
+        _derive(order, part, at=at)
+    return changed
+
+
+def _first(order: Order, part: Slice, execution: Execution, *, broker: str, at: datetime) -> Fill:
+    late = part.status in SLICE_TERMINAL
+    fill = Fill.objects.create(
+        order=order,
+        slice=part,
+        broker=broker,
+        account=execution.account,
+        execution_id=execution.execution_id,
+        revision=execution.revision,
+        quantity=execution.quantity,
+        price=execution.price,
+        commission=execution.commission,
+        executed_at=execution.executed_at,
+    )
+    tell(order, "LATE_FILL" if late else "FILL", _numbers(part, execution), at=at, part=part)
+    return fill
+
+
+def _repeated(order: Order, part: Slice, fill: Fill, execution: Execution, *, at: datetime) -> bool:
+    same = (fill.slice_id, fill.quantity, fill.price) == (
+        part.pk,
+        execution.quantity,
+        execution.price,
+    )
+    if not same:
+        tell(order, "FILL_CONFLICT", _numbers(part, execution), at=at, part=part)
+        return False
+    if fill.commission is None and execution.commission is not None:
+        fill.commission = execution.commission
+        fill.save(update_fields=["commission"])
+        tell(order, "COMMISSION", _numbers(part, execution), at=at, part=part)
+        return True
+    return False
+
+
+def _corrected(
+    order: Order, part: Slice, fill: Fill, execution: Execution, *, at: datetime
+) -> None:
+    fill.revision, fill.quantity = execution.revision, execution.quantity
+    fill.price, fill.executed_at = execution.price, execution.executed_at
+    if execution.commission is not None:
+        fill.commission = execution.commission
+    fill.save()
+    tell(order, "FILL_CORRECTED", _numbers(part, execution), at=at, part=part)
+
+
+def _numbers(part: Slice, execution: Execution) -> dict[str, object]:
+    return {
+        "slice": part.sequence,
+        "execution_id": execution.execution_id,
+        "revision": execution.revision,
+        "quantity": execution.quantity,
+        "price": execution.price,
+        "commission": execution.commission,
+        "executed_at": execution.executed_at.isoformat(),
+    }
+
+
+def _derive(order: Order, part: Slice, *, at: datetime) -> None:
+    totals = order.fills.aggregate(
+        part=Coalesce(Sum("quantity", filter=Q(slice=part)), 0),
+        shares=Coalesce(Sum("quantity"), 0),
+        notional=Coalesce(Sum(F("quantity") * F("price")), ZERO),
+        fees=Coalesce(Sum("commission"), ZERO),
+    )
+    part.filled_quantity = totals["part"]
+    order.filled_quantity = totals["shares"]
+    order.filled_notional = totals["notional"]
+    order.commission = totals["fees"]
+    _follow(order, part, at=at)
+
+
+def _follow(order: Order, part: Slice, *, at: datetime) -> None:
+    """Let the statuses say what the totals say; the constraint needs both in one statement."""
+    whole = part.quantity is not None and part.filled_quantity >= part.quantity
+    if whole and part.status != SliceStatus.FILLED:
+        move_slice(part, SliceStatus.FILLED, at=at, filled_quantity=part.filled_quantity)
+    elif not whole and part.status == SliceStatus.FILLED:
+        move_slice(
+            part,
+            SliceStatus.CANCELLED,
+            at=at,
+            reason="a correction took shares back",
+            filled_quantity=part.filled_quantity,
+        )
+    else:
+        part.save(update_fields=["filled_quantity"])
+    totals = ["filled_quantity", "filled_notional", "commission"]
+    after = _status_by_totals(order)
+    if after is None:
+        order.save(update_fields=totals)
+        return
+    move_order(order, after, at=at, reason=_why(order, after), also=totals)
+    if after in (OrderStatus.FILLED, OrderStatus.OVERFILLED):
+        # Nothing further may leave for an order that has its shares.
+        orders.drop_unsent(order, SliceStatus.SKIPPED, at=at, reason="the order has its shares")
+
+
+def _status_by_totals(order: Order) -> OrderStatus | None:
+    if order.filled_quantity > order.quantity:
+        after = OrderStatus.OVERFILLED
+    elif order.filled_quantity == order.quantity:
+        after = OrderStatus.FILLED
+    elif order.status in (OrderStatus.FILLED, OrderStatus.OVERFILLED, OrderStatus.REJECTED):
+        after = OrderStatus.EXPIRED
+    else:
+        return None
+    return None if order.status == after else after
+
+
+def _why(order: Order, after: OrderStatus) -> str:
+    if after == OrderStatus.OVERFILLED:
+        return f"executed {order.filled_quantity:,} of {order.quantity:,}: stopped"
+    if order.status in ORDER_TERMINAL:
+        return "a late fill or a correction changed the totals"
+    return ""

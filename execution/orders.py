@@ -1,0 +1,121 @@
+"""An order's row: stored whole or not at all, and ended when its last child is terminal."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from operator import itemgetter
+
+from django.db import IntegrityError, transaction
+
+from execution import bells
+from execution.domain.lifecycle import (
+    ORDER_LIVE,
+    SLICE_CLAIMABLE,
+    SLICE_TERMINAL,
+    OrderStatus,
+    SliceStatus,
+    end_of,
+)
+from execution.locks import locked
+from execution.models import Order, OrderEvent, Slice
+from execution.story import event, move_order, move_slices
+
+
+@dataclass(slots=True)
+class Draft:
+    """An order that is ready to be stored, with its slices and the events that tell its start."""
+
+    order: Order
+    slices: list[Slice] = field(default_factory=list)
+    events: list[OrderEvent] = field(default_factory=list)
+
+
+RUNG_AT_ONCE = 1_000
+
+
+class ReferenceTaken(Exception):
+    """Another process stored an order under one of the references meanwhile; look it up."""
+
+
+def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
+    """Write all drafts in one transaction; on commit, ring for the slices due by the horizon.
+
+    The caller waits for the first thousand bells only. The dispatch loop rings the others at its
+    next tick, as it does for all of them should this process die first.
+    """
+    try:
+        with transaction.atomic():
+            Order.objects.bulk_create([draft.order for draft in drafts], batch_size=1_000)
+            slices = [part for draft in drafts for part in draft.slices]
+            Slice.objects.bulk_create(slices, batch_size=2_000)
+            OrderEvent.objects.bulk_create(
+                [told for draft in drafts for told in draft.events], batch_size=2_000
+            )
+            due = [(part.pk, part.due_at) for part in slices if part.due_at <= horizon_end]
+            if due:
+                first = sorted(due, key=itemgetter(1))[:RUNG_AT_ONCE]
+                transaction.on_commit(lambda: bells.ring_due(first), robust=True)
+    except IntegrityError as error:
+        if "order_reference_once" in str(error):
+            raise ReferenceTaken from error
+        raise
+
+
+def existing(references: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str], Order]:
+    """The stored orders under (account, client reference)."""
+    wanted = {(account, reference) for account, reference in references if reference}
+    rows = Order.objects.filter(
+        client_reference__in={reference for _, reference in wanted},
+        account__in={account for account, _ in wanted},
+    )
+    return {
+        (row.account, row.client_reference): row
+        for row in rows
+        if row.client_reference and (row.account, row.client_reference) in wanted
+    }
+
+
+def finish_if_done(order: Order, *, at: datetime) -> None:
+    """End a locked order none of whose slices can do anything any more."""
+    if order.is_terminal or order.slices.exclude(status__in=SLICE_TERMINAL).exists():
+        return
+    if order.status == OrderStatus.PAUSED and at < order.end_at:
+        return  # a person may still amend it
+    sent = order.slices.filter(attempt__gt=0)
+    after = end_of(
+        quantity=order.quantity,
+        filled=order.filled_quantity,
+        refused_all=sent.exists() and not sent.exclude(status=SliceStatus.REJECTED).exists(),
+        cancelled=order.status == OrderStatus.CANCELLING,
+    )
+    residual = order.quantity - order.filled_quantity
+    reason = f"{residual:,} of {order.quantity:,} not executed" if residual else ""
+    move_order(order, after, at=at, reason=reason)
+
+
+def expire(order_id: int, *, at: datetime) -> None:
+    """The window is over: nothing more may leave, and the order ends when its children have."""
+    with locked(order_id) as order:
+        if order.is_terminal or at < order.end_at:
+            return
+        drop_unsent(order, SliceStatus.SKIPPED, at=at, reason="WINDOW_OVER")
+        finish_if_done(order, at=at)
+
+
+def drop_unsent(order: Order, status: SliceStatus, *, at: datetime, reason: str) -> None:
+    """Take every slice that has not left out of a locked order."""
+    unsent = list(order.slices.filter(status__in=SLICE_CLAIMABLE).order_by("sequence"))
+    if unsent:
+        move_slices(order, unsent, status, at=at, reason=reason)
+
+
+def overdue(now: datetime) -> list[int]:
+    """Live orders whose window is over."""
+    return list(
+        Order.objects.filter(status__in=ORDER_LIVE, end_at__lte=now).values_list("pk", flat=True)
+    )
+
+
+def told(order: Order, kind: str, data: dict[str, object]) -> OrderEvent:
+    """An event of the order's first moment."""
+    return event(order, kind, data, at=order.created_at)

@@ -1,0 +1,224 @@
+"""What came of a send, and what it makes of the slice: written only if the claim still holds."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.utils import timezone
+
+from execution import fills, orders
+from execution.broker.base import (
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    DuplicateOrder,
+    OutcomeUnknown,
+)
+from execution.desk import Desk
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    SLICE_TERMINAL,
+    SLICE_TRANSITIONS,
+    OrderStatus,
+    SliceStatus,
+)
+from execution.locks import locked
+from execution.market import clock
+from execution.models import Order, Slice
+from execution.story import move_order, move_slice, tell
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE = timedelta(milliseconds=300)
+LONGEST_PAUSE = 30.0  # seconds
+WORRYING = 5  # questions without an answer
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Surely nothing left. `retry_after` in seconds, where the broker named one."""
+
+    reason: str
+    retry: bool = False
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """It may have arrived. `retry_after` in seconds, where the broker named one."""
+
+    text: str
+    retry_after: float | None = None
+
+
+Outcome = BrokerOrder | NotSent | Refused | Ambiguous
+
+
+def of(call: Callable[..., BrokerOrder], *args: object, **kwargs: object) -> Outcome:
+    """The outcome of a broker call; what the broker's errors mean is written in their types."""
+    try:
+        return call(*args, **kwargs)
+    except BrokerRejected as error:
+        if error.transient:
+            return NotSent(str(error), retry=True, retry_after=error.retry_after)
+        return Refused(error.code, error.text)
+    except BrokerUnavailable as error:
+        return NotSent(f"BROKER_UNAVAILABLE: {error}", retry=True)
+    except (DuplicateOrder, OutcomeUnknown) as error:
+        return Ambiguous(f"{type(error).__name__}: {error}")
+
+
+def record(order_id: int, slice_id: int, token: UUID, outcome: Outcome, desk: Desk) -> None:
+    """Write the outcome of a claim; a claim that was taken over writes nothing."""
+    now = desk.now()
+    with locked(order_id) as order:
+        part = order.slices.get(pk=slice_id)
+        if part.claim_token != token:
+            log.warning(
+                "claim taken over, its outcome is left to the resolver", outcome=str(outcome)
+            )
+            return
+        if isinstance(outcome, BrokerOrder):
+            apply(order, part, outcome, desk, at=now)
+        elif part.status != SliceStatus.SENDING:
+            return  # the broker's own news came first and are better
+        elif isinstance(outcome, NotSent):
+            _not_sent(order, part, outcome, desk, at=now)
+        elif isinstance(outcome, Refused):
+            _refused(order, part, outcome, desk, at=now)
+        else:
+            _unknown(part, outcome, at=now)
+
+
+def apply(order: Order, part: Slice, seen: BrokerOrder, desk: Desk, *, at: datetime) -> None:
+    """Take over what the broker says about one child: executions first, then its status."""
+    fills.book(order, part, seen.executions, broker=desk.broker.name, at=at)
+    if seen.broker_order_id and part.broker_order_id != seen.broker_order_id:
+        part.broker_order_id = seen.broker_order_id
+        part.save(update_fields=["broker_order_id"])
+    status = seen.status
+    incomplete = status in SLICE_TERMINAL and seen.filled_quantity > part.filled_quantity
+    if incomplete:
+        # Its executions are still on their way: until they are booked the leaves stay working,
+        # or the plan would trade them a second time.
+        status = SliceStatus.WORKING
+    # A broker that has not seen our cancel yet still says WORKING; and only the fills themselves,
+    # when they are corrected, make less of a child that has all its shares.
+    known_better = part.status == SliceStatus.FILLED or (
+        part.status == SliceStatus.CANCELLING and status == SliceStatus.WORKING
+    )
+    if not known_better and status in SLICE_TRANSITIONS[SliceStatus(part.status)]:
+        move_slice(part, status, at=at, reason=seen.reason, **_next_question(status, incomplete))
+    elif incomplete or part.status == SliceStatus.CANCELLING:
+        missing = "its executions are missing" if incomplete else "its cancel is not confirmed"
+        ask_later(part, missing, at=at)
+    elif part.check_wall is not None:
+        part.check_wall = None
+        part.save(update_fields=["check_wall"])
+    orders.finish_if_done(order, at=at)
+
+
+def _next_question(status: str, incomplete: bool) -> dict[str, object]:
+    """A child that simply works raises no question; its news and its end are heard anyway."""
+    asks = incomplete or status == SliceStatus.CANCELLING
+    return {"checks": 0, "check_wall": timezone.now() + FIRST_PAUSE if asks else None}
+
+
+def ask_later(part: Slice, why: str, *, at: datetime) -> None:
+    """Note when the broker is asked next about a slice that stays what it is."""
+    pause = pause_after(part.checks, None, _dice(part))
+    part.check_wall = timezone.now() + timedelta(seconds=pause)
+    part.checks += 1
+    part.save(update_fields=["check_wall", "checks"])
+    _worry(part, why, at=at)
+
+
+def _worry(part: Slice, why: str, *, at: datetime) -> None:
+    """After some questions a person is told; the slice keeps counting as working."""
+    if part.checks == WORRYING:
+        facts = {"slice": part.sequence, "last": why}
+        tell(part.order, "UNKNOWN_LASTS", facts, at=at, part=part)
+
+
+def _unknown(part: Slice, outcome: Ambiguous, *, at: datetime) -> None:
+    """A slice that was sent again counts as one more question: it tells how long nobody has known,
+    and lets the tries grow rarer."""
+    pause = pause_after(part.checks, outcome.retry_after, _dice(part))
+    move_slice(
+        part,
+        SliceStatus.UNKNOWN,
+        at=at,
+        reason=outcome.text,
+        check_wall=timezone.now() + timedelta(seconds=pause),
+        checks=part.checks + (part.attempt > 1),
+    )
+    _worry(part, outcome.text, at=at)
+
+
+def pause_after(tries: int, retry_after: float | None, rng: random.Random) -> float:
+    """Seconds until the next try or question: doubling from a quarter second, jittered, never
+    before the broker's own Retry-After."""
+    pause = min(0.25 * 2.0 ** min(tries, 10), LONGEST_PAUSE) * rng.uniform(0.75, 1.25)
+    return max(pause, retry_after or 0.0)
+
+
+def _dice(part: Slice) -> random.Random:
+    return random.Random(  # noqa: S311
+        f"{part.order.seed}:{part.sequence}:{part.attempt}:{part.checks}"
+    )
+
+
+def _not_sent(order: Order, part: Slice, outcome: NotSent, desk: Desk, *, at: datetime) -> None:
+    pause = pause_after(part.attempt, outcome.retry_after, _dice(part))
+    until = at + timedelta(seconds=pause) * clock.speed()
+    # A slice of an order that has ended, or is being cancelled, would be planned for nobody.
+    lives = order.status in ORDER_SENDING or order.status == OrderStatus.PAUSED
+    if outcome.retry and lives and until < part.end_at:
+        move_slice(
+            part,
+            SliceStatus.PLANNED,
+            at=at,
+            reason=outcome.reason,
+            due_at=until,
+            enqueued_wall=None,
+            claim_token=None,
+            check_wall=None,
+        )
+    else:
+        move_slice(part, SliceStatus.SKIPPED, at=at, reason=outcome.reason)
+        orders.finish_if_done(order, at=at)
+
+
+def _refused(order: Order, part: Slice, outcome: Refused, desk: Desk, *, at: datetime) -> None:
+    tell(
+        order,
+        "BROKER_REJECTED",
+        {"slice": part.sequence, "code": outcome.code, "text": outcome.text},
+        at=at,
+        part=part,
+    )
+    move_slice(part, SliceStatus.REJECTED, at=at, reason=f"{outcome.code}: {outcome.text}")
+    orders.finish_if_done(order, at=at)
+    patience = desk.config.execution.scheduling.max_permanent_rejects
+    if order.status == OrderStatus.WORKING and _rejected_in_a_row(order) >= patience:
+        reason = f"{patience} permanent rejects in a row, the last {outcome.code}: {outcome.text}"
+        move_order(order, OrderStatus.PAUSED, at=at, reason=reason)
+
+
+def _rejected_in_a_row(order: Order) -> int:
+    sent = order.slices.filter(attempt__gt=0).order_by("-sequence")
+    run = 0
+    for status in sent.values_list("status", flat=True)[:100]:
+        if status != SliceStatus.REJECTED:
+            break
+        run += 1
+    return run

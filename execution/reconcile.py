@@ -1,0 +1,197 @@
+"""What the broker says is taken over; what nobody knows is asked, never guessed."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import IntegrityError
+from django.utils import timezone
+
+from execution import halts, orders, outcomes, slices
+from execution.broker.base import BrokerError, BrokerOrder, BrokerRejected, TooSoon
+from execution.desk import Desk
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    SLICE_TERMINAL,
+    IllegalTransition,
+    SliceStatus,
+)
+from execution.locks import locked, sole_sender
+from execution.market import clock
+from execution.models import BrokerCursor, Order, Slice
+from execution.story import move_slice, tell
+
+log = structlog.get_logger(__name__)
+
+SETTLING = timedelta(seconds=1)
+OVERLAP = timedelta(seconds=5)
+LOST_PAUSE = timedelta(seconds=30)
+LONG_UNHEARD = timedelta(seconds=15)
+
+
+def resolve(slice_id: int, desk: Desk) -> None:
+    """Settle a slice of which nobody knows what became, by asking the broker for its id."""
+    part = Slice.objects.filter(pk=slice_id).first()
+    if part is None or not _is_open_question(part):
+        return
+    structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
+    # Held from before the question until its consequences are written: no request can leave, or
+    # wake up and leave, in between.
+    with sole_sender(part.pk) as alone:
+        try:
+            seen = desk.broker.find(part.client_order_id, now=desk.now())
+        except BrokerError as error:
+            _still_unknown(part, str(error), desk)
+            return
+        if seen is None:
+            _not_found(part, desk, alone=alone)
+            return
+    take_over(part, seen, desk)
+    if part.status == SliceStatus.CANCELLING and seen.status == SliceStatus.WORKING:
+        _cancel(part, desk)  # the first request was lost, or is slow: repeating it is harmless
+
+
+def _is_open_question(part: Slice) -> bool:
+    if part.status == SliceStatus.SENDING:
+        return _lease_over(part)
+    return part.status in (SliceStatus.UNKNOWN, SliceStatus.CANCELLING, SliceStatus.WORKING)
+
+
+def _lease_over(part: Slice) -> bool:
+    return part.lease_until_wall is not None and part.lease_until_wall <= timezone.now()
+
+
+def take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> None:
+    """Book what the broker reports of one child; a child that works there although we have
+    ended it is cancelled there."""
+    at = desk.now()
+    with locked(part.order_id) as order:
+        part = order.slices.get(pk=part.pk)
+        outcomes.apply(order, part, seen, desk, at=at)
+        stray = part.status in SLICE_TERMINAL and seen.status == SliceStatus.WORKING
+    if stray:
+        _cancel(part, desk)
+
+
+def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
+    """It keeps counting as working; after some questions a person is told."""
+    at = desk.now()
+    with locked(part.order_id) as order:
+        part = order.slices.get(pk=part.pk)
+        if not _is_open_question(part):
+            return
+        if part.status == SliceStatus.SENDING:
+            move_slice(part, SliceStatus.UNKNOWN, at=at, reason=why)
+        outcomes.ask_later(part, why, at=at)
+
+
+def _not_found(part: Slice, desk: Desk, *, alone: bool) -> None:
+    at = desk.now()
+    with locked(part.order_id) as order:
+        part = order.slices.get(pk=part.pk)
+        if not _is_open_question(part):
+            return
+        if part.status in (SliceStatus.CANCELLING, SliceStatus.WORKING):
+            _lost_at_broker(order, part, at=at)
+            return
+        wanted = order.status in ORDER_SENDING and at < part.end_at and not halts.in_force(order)
+        if not alone:
+            outcomes.ask_later(part, "its sender lives and has not finished", at=at)
+            return
+        # The same id may be sent again at a second "not found": the broker takes it only once.
+        # To give its shares back to the plan, no request may be on its way any more.
+        if not _lease_over(part) and not (wanted and part.checks):
+            outcomes.ask_later(part, "not found", at=at)
+            return
+        if not wanted:
+            move_slice(part, SliceStatus.SKIPPED, at=at, reason="NEVER_ARRIVED")
+            orders.finish_if_done(order, at=at)
+            return
+    slices.send_again(part.order_id, part.pk, desk)
+
+
+def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
+    """Acknowledged once and gone now: not a case to be guessed at."""
+    part.check_wall = timezone.now() + LOST_PAUSE
+    part.save(update_fields=["check_wall"])
+    tell(order, "LOST_AT_BROKER", {"slice": part.sequence}, at=at, part=part)
+
+
+def close(slice_id: int, desk: Desk) -> None:
+    """Ask the broker to cancel what is left of a child; only its confirmation ends the child."""
+    part = Slice.objects.select_related("order").filter(pk=slice_id).first()
+    if part is None or part.status not in (SliceStatus.WORKING, SliceStatus.CANCELLING):
+        return
+    structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
+    at = desk.now()
+    with locked(part.order_id) as order:
+        part = order.slices.get(pk=slice_id)
+        if part.status == SliceStatus.WORKING:
+            move_slice(part, SliceStatus.CANCELLING, at=at, reason="its time is over")
+        part.check_wall, part.checks = timezone.now() + SETTLING, 0
+        part.save(update_fields=["check_wall", "checks"])
+    _cancel(part, desk)
+    try:
+        seen = desk.broker.find(part.client_order_id, now=desk.now())
+    except BrokerError as error:
+        log.warning("cancel not confirmed, asked again later", error=str(error))
+        return
+    if seen is not None:
+        take_over(part, seen, desk)
+
+
+def _cancel(part: Slice, desk: Desk) -> None:
+    try:
+        desk.broker.cancel(part.client_order_id, now=desk.now())
+    except BrokerRejected as error:
+        # Too late to cancel, most often because it filled; the look-up that follows tells.
+        log.info("cancel refused", code=error.code, text=error.text)
+    except BrokerError as error:
+        log.warning("cancel not confirmed, asked again later", error=str(error))
+
+
+def hear(account: str, desk: Desk) -> int:
+    """Take over the broker's news of one account since they were last heard; how many orders."""
+    now = desk.now()
+    cursor, _ = BrokerCursor.objects.get_or_create(
+        broker=desk.broker.name,
+        account=account,
+        defaults={"heard_until": now - timedelta(days=1)},
+    )
+    try:
+        news = desk.broker.news(account, cursor.heard_until - OVERLAP * clock.speed(), now=now)
+    except TooSoon:
+        return 0
+    except BrokerError as error:
+        log.warning("no news from the broker", error=str(error))
+        return 0
+    parts = Slice.objects.in_bulk(
+        [seen.client_order_id for seen in news], field_name="client_order_id"
+    )
+    known = [(parts[seen.client_order_id], seen) for seen in news if seen.client_order_id in parts]
+    heard = [_heard(part, seen, desk) for part, seen in known if _differs(part, seen)]
+    if all(heard):
+        BrokerCursor.objects.filter(pk=cursor.pk, heard_until__lt=now).update(heard_until=now)
+    return len(news)
+
+
+def unheard(account: str, desk: Desk) -> bool:
+    """Whether the last news are so old that whoever should hear them must be frozen."""
+    old = desk.now() - LONG_UNHEARD * clock.speed()
+    cursors = BrokerCursor.objects.filter(broker=desk.broker.name, account=account)
+    return cursors.filter(heard_until__lt=old).exists()
+
+
+def _heard(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
+    """One order's impossible news must not keep those of all others from being booked; the cursor
+    stays, so that they are told again and again until a person looks."""
+    try:
+        take_over(part, seen, desk)
+    except (IllegalTransition, IntegrityError):
+        log.exception("news that cannot be", client_order_id=seen.client_order_id, seen=str(seen))
+        return False
+    return True
+
+
+def _differs(part: Slice, seen: BrokerOrder) -> bool:
+    corrected = any(execution.revision for execution in seen.executions)
+    return corrected or part.status != seen.status or part.filled_quantity != seen.filled_quantity

@@ -1,0 +1,62 @@
+"""Celery's doors: each reads an id, makes one call and forgets nothing it was not told."""
+
+import structlog
+from celery import shared_task
+from celery.signals import worker_init, worker_ready, worker_shutting_down
+
+from execution import desk, heartbeat, profiles, reconcile, slices
+from execution.locks import NEWS, try_session_lock, unlock_session
+from execution.market import clock
+from execution.models import Heartbeat
+
+
+@shared_task
+def send_slice(slice_id: int) -> None:
+    structlog.contextvars.clear_contextvars()
+    slices.send(slice_id, desk.default())
+
+
+@shared_task
+def resolve_slice(slice_id: int) -> None:
+    structlog.contextvars.clear_contextvars()
+    reconcile.resolve(slice_id, desk.default())
+
+
+@shared_task
+def close_slice(slice_id: int) -> None:
+    structlog.contextvars.clear_contextvars()
+    reconcile.close(slice_id, desk.default())
+
+
+@shared_task(expires=5)
+def hear_broker(account: str) -> None:
+    """One at a time: a second listener would only wait for the first one's locks."""
+    structlog.contextvars.clear_contextvars()
+    alone = try_session_lock(NEWS)
+    if not alone and not reconcile.unheard(account, desk.default()):
+        return
+    try:
+        reconcile.hear(account, desk.default())
+    finally:
+        if alone:
+            unlock_session(NEWS)
+
+
+@shared_task
+def learn_profiles() -> None:
+    structlog.contextvars.clear_contextvars()
+    profiles.catch_up(now=clock.now())
+
+
+@worker_init.connect
+def _warm(**_: object) -> None:
+    """The first question for a session loads the exchange's calendar, which takes a second that
+    no slice should wait for under its order's lock."""
+    ready = desk.default()
+    ready.market.session(ready.now())
+
+
+@worker_ready.connect
+def _show_life(**_: object) -> None:
+    stop = heartbeat.keep_beating(Heartbeat.Kind.WORKER)
+    worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
