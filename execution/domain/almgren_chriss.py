@@ -96,6 +96,8 @@ def _remaining(step_urgency: float, intervals: int, step: int) -> float:
     whole, left = step_urgency * intervals, step_urgency * (intervals - step)
     if not whole:
         return (intervals - step) / intervals
+    if whole == inf:
+        return 0.0 if step else 1.0
     return exp(left - whole) * expm1(-2 * left) / expm1(-2 * whole)
 
 

@@ -43,16 +43,18 @@ def plan_is(
     times = even_times(start, end, slices)
     weights: tuple[float, ...] = (1.0,) * slices
     if price and spread_bps and average_daily_volume and daily_volatility:
-        weights = trajectory(
-            quantity=quantity,
-            days=(end - start) / session.length,
-            intervals=slices,
-            volatility=daily_volatility * price,
-            impact=usual_impact(
-                spread=spread_bps / 10_000 * price, average_daily_volume=average_daily_volume
-            ),
-            risk_aversion=risk_aversion,
-        ).trades
+        impact = usual_impact(
+            spread=spread_bps / 10_000 * price, average_daily_volume=average_daily_volume
+        )
+        if impact.eta > 0:  # a spread too small for a float costs nothing
+            weights = trajectory(
+                quantity=quantity,
+                days=(end - start) / session.length,
+                intervals=slices,
+                volatility=daily_volatility * price,
+                impact=impact,
+                risk_aversion=risk_aversion,
+            ).trades
     return plan_weighted(
         quantity=quantity, times=times, end=end, weights=weights, jitter=jitter, seed=seed, lot=lot
     )

@@ -146,6 +146,10 @@ def test_the_rule_of_thumb_is_that_of_almgren_and_chriss():
     assert (impact.epsilon, impact.gamma, impact.eta) == pytest.approx((0.0625, 2.5e-7, 2.5e-6))
 
 
+def test_is_with_boundless_fear_trades_all_at_once():
+    assert shortfall(risk_aversion=1e306) == [1_000_000]
+
+
 def test_is_trades_faster_the_more_it_fears_the_risk():
     calm, usual, anxious = (shortfall(risk_aversion=risk) for risk in (1e-8, 1e-6, 1e-5))
     assert calm[0] < usual[0] < anxious[0]
@@ -160,6 +164,7 @@ def test_is_trades_faster_the_more_it_fears_the_risk():
         {"average_daily_volume": None},
         {"price": None},
         {"spread_bps": 0.0},
+        {"spread_bps": 5e-324},
     ],
 )
 def test_is_without_a_risk_to_weigh_is_twap(unknown):
