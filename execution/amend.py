@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from execution import intake
+from execution.child import working_leaves
 from execution.controls import NotAllowed
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
@@ -13,7 +14,6 @@ from execution.domain.signal import InvalidSignal, Signal, parse
 from execution.locks import locked
 from execution.models import Order, Slice
 from execution.orders import drop_unsent, finish_if_done
-from execution.slices import working_leaves
 from execution.story import tell
 
 TRIES = 3
