@@ -1,11 +1,11 @@
 """What an account has and does, read for the checks; only what a bound asks for is read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Case, F, Max, Min, Q, QuerySet, Sum, When
+from django.db.models import Case, F, Max, Min, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
@@ -14,12 +14,69 @@ from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
 from execution.marks import Marks, exchange_midnight
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState
 from execution.models.orders import Side
+from execution.prepared import Param, Prepared
 
 MINUTE = timedelta(minutes=1)
 SENT = ("SLICE_SENDING", "SLICE_SENDING_AGAIN")
+# More events than transactions can have under way that are not visible yet.
+SLACK = 1_000
+_EVENT_SPAN = Prepared[tuple[int, int]](
+    lambda: (
+        OrderEvent.objects.filter(kind__in=SENT, recorded_wall__gt=Param("since"))
+        .order_by("recorded_wall")
+        .values_list("pk", Subquery(OrderEvent.objects.order_by("-pk").values("pk")[:1]))[:1]
+    )
+)
 ZERO = Decimal(0)
 _SIGN = Case(When(side=Side.BUY, then=1), default=-1)
 _OPEN = Greatest(F("quantity") - F("filled_quantity"), 0)
+
+_POSITION = Prepared[tuple[int, int]](
+    lambda: (
+        Order.objects.filter(account=Param("account"), symbol=Param("symbol"))
+        .order_by()
+        .values("account")
+        .annotate(
+            held=Sum(_SIGN * F("filled_quantity")),
+            pending=Coalesce(
+                Sum(
+                    _OPEN,
+                    filter=Q(side=Param("side"), status__in=sorted(ORDER_LIVE))
+                    & ~Q(pk=Param("order")),
+                ),
+                0,
+            ),
+        )
+        .values_list("held", "pending")
+    )
+)
+_Traded = tuple[str, str, int, Decimal, Decimal | None]
+_OWN_OF_TODAY = Prepared[_Traded](
+    lambda: (
+        Order.objects.filter(
+            account=Param("account"), filled_quantity__gt=0, created_at__gte=Param("midnight")
+        )
+        .order_by()
+        .values_list("symbol", "side")
+        .annotate(Sum("filled_quantity"), Sum("filled_notional"), Sum("commission"))
+    )
+)
+_OLDER = Prepared[_Traded](
+    lambda: (
+        Fill.objects.filter(
+            order__in=Order.objects.alias(ended=Coalesce("finished_at", "created_at")).filter(
+                Q(status__in=sorted(ORDER_LIVE)) | Q(ended__gte=Param("midnight")),
+                account=Param("account"),
+                filled_quantity__gt=0,
+                created_at__lt=Param("midnight"),
+            ),
+            executed_at__gte=Param("midnight"),
+        )
+        .order_by()
+        .values_list("order__symbol", "order__side")
+        .annotate(Sum("quantity"), money=Sum(F("quantity") * F("price")), fees=Sum("commission"))
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +96,30 @@ class Moment:
 
 
 def read(
-    at: Moment, bounds: Bounds, *, restricted: str | None, reducing: bool, limited: bool
+    at: Moment,
+    bounds: Bounds,
+    *,
+    restricted: str | None,
+    reducing: bool,
+    opposing: Decimal | None,
+    messages: int | None,
 ) -> Exposure:
-    """The numbers that the bounds ask for, a state of REDUCING, or a limit price."""
+    """The numbers that the bounds ask for, or a state of REDUCING."""
     held = pending = None
     hot = bounds.max_portfolio_heat is not None
     if reducing or hot or bounds.max_position is not None:
         held, pending = position(at)
-    counted = bounds.max_messages_per_minute is not None
     return Exposure(
         restricted=restricted,
         position=held,
         pending=pending,
-        opposing=opposing(at.order) if limited else None,
+        opposing=opposing,
         twin=twin(at, bounds.duplicate_seconds) if bounds.duplicate_seconds else None,
         open_orders=open_orders(at) if bounds.max_open_orders is not None else None,
         recent_orders=recent_orders(at) if bounds.max_orders_per_minute is not None else None,
-        recent_messages=recent_messages(at.order.account) if counted else None,
+        recent_messages=messages,
         day_result=day_result(at) if bounds.max_daily_loss is not None else None,
+        unspent=at.marks.funds.left(at.order.account) if at.marks.funds else None,
         heat=heat(at, bounds.equity, pending or 0) if hot else None,
     )
 
@@ -64,13 +127,12 @@ def read(
 def position(at: Moment) -> tuple[int, int]:
     """Signed shares of the symbol in the account, and the shares pending on the order's side."""
     order = at.order
-    others = Q(side=order.side, status__in=ORDER_LIVE) & ~Q(pk=order.pk)
-    found = Order.objects.filter(account=order.account, symbol=order.symbol).aggregate(
-        held=Coalesce(Sum(_SIGN * F("filled_quantity")), 0),
-        pending=Coalesce(Sum(_OPEN, filter=others), 0),
+    found = _POSITION.first(
+        account=order.account, symbol=order.symbol, side=order.side, order=order.pk or 0
     )
+    held, pending = found or (0, 0)
     batch = sum(each.quantity for each in at.alongside if _same_book(each, order))
-    return found["held"], found["pending"] + at.working + batch
+    return held, pending + at.working + batch
 
 
 def working_beside(part: Slice) -> int:
@@ -141,6 +203,12 @@ def runaway_scope(order: Order) -> tuple[str, str]:
     return TradingState.Scope.ACCOUNT.value, order.account
 
 
+def messages_at_most() -> int:
+    """More than all accounts have sent in the last minute: the events since, of any kind."""
+    found = _EVENT_SPAN.first(since=timezone.now() - MINUTE)
+    return SLACK + (found[1] - found[0] if found else 0)
+
+
 def recent_messages(account: str) -> int:
     return OrderEvent.objects.filter(
         kind__in=SENT, recorded_wall__gt=timezone.now() - MINUTE, order__account=account
@@ -150,23 +218,23 @@ def recent_messages(account: str) -> int:
 def day_result(at: Moment) -> Decimal | None:
     """Sold less bought less commission, and what is left over marked at the mid: the result of
     the day's fills alone. None where a price is missing."""
-    fills = Fill.objects.filter(
-        order__account=at.order.account, executed_at__gte=exchange_midnight(at.now)
-    )
-    rows = fills.values("order__symbol", "order__side").annotate(
-        shares=Sum("quantity"), money=Sum(F("quantity") * F("price")), fees=Sum("commission")
-    )
     result, left = ZERO, dict[str, int]()
-    for row in rows.order_by():
-        sign = 1 if row["order__side"] == Side.BUY else -1
-        result -= sign * row["money"] + (row["fees"] or ZERO)
-        symbol = row["order__symbol"]
-        left[symbol] = left.get(symbol, 0) + sign * row["shares"]
+    for symbol, side, shares, money, fees in _traded(at.order.account, exchange_midnight(at.now)):
+        sign = 1 if side == Side.BUY else -1
+        result -= sign * money + (fees or ZERO)
+        left[symbol] = left.get(symbol, 0) + sign * shares
     for symbol, shares in left.items():
         if shares and symbol not in at.marks.prices:
             return None
         result += shares * at.marks.prices.get(symbol, ZERO)
     return result
+
+
+def _traded(account: str, midnight: datetime) -> Iterator[_Traded]:
+    """Symbol, side, shares, money and fees since midnight: of the day's own orders by their totals,
+    which are many fewer than their fills; of an older one by the fills of the day."""
+    yield from _OWN_OF_TODAY.all(account=account, midnight=midnight)
+    yield from _OLDER.all(account=account, midnight=midnight)
 
 
 def heat(at: Moment, equity: Decimal | None, pending: int) -> Heat | None:

@@ -11,9 +11,26 @@ from execution import orders
 from execution.broker.base import Execution
 from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
 from execution.models import Fill, Order, Slice
+from execution.prepared import IsAny, Param, Prepared, insert, save
 from execution.story import move_order, move_slice, tell
 
 ZERO = Decimal(0)
+_KNOWN = Prepared[Fill](
+    lambda: Fill.objects.filter(IsAny(F("execution_id"), Param("ids")), broker=Param("broker"))
+)
+_TOTALS = Prepared[tuple[int, int, Decimal, Decimal]](
+    lambda: (
+        Fill.objects.filter(order=Param("order"))
+        .values("order")
+        .annotate(
+            part=Coalesce(Sum("quantity", filter=Q(slice=Param("slice"))), 0),
+            shares=Sum("quantity"),
+            notional=Sum(F("quantity") * F("price")),
+            fees=Coalesce(Sum("commission"), ZERO),
+        )
+        .values_list("part", "shares", "notional", "fees")
+    )
+)
 
 
 def book(
@@ -24,12 +41,10 @@ def book(
     Repeats and shuffles change nothing. A higher revision replaces the numbers; the same
     execution with other numbers is told and left alone, for a person to look at.
     """
-    known = {
-        (fill.account, fill.execution_id): fill
-        for fill in Fill.objects.filter(
-            broker=broker, execution_id__in=[execution.execution_id for execution in executions]
-        )
-    }
+    if not executions:
+        return False
+    ids = [execution.execution_id for execution in executions]
+    known = {(fill.account, fill.execution_id): fill for fill in _KNOWN.all(broker=broker, ids=ids)}
     changed = False
     for execution in executions:
         fill = known.get((execution.account, execution.execution_id))
@@ -49,7 +64,7 @@ def book(
 
 def _first(order: Order, part: Slice, execution: Execution, *, broker: str, at: datetime) -> Fill:
     late = part.status in SLICE_TERMINAL
-    fill = Fill.objects.create(
+    fill = Fill(
         order=order,
         slice=part,
         broker=broker,
@@ -61,6 +76,7 @@ def _first(order: Order, part: Slice, execution: Execution, *, broker: str, at: 
         commission=execution.commission,
         executed_at=execution.executed_at,
     )
+    insert([fill])
     tell(order, "LATE_FILL" if late else "FILL", _numbers(part, execution), at=at, part=part)
     return fill
 
@@ -76,7 +92,7 @@ def _repeated(order: Order, part: Slice, fill: Fill, execution: Execution, *, at
         return False
     if fill.commission is None and execution.commission is not None:
         fill.commission = execution.commission
-        fill.save(update_fields=["commission"])
+        save(fill, "commission")
         tell(order, "COMMISSION", _numbers(part, execution), at=at, part=part)
         return True
     return False
@@ -106,16 +122,9 @@ def _numbers(part: Slice, execution: Execution) -> dict[str, object]:
 
 
 def _derive(order: Order, part: Slice, *, at: datetime) -> None:
-    totals = order.fills.aggregate(
-        part=Coalesce(Sum("quantity", filter=Q(slice=part)), 0),
-        shares=Coalesce(Sum("quantity"), 0),
-        notional=Coalesce(Sum(F("quantity") * F("price")), ZERO),
-        fees=Coalesce(Sum("commission"), ZERO),
-    )
-    part.filled_quantity = totals["part"]
-    order.filled_quantity = totals["shares"]
-    order.filled_notional = totals["notional"]
-    order.commission = totals["fees"]
+    totals = _TOTALS.first(order=order.pk, slice=part.pk) or (0, 0, ZERO, ZERO)
+    part.filled_quantity, order.filled_quantity = totals[0], totals[1]
+    order.filled_notional, order.commission = totals[2], totals[3]
     _follow(order, part, at=at)
 
 
@@ -133,11 +142,11 @@ def _follow(order: Order, part: Slice, *, at: datetime) -> None:
             filled_quantity=part.filled_quantity,
         )
     else:
-        part.save(update_fields=["filled_quantity"])
+        save(part, "filled_quantity")
     totals = ["filled_quantity", "filled_notional", "commission"]
     after = _status_by_totals(order)
     if after is None:
-        order.save(update_fields=totals)
+        save(order, *totals)
         return
     move_order(order, after, at=at, reason=_why(order, after), also=totals)
     if after in (OrderStatus.FILLED, OrderStatus.OVERFILLED):

@@ -49,6 +49,9 @@ class Book:
         return replace(outermost, **found, adv_required=asked)
 
 
+EMPTY = Book((), {})
+
+
 def in_force(order: Order) -> Book:
     """What may apply to one order."""
     applying = Q(pk__in=())

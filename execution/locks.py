@@ -6,11 +6,14 @@ All changes to an order, its slices and its fills happen under the order's row l
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import Error, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from execution.models import Order, Slice
+from execution.prepared import Param, Prepared, execute
+from execution.story import collected
 
 # Keys of PostgreSQL advisory locks; the numbers only have to differ.
 LEADER = 0x4453_0001
@@ -22,11 +25,29 @@ MESSAGES = 0x4453_0006  # with the account
 UPDATES = 0x4453_0010  # whoever listens to the broker's stream
 
 
+_SLICE = Prepared[Slice](lambda: Slice.objects.filter(pk=Param("slice")))
+_ORDER = Prepared[Order](lambda: Order.objects.select_for_update().filter(pk=Param("order")))
+
+
 @contextmanager
 def locked(order_id: int) -> Iterator[Order]:
-    """A transaction that holds the order's row lock."""
+    """A transaction that holds the order's row lock, and ends by writing what was told of it.
+    Raises Order.DoesNotExist."""
     with transaction.atomic():
-        yield Order.objects.select_for_update().get(pk=order_id)
+        order = _ORDER.first(order=order_id)
+        if order is None:
+            raise Order.DoesNotExist(f"order {order_id}")
+        with collected(order):
+            yield order
+
+
+def slice_of(order: Order, slice_id: int) -> Slice:
+    """A slice of a locked order, as it is now. Raises Slice.DoesNotExist."""
+    part = _SLICE.first(slice=slice_id)
+    if part is None:
+        raise Slice.DoesNotExist(f"slice {slice_id}")
+    part.order = order
+    return part
 
 
 @contextmanager
@@ -36,10 +57,8 @@ def sole_sender(slice_id: int) -> Iterator[bool]:
 
     Whoever loses the connection loses the lock, and with it the means to write a conclusion.
     """
-    key = slice_id % 2**31  # the lock takes 32 bits; two slices with one key wait for each other
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [SENDER, key])
-        alone: tuple[bool] = cursor.fetchone()
+    key = _key(slice_id)
+    alone: tuple[bool] = _row("SELECT pg_try_advisory_lock(%s, %s)", SENDER, key)
     try:
         yield alone[0]
     finally:
@@ -48,22 +67,41 @@ def sole_sender(slice_id: int) -> Iterator[bool]:
 
 
 @contextmanager
-def in_flight() -> Iterator[None]:
-    """Held around the last look and the broker call, so that a halt can wait for both."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [SENDING])
+def sending(slice_id: int) -> Iterator[bool]:
+    """`sole_sender`, held around the last look and the broker call so that a halt can wait for
+    both. The lock that may have to wait comes first: should it fail, none is held."""
+    key = _key(slice_id)
+    alone: tuple[None, bool] = _row(
+        "SELECT pg_advisory_lock_shared(%s), pg_try_advisory_lock(%s, %s)", SENDING, SENDER, key
+    )
     try:
-        yield
+        yield alone[1]
     finally:
-        _release("SELECT pg_advisory_unlock_shared(%s)", SENDING)
+        if alone[1]:
+            _release(
+                "SELECT pg_advisory_unlock_shared(%s), pg_advisory_unlock(%s, %s)",
+                SENDING,
+                SENDER,
+                key,
+            )
+        else:
+            _release("SELECT pg_advisory_unlock_shared(%s)", SENDING)
 
 
-def _release(statement: str, *keys: int) -> None:
+def _key(slice_id: int) -> int:
+    """The lock takes 32 bits; two slices with one key wait for each other."""
+    return slice_id % 2**31
+
+
+def _row(statement: str, *values: int) -> Any:
+    return execute(statement, values).fetchone()
+
+
+def _release(statement: str, *values: int) -> None:
     """Never raises, or it would hide what the broker has answered; a lock that cannot be released
     ends with its connection."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, keys)
+        execute(statement, values)
     except Error:
         connection.close()
 

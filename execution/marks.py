@@ -11,12 +11,17 @@ from itertools import pairwise
 from math import log
 from statistics import stdev
 
-from django.db.models import Count
+from django.db.models import Count, Exists, Q
+from django.db.models.functions import Coalesce
 
+from execution import funds
 from execution.desk import Desk
+from execution.domain.lifecycle import ORDER_LIVE
+from execution.funds import Funds
 from execution.market.base import MarketData, MarketDataUnavailable
 from execution.market.calendar import NEW_YORK, new_york
-from execution.models import Fill, Order, RiskLimit
+from execution.models import Order, RiskLimit, Slice
+from execution.prepared import Param, Prepared
 
 SESSIONS = 20
 FEWEST_RETURNS = 5
@@ -31,13 +36,34 @@ class TooFewSessions(LookupError):
 @dataclass(frozen=True, slots=True)
 class Marks:
     """Mids per share, and daily volatilities as shares (0.02 is 2 %); a symbol that the market
-    says nothing about is left out."""
+    says nothing about is left out. `funds` where buys are held within the buying power."""
 
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     volatility: Mapping[str, float] = field(default_factory=dict)
+    funds: Funds | None = None
 
 
 NO_MARKS = Marks()
+_LATELY = Prepared[tuple[str]](
+    lambda: (
+        Order.objects.alias(ended=Coalesce("finished_at", "created_at"))
+        .filter(
+            Q(created_at__gte=Param("midnight"))
+            | Q(ended__gte=Param("midnight"))
+            | Q(status__in=sorted(ORDER_LIVE)),
+            account=Param("account"),
+            filled_quantity__gt=0,
+        )
+        .order_by()
+        .values_list("symbol")
+        .distinct()
+    )
+)
+# For a query of slices that is made anyway.
+SET_BY_HAND = {
+    "loss_set": Exists(RiskLimit.objects.filter(max_daily_loss__isnull=False)),
+    "heat_set": Exists(RiskLimit.objects.filter(max_portfolio_heat__isnull=False)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +78,19 @@ def asked(desk: Desk) -> Asked:
     set_by_hand = RiskLimit.objects.aggregate(
         loss=Count("max_daily_loss"), heat=Count("max_portfolio_heat")
     )
+    return _asked(desk, loss=bool(set_by_hand["loss"]), heat=bool(set_by_hand["heat"]))
+
+
+def wanted(part: Slice, desk: Desk) -> Asked:
+    """`asked`, of a slice that was read with SET_BY_HAND."""
+    return _asked(desk, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
+
+
+def _asked(desk: Desk, *, loss: bool, heat: bool) -> Asked:
     limits = desk.config.limits
     return Asked(
-        loss=bool(set_by_hand["loss"]) or limits.max_daily_loss is not None,
-        heat=bool(set_by_hand["heat"]) or limits.max_portfolio_heat is not None,
+        loss=loss or limits.max_daily_loss is not None,
+        heat=heat or limits.max_portfolio_heat is not None,
     )
 
 
@@ -67,12 +102,13 @@ def read(account: str, symbol: str, desk: Desk, *, wanted: Asked, now: datetime)
     return Marks(
         _prices(symbols, desk.market, now),
         _volatilities(symbols, desk.market, now) if wanted.heat else {},
+        funds.told(account, desk, now=now) if desk.bounds.within_buying_power else None,
     )
 
 
 def _traded_today(account: str, now: datetime) -> set[str]:
-    fills = Fill.objects.filter(order__account=account, executed_at__gte=exchange_midnight(now))
-    return set(fills.values_list("order__symbol", flat=True).distinct().order_by())
+    rows = _LATELY.all(account=account, midnight=exchange_midnight(now))
+    return {symbol for (symbol,) in rows}
 
 
 def _held(account: str) -> set[str]:

@@ -7,7 +7,7 @@ from operator import itemgetter
 
 from django.db import IntegrityError, transaction
 
-from execution import bells
+from execution import bells, residual
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     SLICE_CLAIMABLE,
@@ -18,6 +18,7 @@ from execution.domain.lifecycle import (
 )
 from execution.locks import locked
 from execution.models import Order, OrderEvent, Slice
+from execution.prepared import Param, Prepared
 from execution.story import event, move_order, move_slices
 
 
@@ -31,6 +32,14 @@ class Draft:
 
 
 RUNG_AT_ONCE = 1_000
+_WITH_RESIDUAL = (OrderStatus.EXPIRED, OrderStatus.REJECTED)
+_ALIVE = Prepared[tuple[int]](
+    lambda: (
+        Slice.objects.filter(order=Param("order"))
+        .exclude(status__in=sorted(SLICE_TERMINAL))
+        .values_list("pk")[:1]
+    )
+)
 
 
 class ReferenceTaken(Exception):
@@ -76,8 +85,9 @@ def existing(references: Iterable[tuple[str, str | None]]) -> dict[tuple[str, st
 
 
 def finish_if_done(order: Order, *, at: datetime) -> None:
-    """End a locked order none of whose slices can do anything any more."""
-    if order.is_terminal or order.slices.exclude(status__in=SLICE_TERMINAL).exists():
+    """Let a locked order none of whose slices can do anything any more go on with what is left, if
+    that was decided when it was accepted, or end."""
+    if order.is_terminal or _ALIVE.first(order=order.pk) is not None:
         return
     if order.status == OrderStatus.PAUSED and at < order.end_at:
         return  # a person may still amend it
@@ -88,13 +98,16 @@ def finish_if_done(order: Order, *, at: datetime) -> None:
         refused_all=sent.exists() and not sent.exclude(status=SliceStatus.REJECTED).exists(),
         cancelled=order.status == OrderStatus.CANCELLING,
     )
-    residual = order.quantity - order.filled_quantity
-    reason = f"{residual:,} of {order.quantity:,} not executed" if residual else ""
+    if after in _WITH_RESIDUAL and residual.carry_on(order, at=at):
+        return
+    left = order.quantity - order.filled_quantity
+    reason = f"{left:,} of {order.quantity:,} not executed" if left else ""
     move_order(order, after, at=at, reason=reason)
 
 
 def expire(order_id: int, *, at: datetime) -> None:
-    """The window is over: nothing more may leave, and the order ends when its children have."""
+    """The window is over: nothing that was planned may leave, and when its children have ended the
+    order ends or goes on with its residual."""
     with locked(order_id) as order:
         if order.is_terminal or at < order.end_at:
             return

@@ -25,9 +25,10 @@ from execution.domain.lifecycle import (
     OrderStatus,
     SliceStatus,
 )
-from execution.locks import locked
+from execution.locks import locked, slice_of
 from execution.market import clock
 from execution.models import Order, Slice
+from execution.prepared import save
 from execution.story import move_order, move_slice, tell
 
 log = structlog.get_logger(__name__)
@@ -81,7 +82,7 @@ def record(order_id: int, slice_id: int, token: UUID, outcome: Outcome, desk: De
     """Write the outcome of a claim; a claim that was taken over writes nothing."""
     now = desk.now()
     with locked(order_id) as order:
-        part = order.slices.get(pk=slice_id)
+        part = slice_of(order, slice_id)
         if part.claim_token != token:
             log.warning(
                 "claim taken over, its outcome is left to the resolver", outcome=str(outcome)
@@ -101,10 +102,10 @@ def record(order_id: int, slice_id: int, token: UUID, outcome: Outcome, desk: De
 
 def apply(order: Order, part: Slice, seen: BrokerOrder, desk: Desk, *, at: datetime) -> None:
     """Take over what the broker says about one child: executions first, then its status."""
-    fills.book(order, part, seen.executions, broker=desk.broker.name, at=at)
-    if seen.broker_order_id and part.broker_order_id != seen.broker_order_id:
+    before, named = part.status, seen.broker_order_id not in ("", part.broker_order_id)
+    if named:
         part.broker_order_id = seen.broker_order_id
-        part.save(update_fields=["broker_order_id"])
+    fills.book(order, part, seen.executions, broker=desk.broker.name, at=at)
     status = seen.status
     incomplete = status in SLICE_TERMINAL and seen.filled_quantity > part.filled_quantity
     if incomplete:
@@ -123,7 +124,9 @@ def apply(order: Order, part: Slice, seen: BrokerOrder, desk: Desk, *, at: datet
         ask_later(part, missing, at=at)
     elif part.check_wall is not None:
         part.check_wall = None
-        part.save(update_fields=["check_wall"])
+        save(part, "check_wall")
+    if named and part.status == before:
+        save(part, "broker_order_id")
     orders.finish_if_done(order, at=at)
 
 
@@ -138,7 +141,7 @@ def ask_later(part: Slice, why: str, *, at: datetime) -> None:
     pause = pause_after(part.checks, None, _dice(part))
     part.check_wall = timezone.now() + timedelta(seconds=pause)
     part.checks += 1
-    part.save(update_fields=["check_wall", "checks"])
+    save(part, "check_wall", "checks")
     _worry(part, why, at=at)
 
 

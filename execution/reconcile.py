@@ -1,9 +1,11 @@
 """What the broker says is taken over; what nobody knows is asked, never guessed."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError
+from django.db.models import F
 from django.utils import timezone
 
 from execution import halts, orders, outcomes, slices
@@ -15,9 +17,10 @@ from execution.domain.lifecycle import (
     IllegalTransition,
     SliceStatus,
 )
-from execution.locks import locked, sole_sender
+from execution.locks import locked, slice_of, sole_sender
 from execution.market import clock
 from execution.models import BrokerCursor, Order, Slice
+from execution.prepared import IsAny, Param, Prepared
 from execution.story import move_slice, tell
 
 log = structlog.get_logger(__name__)
@@ -26,6 +29,12 @@ SETTLING = timedelta(seconds=1)
 OVERLAP = timedelta(seconds=5)
 LOST_PAUSE = timedelta(seconds=30)
 LONG_UNHEARD = timedelta(seconds=15)
+# Of most news only this much is looked at: the outcome of the send has told the same.
+_TOLD = Prepared[Slice](
+    lambda: Slice.objects.filter(IsAny(F("client_order_id"), Param("ids"))).only(
+        "order_id", "client_order_id", "status", "filled_quantity"
+    )
+)
 
 
 def resolve(slice_id: int, desk: Desk) -> None:
@@ -65,7 +74,7 @@ def take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> None:
     ended it is cancelled there."""
     at = desk.now()
     with locked(part.order_id) as order:
-        part = order.slices.get(pk=part.pk)
+        part = slice_of(order, part.pk)
         outcomes.apply(order, part, seen, desk, at=at)
         stray = part.status in SLICE_TERMINAL and seen.status == SliceStatus.WORKING
     if stray:
@@ -76,7 +85,7 @@ def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
     """It keeps counting as working; after some questions a person is told."""
     at = desk.now()
     with locked(part.order_id) as order:
-        part = order.slices.get(pk=part.pk)
+        part = slice_of(order, part.pk)
         if not _is_open_question(part):
             return
         if part.status == SliceStatus.SENDING:
@@ -87,7 +96,7 @@ def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
 def _not_found(part: Slice, desk: Desk, *, alone: bool) -> None:
     at = desk.now()
     with locked(part.order_id) as order:
-        part = order.slices.get(pk=part.pk)
+        part = slice_of(order, part.pk)
         if not _is_open_question(part):
             return
         if part.status in (SliceStatus.CANCELLING, SliceStatus.WORKING):
@@ -124,7 +133,7 @@ def close(slice_id: int, desk: Desk) -> None:
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
     at = desk.now()
     with locked(part.order_id) as order:
-        part = order.slices.get(pk=slice_id)
+        part = slice_of(order, slice_id)
         if part.status == SliceStatus.WORKING:
             move_slice(part, SliceStatus.CANCELLING, at=at, reason="its time is over")
         part.check_wall, part.checks = timezone.now() + SETTLING, 0
@@ -151,27 +160,33 @@ def _cancel(part: Slice, desk: Desk) -> None:
 
 def hear(account: str, desk: Desk) -> int:
     """Take over the broker's news of one account since they were last heard; how many orders."""
+    try:
+        return len(catch_up(account, desk))
+    except TooSoon:
+        return 0
+    except BrokerError as error:
+        log.warning("no news from the broker", error=str(error))
+        return 0
+
+
+def catch_up(account: str, desk: Desk, since: datetime | None = None) -> Sequence[BrokerOrder]:
+    """The broker's news of one account, taken over; since they were last heard, or since an
+    earlier moment. Raises what the broker raises, and then nothing is taken for heard."""
     now = desk.now()
     cursor, _ = BrokerCursor.objects.get_or_create(
         broker=desk.broker.name,
         account=account,
         defaults={"heard_until": now - timedelta(days=1)},
     )
-    try:
-        news = desk.broker.news(account, cursor.heard_until - OVERLAP * clock.speed(), now=now)
-    except TooSoon:
-        return 0
-    except BrokerError as error:
-        log.warning("no news from the broker", error=str(error))
-        return 0
-    parts = Slice.objects.in_bulk(
-        [seen.client_order_id for seen in news], field_name="client_order_id"
-    )
+    heard = cursor.heard_until - OVERLAP * clock.speed()
+    news = desk.broker.news(account, min(heard, since or heard), now=now)
+    ids = [seen.client_order_id for seen in news]
+    parts = {part.client_order_id: part for part in _TOLD.all(ids=ids)}
     known = [(parts[seen.client_order_id], seen) for seen in news if seen.client_order_id in parts]
-    heard = [_heard(part, seen, desk) for part, seen in known if _differs(part, seen)]
-    if all(heard):
+    booked = [try_take_over(part, seen, desk) for part, seen in known if _differs(part, seen)]
+    if all(booked):
         BrokerCursor.objects.filter(pk=cursor.pk, heard_until__lt=now).update(heard_until=now)
-    return len(news)
+    return news
 
 
 def unheard(account: str, desk: Desk) -> bool:
@@ -181,9 +196,9 @@ def unheard(account: str, desk: Desk) -> bool:
     return cursors.filter(heard_until__lt=old).exists()
 
 
-def _heard(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
+def try_take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
     """One order's impossible news must not keep those of all others from being booked; the cursor
-    stays, so that they are told again and again until a person looks."""
+    stays, so that they are told again and again until a person looks. Whether they were booked."""
     try:
         take_over(part, seen, desk)
     except (IllegalTransition, IntegrityError):

@@ -9,6 +9,7 @@ from execution.desk import Desk
 from execution.domain import checks
 from execution.domain.checks import Check, Denial, Exposure, Facts
 from execution.exposure import Moment
+from execution.glance import Glance
 from execution.limits import Book
 from execution.market.base import Quote
 from execution.marks import NO_MARKS
@@ -31,42 +32,61 @@ def parent_denial(
     at: Moment, priced: Priced, desk: Desk, *, book: Book, states: Iterable[TradingState]
 ) -> Denial | None:
     """Why an order that is not stored yet is refused; changes nothing."""
+    opposing = exposure.opposing(at.order) if priced.limit is not None else None
+    halted = halts.applies(states, at.order)
     return _denial(
-        checks.PARENT_CHECKS, at, priced, desk, book=book, halted=halts.applies(states, at.order)
+        checks.PARENT_CHECKS, at, priced, desk, book=book, halted=halted, opposing=opposing
     )
 
 
-def child_denial(at: Moment, priced: Priced, desk: Desk) -> Denial | None:
+def child_denial(at: Moment, priced: Priced, desk: Desk, seen: Glance) -> Denial | None:
     """Why a child of a locked order may not leave. Where messages are bounded, the account's
     sends are counted one after the other until the transaction ends."""
-    return _child_denial(checks.CHILD_CHECKS, at, priced, desk)
+    return _child_denial(checks.CHILD_CHECKS, at, priced, desk, seen)
 
 
-def resend_denial(at: Moment, priced: Priced, desk: Desk) -> Denial | None:
+def resend_denial(at: Moment, priced: Priced, desk: Desk, seen: Glance) -> Denial | None:
     """Why an intent may not be sent once more."""
-    return _child_denial(checks.RESEND_CHECKS, at, priced, desk)
+    return _child_denial(checks.RESEND_CHECKS, at, priced, desk, seen)
 
 
-def last_denial(part: Slice, desk: Desk) -> Denial | None:
+def last_denial(part: Slice, desk: Desk, seen: Glance) -> Denial | None:
     """What may have changed since the intent was committed: a trading state, or an opposite order
     whose intent was committed at the same moment; here each of the two sees the other."""
-    halted = halts.in_force(part.order)
+    halted = halts.in_force(part.order) if seen.halted else ()
     working = exposure.working_beside(part) if halted else 0
     at = Moment(part.order, part.quantity or 0, NO_MARKS, desk.now(), working=working)
     held, pending = exposure.position(at) if halted else (None, None)
-    known = Exposure(position=held, pending=pending, opposing=exposure.opposing(part.order))
+    known = Exposure(position=held, pending=pending, opposing=seen.opposing)
     priced = Priced(part.limit_price, part.limit_price, None)
     return checks.first_denial(checks.LAST_CHECKS, _facts(at, priced, halted, known), desk.bounds)
 
 
-def _child_denial(table: Iterable[Check], at: Moment, priced: Priced, desk: Desk) -> Denial | None:
-    book = limits.in_force(at.order)
-    if book.bounds(at.order, desk.bounds).max_messages_per_minute is not None:
-        locks.lock_messages(at.order.account)
-    denial = _denial(table, at, priced, desk, book=book, halted=halts.in_force(at.order))
+def _child_denial(
+    table: Iterable[Check], at: Moment, priced: Priced, desk: Desk, seen: Glance
+) -> Denial | None:
+    book = limits.in_force(at.order) if seen.limited or seen.restricted else limits.EMPTY
+    halted = halts.in_force(at.order) if seen.halted else ()
+    opposing = seen.opposing if priced.limit is not None else None
+    messages = _messages(at.order, book.bounds(at.order, desk.bounds).max_messages_per_minute)
+    denial = _denial(
+        table, at, priced, desk, book=book, halted=halted, opposing=opposing, messages=messages
+    )
     if denial is not None:
         stop_runaway(at.order, denial.code, str(denial))
     return denial
+
+
+def _messages(order: Order, most: int | None) -> int | None:
+    """What the account has sent within the last minute, counted one send after the other; where
+    that is far from the bound, only so many that it is surely less."""
+    if most is None:
+        return None
+    at_most = exposure.messages_at_most()
+    if at_most < most:
+        return at_most
+    locks.lock_messages(order.account)
+    return exposure.recent_messages(order.account)
 
 
 def _denial(
@@ -77,6 +97,8 @@ def _denial(
     *,
     book: Book,
     halted: tuple[tuple[str, str], ...],
+    opposing: Decimal | None,
+    messages: int | None = None,
 ) -> Denial | None:
     order = at.order
     bounds = book.bounds(order, desk.bounds)
@@ -85,7 +107,8 @@ def _denial(
         bounds,
         restricted=book.restricted.get(order.symbol),
         reducing=bool(halted),
-        limited=priced.limit is not None,
+        opposing=opposing,
+        messages=messages,
     )
     return checks.first_denial(table, _facts(at, priced, halted, known), bounds)
 

@@ -11,10 +11,9 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import Error, transaction
-from django.db.models import F
 from django.utils import timezone
 
-from execution import marks, orders, outcomes, pacing, risk
+from execution import glance, marks, orders, outcomes, pacing, risk
 from execution.broker.base import Ticket
 from execution.child import Child, NotNow, decide, retry_pause
 from execution.desk import Desk
@@ -26,12 +25,13 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.exposure import Moment, working_beside
-from execution.locks import in_flight, locked, sole_sender
+from execution.locks import locked, sending, slice_of
 from execution.market import clock
 from execution.market.base import Quote
 from execution.models import Order, Slice
 from execution.outcomes import NotSent
 from execution.pacing import Look
+from execution.prepared import Param, Prepared, save
 from execution.risk import Priced
 from execution.story import move_order, move_slice, tell
 
@@ -41,6 +41,30 @@ log = structlog.get_logger(__name__)
 EARLY = timedelta(milliseconds=50)
 CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
 UNSEEN = Look()
+_DUE = Prepared[Slice](
+    lambda: (
+        Slice.objects.select_related("order")
+        .annotate(**marks.SET_BY_HAND)
+        .filter(pk=Param("slice"))
+    )
+)
+_INTENT = (
+    "status",
+    "reason",
+    "claim_token",
+    "attempt",
+    "lease_until_wall",
+    "check_wall",
+    "end_at",
+    "quantity",
+    "limit_price",
+    "reference_price",
+    "broker",
+    "sent_at",
+    "lateness_ms",
+    "explanation",
+    "aimed_quantity",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +75,7 @@ class Intent:
     about the id ends the question.
     """
 
-    slice_id: int
-    order_id: int
+    part: Slice
     token: UUID
     ticket: Ticket
     again: bool = False
@@ -60,7 +83,7 @@ class Intent:
 
 def send(slice_id: int, desk: Desk) -> None:
     """Send one slice if it is due, alive and nobody else's; harmless to call again at any time."""
-    part = Slice.objects.select_related("order").filter(pk=slice_id).first()
+    part = _DUE.first(slice=slice_id)
     if part is None or part.status not in SLICE_CLAIMABLE:
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
@@ -69,7 +92,7 @@ def send(slice_id: int, desk: Desk) -> None:
         return
     # Asked before the transaction: a source of quotes may be a network away.
     quote = desk.market.quote(part.order.symbol, now)
-    seen = pacing.look(part, desk, now=now)
+    seen = pacing.look(part, desk, now=now, wanted=marks.wanted(part, desk))
     intent = claim(part, quote, desk, now=now, seen=seen)
     if intent is not None:
         deliver(intent, desk)
@@ -80,12 +103,22 @@ def claim(
 ) -> Intent | None:
     """Claim the slice and commit its intent; None when there is nothing to send."""
     with locked(part.order_id) as order:
-        part = order.slices.get(pk=part.pk)
+        part, working, seen_now = glance.claimable(order, part.pk)
         if part.status not in SLICE_CLAIMABLE or order.status not in ORDER_SENDING:
             return None
         aim = pacing.aim(order, part, seen.curve)
         part.aimed_quantity = aim.aimed
-        decision = decide(order, part, quote, desk, aim=aim, seen=seen, now=now)
+        decision = decide(
+            order,
+            part,
+            quote,
+            desk,
+            aim=aim,
+            seen=seen,
+            working=working,
+            glance=seen_now,
+            now=now,
+        )
         if isinstance(decision, NotNow):
             _stay(order, part, decision, desk, now=now)
             return None
@@ -98,7 +131,7 @@ def claim(
 def _stay(order: Order, part: Slice, why: NotNow, desk: Desk, *, now: datetime) -> None:
     until = why.until or now + retry_pause(desk)
     part.explanation = why.explanation
-    part.save(update_fields=["explanation", "aimed_quantity"])
+    save(part, "explanation", "aimed_quantity")
     if why.passing and until < part.end_at:
         defer(order, part, until=until, reason=why.reason, at=now)
     else:
@@ -110,7 +143,7 @@ def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: dateti
     """Due again at `until`, which must lie before the slice's end."""
     if part.status == SliceStatus.PLANNED:
         part.due_at, part.enqueued_wall, part.reason = until, None, reason[:300]
-        part.save(update_fields=["due_at", "enqueued_wall", "reason"])
+        save(part, "due_at", "enqueued_wall", "reason")
         tell(order, "SLICE_DEFERRED", {"slice": part.sequence, "reason": reason}, at=at, part=part)
         return
     move_slice(part, SliceStatus.PLANNED, at=at, reason=reason, due_at=until, enqueued_wall=None)
@@ -121,58 +154,36 @@ def _commit_intent(
 ) -> Intent | None:
     scheduling = desk.config.execution.scheduling
     wall = timezone.now()
-    lease = wall + timedelta(seconds=scheduling.lease_seconds)
     life = timedelta(seconds=scheduling.min_life_seconds) * clock.speed()
-    token = uuid4()
-    rows = Slice.objects.filter(pk=part.pk, status__in=SLICE_CLAIMABLE).update(
-        status=SliceStatus.SENDING,
-        reason="",
-        claim_token=token,
-        attempt=F("attempt") + 1,
-        lease_until_wall=lease,
-        check_wall=lease,
-        end_at=min(order.end_at, max(part.end_at, now + life)),
-        quantity=child.quantity,
-        limit_price=child.limit_price,
-        reference_price=child.reference_price,
-        broker=desk.broker.name,
-        sent_at=now,
-        lateness_ms=(wall - clock.wall_of(part.due_at)).total_seconds() * 1000,
-        explanation=child.explanation,
-        aimed_quantity=part.aimed_quantity,
-    )
-    if not rows:
+    part.status, part.reason = SliceStatus.SENDING, ""
+    part.claim_token = token = uuid4()
+    part.attempt += 1
+    part.lease_until_wall = part.check_wall = wall + timedelta(seconds=scheduling.lease_seconds)
+    part.end_at = min(order.end_at, max(part.end_at, now + life))
+    part.quantity, part.limit_price = child.quantity, child.limit_price
+    part.reference_price, part.explanation = child.reference_price, child.explanation
+    part.broker, part.sent_at = desk.broker.name, now
+    part.lateness_ms = (wall - clock.wall_of(part.due_at)).total_seconds() * 1000
+    if not save(part, *_INTENT, among=SLICE_CLAIMABLE):
         return None  # another worker got there first
-    tell(
-        order,
-        "SLICE_SENDING",
-        {
-            "slice": part.sequence,
-            "client_order_id": part.client_order_id,
-            "quantity": child.quantity,
-            "limit_price": child.limit_price,
-            "attempt": part.attempt + 1,
-            **child.explanation,
-        },
-        at=now,
-        part=part,
-    )
-    ticket = _ticket(order, part.client_order_id, child.quantity, child.limit_price, desk, now=now)
-    return Intent(part.pk, order.pk, token, ticket)
+    facts = {
+        "slice": part.sequence,
+        "client_order_id": part.client_order_id,
+        "quantity": child.quantity,
+        "limit_price": child.limit_price,
+        "attempt": part.attempt,
+        **child.explanation,
+    }
+    tell(order, "SLICE_SENDING", facts, at=now, part=part)
+    return Intent(part, token, _ticket(part, child.quantity, child.limit_price, desk, now=now))
 
 
 def _ticket(
-    order: Order,
-    client_order_id: str,
-    quantity: int,
-    limit_price: Decimal,
-    desk: Desk,
-    *,
-    now: datetime,
+    part: Slice, quantity: int, limit_price: Decimal, desk: Desk, *, now: datetime
 ) -> Ticket:
-    session = desk.market.session(now)
+    order, session = part.order, desk.market.session(now)
     return Ticket(
-        client_order_id=client_order_id,
+        client_order_id=part.client_order_id,
         account=order.account,
         symbol=order.symbol,
         side=order.side,
@@ -185,7 +196,7 @@ def _ticket(
 def deliver(intent: Intent, desk: Desk) -> None:
     """The last look, the broker call with no transaction open, and the fenced record of both."""
     try:
-        with sole_sender(intent.slice_id) as alone, in_flight():
+        with sending(intent.part.pk) as alone:
             outcome: outcomes.Outcome | None = last_look(intent, desk) if alone else CLAIM_LOST
             if outcome is None:
                 outcome = outcomes.of(desk.broker.place, intent.ticket, now=desk.now())
@@ -194,21 +205,21 @@ def deliver(intent: Intent, desk: Desk) -> None:
         outcome = NotSent(f"the last look failed: {error}".strip(), retry=True)
     if intent.again and isinstance(outcome, NotSent):
         outcome = outcomes.Ambiguous(outcome.reason, retry_after=outcome.retry_after)
-    outcomes.record(intent.order_id, intent.slice_id, intent.token, outcome, desk)
+    outcomes.record(intent.part.order_id, intent.part.pk, intent.token, outcome, desk)
 
 
 def last_look(intent: Intent, desk: Desk) -> NotSent | None:
     """Why this claim may not be sent after all, read at the last moment; None when it may."""
-    part = (
-        Slice.objects.select_related("order")
-        .filter(pk=intent.slice_id, claim_token=intent.token, status=SliceStatus.SENDING)
-        .first()
-    )
-    if part is None or part.lease_until_wall is None or part.lease_until_wall <= timezone.now():
+    part = intent.part
+    seen = glance.last_look(part, intent.token)
+    if seen is None or seen.lease_until_wall <= timezone.now():
         return CLAIM_LOST
-    if part.order.status not in ORDER_SENDING:
-        return NotSent(f"ORDER_{part.order.status}")
-    denial = _resend_denial(part, desk) if intent.again else risk.last_denial(part, desk)
+    if seen.order_status not in ORDER_SENDING:
+        return NotSent(f"ORDER_{seen.order_status}")
+    if intent.again:
+        denial = _resend_denial(part, desk)
+    else:
+        denial = risk.last_denial(part, desk, seen.glance)
     return None if denial is None else NotSent(str(denial), retry=True)
 
 
@@ -222,8 +233,9 @@ def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
         now,
         working=working_beside(part),
     )
+    priced = Priced(part.limit_price, part.limit_price, None)
     with transaction.atomic():
-        return risk.resend_denial(moment, Priced(part.limit_price, part.limit_price, None), desk)
+        return risk.resend_denial(moment, priced, desk, glance.anew(part))
 
 
 def send_again(order_id: int, slice_id: int, desk: Desk) -> None:
@@ -231,25 +243,18 @@ def send_again(order_id: int, slice_id: int, desk: Desk) -> None:
     arrived". The broker refuses the id should the first request still come through."""
     now = desk.now()
     with locked(order_id) as order:
-        part = order.slices.get(pk=slice_id)
+        part = slice_of(order, slice_id)
         if part.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
             return
         if part.quantity is None or part.limit_price is None:
             return
         lease = timezone.now() + timedelta(seconds=desk.config.execution.scheduling.lease_seconds)
-        token = uuid4()
-        fresh = {
-            "claim_token": token,
-            "attempt": part.attempt + 1,
-            "lease_until_wall": lease,
-            "check_wall": lease,
-        }
+        part.claim_token = token = uuid4()
+        part.attempt += 1
+        part.lease_until_wall = part.check_wall = lease
+        save(part, "claim_token", "attempt", "lease_until_wall", "check_wall")
         if part.status == SliceStatus.UNKNOWN:
-            move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived", **fresh)
-        else:
-            Slice.objects.filter(pk=part.pk).update(**fresh)
+            move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived")
         tell(order, "SLICE_SENDING_AGAIN", {"slice": part.sequence}, at=now, part=part)
-        ticket = _ticket(
-            order, part.client_order_id, part.quantity, part.limit_price, desk, now=now
-        )
-    deliver(Intent(slice_id, order_id, token, ticket, again=True), desk)
+        ticket = _ticket(part, part.quantity, part.limit_price, desk, now=now)
+    deliver(Intent(part, token, ticket, again=True), desk)

@@ -1,12 +1,17 @@
 """The append-only story of an order, written in the transaction that changes it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from execution.domain.lifecycle import SliceStatus, check_order, check_slice
 from execution.models import Order, OrderEvent, Slice
+from execution.prepared import insert, save
+
+_MOVED = ("status", "reason", "finished_at", "check_wall", "broker_order_id")
+_WAITING = "_told_at_the_end"
 
 
 def event(
@@ -22,7 +27,24 @@ def event(
 def tell(
     order: Order, kind: str, data: Mapping[str, Any], *, at: datetime, part: Slice | None = None
 ) -> None:
-    event(order, kind, data, at=at, part=part).save(force_insert=True)
+    """Write an event; of a locked order all together, at the end of its transaction."""
+    told = event(order, kind, data, at=at, part=part)
+    waiting: list[OrderEvent] | None = vars(order).get(_WAITING)
+    if waiting is None:
+        insert([told])
+    else:
+        waiting.append(told)
+
+
+@contextmanager
+def collected(order: Order) -> Iterator[None]:
+    """Within, events wait; what ends by an exception has not happened and tells nothing."""
+    waiting = vars(order)[_WAITING] = list[OrderEvent]()
+    try:
+        yield
+    finally:
+        del vars(order)[_WAITING]
+    insert(waiting)
 
 
 def move_order(
@@ -38,7 +60,7 @@ def move_order(
     if order.is_terminal:
         order.finished_at = order.finished_at or at
         changed.append("finished_at")
-    order.save(update_fields=changed)
+    save(order, *changed)
     tell(order, "ORDER_STATUS", {"from": before, "to": status, "reason": reason}, at=at)
 
 
@@ -52,9 +74,7 @@ def move_slice(part: Slice, status: str, *, at: datetime, reason: str = "", **ch
         part.check_wall = None
     for name, value in changes.items():
         setattr(part, name, value)
-    part.save(
-        update_fields=["status", "reason", "finished_at", "check_wall", *changes],
-    )
+    save(part, *dict.fromkeys((*_MOVED, *changes)))
     tell(
         part.order,
         "SLICE_STATUS",

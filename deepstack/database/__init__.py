@@ -32,6 +32,8 @@ def entry(url: str) -> dict[str, Any]:
     found["OPTIONS"] = found.get("OPTIONS", {}) | {
         "connect_timeout": 3,
         "application_name": "deepstack",
+        # For the statements of `execution.prepared`, from their second use; Django's own are not.
+        "prepare_threshold": 1,
         "options": " ".join(f"-c {name}={value}" for name, value in _LIMITS.items()),
     }
     return found

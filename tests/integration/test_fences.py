@@ -53,11 +53,11 @@ def intended(order: Order) -> Intent:
 def lease_over(intent: Intent) -> None:
     """As if the lease and all settling times had passed."""
     past = timezone.now() - timedelta(seconds=1)
-    Slice.objects.filter(pk=intent.slice_id).update(lease_until_wall=past, check_wall=past)
+    Slice.objects.filter(pk=intent.part.pk).update(lease_until_wall=past, check_wall=past)
 
 
 def slice_of(intent: Intent) -> Slice:
-    return Slice.objects.select_related("order").get(pk=intent.slice_id)
+    return Slice.objects.select_related("order").get(pk=intent.part.pk)
 
 
 def sent(intent: Intent) -> int:
@@ -67,14 +67,14 @@ def sent(intent: Intent) -> int:
 def test_a_slice_that_never_arrived_is_sent_again_under_its_own_id() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    reconcile.resolve(intent.slice_id, desks.default())
+    reconcile.resolve(intent.part.pk, desks.default())
     assert sent(intent) == 1
     assert slice_of(intent).attempt == 2
 
 
 def test_within_its_lease_nobody_asks() -> None:
     intent = intended(new_order())
-    reconcile.resolve(intent.slice_id, desks.default())
+    reconcile.resolve(intent.part.pk, desks.default())
     assert sent(intent) == 0
     assert slice_of(intent).status == SliceStatus.SENDING
 
@@ -84,7 +84,7 @@ def test_the_shares_of_a_dead_order_that_never_left_are_given_up() -> None:
     intent = intended(order)
     controls.cancel(order.pk, by="test", now=desks.default().now())
     lease_over(intent)
-    reconcile.resolve(intent.slice_id, desks.default())
+    reconcile.resolve(intent.part.pk, desks.default())
     assert (sent(intent), slice_of(intent).status) == (0, SliceStatus.SKIPPED)
     order.refresh_from_db()
     assert order.status == "CANCELLED"
@@ -96,15 +96,15 @@ def test_while_its_sender_lives_nothing_is_concluded_from_silence() -> None:
     intent = intended(order)
     controls.cancel(order.pk, by="test", now=desks.default().now())
     lease_over(intent)
-    with elsewhere(lambda: sole_sender(intent.slice_id)):
-        reconcile.resolve(intent.slice_id, desks.default())
+    with elsewhere(lambda: sole_sender(intent.part.pk)):
+        reconcile.resolve(intent.part.pk, desks.default())
     assert slice_of(intent).status == SliceStatus.SENDING
     assert working(order) == intent.ticket.quantity
 
 
 def test_two_processes_never_send_the_same_slice_at_once() -> None:
     intent = intended(new_order())
-    with elsewhere(lambda: sole_sender(intent.slice_id)):
+    with elsewhere(lambda: sole_sender(intent.part.pk)):
         slices.deliver(intent, desks.default())
     assert sent(intent) == 0
 
@@ -119,10 +119,10 @@ def test_a_worker_that_wakes_after_its_lease_sends_nothing() -> None:
 def test_the_outcome_of_a_claim_that_was_taken_over_is_not_written() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    reconcile.resolve(intent.slice_id, desks.default())
+    reconcile.resolve(intent.part.pk, desks.default())
     before = slice_of(intent)
     late = outcomes.NotSent("too late")
-    outcomes.record(intent.order_id, intent.slice_id, intent.token, late, desks.default())
+    outcomes.record(intent.part.order_id, intent.part.pk, intent.token, late, desks.default())
     assert slice_of(intent).status == before.status
 
 
@@ -164,7 +164,7 @@ def test_what_a_cancelled_order_could_send_again_is_given_up() -> None:
     intent = intended(order)
     controls.cancel(order.pk, by="test", now=desks.default().now())
     busy = outcomes.NotSent("429", retry=True)
-    outcomes.record(order.pk, intent.slice_id, intent.token, busy, desks.default())
+    outcomes.record(order.pk, intent.part.pk, intent.token, busy, desks.default())
     order.refresh_from_db()
     assert (slice_of(intent).status, order.status) == (SliceStatus.SKIPPED, "CANCELLED")
 

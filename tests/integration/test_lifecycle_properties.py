@@ -105,7 +105,9 @@ class OrderLife(RuleBasedStateMachine):
         self._record(child.intent, outcome)
 
     def _record(self, intent: Intent, outcome: outcomes.Outcome) -> None:
-        outcomes.record(intent.order_id, intent.slice_id, intent.token, outcome, desks.default())
+        outcomes.record(
+            intent.part.order_id, intent.part.pk, intent.token, outcome, desks.default()
+        )
 
     @precondition(lambda self: self._accepted())
     @rule(share=st.floats(0.01, 1))

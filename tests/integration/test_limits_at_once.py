@@ -51,7 +51,8 @@ def test_no_message_beyond_the_limit_leaves() -> None:
 def test_two_parents_cannot_pass_the_position_together() -> None:
     orders = [new_order(100, 1) for _ in range(2)]
     limits.set_limit(scope="SYSTEM", key="", field="max_position", value=150, by="ann")
-    assert at_once(claimed, orders) == [None, None]
+    # Each is denied as long as the other lives; whoever comes after its end may send.
+    assert sum(intent is not None for intent in at_once(claimed, orders)) <= 1
 
 
 def test_opposite_children_never_meet_in_the_market() -> None:

@@ -35,7 +35,9 @@ class Life:
     def _answer(self, outcome: outcomes.Outcome) -> None:
         assert self.intent is not None
         intent = self.intent
-        outcomes.record(intent.order_id, intent.slice_id, intent.token, outcome, desks.default())
+        outcomes.record(
+            intent.part.order_id, intent.part.pk, intent.token, outcome, desks.default()
+        )
 
     def _report(self, status: SliceStatus) -> BrokerOrder:
         assert self.intent is not None
@@ -265,6 +267,6 @@ def test_a_close_that_nobody_needs_changes_nothing() -> None:
     life = Life(new_order(parts=1))
     life.live("acknowledged", "filled 1000")
     assert life.intent is not None
-    before = list(Slice.objects.filter(pk=life.intent.slice_id).values())
-    reconcile.close(life.intent.slice_id, desks.default())
-    assert list(Slice.objects.filter(pk=life.intent.slice_id).values()) == before
+    before = list(Slice.objects.filter(pk=life.intent.part.pk).values())
+    reconcile.close(life.intent.part.pk, desks.default())
+    assert list(Slice.objects.filter(pk=life.intent.part.pk).values()) == before

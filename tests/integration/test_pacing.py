@@ -97,7 +97,7 @@ def fill(intent: Intent, desk: Desk, quantity: int | None = None) -> None:
     status = SliceStatus.FILLED if done == intent.ticket.quantity else SliceStatus.CANCELLED
     trades = [replace(execution(intent, "1", done), executed_at=desk.now())] if done else []
     outcomes.record(
-        intent.order_id, intent.slice_id, intent.token, report(intent, status, trades), desk
+        intent.part.order_id, intent.part.pk, intent.token, report(intent, status, trades), desk
     )
 
 

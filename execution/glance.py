@@ -1,0 +1,122 @@
+"""Everything that stands between a slice and the broker, read in one statement; nearly always none
+of it is there, and nothing more has to be read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Greatest
+
+from execution.domain.lifecycle import SLICE_AT_BROKER, SliceStatus
+from execution.models import Order, RestrictedSymbol, RiskLimit, Slice, TradingState
+from execution.models.orders import Side
+from execution.prepared import Param, Prepared
+
+Scope = TradingState.Scope
+_OPEN = Greatest(F("quantity") - F("filled_quantity"), 0)
+_PRICE: "DecimalField[Decimal, Decimal]" = DecimalField()
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """`halted`, `limited`, `restricted`: whether a trading state other than ACTIVE, a limit, or the
+    restricted list applies to the order; `opposing` as `exposure.opposing` tells it."""
+
+    halted: bool
+    limited: bool
+    restricted: bool
+    opposing: Decimal | None
+
+
+def claimable(order: Order, slice_id: int) -> tuple[Slice, int, Glance]:
+    """A slice of a locked order, W of the order, and what stands in the way. Raises
+    Slice.DoesNotExist."""
+    part = _CLAIM[order.side].first(slice=slice_id, **_keys(order))
+    if part is None:
+        raise Slice.DoesNotExist(f"slice {slice_id}")
+    part.order = order
+    return part, part.working or 0, _glance(part)  # type: ignore[attr-defined]  # annotated
+
+
+def anew(part: Slice) -> Glance:
+    """What stands in the way of a slice now."""
+    _, _, found = claimable(part.order, part.pk)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    """A claim that still holds: until when, what its order has become, what stands in the way."""
+
+    lease_until_wall: datetime
+    order_status: str
+    glance: Glance
+
+
+def last_look(part: Slice, token: UUID) -> LastLook | None:
+    """None when the claim is lost."""
+    row = _LAST_LOOK[part.order.side].first(slice=part.pk, token=token, **_keys(part.order))
+    return None if row is None else LastLook(row[0], row[1], Glance(*row[2:]))
+
+
+def _keys(order: Order) -> dict[str, object]:
+    return {"account": order.account, "strategy": order.strategy, "symbol": order.symbol}
+
+
+def _glance(row: object) -> Glance:
+    return Glance(*(getattr(row, name) for name in ("halted", "limited", "restricted", "opposing")))
+
+
+def _claim(side: str) -> "QuerySet[Any, Any]":
+    working = Slice.objects.filter(order=OuterRef("order"), status__in=sorted(SLICE_AT_BROKER))
+    leaves = working.order_by().values("order").annotate(n=Sum(_OPEN)).values("n")
+    claims: QuerySet[Any, Any] = _in_the_way(side).annotate(working=Subquery(leaves))
+    return claims.filter(pk=Param("slice"))
+
+
+def _last_look(side: str) -> "QuerySet[Slice, Any]":
+    claims = _in_the_way(side).filter(
+        pk=Param("slice"), claim_token=Param("token"), status=SliceStatus.SENDING
+    )
+    return claims.filter(lease_until_wall__isnull=False).values_list(
+        "lease_until_wall", "order__status", "halted", "limited", "restricted", "opposing"
+    )
+
+
+def _in_the_way(side: str) -> "QuerySet[Any, Any]":
+    states = TradingState.objects.filter(_scopes()).exclude(state=TradingState.State.ACTIVE)
+    listed = RestrictedSymbol.objects.filter(symbol=Param("symbol"))
+    return Slice.objects.annotate(
+        halted=Exists(states),
+        limited=Exists(RiskLimit.objects.filter(_scopes())),
+        restricted=Exists(listed),
+        opposing=Subquery(_opposing(side)),
+    )
+
+
+def _scopes() -> Q:
+    return (
+        Q(scope=Scope.SYSTEM)
+        | Q(scope=Scope.ACCOUNT, key=Param("account"))
+        | Q(scope=Scope.STRATEGY, key=Param("strategy"))
+        | Q(scope=Scope.SYMBOL, key=Param("symbol"))
+    )
+
+
+def _opposing(side: str) -> "QuerySet[Slice, Any]":
+    children = Slice.objects.filter(
+        status__in=sorted(SLICE_AT_BROKER),
+        limit_price__isnull=False,
+        order__account=Param("account"),
+        order__symbol=Param("symbol"),
+    ).exclude(order__side=side)
+    nearest = "limit_price" if side == Side.BUY else "-limit_price"
+    return children.order_by(nearest).values("limit_price")[:1]
+
+
+_CLAIM = {side: Prepared[Slice](partial(_claim, side)) for side in Side.values}
+_LAST_LOOK = {side: Prepared[Any](partial(_last_look, side)) for side in Side.values}
