@@ -13,12 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from deepstack import embedded, processes
 
 WORKERS = 2
 START_SECONDS = 60.0
+LEAD_SECONDS = 5.0  # between an order's arrival and its first slice
 
 
 def main() -> None:
@@ -58,27 +60,29 @@ def _measure(rate: int, seconds: int, workers: Sequence[int]) -> dict[str, objec
         "cores": os.cpu_count(),
         "load_before": round(os.getloadavg()[0], 2),
         "lateness_ms": lateness(rate, seconds),
-        "order_of_10000_slices": big_order(),
+        "order_of_10000_slices_over_a_session": big_order(390),
+        "order_of_10000_slices_all_within_the_horizon": big_order(1.9),
         "bulk_1000_orders_x_20_slices": bulk(),
         "worker_memory": memory_beyond_horizon(workers),
     }
 
 
 def lateness(rate: int, seconds: int) -> dict[str, object]:
-    """`rate` parents with a slice each second: from the due time to the broker call, in ms."""
+    """`rate` parents with a slice each second, their starts spread over the first second: from the
+    due time to the broker call, in ms."""
     from execution import desk, intake
     from execution.models import Order, Slice
 
     signal = _twap(slices=seconds, minutes=seconds / 60, quantity=seconds * 10)
-    orders = intake.accept_all([signal] * rate, desk.default())
+    first = desk.default().now() + timedelta(seconds=LEAD_SECONDS)
+    starts = [first + timedelta(seconds=parent / rate) for parent in range(rate)]
+    signals = [signal | {"start_at": start} for start in starts]
+    orders = intake.accept_all(signals, desk.default())
     ids = [order.pk for order in orders]
     live = Order.objects.filter(pk__in=ids, finished_at__isnull=True)
-    _until(lambda: not live.exists(), seconds + START_SECONDS)
-    late = sorted(
-        Slice.objects.filter(order__in=ids, lateness_ms__isnull=False).values_list(
-            "lateness_ms", flat=True
-        )
-    )
+    _until(lambda: not live.exists(), LEAD_SECONDS + seconds + START_SECONDS)
+    sent = Slice.objects.filter(order__in=ids, lateness_ms__isnull=False)
+    late: list[float] = sorted(sent.values_list("lateness_ms", flat=True))
     figures: dict[str, object] = {
         f"p{percent}": round(late[min(int(len(late) * percent / 100), len(late) - 1)], 2)
         for percent in (50, 90, 99, 100)
@@ -87,14 +91,17 @@ def lateness(rate: int, seconds: int) -> dict[str, object]:
     return {"rate": rate, "sent": len(late), "planned": rate * seconds, "filled": filled, **figures}
 
 
-def big_order() -> dict[str, float]:
-    """One order of 10,000 slices, all within the horizon: seconds to store it, then to ring."""
-    from execution import controls, desk, intake
+def big_order(minutes: float) -> dict[str, float]:
+    """One order of 10,000 slices in a window of so many minutes: seconds until it is stored, and
+    until all slices within the horizon are rung for."""
+    from execution import bells, controls, desk, intake
 
     started = time.perf_counter()
-    order = intake.accept(_twap(slices=10_000, minutes=1.9, quantity=100_000), desk.default())
+    order = intake.accept(_twap(slices=10_000, minutes=minutes, quantity=100_000), desk.default())
     stored = time.perf_counter() - started
-    silent = order.slices.filter(enqueued_wall__isnull=True, attempt=0)
+    seconds = desk.default().config.execution.scheduling.horizon_seconds
+    near = order.slices.filter(due_at__lte=bells.horizon_end(order.created_at, seconds))
+    silent = near.filter(enqueued_wall__isnull=True, attempt=0)
     _until(lambda: not silent.exists(), START_SECONDS)
     rung = time.perf_counter() - started
     controls.cancel(order.pk, by="benchmark", now=desk.default().now())

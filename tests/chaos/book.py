@@ -38,6 +38,7 @@ class Conduct:
     shuffle: float = 0.0
     late: float = 0.0  # an execution is told seconds after the status that contains it
     correct: float = 0.0  # an execution is corrected: another price, perhaps fewer shares
+    answer_after: float = 0.0  # seconds that every answer to an order takes; no probability
 
 
 @dataclass(slots=True)

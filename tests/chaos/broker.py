@@ -74,6 +74,7 @@ class Desk(BaseHTTPRequestHandler):
             self._answer(422, {"code": "BUYING_POWER", "text": "insufficient buying power"})
             return
         placed = book.accept(wanted)
+        time.sleep(book.conduct.answer_after)
         if placed is None:
             self._answer(409, {"text": "client order id must be unique"})
             return

@@ -1,0 +1,98 @@
+"""How late requests leave for a broker that takes its time to answer, by the broker's own log.
+
+`python -m benchmarks.slow_broker [--rate 100] [--seconds 60] [--answer-ms 100]` starts servers,
+workers, dispatchers and the stand-in broker of the torture run; prints one JSON document.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from tests.chaos.ground import Ground, enter
+from tests.chaos.venue import wait_until
+
+LEAD_SECONDS = 5.0
+PATIENCE = 60.0
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--rate", type=int, default=100, help="slices per second")
+    words.add_argument("--seconds", type=int, default=60)
+    words.add_argument("--answer-ms", type=float, default=100.0)
+    asked = words.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="deepstack-slow-") as folder,
+        enter(Path(folder)) as ground,
+    ):
+        figures = _measure(ground, asked)
+    print(json.dumps(figures, indent=2))
+
+
+def _measure(ground: Ground, asked: argparse.Namespace) -> dict[str, object]:
+    _run(ground, "warm", 10, 5, asked.answer_ms)
+    load = os.getloadavg()[0]
+    late, filled = _run(ground, "measured", asked.rate, asked.seconds, asked.answer_ms)
+    return {
+        "cores": os.cpu_count(),
+        "load_before": round(load, 2),
+        "answer_ms": asked.answer_ms,
+        "rate": asked.rate,
+        "planned": asked.rate * asked.seconds,
+        "sent": len(late),
+        "orders_filled": filled,
+        "lateness_ms": {f"p{percent}": _at(late, percent) for percent in (50, 90, 99, 100)},
+    }
+
+
+def _run(
+    ground: Ground, name: str, rate: int, seconds: int, answer_ms: float
+) -> tuple[list[float], int]:
+    """Milliseconds from due to the request's arrival at the broker, sorted; orders filled."""
+    from execution import desk, intake
+    from execution.models import Order
+    from tests.chaos.audit import planned
+
+    log = ground.folder / f"{name}.log"
+    ground.broker.reset(1, log)
+    ground.broker.behave(answer_after=answer_ms / 1000, partial=0.0, in_parts=0.0)
+    first = desk.default().now() + timedelta(seconds=LEAD_SECONDS)
+    signals = [
+        {
+            "symbol": "AAPL",
+            "side": "BUY",
+            "quantity": seconds * 10,
+            "algorithm": "TWAP",
+            "slices": seconds,
+            "window_minutes": seconds / 60,
+            "start_at": first + timedelta(seconds=parent / rate),
+        }
+        for parent in range(rate)
+    ]
+    orders = intake.accept_all(signals, desk.default())
+    due = {each.client_order_id: each.due for each in planned(orders)}
+    ours = Order.objects.filter(pk__in=[order.pk for order in orders])
+    live = ours.filter(finished_at__isnull=True)
+    wait_until(lambda: not live.exists(), LEAD_SECONDS + seconds + PATIENCE, "every order to end")
+    return _lateness(log, due), ours.filter(status="FILLED").count()
+
+
+def _lateness(log: Path, due: dict[str, float]) -> list[float]:
+    attempts: dict[str, float] = {}
+    for line in log.read_text().splitlines():
+        told = json.loads(line)
+        if told["kind"] == "attempt":
+            attempts.setdefault(told["client_order_id"], told["t"] / 1e9)
+    return sorted((at - due[name]) * 1000 for name, at in attempts.items())
+
+
+def _at(ranked: Sequence[float], percent: int) -> float:
+    return round(ranked[min(len(ranked) * percent // 100, len(ranked) - 1)], 2)
+
+
+if __name__ == "__main__":
+    main()
