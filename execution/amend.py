@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from execution import intake
+from execution import intake, residual
 from execution.child import working_leaves
 from execution.controls import NotAllowed
 from execution.desk import Desk
@@ -13,7 +13,7 @@ from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
 from execution.domain.signal import InvalidSignal, Signal, parse
 from execution.locks import locked
 from execution.models import Order, Slice
-from execution.orders import drop_unsent, finish_if_done
+from execution.orders import Draft, drop_unsent, finish_if_done
 from execution.story import tell
 
 TRIES = 3
@@ -69,13 +69,13 @@ def amend(
         if _already(order, change, version):
             return order
         _check(order, change, version, now=desk.now())
-        seen = _position(order)
+        seen, planned = _position(order), order.slice_count
         # Planned before the lock: a source of quotes may be a network away.
         plan = _plan_rest(order, change, sum(seen), desk)
         with locked(order_id) as order:
             if order.version == version and order.status in ORDER_SENDING | {OrderStatus.PAUSED}:
-                if _position(order) != seen:
-                    continue  # a fill or a send came in between: plan again
+                if (_position(order), order.slice_count) != (seen, planned):
+                    continue  # a fill, a send or a plan came in between: plan again
                 _apply(order, change, plan, sum(seen), by=by, at=desk.now())
                 return order
     raise NotAllowed(f"order {order_id} kept changing; read it again and amend it then")
@@ -117,11 +117,12 @@ def _check(order: Order, change: Change, version: int, *, now: datetime) -> None
         )
 
 
-def _plan_rest(order: Order, change: Change, committed: int, desk: Desk) -> list[Slice]:
-    """The slices for what is neither filled nor working, checked like a new order."""
+def _plan_rest(order: Order, change: Change, committed: int, desk: Desk) -> Draft | None:
+    """What is neither filled nor working, planned and checked like a new order; None for nothing.
+    Sizes that were wished for give way to a small rest."""
     rest = (change.quantity or order.quantity) - committed
     if rest <= 0:
-        return []
+        return None
     limit = change.limit_price or order.limit_price
     values: dict[str, object] = {
         "symbol": order.symbol,
@@ -136,19 +137,28 @@ def _plan_rest(order: Order, change: Change, committed: int, desk: Desk) -> list
         "limit_price": limit,
         **order.parameters,
     }
-    if isinstance(values.get("slices"), int):
-        values["slices"] = min(order.parameters["slices"], rest)
+    for name in ("slices", "min_slice"):
+        if name in order.parameters:
+            values[name] = min(order.parameters[name], rest)
     draft = intake.draft(values, desk, replacing=order)
     if draft.order.status == OrderStatus.DENIED:
         raise NotAllowed(f"the amended order would be denied: {draft.order.status_reason}")
+    return draft
+
+
+def _slices_now(order: Order, draft: Draft | None, committed: int) -> list[Slice]:
+    """None where the residual is being worked: it is planned once no child works any more."""
+    if draft is None or residual.amended(order, draft.order, done=committed):
+        return []
     return draft.slices
 
 
 def _apply(
-    order: Order, change: Change, plan: list[Slice], committed: int, *, by: str, at: datetime
+    order: Order, change: Change, draft: Draft | None, committed: int, *, by: str, at: datetime
 ) -> None:
     before = {"quantity": order.quantity, "end_at": order.end_at.isoformat()}
     first = order.slice_count
+    plan = _slices_now(order, draft, committed)
     drop_unsent(order, SliceStatus.CANCELLED, at=at, reason="the order was amended")
     for part in plan:
         part.order = order
@@ -160,7 +170,9 @@ def _apply(
     order.limit_price = change.limit_price or order.limit_price
     order.slice_count = first + len(plan)
     order.version += 1
-    order.save(update_fields=["quantity", "end_at", "limit_price", "slice_count", "version"])
+    order.save(
+        update_fields=["quantity", "end_at", "limit_price", "slice_count", "version", "routing"]
+    )
     tell(
         order,
         "ORDER_AMENDED",

@@ -1,6 +1,6 @@
 """What a due slice sends: its size, limit and reasons, or why nothing leaves now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -8,13 +8,15 @@ from django.db.models import F, Max, Sum
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
-from execution import pacing, risk
+from execution import pacing, residual, risk, wishes
 from execution.desk import Desk
 from execution.domain.checks import CHILD_CHECKS, PASSING, Denial
 from execution.domain.lifecycle import SLICE_AT_BROKER
-from execution.domain.plan import next_child
-from execution.domain.pricing import marketable_limit
+from execution.domain.plan import ChildReason, next_child
+from execution.domain.pricing import is_good, marketable_limit, stricter
+from execution.domain.residual import Policy
 from execution.exposure import Moment
+from execution.glance import Glance
 from execution.market import clock
 from execution.market.base import Quote
 from execution.models import Order, OrderEvent, Slice
@@ -22,6 +24,7 @@ from execution.pacing import Aim, Look
 from execution.risk import Priced
 
 MINUTE = timedelta(minutes=1)
+URGENT = (Policy.FORCE, Policy.CLOSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +53,16 @@ def decide(
     *,
     aim: Aim,
     seen: Look,
+    working: int,
+    glance: Glance,
     now: datetime,
 ) -> Child | NotNow:
+    """`working` is W of the order."""
     over = _too_late(order, part, desk, now=now)
     if over:
         return NotNow(over, {"now": now.isoformat(), "due_at": part.due_at.isoformat()})
-    working = working_leaves(order)
-    quantity, why = next_child(
-        quantity=order.quantity,
-        filled=order.filled_quantity,
-        working=working,
-        planned=aim.target.planned,
-        cumulative=aim.target.cumulative,
-        slices_left=order.slice_count - part.sequence,
-    )
+    would = _would(order, quote)
+    quantity, why = _size(order, part, aim, working, would)
     explanation: dict[str, object] = {
         "target": aim.target.cumulative,
         "planned": aim.target.planned,
@@ -71,6 +70,8 @@ def decide(
         "working": working,
         "size": why,
         **aim.explanation,
+        **would.explanation,
+        **_policy(order, part),
     }
     if quantity == 0:
         return NotNow(why, explanation)
@@ -81,10 +82,10 @@ def decide(
     hurried = _hurried(order, part, explanation, desk, now=now)
     if hurried is not None:
         return hurried
-    limit = _limit(order, quote, desk) if quote else None
+    limit = _limit(order, part, quote, desk, would) if quote else None
     explanation |= _quoted(quote)
     moment = Moment(order, quantity, seen.marks, now, working=working)
-    denial = risk.child_denial(moment, Priced(limit, limit, quote), desk)
+    denial = risk.child_denial(moment, Priced(limit, limit, quote), desk, glance)
     if denial is not None:
         return NotNow(str(denial), explanation, passing=denial.code in PASSING)
     if quote is None or limit is None:
@@ -94,6 +95,23 @@ def decide(
         "limit": f"{limit:f}",
     }
     return Child(quantity, limit, quote.mid, explanation)
+
+
+def _size(
+    order: Order, part: Slice, aim: Aim, working: int, would: "Would"
+) -> tuple[int, ChildReason]:
+    return next_child(
+        quantity=order.quantity,
+        filled=order.filled_quantity,
+        working=working,
+        planned=aim.target.planned,
+        cumulative=aim.target.cumulative,
+        slices_left=order.slice_count - part.sequence,
+        lot=wishes.lot(order),
+        min_slice=wishes.least(order),
+        max_slice=wishes.most(order),
+        good_price=would.good,
+    )
 
 
 def _capped(
@@ -110,12 +128,12 @@ def _capped(
 
     A child that would lose more than half waits for the tape's next minute while the slice lasts.
     """
-    cap = pacing.cap(order, desk.config.execution)
+    cap = pacing.cap(order, part, desk.config.execution)
     if cap is None:
         return wanted
     budget = pacing.budget(order, seen.traded, cap)
     explanation["participation"] = budget.told() | {"wanted": wanted}
-    allowed = min(budget.allowed, wanted)
+    allowed = _in_lots(order, min(budget.allowed, wanted), wanted)
     pause = retry_pause(desk)
     until = max(now + pause, now.replace(second=0, microsecond=0) + MINUTE + pause)
     if allowed and (allowed * 2 >= wanted or order.algorithm == "POV" or until >= part.end_at):
@@ -124,6 +142,14 @@ def _capped(
     if seen.traded is None:
         denial = Denial("VOLUME_UNKNOWN", {"symbol": order.symbol})
     return NotNow(str(denial), explanation, passing=True, until=until)
+
+
+def _in_lots(order: Order, allowed: int, wanted: int) -> int:
+    """What is cut down is whole lots, and not less than the smallest slice."""
+    if allowed == wanted:
+        return wanted
+    whole = allowed // wishes.lot(order) * wishes.lot(order)
+    return whole if whole >= wishes.least(order) else 0
 
 
 def retry_pause(desk: Desk) -> timedelta:
@@ -175,19 +201,60 @@ def _sent_too_often(order: Order, desk: Desk) -> bool:
     return recent >= desk.config.execution.scheduling.max_sends_per_minute
 
 
-def _limit(order: Order, quote: Quote, desk: Desk) -> Decimal:
-    if order.algorithm == "LIMIT" and order.limit_price is not None:
-        return order.limit_price
+@dataclass(frozen=True, slots=True)
+class Would:
+    """`price`: at the far touch or better, all that is left is taken. None: not asked for."""
+
+    price: Decimal | None = None
+    good: bool = False
+    explanation: dict[str, object] = field(default_factory=dict)
+
+
+def _would(order: Order, quote: Quote | None) -> Would:
+    price = wishes.would_price(order)
+    if price is None:
+        return Would()
+    far = _far_touch(order, quote) if quote else None
+    good = far is not None and is_good(side_sign=order.side_sign, far_touch=far, would_price=price)
+    told = {"price": f"{price:f}", "far_touch": None if far is None else f"{far:f}", "good": good}
+    return Would(price, good, {"would": told})
+
+
+def _policy(order: Order, part: Slice) -> dict[str, object]:
+    policy = residual.final_policy(order, part)
+    return {"residual": str(policy)} if policy else {}
+
+
+def _far_touch(order: Order, quote: Quote) -> Decimal:
+    return quote.ask if order.side_sign > 0 else quote.bid
+
+
+def _limit(order: Order, part: Slice, quote: Quote, desk: Desk, would: Would) -> Decimal:
+    policy = residual.final_policy(order, part)
+    if order.algorithm == "LIMIT" and policy is None:
+        return _patient_limit(order, quote)
     routing = desk.config.execution.routing
-    urgent = order.algorithm == "MARKET"
+    urgent = order.algorithm == "MARKET" or policy in URGENT
     return marketable_limit(
         side_sign=order.side_sign,
-        far_touch=quote.ask if order.side_sign > 0 else quote.bid,
+        far_touch=_far_touch(order, quote),
         tolerance_bps=routing.urgent_tolerance_bps if urgent else routing.child_tolerance_bps,
         reference=quote.mid,
         collar=desk.config.limits.price_collar,
-        parent_limit=order.limit_price,
+        # What is added because the price is good is not paid for at a worse one.
+        parent_limit=stricter(
+            order.side_sign, order.limit_price, would.price if would.good else None
+        ),
     )
+
+
+def _patient_limit(order: Order, quote: Quote) -> Decimal:
+    """The order's own limit; where it will cross the spread later, its own side of the book unless
+    the limit is more patient still."""
+    if order.limit_price is not None and not wishes.is_passive_first(order):
+        return order.limit_price
+    near = quote.bid if order.side_sign > 0 else quote.ask
+    return stricter(order.side_sign, near, order.limit_price) or near
 
 
 def _quoted(quote: Quote | None) -> dict[str, object]:

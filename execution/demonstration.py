@@ -19,6 +19,9 @@ MOST_OF_VOLUME = Decimal("0.05")
 TWAP_SLICES, VWAP_SLICES = 10, 12
 SLICE_SECONDS = 3.0  # of the wall clock: a child needs its time however fast the market runs
 
+# In a thin market nobody trades for a quarter of an hour: the window grows before a rest is forced.
+PATIENT_THEN_URGENT = {"residual": "EXTEND_FORCE", "residual_minutes": 20}
+
 
 class CannotDemonstrate(ValueError):
     """The market has not what the demonstration needs; the text says what."""
@@ -58,7 +61,8 @@ def bar_scenarios(
     symbol: str, market: MarketData, *, now: datetime, speed: float
 ) -> list[Scenario]:
     """Three orders on one symbol, sized by its price; the largest stays within 5 % of the volume
-    that its window can expect. `speed` is market time per wall time.
+    that its window can expect. `speed` is market time per wall time. What a thin market leaves of
+    the last two is worked on for a while, then forced.
 
     Raises CannotDemonstrate without a price, outside the regular hours, or without volume.
     """
@@ -86,11 +90,19 @@ def bar_scenarios(
                 algorithm="TWAP",
                 window_minutes=TWAP_MINUTES,
                 slices=min(TWAP_SLICES, _room(TWAP_MINUTES, speed), _shares(MEDIUM, price)),
+                **PATIENT_THEN_URGENT,
             ),
         ),
         Scenario(
             f"up to $500,000 over {VWAP_MINUTES} minutes, at most 5 % of {expected:,} shares",
-            _signal(symbol, largest, price=price, algorithm="VWAP", window_minutes=VWAP_MINUTES),
+            _signal(
+                symbol,
+                largest,
+                price=price,
+                algorithm="VWAP",
+                window_minutes=VWAP_MINUTES,
+                **PATIENT_THEN_URGENT,
+            ),
         ),
     ]
 

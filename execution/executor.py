@@ -7,11 +7,13 @@ from deepstack import ready
 ready.ensure()
 
 from asgiref.sync import sync_to_async
+from typing_extensions import Unpack
 
 from execution import controls, waiting
 from execution import desk as desks
 from execution.broker.order_manager import OrderManager
 from execution.desk import Desk
+from execution.domain.signal import Controls
 from execution.models import Order
 from execution.results import ExecutionResult, result_of
 
@@ -52,6 +54,7 @@ class Executor:
         strategy: str | None = None,
         client_reference: str | None = None,
         wait: bool = True,
+        **controls: Unpack[Controls],
     ) -> ExecutionResult:
         """As `ExecutionRouter.route_order`, with the algorithm fixed."""
         return await waiting.execute(
@@ -68,6 +71,7 @@ class Executor:
                 "strategy": strategy,
                 "client_reference": client_reference,
                 **self._parameters(),
+                **controls,
             },
             self._desk,
             wait=wait,

@@ -6,11 +6,26 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from execution import bells, halts, limits, marks, pacing, price_tags, profiles, risk
+from execution import (
+    bells,
+    calibrations,
+    halts,
+    limits,
+    marks,
+    pacing,
+    planned,
+    price_tags,
+    profiles,
+    residual,
+    risk,
+    wishes,
+)
 from execution.desk import Desk
 from execution.domain import routing
 from execution.domain.algos import ALGOS, Spec
+from execution.domain.alternatives import or_no_basis
 from execution.domain.checks import Denial
+from execution.domain.cost_models import Coefficients
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.plan import PlannedSlice
 from execution.domain.pricing import round_away
@@ -20,7 +35,7 @@ from execution.domain.signal import InvalidSignal, Signal, parse
 from execution.exposure import Moment
 from execution.market import clock
 from execution.market.base import Quote
-from execution.models import Order, Slice, TradingState
+from execution.models import Order, TradingState
 from execution.orders import Draft, ReferenceTaken, existing, store, told
 from execution.price_tags import Knowledge
 from execution.profiles import Known
@@ -157,6 +172,7 @@ class _Drafting:
     rules: _Rules
     accepted: list[Order] = field(default_factory=list)
     known: dict[tuple[str, date], Known] = field(default_factory=dict)
+    fitted: dict[str, Coefficients] = field(default_factory=dict)
     replacing: Order | None = None
 
     def draft(self, signal: Signal) -> Draft:
@@ -193,29 +209,26 @@ class _Drafting:
         price: Decimal,
     ) -> Draft:
         if route.algorithm != "LIMIT" and not session.is_regular(order.start_at):
-            numbers = {
-                "algorithm": route.algorithm,
-                "open": session.open.isoformat(),
-                "close": session.close.isoformat(),
-            }
-            return self._denied(order, Denial("AFTER_HOURS_LIMIT_ONLY", numbers))
+            return self._denied(order, _after_hours(route, session))
         config = self.desk.config.execution
-        window = window_of(signal, route.algorithm, session, order.start_at, config)
-        order.end_at = window.end
-        if route.algorithm == "LIMIT" and order.limit_price is None:
+        asked = order.start_at
+        window = window_of(signal, route.algorithm, session, asked, config)
+        order.start_at, order.end_at = window.start, window.end
+        left_out = wishes.sift(order)
+        if _joins_the_book(order):
             order.limit_price = _near_touch(order, quote, price)
         denial = self._refusal(order, quote, price)
         if denial is not None:
             return self._denied(order, denial)
         about = self._about(order, session, quote)
-        most = self.desk.config.limits.max_slices
-        if (signal.slices or 0) > most:
-            raise InvalidSignal({"slices": f"must not exceed {most:,}, got {signal.slices:,}"})
-        plan = self._plan(signal, route, window, order, about, price)
+        terms = residual.terms_of(order, window, config)
+        worked = replace(window, end=terms.schedule_end(window.start, window.end))
+        spec = self._spec(signal, order, worked, about, price)
+        plan = _plan(spec, order)
         estimate = price_tags.estimate(order, window.end, session, about, config)
         order.estimated_slippage_bps = estimate.bps
         order.slice_count = len(plan)
-        ends = ends_of(signal, session, order.start_at, config)
+        ends = ends_of(signal, session, asked, config)
         order.routing = {
             "algorithm": route.algorithm,
             "reason": route.reason,
@@ -223,14 +236,19 @@ class _Drafting:
             "window": window.note,
             "estimate": {
                 "bps": round(estimate.bps, 4),
+                "standard_error_bps": or_no_basis(estimate.standard_error_bps),
                 "spread_bps": round(estimate.spread_bps, 4),
                 "impact_bps": round(estimate.impact_bps, 4),
                 "basis": str(estimate.basis),
             },
+            "usual_vwap_deviation_bps": price_tags.vwap_deviation_bps(order, plan, session, about),
             "alternatives": price_tags.price_tags(order, ends, session, about, quote, config),
         }
         if route.algorithm in ("VWAP", "POV"):
             order.routing["profile"] = about.known.told()
+        if left_out:
+            order.routing["left_out"] = left_out
+        residual.enter(order, terms, spec)
         self.accepted.append(order)
         return _accepted(order, plan)
 
@@ -245,7 +263,7 @@ class _Drafting:
             quantity=signal.quantity,
             urgency=signal.urgency,
             algorithm=signal.algorithm or "",
-            parameters=_wishes(signal),
+            parameters=wishes.of(signal),
             limit_price=signal.limit_price,
             average_daily_volume=signal.average_daily_volume,
             start_at=start,
@@ -281,33 +299,37 @@ class _Drafting:
         )
 
     def _about(self, order: Order, session: Session, quote: Quote | None) -> Knowledge:
-        """A market that never closes has no exchange whose sessions could have been learned."""
-        key = order.symbol, session.day
+        key, config = (order.symbol, session.day), self.desk.config
         if key not in self.known:
-            self.known[key] = (
-                profiles.DEFAULT
-                if session.always
-                else profiles.profile_for(order.symbol, before=session.day)
-            )
-        return price_tags.knowledge(
-            order, self.known[key], session, quote, self.desk.config.execution
-        )
+            self.known[key] = profiles.of_session(order.symbol, session)
+        if order.symbol not in self.fitted:
+            self.fitted[order.symbol] = calibrations.in_force(order.symbol, config)
+        by = self.fitted[order.symbol]
+        return price_tags.knowledge(order, self.known[key], session, quote, config.execution, by)
 
-    def _plan(
-        self,
-        signal: Signal,
-        route: Route,
-        window: Window,
-        order: Order,
-        about: Knowledge,
-        price: Decimal,
-    ) -> tuple[PlannedSlice, ...]:
+    def _slice_count(self, signal: Signal, order: Order, window: Window) -> int:
+        """As many as were asked for, else as usual and as the largest slice makes necessary."""
+        most = self.desk.config.limits.max_slices
+        if (signal.slices or 0) > most:
+            raise InvalidSignal({"slices": f"must not exceed {most:,}, got {signal.slices:,}"})
+        if signal.slices:
+            return signal.slices
+        largest = wishes.most(order)
+        needed = wishes.slices_for(order.quantity, largest, wishes.lot(order))
+        if needed > most:
+            text = f"{order.quantity:,} shares need {needed:,} slices of {largest}; {most:,} may be"
+            raise InvalidSignal({"max_slice": text})
+        return max(needed, usual_slices(order.algorithm, window, self.desk.config.execution))
+
+    def _spec(
+        self, signal: Signal, order: Order, window: Window, about: Knowledge, price: Decimal
+    ) -> Spec:
         execution = self.desk.config.execution
-        spec = Spec(
+        return Spec(
             quantity=order.quantity,
             start=window.start,
             end=window.end,
-            slices=signal.slices or usual_slices(route.algorithm, window, execution),
+            slices=self._slice_count(signal, order, window),
             session=window.session,
             profile=about.known.profile,
             seed=order.seed,
@@ -319,20 +341,34 @@ class _Drafting:
             price=float(price),
             spread_bps=about.spread_bps,
             risk_aversion=execution.implementation_shortfall.risk_aversion,
+            lot=wishes.lot(order),
+            min_slice=wishes.least(order),
+            max_slice=wishes.most(order),
         )
-        try:
-            return ALGOS[route.algorithm](spec)
-        except ValueError as error:
-            raise InvalidSignal({"slices": str(error)}) from None
 
 
-def _wishes(signal: Signal) -> dict[str, object]:
-    wishes = {
-        "slices": signal.slices,
-        "vwap_deviation_threshold": signal.vwap_deviation_threshold,
-        "max_participation": signal.max_participation,
+def _after_hours(route: Route, session: Session) -> Denial:
+    numbers = {
+        "algorithm": route.algorithm,
+        "open": session.open.isoformat(),
+        "close": session.close.isoformat(),
     }
-    return {name: value for name, value in wishes.items() if value is not None}
+    return Denial("AFTER_HOURS_LIMIT_ONLY", numbers)
+
+
+def _plan(spec: Spec, order: Order) -> tuple[PlannedSlice, ...]:
+    try:
+        return ALGOS[order.algorithm](spec)
+    except ValueError as error:
+        bounds = [name for name in ("slices", "max_slice", "min_slice") if name in order.parameters]
+        raise InvalidSignal({bounds[0] if bounds else "slices": str(error)}) from None
+
+
+def _joins_the_book(order: Order) -> bool:
+    """Whether the order's limit is where its side of the book is now; one that is passive at first
+    takes the price of the moment at which it leaves."""
+    unlimited = order.algorithm == "LIMIT" and order.limit_price is None
+    return unlimited and not wishes.is_passive_first(order)
 
 
 def _near_touch(order: Order, quote: Quote | None, price: Decimal) -> Decimal:
@@ -343,20 +379,6 @@ def _near_touch(order: Order, quote: Quote | None, price: Decimal) -> Decimal:
 
 
 def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:
-    # Unique for ever at the broker, across databases too; the seed only has to be reproducible.
-    stem = secrets.token_hex(8)
-    slices = [
-        Slice(
-            order=order,
-            sequence=planned.sequence,
-            due_at=planned.due_at,
-            end_at=planned.end_at,
-            planned_quantity=planned.quantity,
-            cumulative_quantity=planned.cumulative_quantity,
-            client_order_id=f"{stem}-{planned.sequence}",
-        )
-        for planned in plan
-    ]
     facts = {
         "side": order.side,
         "quantity": order.quantity,
@@ -368,4 +390,4 @@ def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:
         "seed": order.seed,
         **{name: told for name, told in order.routing.items() if name != "alternatives"},
     }
-    return Draft(order, slices, [told(order, "ORDER_ACCEPTED", facts)])
+    return Draft(order, planned.rows(order, plan), [told(order, "ORDER_ACCEPTED", facts)])

@@ -12,7 +12,7 @@ from django.db.models import F, Sum
 from django.db.models.functions import Coalesce, Greatest
 
 from deepstack.config import Execution
-from execution import marks, profiles
+from execution import marks, profiles, residual, wishes
 from execution.desk import Desk
 from execution.domain.algos import SCHEDULED
 from execution.domain.lifecycle import SLICE_AT_BROKER
@@ -21,11 +21,10 @@ from execution.domain.session import Session
 from execution.domain.volume_forecast import dynamic_target
 from execution.locks import lock_participation
 from execution.market.base import MarketDataUnavailable, TapeBar
-from execution.marks import NO_MARKS, Marks
+from execution.marks import NO_MARKS, Asked, Marks
 from execution.models import Fill, Order, Slice, VolumeProfile
 
 MINUTE = timedelta(minutes=1)
-LOT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +64,43 @@ class Budget:
     cap: float
     traded: float | None
     used: int
+    lot: int = 1
 
     @property
     def allowed(self) -> int:
         """cap * volume + one lot, less F + W of all parents of the symbol on the order's side."""
         if self.traded is None:
             return 0
-        return max(floor(self.cap * self.traded) + LOT - self.used, 0)
+        return max(floor(self.cap * self.traded) + self.lot - self.used, 0)
 
     def told(self) -> dict[str, object]:
         traded = None if self.traded is None else round(self.traded)
         return {"cap": self.cap, "market_volume": traded, "used": self.used}
 
 
-def look(part: Slice, desk: Desk, *, now: datetime) -> Look:
-    order = part.order
+def look(part: Slice, desk: Desk, *, now: datetime, wanted: Asked | None = None) -> Look:
+    order, wanted = part.order, wanted or marks.asked(desk)
+    capped = cap(order, part, desk.config.execution) is not None
     return Look(
         curve=_curve(order, part, desk, now=now),
-        traded=None if cap(order, desk.config.execution) is None else _traded(order, desk, now=now),
-        marks=marks.read(order.account, order.symbol, desk, wanted=marks.asked(desk), now=now),
+        traded=_traded(order, desk, now=now) if capped else None,
+        marks=marks.read(order.account, order.symbol, desk, wanted=wanted, now=now),
     )
 
 
-def cap(order: Order, config: Execution) -> float | None:
-    """The largest share of the market's volume that the order may be, if there is one: its own
-    wish, and for orders worked over time the configured one; the smaller of both."""
+def cap(order: Order, part: Slice, config: Execution) -> float | None:
+    """The largest share of the market's volume that the order may be with this slice, if there is
+    one: its own wish, and for orders worked over time the configured one; the smaller of both.
+    What takes the residual is as free as the order says, and goes no pace of its own."""
+    if residual.final_policy(order, part):
+        free = order.parameters.get("residual_ignores_cap")
+        return None if free else _by_algorithm(order, config)
     if order.algorithm == "POV":
         return participation(order, config)
+    return _by_algorithm(order, config)
+
+
+def _by_algorithm(order: Order, config: Execution) -> float | None:
     wish: float | None = order.parameters.get("max_participation")
     return smallest_cap(order, config) if order.algorithm in SCHEDULED else wish
 
@@ -116,7 +125,12 @@ def aim(order: Order, part: Slice, curve: Curve | None) -> Aim:
         return Aim(Target(order.quantity, order.quantity), None)
     if curve is None:
         return Aim(Target(part.planned_quantity, part.cumulative_quantity), None)
-    target = retarget(quantity=order.quantity, share=curve.done, before=_before(order, part, curve))
+    target = retarget(
+        quantity=order.quantity,
+        share=curve.done,
+        before=_before(order, part, curve),
+        lot=wishes.lot(order),
+    )
     facts = {
         "share": round(curve.done, 6),
         "profile": curve.profile,
@@ -129,17 +143,22 @@ def aim(order: Order, part: Slice, curve: Curve | None) -> Aim:
 def _before(order: Order, part: Slice, curve: Curve) -> int:
     """What the slices before should have done: the last one's aim; after slices that had none, what
     the curve says now, so that what they missed is caught up smoothly."""
-    earlier = order.slices.filter(sequence__lt=part.sequence, aimed_quantity__isnull=False)
+    plan = residual.schedule(order)
+    earlier = order.slices.filter(
+        sequence__gte=plan.first, sequence__lt=part.sequence, aimed_quantity__isnull=False
+    )
     last = earlier.order_by("-sequence").values_list("sequence", "aimed_quantity").first()
     if last and last[0] == part.sequence - 1:
         return int(last[1] or 0)
-    reached = 0 if part.sequence == 0 else int(curve.at_due * order.quantity)
+    reached = plan.done if part.sequence == plan.first else int(curve.at_due * order.quantity)
     return max(reached, int(last[1] or 0) if last else 0)
 
 
 def _curve(order: Order, part: Slice, desk: Desk, *, now: datetime) -> Curve | None:
     row = (order.routing.get("profile") or {}).get("id")
     if order.algorithm != "VWAP" or row is None or not desk.config.execution.vwap.dynamic:
+        return None
+    if residual.final_policy(order, part):
         return None
     session = desk.market.session(now)
     if session is None or session.always:
@@ -152,22 +171,24 @@ def _curve(order: Order, part: Slice, desk: Desk, *, now: datetime) -> Curve | N
     minutes = _minutes(bars, session)
     part_of_day = known.part_of_day(session)
     usual = known.mean_volume or order.average_daily_volume
+    plan = residual.schedule(order)
 
     def share(until: datetime) -> float:
-        return dynamic_target(
+        part_of_plan = dynamic_target(
             known.profile,
             session,
-            start=order.start_at,
-            end=order.end_at,
+            start=plan.start,
+            end=plan.end,
             until=until,
             minutes=minutes,
             minutes_from=session.open,
             daily_volume=usual * part_of_day if usual else None,
             today=known.expected_volume * part_of_day if known.expected_volume else None,
         )
+        return plan.share(part_of_plan, order.quantity)
 
     following = order.slices.filter(sequence=part.sequence + 1).values_list("due_at", flat=True)
-    done = share(following.first() or order.end_at)
+    done = share(following.first() or plan.end)
     return Curve(share(part.due_at), done, row, len(minutes))
 
 
@@ -206,4 +227,4 @@ def budget(order: Order, traded: float | None, share: float) -> Budget:
     used = order.filled_quantity
     used += working.aggregate(n=Coalesce(Sum(leaves), 0))["n"]
     used += filled.aggregate(n=Coalesce(Sum("quantity"), 0))["n"]
-    return Budget(share, traded, used)
+    return Budget(share, traded, used, wishes.lot(order))

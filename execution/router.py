@@ -7,11 +7,13 @@ from deepstack import ready
 ready.ensure()
 
 from asgiref.sync import sync_to_async
+from typing_extensions import Unpack
 
 from execution import desk as desks
 from execution import waiting
 from execution.broker.order_manager import OrderManager
 from execution.domain.routing import Thresholds
+from execution.domain.signal import Controls
 from execution.preview import Preview, preview
 from execution.results import ExecutionResult
 
@@ -58,9 +60,11 @@ class ExecutionRouter:
         strategy: str | None = None,
         client_reference: str | None = None,
         wait: bool = True,
+        **controls: Unpack[Controls],
     ) -> ExecutionResult:
         """Hand an order over; return when it has ended, or at once without `wait`.
 
+        `controls` are the further fields of a signal, such as residual="FORCE" or max_slice=500.
         The order belongs to the database and the workers: it goes on if this process ends.
         Raises ValueError naming every wrong field, or NoLiveWorker; nothing is stored then. An
         order that the rules refuse comes back with the status DENIED and a reason.
@@ -81,6 +85,7 @@ class ExecutionRouter:
                 "account": account,
                 "strategy": strategy,
                 "client_reference": client_reference,
+                **controls,
             },
             self._desk,
             wait=wait,
@@ -103,6 +108,7 @@ class ExecutionRouter:
         max_participation: float | None = None,
         account: str | None = None,
         strategy: str | None = None,
+        **controls: Unpack[Controls],
     ) -> Preview:
         """What `route_order` would do now, and what each way of working the order is expected to
         cost; nothing is stored. Raises ValueError naming every wrong field."""
@@ -121,6 +127,7 @@ class ExecutionRouter:
                 "max_participation": max_participation,
                 "account": account,
                 "strategy": strategy,
+                **controls,
             },
             self._desk,
             thresholds=self._thresholds,

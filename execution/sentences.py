@@ -10,6 +10,7 @@ SENTENCES = {
     "ORDER_STATUS": "order {from} -> {to}",
     "CANCEL_REQUESTED": "cancel requested by {by}",
     "TRADING_STATE": "{scope} set to {state} by {by}",
+    "RESIDUAL_PLANNED": "{policy}: {residual} shares are left, planned anew until {end_at}",
     "SLICE_STATUS": "slice {slice}: {from} -> {to}",
     "SLICES_STATUS": "slices {slices} -> {to}",
     "SLICE_SENDING": "slice {slice}: {quantity} at {limit_price} to the broker, {client_order_id}",

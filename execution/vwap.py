@@ -8,7 +8,8 @@ class VWAPExecutor(Executor):
     """Works orders along the intraday volume profile.
 
     `vwap_deviation_threshold`: an order whose average deviates from the market VWAP of its window
-    by more than this share of it raises an alert; left out, the configuration's holds.
+    by more than this share of it raises an alert; left out, the symbol's own or the configuration's
+    holds.
     """
 
     algorithm = "VWAP"

@@ -1,10 +1,11 @@
 """Where an order may be worked, and in how many slices, when its signal leaves that open."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
 from deepstack.config import Execution
-from execution.domain.algos import ALGOS
+from execution.domain.algos import ALGOS, SCHEDULED
 from execution.domain.session import Session
 from execution.domain.signal import InvalidSignal, Signal
 from execution.market import clock
@@ -23,22 +24,33 @@ class Window:
 def window_of(
     signal: Signal, algorithm: str, session: Session, start: datetime, config: Execution
 ) -> Window:
-    """The wished window, else the algorithm's usual one, shortened to the close. Raises
-    InvalidSignal when a wish reaches beyond the session."""
+    """The wished window, else the algorithm's usual one, shortened to the close; orders worked over
+    time keep out of the quiet minutes at open and close. Raises InvalidSignal when a wish reaches
+    beyond the session, or when nothing of it is left."""
     regular = session.is_regular(start)
     last = session.close if regular else session.extended_close
     length = signal.window or (signal.end_at - start if signal.end_at else None)
     if session.always:
         end = start + (length or _usual(algorithm, last - start, config))
         return Window(start, end, _stretched(session, end))
+    first, until = start, last
+    if regular and algorithm in SCHEDULED:
+        first, until = _outside_quiet_minutes(session, start, config)
     if length is None:
-        usual = start + _usual(algorithm, last - start, config)
-        note = "" if usual <= last else f"shortened to the close at {last.isoformat()}"
-        return Window(start, min(usual, last), session, note)
-    if start + length > last:
-        field = "end_at" if signal.end_at else "window_minutes"
-        raise InvalidSignal({field: f"ends after the session, which closes at {last.isoformat()}"})
-    return Window(start, start + length, session)
+        wish = first + _usual(algorithm, until - first, config)
+        note = "" if wish <= until else f"shortened to the close at {until.isoformat()}"
+    else:
+        wish = start + length
+        if wish > last:
+            field = "end_at" if signal.end_at else "window_minutes"
+            told = f"ends after the session, which closes at {last.isoformat()}"
+            raise InvalidSignal({field: told})
+        quiet = first > start or wish > until
+        note = "without the quiet minutes of the session" if quiet else ""
+    if min(wish, until) <= first:
+        told = f"lies in minutes without trading: {first.isoformat()} to {until.isoformat()} is open"
+        raise InvalidSignal({"start_at": told})
+    return Window(first, min(wish, until), session, note)
 
 
 def ends_of(
@@ -46,7 +58,11 @@ def ends_of(
 ) -> dict[str, datetime]:
     """The end of the window that each algorithm would have; only LIMIT works after hours."""
     names = ALGOS if session.is_regular(start) else ("LIMIT",)
-    return {name: window_of(signal, name, session, start, config).end for name in names}
+    ends = {}
+    for name in names:
+        with suppress(InvalidSignal):  # a way that is not open now is no alternative
+            ends[name] = window_of(signal, name, session, start, config).end
+    return ends
 
 
 def usual_slices(algorithm: str, window: Window, config: Execution) -> int:
@@ -64,6 +80,14 @@ def _usual(algorithm: str, rest_of_session: timedelta, config: Execution) -> tim
     followed = algorithm in ("VWAP", "POV")
     minutes = (config.vwap if followed else config.twap).default_time_window
     return timedelta(minutes=minutes)
+
+
+def _outside_quiet_minutes(
+    session: Session, start: datetime, config: Execution
+) -> tuple[datetime, datetime]:
+    quiet = config.scheduling
+    first = session.open + timedelta(minutes=quiet.quiet_open_minutes)
+    return max(start, first), session.close - timedelta(minutes=quiet.quiet_close_minutes)
 
 
 def _stretched(session: Session, end: datetime) -> Session:

@@ -16,7 +16,8 @@ class Spec:
     """What a plan is made from; `slices` is a wish, a small order gets fewer.
 
     Volumes in shares of a session, `session_volume` of this one; `price` per share, the volatility
-    a fraction a day, `risk_aversion` per $. None is unknown.
+    a fraction a day, `risk_aversion` per $. None is unknown. What is worked at once has one slice,
+    whatever the bounds of slices.
     """
 
     quantity: int
@@ -34,6 +35,9 @@ class Spec:
     price: float | None = None
     spread_bps: float = 0.0
     risk_aversion: float = 0.0
+    lot: int = 1
+    min_slice: int = 1
+    max_slice: int | None = None
 
 
 def _single(spec: Spec) -> tuple[PlannedSlice, ...]:
@@ -48,6 +52,9 @@ def _twap(spec: Spec) -> tuple[PlannedSlice, ...]:
         slices=spec.slices,
         jitter=spec.jitter,
         seed=spec.seed,
+        lot=spec.lot,
+        min_slice=spec.min_slice,
+        max_slice=spec.max_slice,
     )
 
 
@@ -61,6 +68,9 @@ def _vwap(spec: Spec) -> tuple[PlannedSlice, ...]:
         profile=spec.profile,
         jitter=spec.jitter,
         seed=spec.seed,
+        lot=spec.lot,
+        min_slice=spec.min_slice,
+        max_slice=spec.max_slice,
     )
 
 
@@ -76,6 +86,9 @@ def _pov(spec: Spec) -> tuple[PlannedSlice, ...]:
         session_volume=spec.session_volume,
         jitter=spec.jitter,
         seed=spec.seed,
+        lot=spec.lot,
+        min_slice=spec.min_slice,
+        max_slice=spec.max_slice,
     )
 
 
@@ -93,6 +106,9 @@ def _is(spec: Spec) -> tuple[PlannedSlice, ...]:
         risk_aversion=spec.risk_aversion,
         jitter=spec.jitter,
         seed=spec.seed,
+        lot=spec.lot,
+        min_slice=spec.min_slice,
+        max_slice=spec.max_slice,
     )
 
 

@@ -103,9 +103,11 @@ def plan_weighted(
     jitter: timedelta,
     seed: int,
     lot: int = 1,
+    min_slice: int = 1,
+    max_slice: int | None = None,
 ) -> tuple[PlannedSlice, ...]:
     """Slices at `times`, sized by their weights; see `sizing.split` for weights too small."""
-    pieces = split(quantity, weights, lot=lot)
+    pieces = split(quantity, weights, lot=lot, min_slice=min_slice, max_slice=max_slice)
     return _scheduled(pieces, [times[piece.slot] for piece in pieces], end, jitter, seed)
 
 
@@ -136,6 +138,8 @@ class ChildReason(StrEnum):
     CATCHING_UP = "CATCHING_UP"  # a part of what earlier slices missed is added
     AHEAD_OF_CURVE = "AHEAD_OF_CURVE"  # less than planned, or nothing
     LAST_TAKES_REST = "LAST_TAKES_REST"
+    BELOW_MIN_SLICE = "BELOW_MIN_SLICE"  # too small to be sent: later slices catch it up
+    PRICE_IS_GOOD = "PRICE_IS_GOOD"  # all that is left, at the would price or better
     NOTHING_LEFT = "NOTHING_LEFT"
 
 
@@ -155,7 +159,9 @@ def next_child(
     cumulative: int,
     slices_left: int,
     lot: int = 1,
+    min_slice: int = 1,
     max_slice: int | None = None,
+    good_price: bool = False,
 ) -> Child:
     """Size the child of a slice from the curve, with F = `filled` and W = `working` of the parent.
 
@@ -163,7 +169,9 @@ def next_child(
     not. It is spread evenly over the `slices_left` (this one included), so an outage never ends
     in a burst: the child is planned + ceil(behind / slices_left), the catch-up rounded up to lots.
     When ahead, the child is planned + behind rounded down to lots, or nothing. The last slice takes
-    all that is left. Never more than Q - F - W, nor than `max_slice`.
+    all that is left, and so does any slice at a `good_price`. Never more than Q - F - W, nor than
+    the whole lots of `max_slice`. Only the last slice may send less than `min_slice`; a rest that
+    is smaller goes along with the child before it where `max_slice` allows that.
     """
     if slices_left < 1:
         raise ValueError(f"slices_left = {slices_left}: must be at least 1, this slice included")
@@ -172,10 +180,15 @@ def next_child(
         return Child(0, ChildReason.NOTHING_LEFT)
     behind = cumulative - planned - filled - working
     size, reason = _on_curve(planned, behind, slices_left, lot)
-    if slices_left == 1:
-        size, reason = room, reason if size == room else ChildReason.LAST_TAKES_REST
-    size = min(size, room)
-    return Child(size if max_slice is None else min(size, max_slice), reason)
+    if good_price or slices_left == 1:
+        taking = ChildReason.PRICE_IS_GOOD if good_price else ChildReason.LAST_TAKES_REST
+        size, reason = room, reason if size == room else taking
+    elif size and 0 < room - size < min_slice:
+        size = room
+    size = _at_most(min(size, room), max_slice, lot)
+    if 0 < size < min(min_slice, room):
+        return Child(0, ChildReason.BELOW_MIN_SLICE)
+    return Child(size, reason)
 
 
 def _on_curve(planned: int, behind: int, slices_left: int, lot: int) -> tuple[int, ChildReason]:
@@ -185,6 +198,10 @@ def _on_curve(planned: int, behind: int, slices_left: int, lot: int) -> tuple[in
     if behind < 0:
         return max((planned + behind) // lot * lot, 0), ChildReason.AHEAD_OF_CURVE
     return planned, ChildReason.ON_CURVE if planned else ChildReason.AHEAD_OF_CURVE
+
+
+def _at_most(size: int, most: int | None, lot: int) -> int:
+    return size if most is None or size <= most else most // lot * lot
 
 
 def _scheduled(

@@ -22,6 +22,8 @@ def plan_pov(
     seed: int,
     jitter: timedelta = timedelta(0),
     lot: int = 1,
+    min_slice: int = 1,
+    max_slice: int | None = None,
 ) -> tuple[PlannedSlice, ...]:
     """Slices of `participation` (0 to 1) of the volume expected in each of `slices` equal
     intervals, from the start on until the quantity is reached.
@@ -45,6 +47,8 @@ def plan_pov(
         jitter=jitter,
         seed=seed,
         lot=lot,
+        min_slice=min_slice,
+        max_slice=max_slice,
     )
 
 

@@ -31,3 +31,17 @@ def marketable_limit(
     if parent_limit is not None:
         bounds.append(parent_limit)
     return round_away(min(bounds) if side_sign > 0 else max(bounds), side_sign)
+
+
+def is_good(*, side_sign: int, far_touch: Decimal, would_price: Decimal) -> bool:
+    """Whether the far touch is at the would price or better."""
+    return side_sign * (far_touch - would_price) <= 0
+
+
+def stricter(side_sign: int, *limits: Decimal | None) -> Decimal | None:
+    """The least aggressive of the limits: the lowest for a buy, the highest for a sell; None
+    without any."""
+    known = [limit for limit in limits if limit is not None]
+    if not known:
+        return None
+    return min(known) if side_sign > 0 else max(known)

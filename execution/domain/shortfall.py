@@ -33,6 +33,8 @@ def plan_is(
     seed: int,
     jitter: timedelta = timedelta(0),
     lot: int = 1,
+    min_slice: int = 1,
+    max_slice: int | None = None,
 ) -> tuple[PlannedSlice, ...]:
     """Slices in equal intervals, sized by the Almgren-Chriss trajectory for `risk_aversion`
     (lambda, per $) and `usual_impact`.
@@ -56,5 +58,13 @@ def plan_is(
                 risk_aversion=risk_aversion,
             ).trades
     return plan_weighted(
-        quantity=quantity, times=times, end=end, weights=weights, jitter=jitter, seed=seed, lot=lot
+        quantity=quantity,
+        times=times,
+        end=end,
+        weights=weights,
+        jitter=jitter,
+        seed=seed,
+        lot=lot,
+        min_slice=min_slice,
+        max_slice=max_slice,
     )

@@ -6,11 +6,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from operator import index
-from typing import Any
+from typing import Any, TypedDict
 
 SIDES = ("BUY", "SELL")
 URGENCIES = ("LOW", "NORMAL", "HIGH", "IMMEDIATE")
 ALGORITHMS = ("MARKET", "LIMIT", "TWAP", "VWAP", "POV", "IS")
+AT_ONCE = ("MARKET", "LIMIT")  # one child; the others are worked over time
+RESIDUALS = ("LEAVE", "FORCE", "CLOSE", "EXTEND", "EXTEND_FORCE")
+# What only orders worked over time can follow.
+OVER_TIME = (
+    "residual",
+    "residual_minutes",
+    "max_extensions",
+    "residual_ignores_cap",
+    "would_price",
+    "lot_size",
+    "min_slice",
+    "max_slice",
+)
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,3})?")
 _NAME = re.compile(r"[A-Za-z0-9_.:@/ -]{1,64}")
@@ -18,6 +31,7 @@ _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 MAX_QUANTITY = 1_000_000_000
 MAX_PRICE = Decimal(10_000_000)
 MAX_WINDOW_MINUTES = 24 * 60
+MAX_EXTENSIONS = 100
 
 
 class InvalidSignal(ValueError):
@@ -46,9 +60,32 @@ class Signal:
     slices: int | None = None
     vwap_deviation_threshold: float | None = None  # a share of the market VWAP
     max_participation: float | None = None  # a share of the market's volume
+    residual: str | None = None
+    residual_minutes: float | None = None  # before the end or the close, or of one extension
+    max_extensions: int | None = None
+    residual_ignores_cap: bool | None = None
+    aggressive_after: float | None = None  # a share of the window
+    would_price: Decimal | None = None
+    lot_size: int | None = None
+    min_slice: int | None = None
+    max_slice: int | None = None
     account: str = ""
     strategy: str = ""
     client_reference: str | None = None
+
+
+class Controls(TypedDict, total=False):
+    """How an order is worked in detail, by the fields of `Signal`; None: decide for me."""
+
+    residual: str | None
+    residual_minutes: float | None
+    max_extensions: int | None
+    residual_ignores_cap: bool | None
+    aggressive_after: float | None
+    would_price: float | Decimal | None
+    lot_size: int | None
+    min_slice: int | None
+    max_slice: int | None
 
 
 def parse(values: Mapping[str, object]) -> Signal:
@@ -88,6 +125,38 @@ def _contradictions(clean: Mapping[str, Any]) -> dict[str, str]:
             f"must not exceed the quantity {clean['quantity']}, got {clean['slices']}: "
             "a slice has at least one share"
         )
+    return errors | _wrong_sizes(clean) | _pointless(clean)
+
+
+def _wrong_sizes(clean: Mapping[str, Any]) -> dict[str, str]:
+    errors = {}
+    least, most, quantity = clean.get("min_slice", 1), clean.get("max_slice"), clean["quantity"]
+    if least > quantity:
+        errors["min_slice"] = f"must not exceed the quantity {quantity}, got {least}"
+    for name in ("min_slice", "lot_size"):
+        if most is not None and most < clean.get(name, 1):
+            errors["max_slice"] = f"must be at least {name} {clean[name]}, got {most}"
+    return errors
+
+
+def _pointless(clean: Mapping[str, Any]) -> dict[str, str]:
+    """What the signal's own words leave without an effect."""
+    policy, algorithm = clean.get("residual", "LEAVE"), clean.get("algorithm")
+    needs = {
+        "residual_minutes": RESIDUALS[1:],
+        "residual_ignores_cap": ("FORCE", "CLOSE", "EXTEND_FORCE"),
+        "max_extensions": ("EXTEND", "EXTEND_FORCE"),
+    }
+    errors = {
+        name: f"needs residual {' or '.join(policies)}, got {policy}"
+        for name, policies in needs.items()
+        if clean.get(name) and policy not in policies
+    }
+    if algorithm in AT_ONCE:
+        asked = [name for name in OVER_TIME if clean.get(name) and clean[name] != "LEAVE"]
+        errors |= dict.fromkeys(asked, f"is for orders worked over time, not for {algorithm}")
+    if "aggressive_after" in clean and algorithm not in (None, "LIMIT"):
+        errors["aggressive_after"] = f"is for LIMIT, not for {algorithm}"
     return errors
 
 
@@ -164,6 +233,20 @@ def _share(value: object) -> float:
     return share
 
 
+def _inner_share(value: object) -> float:
+    share = _share(value)
+    if share == 1:
+        raise ValueError(f"must be a share above 0 and below 1, got {value!r}")
+    return share
+
+
+def _switch(value: object) -> bool:
+    for known, word in ((True, "true"), (False, "false")):
+        if value is known or value == word:
+            return known
+    raise ValueError(f"must be true or false, got {value!r}")
+
+
 def _minutes(value: object) -> timedelta:
     wrong = ValueError(
         f"must be a number of minutes above 0 and up to {MAX_WINDOW_MINUTES}, got {value!r}"
@@ -177,6 +260,10 @@ def _minutes(value: object) -> timedelta:
     if not 0 < minutes <= MAX_WINDOW_MINUTES:
         raise wrong
     return timedelta(minutes=minutes)
+
+
+def _number_of_minutes(value: object) -> float:
+    return _minutes(value) / timedelta(minutes=1)
 
 
 _READERS: dict[str, Any] = {
@@ -194,6 +281,15 @@ _READERS: dict[str, Any] = {
     "slices": _whole(MAX_QUANTITY),
     "vwap_deviation_threshold": _share,
     "max_participation": _share,
+    "residual": _one_of(RESIDUALS),
+    "residual_minutes": _number_of_minutes,
+    "max_extensions": _whole(MAX_EXTENSIONS),
+    "residual_ignores_cap": _switch,
+    "aggressive_after": _inner_share,
+    "would_price": _price,
+    "lot_size": _whole(MAX_QUANTITY),
+    "min_slice": _whole(MAX_QUANTITY),
+    "max_slice": _whole(MAX_QUANTITY),
     "account": _matching(re.compile(r"[A-Za-z0-9_.-]{1,32}"), "1 to 32 letters, digits, _ . or -"),
     "strategy": _matching(_NAME, "1 to 64 plain characters"),
     "client_reference": _matching(_REFERENCE, "1 to 128 visible ASCII characters"),

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from execution.domain.pricing import marketable_limit, round_away
+from execution.domain.pricing import is_good, marketable_limit, round_away, stricter
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,27 @@ def test_a_marketable_limit_is_the_tightest_of_its_bounds(
 @pytest.mark.parametrize("price", ["10.001", "10.009", "0.99999"])
 def test_rounding_is_never_more_aggressive(price: str) -> None:
     assert round_away(D(price), 1) <= D(price) <= round_away(D(price), -1)
+
+
+@pytest.mark.parametrize(
+    ("sign", "far_touch", "good"),
+    [
+        (1, "99.99", True),
+        (1, "100", True),
+        (1, "100.01", False),
+        (-1, "100.01", True),
+        (-1, "100", True),
+        (-1, "99.99", False),
+    ],
+)
+def test_a_price_is_good_at_the_would_price_or_better(
+    sign: int, far_touch: str, good: bool
+) -> None:
+    found = is_good(side_sign=sign, far_touch=D(far_touch), would_price=D(100))
+    assert found is good
+
+
+def test_the_stricter_limit_is_the_least_aggressive() -> None:
+    low, high = D(99), D(101)
+    assert (stricter(1, low, high, None), stricter(-1, low, high)) == (low, high)
+    assert (stricter(1, None, high), stricter(-1, None)) == (high, None)

@@ -9,6 +9,18 @@ from execution.management.console import OversightCommand
 from execution.models import Order
 from execution.progress import Watch
 
+# Beside what routing goes by; each is an option and a field of the signal of the same name.
+CONTROLS = {
+    "residual": "what becomes of what is left: LEAVE, FORCE, CLOSE, EXTEND or EXTEND_FORCE",
+    "residual_minutes": "before the end (FORCE) or the close (CLOSE), or of each extension",
+    "max_extensions": "how often EXTEND may",
+    "residual_ignores_cap": "true: a rest that is forced is free of the participation cap",
+    "aggressive_after": "LIMIT: the share of the window after which the rest crosses the spread",
+    "would_price": "at this price or better, all that is left is taken",
+    "lot_size": "slices are multiples of it",
+    "min_slice": "shares of the smallest slice",
+    "max_slice": "shares of the largest slice",
+}
 # What the options are called in a signal.
 FIELDS = {
     "side": "side",
@@ -25,6 +37,7 @@ FIELDS = {
     "adv": "average_daily_volume",
     "vwap_deviation_threshold": "vwap_deviation_threshold",
     "max_participation": "max_participation",
+    **{name: name for name in CONTROLS},
     "account": "account",
     "strategy": "strategy",
     "reference": "client_reference",
@@ -59,6 +72,7 @@ class Command(OversightCommand):
         parser.add_argument(
             "--max-participation", type=_number, help="a share of the market's volume"
         )
+        add_controls(parser)
         parser.add_argument("--account")
         parser.add_argument("--strategy")
         parser.add_argument("--reference", help="the same reference again is the same order")
@@ -95,6 +109,11 @@ class Command(OversightCommand):
             )
             raise SystemExit(INTERRUPTED) from None
         return order
+
+
+def add_controls(parser: ArgumentParser) -> None:
+    for name, text in CONTROLS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text)
 
 
 def _number(text: str) -> float | str:

@@ -1,6 +1,7 @@
 """What an order would become and cost, without handing it over."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -8,11 +9,19 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution import desk
-from execution.management.commands.order import FIELDS
+from execution.management.commands.order import FIELDS, add_controls
 from execution.management.console import BadInput, OversightCommand
 from execution.preview import Preview, preview
 
-COLUMNS = ("algorithm", "cost bps", "deviation bps", "participation", "finish", "feasible")
+COLUMNS = (
+    "algorithm",
+    "cost bps",
+    "standard error",
+    "deviation bps",
+    "participation",
+    "finish",
+    "feasible",
+)
 
 
 class Command(OversightCommand):
@@ -36,6 +45,7 @@ class Command(OversightCommand):
         parser.add_argument("--window-minutes")
         parser.add_argument("--slices")
         parser.add_argument("--adv", help="average daily volume in shares")
+        add_controls(parser)
         parser.add_argument("--account")
         parser.add_argument("--strategy")
         parser.add_argument("--max-participation", help="cap, as a share of the market's volume")
@@ -53,7 +63,8 @@ class Command(OversightCommand):
         if options["json"]:
             self.print_json(seen)
             return
-        self.stdout.write(_sentence(seen))
+        for sentence in (_sentence(seen), *_notes(seen)):
+            self.stdout.write(sentence)
         if seen["alternatives"]:
             self.out.print(_table(seen))
 
@@ -73,21 +84,35 @@ def _sentence(seen: Preview) -> str:
     return f"{wish} would be worked as {seen['algorithm']} ({seen['chosen_because']}), {slices}"
 
 
+def _notes(seen: Preview) -> Iterator[str]:
+    plan = seen["residual"]
+    if plan:
+        times = f"from {_clock(plan['from'])} until {_clock(plan['until'])}"
+        yield f"what its slices leave: {plan['policy']}, {times}"
+    if seen["left_out"]:
+        yield f"{seen['algorithm']} leaves out {', '.join(seen['left_out'])}"
+
+
 def _table(seen: Preview) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in ("algorithm", "feasible") else "right")
     for each in seen["alternatives"]:
-        deviation, part = each["deviation_bps"], each["participation"]
+        part = each["participation"]
         table.add_row(
             each["algorithm"] + (" *" if each["algorithm"] == seen["algorithm"] else ""),
             f"{each['cost_bps']:+.2f}",
-            f"{deviation:.2f}" if isinstance(deviation, float) else deviation,
+            _number_or_text(each["standard_error_bps"]),
+            _number_or_text(each["deviation_bps"]),
             "unknown" if part is None else f"{part:.2%}",
             _clock(each["finish"]),
             _feasible(each),
         )
     return table
+
+
+def _number_or_text(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.2f}"
 
 
 def _feasible(each: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -40,6 +40,16 @@ specs = st.builds(
 )
 
 
+@st.composite
+def bounded(draw):
+    """A spec whose slices are bounded, and enough of them for its quantity."""
+    spec, lot = draw(specs), draw(st.sampled_from([1, 10, 100]))
+    least = draw(st.integers(1, spec.quantity))
+    fair = -(-spec.quantity // spec.slices)
+    most = draw(st.none() | st.integers(2 * max(lot, least, fair) + 2 * lot, 3_000_000))
+    return replace(spec, lot=lot, min_slice=least, max_slice=most)
+
+
 def test_every_algorithm_can_be_asked_for():
     assert set(ALGOS) == set(ALGORITHMS)
     assert set(ALGOS) >= SCHEDULED
@@ -63,6 +73,48 @@ def test_a_plan_is_exact_ordered_and_inside_its_window(algorithm, spec):
     for part, following in pairwise(parts):
         assert part.end_at < following.due_at
         assert following.cumulative_quantity == part.cumulative_quantity + following.quantity
+
+
+@pytest.mark.parametrize("algorithm", sorted(SCHEDULED))
+@given(spec=bounded())
+@settings(deadline=None, max_examples=60)
+def test_every_slice_is_whole_lots_within_its_bounds(algorithm, spec):
+    sizes = [part.quantity for part in ALGOS[algorithm](spec)]
+    assert sum(sizes) == spec.quantity
+    assert all(size % spec.lot == 0 for size in sizes[:-1])
+    # An odd lot that cannot ride on a whole one stands alone, at the end.
+    assert all(size >= min(spec.min_slice, spec.quantity) for size in sizes[:-1])
+    assert sizes[-1] >= min(spec.min_slice, spec.quantity) or sizes[-1] % spec.lot
+    assert spec.max_slice is None or max(sizes) <= spec.max_slice
+
+
+@pytest.mark.parametrize("algorithm", sorted(SCHEDULED))
+@given(spec=bounded(), fates=st.lists(st.floats(0, 1), min_size=1, max_size=20), good=st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_every_child_is_within_the_bounds_whatever_the_ones_before_did(
+    algorithm, spec, fates, good
+):
+    parts, filled = ALGOS[algorithm](spec), 0
+    for part, fate in zip(parts, cycle(fates), strict=False):
+        room, last = spec.quantity - filled, part.sequence == len(parts) - 1
+        child = next_child(
+            quantity=spec.quantity,
+            filled=filled,
+            working=0,
+            planned=part.quantity,
+            cumulative=part.cumulative_quantity,
+            slices_left=len(parts) - part.sequence,
+            lot=spec.lot,
+            min_slice=spec.min_slice,
+            max_slice=spec.max_slice,
+            good_price=good,
+        ).quantity
+        assert 0 <= child <= min(room, spec.max_slice or room)
+        assert child % spec.lot == 0 or child == room
+        assert child >= spec.min_slice or child in (0, room)
+        if (good or last) and spec.max_slice is None:
+            assert child == room
+        filled += int(child * fate)
 
 
 @pytest.mark.parametrize("algorithm", sorted(SCHEDULED))

@@ -11,12 +11,14 @@ from execution.domain.volume_profile import U_SHAPE
 
 from .days import CLOSE, FULL_DAY, OPEN
 
-ON, CATCHING, AHEAD, LAST, NOTHING = (
+ON, CATCHING, AHEAD, LAST, NOTHING, TOO_SMALL, GOOD = (
     ChildReason.ON_CURVE,
     ChildReason.CATCHING_UP,
     ChildReason.AHEAD_OF_CURVE,
     ChildReason.LAST_TAKES_REST,
     ChildReason.NOTHING_LEFT,
+    ChildReason.BELOW_MIN_SLICE,
+    ChildReason.PRICE_IS_GOOD,
 )
 
 
@@ -38,6 +40,18 @@ ON, CATCHING, AHEAD, LAST, NOTHING = (
         (700, 0, 1_000, 1, {}, (300, CATCHING)),
         (950, 0, 1_000, 1, {}, (50, AHEAD)),
         (700, 0, 1_000, 1, {"max_slice": 150}, (150, CATCHING)),
+        (700, 0, 1_000, 1, {"max_slice": 150, "lot": 100}, (100, CATCHING)),
+        (0, 0, 300, 8, {"min_slice": 126}, (0, TOO_SMALL)),  # caught up by a later one
+        (0, 0, 300, 8, {"min_slice": 125}, (125, CATCHING)),
+        (780, 0, 300, 8, {"min_slice": 50}, (0, AHEAD)),
+        (850, 0, 1_000, 2, {"min_slice": 25}, (125, CATCHING)),
+        (850, 0, 1_000, 2, {"min_slice": 26}, (150, CATCHING)),  # 25 would be dust
+        (850, 0, 1_000, 2, {"min_slice": 40, "max_slice": 125}, (125, CATCHING)),
+        (980, 0, 1_000, 1, {"min_slice": 50}, (20, AHEAD)),  # the last takes what there is
+        (300, 0, 300, 8, {"good_price": True}, (700, GOOD)),
+        (300, 200, 300, 8, {"good_price": True}, (500, GOOD)),
+        (300, 0, 300, 8, {"good_price": True, "max_slice": 250, "lot": 100}, (200, GOOD)),
+        (1_000, 0, 300, 8, {"good_price": True}, (0, NOTHING)),
         # The last takes all that is left, also where lots would leave a rest.
         (915, 0, 1_000, 1, {"lot": 10}, (85, LAST)),
         (1_000, 0, 1_000, 1, {}, (0, NOTHING)),

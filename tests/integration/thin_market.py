@@ -1,0 +1,184 @@
+"""One order on replayed bars, minute by minute, at a broker that fills only what it is told to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from deepstack.config import Config, Execution, Limits, Replay, Routing, Twap
+from deepstack.config import Market as MarketSettings
+from execution import intake, orders, outcomes, pacing, reconcile, slices
+from execution.broker.base import Execution as Trade
+from execution.broker.order_manager import OrderManager
+from execution.desk import Desk
+from execution.domain.lifecycle import ORDER_SENDING, SLICE_CLAIMABLE, SliceStatus
+from execution.domain.session import Session
+from execution.market.calendar import ExchangeCalendar
+from execution.market.replay import ReplayMarket
+from execution.models import Bar, Order, Slice
+from execution.slices import Intent
+from tests.integration.desk_work import execution, report, working
+
+TODAY, HALF_DAY = date(2024, 6, 12), date(2024, 7, 3)
+MINUTE = timedelta(minutes=1)
+STEP = timedelta(seconds=20)
+TOLERANCES = {"child_tolerance_bps": Decimal(10), "urgent_tolerance_bps": Decimal(50)}
+
+# What the broker fills at once of a child of so many shares, at that minute of the session; None:
+# it does not answer.
+Answer = Callable[[int, float], int | None]
+
+
+def all_of(size: int, minute: float) -> int:
+    return size
+
+
+def none_of(size: int, minute: float) -> int:
+    return 0
+
+
+def half_of(size: int, minute: float) -> int:
+    return size // 2
+
+
+def session_on(day: date) -> Session:
+    session = ExchangeCalendar(dict).session_on(day)
+    assert session is not None
+    return session
+
+
+def at_minute(minute: float, day: date = TODAY) -> datetime:
+    return session_on(day).open + MINUTE * minute
+
+
+def trade(prices: list[float], *, day: date = TODAY, volume: int = 1_000) -> None:
+    """Bars of GWW, one for each minute from the open on."""
+    Bar.objects.bulk_create(
+        Bar(
+            symbol="GWW",
+            start_at=session_on(day).open + MINUTE * k,
+            **dict.fromkeys(("open", "high", "low", "close"), Decimal(str(price))),
+            volume=volume,
+        )
+        for k, price in enumerate(prices)
+    )
+
+
+def desk_at(moment: datetime, **more: Any) -> Desk:
+    settings = {
+        "twap": Twap(timing_randomization=0),
+        "routing": Routing(**TOLERANCES),
+        **more,
+    }
+    config = Config(
+        execution=Execution(**settings),
+        limits=Limits(max_order_quantity=100_000_000, max_order_notional=Decimal(10**12)),
+        market=MarketSettings(source="replay", replay=Replay(quote_grace_seconds=300_000)),
+    )
+    return Desk(config, ReplayMarket(config), OrderManager(config=config), lambda: moment)
+
+
+def order_of(desk: Desk, **wishes: Any) -> Order:
+    """1,000 shares in ten slices over the hour from 10:00 on."""
+    signal: dict[str, Any] = {
+        "symbol": "GWW",
+        "side": "BUY",
+        "quantity": 1_000,
+        "algorithm": "TWAP",
+        "decision_price": 900,
+        "window_minutes": 60,
+    }
+    return intake.accept(signal | wishes, desk)
+
+
+@dataclass
+class Child:
+    intent: Intent
+    part: Slice
+    trades: list[Trade] = field(default_factory=list)
+
+
+@dataclass
+class Trial:
+    """Every step does what workers and the dispatch loop would have done by then, and checks that
+    no more works than is left."""
+
+    order: Order
+    desk: Desk
+    answer: Answer = all_of
+    day: date = TODAY
+    children: list[Child] = field(default_factory=list)
+    sent: list[tuple[float, int]] = field(default_factory=list)  # minute of the session, shares
+
+    def run(self, until: datetime | None = None) -> Order:
+        """From event to event up to the order's end, or until a time; at most until the extended
+        close."""
+        now, last = self.desk.now(), until or session_on(self.day).extended_close
+        while now < last and not self.order.is_terminal:
+            self.step(now)
+            now = self._next(now)
+        return self.order
+
+    def _next(self, now: datetime) -> datetime:
+        """When something is due, a child's time is over, or the order's; soon where it is now."""
+        slices = self.order.slices
+        due = slices.filter(status__in=SLICE_CLAIMABLE).values_list("due_at", flat=True)
+        over = slices.filter(status=SliceStatus.WORKING).values_list("end_at", flat=True)
+        return min(at if at > now else now + STEP for at in (*due, *over, self.order.end_at))
+
+    def step(self, now: datetime) -> None:
+        self.desk = replace(self.desk, now=lambda: now)
+        self._cancel_what_is_over(now)
+        if self.order.pk in orders.overdue(now):
+            orders.expire(self.order.pk, at=now)
+        due = self.order.slices.filter(due_at__lte=now, status__in=SLICE_CLAIMABLE)
+        for part in due.order_by("sequence"):
+            self._send(part, now)
+        self.check()
+
+    def check(self) -> None:
+        self.order.refresh_from_db()
+        assert self.order.filled_quantity + working(self.order) <= self.order.quantity
+
+    def minute(self, now: datetime) -> float:
+        return (now - session_on(self.day).open) / MINUTE
+
+    def _send(self, part: Slice, now: datetime) -> None:
+        part = Slice.objects.select_related("order").get(pk=part.pk)
+        if part.status not in SLICE_CLAIMABLE or part.order.status not in ORDER_SENDING:
+            return
+        quote = self.desk.market.quote(part.order.symbol, now)
+        seen = pacing.look(part, self.desk, now=now)
+        intent = slices.claim(part, quote, self.desk, now=now, seen=seen)
+        if intent is None:
+            return
+        child, size = Child(intent, part), intent.ticket.quantity
+        self.children.append(child)
+        self.sent.append((self.minute(now), size))
+        self.check()
+        outcome = self._outcome(child, now)
+        outcomes.record(part.order_id, part.pk, intent.token, outcome, self.desk)
+
+    def _outcome(self, child: Child, now: datetime) -> outcomes.Outcome:
+        intent, size = child.intent, child.intent.ticket.quantity
+        done = self.answer(size, self.minute(now))
+        if done is None:
+            return outcomes.Ambiguous("no answer")
+        if done:
+            child.trades = [replace(execution(intent, "0", done), executed_at=now)]
+        status = SliceStatus.FILLED if done == size else SliceStatus.WORKING
+        return report(intent, status, child.trades)
+
+    def end(self, child: Child) -> None:
+        """The broker confirms the end of a child."""
+        cancelled = report(child.intent, SliceStatus.CANCELLED, child.trades)
+        reconcile.take_over(child.part, cancelled, self.desk)
+        self.check()
+
+    def _cancel_what_is_over(self, now: datetime) -> None:
+        over = self.order.slices.filter(status=SliceStatus.WORKING, end_at__lte=now)
+        ids = set(over.values_list("pk", flat=True))
+        for child in self.children:
+            if child.part.pk in ids:
+                self.end(child)
