@@ -6,11 +6,14 @@ from typing import Any, TypedDict
 from execution import intake
 from execution.desk import Desk
 from execution.domain.routing import Thresholds
+from execution.residual import told
 
 
 class Preview(TypedDict):
     """`status` is ACCEPTED, or DENIED with the reason; `estimate`, `alternatives` and `profile` are
-    empty then. Costs in bps, + is a cost; see `execution.domain.alternatives.Alternative`."""
+    empty then. Costs in bps, + is a cost; see `execution.domain.alternatives.Alternative`.
+    `residual`: the policy, from when and until when it would be carried out; empty where what is
+    left is left. `left_out`: wishes that the algorithm does not know."""
 
     symbol: str
     side: str
@@ -25,6 +28,8 @@ class Preview(TypedDict):
     estimate: dict[str, Any]
     alternatives: list[dict[str, Any]]
     profile: dict[str, Any]
+    residual: dict[str, Any]
+    left_out: list[str]
 
 
 def preview(
@@ -48,4 +53,6 @@ def preview(
         "estimate": routing.get("estimate", {}),
         "alternatives": routing.get("alternatives", []),
         "profile": routing.get("profile", {}),
+        "residual": told(order),
+        "left_out": routing.get("left_out", []),
     }

@@ -1,6 +1,6 @@
 """What an order is expected to cost, by the configured model and by what is known of its symbol."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,9 @@ from execution import pacing
 from execution.domain.alternatives import Question, alternatives
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work
 from execution.domain.costs import BPS, CostEstimate
+from execution.domain.plan import PlannedSlice
 from execution.domain.session import Session
+from execution.domain.tracking import expected_deviation_bps
 from execution.market.base import Quote
 from execution.models import Order
 from execution.profiles import Known
@@ -26,10 +28,16 @@ class Knowledge:
     spread_bps: float
     usual_volume: float | None
     session_volume: float | None
+    coefficients: Coefficients
 
 
 def knowledge(
-    order: Order, known: Known, session: Session, quote: Quote | None, config: Execution
+    order: Order,
+    known: Known,
+    session: Session,
+    quote: Quote | None,
+    config: Execution,
+    coefficients: Coefficients,
 ) -> Knowledge:
     """The caller's average daily volume comes before the learned one, a live spread before the
     configured one."""
@@ -41,10 +49,12 @@ def knowledge(
         spread_bps=float(quote.spread_bps) if quote and live else config.slippage.base_spread_bps,
         usual_volume=usual,
         session_volume=expected * known.part_of_day(session) if expected else None,
+        coefficients=coefficients,
     )
 
 
-def coefficients(config: Execution) -> Coefficients:
+def configured(config: Execution) -> Coefficients:
+    """The coefficients before any calibration."""
     model = config.slippage
     return Coefficients(
         impact=model.impact_coefficient,
@@ -53,10 +63,8 @@ def coefficients(config: Execution) -> Coefficients:
     )
 
 
-def estimate(
-    order: Order, end: datetime, session: Session, about: Knowledge, config: Execution
-) -> CostEstimate:
-    work = Work(
+def work(order: Order, end: datetime, session: Session, about: Knowledge) -> Work:
+    return Work(
         quantity=order.quantity,
         spread_bps=about.spread_bps,
         average_daily_volume=about.usual_volume,
@@ -64,7 +72,29 @@ def estimate(
         days=(end - order.start_at) / session.length,
         urgent=order.urgency in URGENT,
     )
-    return COST_MODELS[config.slippage.model](work, coefficients(config))
+
+
+def estimate(
+    order: Order, end: datetime, session: Session, about: Knowledge, config: Execution
+) -> CostEstimate:
+    model = COST_MODELS[config.slippage.model]
+    return model(work(order, end, session, about), about.coefficients)
+
+
+def vwap_deviation_bps(
+    order: Order, plan: Sequence[PlannedSlice], session: Session, about: Knowledge
+) -> float | None:
+    """How far from the market's VWAP the order may end although nothing goes wrong."""
+    expected = expected_deviation_bps(
+        about.known.deviations,
+        order.algorithm,
+        session,
+        plan,
+        end=order.end_at,
+        daily_volatility=about.known.daily_volatility,
+        spread_bps=about.spread_bps,
+    )
+    return None if expected is None else round(expected, 4)
 
 
 def price_tags(
@@ -89,7 +119,7 @@ def price_tags(
         urgent=order.urgency in URGENT,
         limit_bps=_beyond(order, quote),
         model=config.slippage.model,
-        coefficients=coefficients(config),
+        coefficients=about.coefficients,
     )
     return [alternative.told() for alternative in alternatives(question, ends)]
 

@@ -2,16 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from statistics import fmean
 
 from execution.domain.session import Session
-from execution.domain.tape import MINUTE, TradedDay, daily_volatility, full_days, traded_day
+from execution.domain.tape import (
+    MINUTE,
+    Minute,
+    TradedDay,
+    daily_volatility,
+    full_days,
+    traded_day,
+)
+from execution.domain.tracking import Deviations, learn_deviations
 from execution.domain.volume_forecast import expected_volume
 from execution.domain.volume_profile import FEWEST_SESSIONS, U_SHAPE, Profile, learn, pooled
 from execution.market.bar_file import BarRow
+from execution.market.base import typical
 from execution.market.calendar import NEW_YORK, ExchangeCalendar, new_york
 from execution.models import Bar, VolumeProfile
 
@@ -26,7 +35,8 @@ ONE_DAY = timedelta(days=1)
 @dataclass(frozen=True, slots=True)
 class Known:
     """A profile to plan by, and what else its tape tells. `origin` is "symbol", "pooled" or, when
-    nothing was learned in time, "default"; volumes in shares of a full session."""
+    nothing was learned in time, "default"; volumes in shares of a full session; `deviations` as
+    `domain.tracking` learns them."""
 
     profile: Profile
     origin: str
@@ -35,6 +45,7 @@ class Known:
     mean_volume: float | None = None
     expected_volume: float | None = None
     daily_volatility: float | None = None
+    deviations: Mapping[str, Deviations] = field(default_factory=dict, hash=False)
 
     def part_of_day(self, session: Session) -> float:
         """A half-day is expected to trade about as much less as it is shorter."""
@@ -63,6 +74,11 @@ def profile_for(symbol: str, *, before: date) -> Known:
     return _known(row) if row else DEFAULT
 
 
+def of_session(symbol: str, session: Session) -> Known:
+    """As `profile_for`; a market that never closes has no sessions that could be learned from."""
+    return DEFAULT if session.always else profile_for(symbol, before=session.day)
+
+
 @lru_cache(maxsize=512)
 def stored(row_id: int) -> Known:
     """A profile by its row, which never changes. Raises VolumeProfile.DoesNotExist."""
@@ -78,6 +94,7 @@ def _known(row: VolumeProfile) -> Known:
         mean_volume=row.mean_volume,
         expected_volume=row.expected_volume,
         daily_volatility=row.daily_volatility,
+        deviations=row.deviations,
     )
 
 
@@ -109,12 +126,14 @@ def learn_from_rows(
     pool: bool = True,
 ) -> list[VolumeProfile]:
     """As `learn_from_bars`, from the bars of a file."""
-    minutes: dict[str, dict[date, list[tuple[datetime, int, float]]]]
+    minutes: dict[str, dict[date, list[Minute]]]
     minutes = defaultdict(lambda: defaultdict(list))
     for row in rows:
         day = row.start.astimezone(NEW_YORK).date()
         if until is None or day <= until:
-            minutes[row.symbol][day].append((row.start, row.volume, float(row.close)))
+            average = row.vwap or typical(row.high, row.low, row.close)
+            minute = Minute(row.start, row.volume, float(row.close), float(average))
+            minutes[row.symbol][day].append(minute)
     calendar = ExchangeCalendar()
     tape = {symbol: _days(days, calendar, now=now) for symbol, days in minutes.items()}
     return _learn(tape, source=source, pool=pool, until=until, count=sessions)
@@ -191,6 +210,7 @@ def _row(
         mean_volume=fmean(totals),
         expected_volume=expected_volume(totals),
         daily_volatility=daily_volatility(days),
+        deviations=learn_deviations(days),
         source=source,
     )
 
@@ -201,7 +221,11 @@ def _rounded(profile: Profile) -> list[float]:
 
 def _is_new(row: VolumeProfile) -> bool:
     last = VolumeProfile.objects.filter(symbol=row.symbol, until=row.until).order_by("-id").first()
-    return last is None or (last.sessions, last.shares) != (row.sessions, row.shares)
+    return last is None or _learned(last) != _learned(row)
+
+
+def _learned(row: VolumeProfile) -> tuple[object, ...]:
+    return row.sessions, row.shares, row.deviations
 
 
 def _symbols() -> Iterator[str]:
@@ -223,9 +247,11 @@ def _days_from_bars(
     # Twice as many weekdays as sessions: room for half-days, holidays and days without a trade.
     first = newest.open - ONE_DAY * (count * 14 // 5 + 7)
     rows = Bar.objects.filter(symbol=symbol, start_at__gte=first, start_at__lt=newest.close)
-    minutes: dict[date, list[tuple[datetime, int, float]]] = defaultdict(list)
-    for start, volume, close in rows.values_list("start_at", "volume", "close").iterator():
-        minutes[start.astimezone(NEW_YORK).date()].append((start, volume, float(close)))
+    minutes: dict[date, list[Minute]] = defaultdict(list)
+    columns = "start_at", "volume", "close", "high", "low", "vwap"
+    for start, volume, close, high, low, vwap in rows.values_list(*columns).iterator():
+        minute = Minute(start, volume, float(close), float(vwap or typical(high, low, close)))
+        minutes[start.astimezone(NEW_YORK).date()].append(minute)
     return _days(minutes, calendar, now=now)
 
 
@@ -247,7 +273,7 @@ def _newest_session(
 
 
 def _days(
-    minutes: Mapping[date, Iterable[tuple[datetime, int, float]]],
+    minutes: Mapping[date, Iterable[Minute]],
     calendar: ExchangeCalendar,
     *,
     now: datetime,

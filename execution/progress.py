@@ -119,12 +119,25 @@ def _table(seen: Sequence[Progress], warning: str) -> RenderableType:
 
 
 def _against(seen: Progress) -> str:
-    cost = seen.against_benchmark_bps
-    return f"{seen.benchmark_name} {'-' if cost is None else f'{cost:+.1f} bps'}"
+    """The benchmark, the own average against it, and how far away is usual."""
+    if seen.benchmark is None:
+        return f"{seen.benchmark_name} -"
+    cost, usual = seen.against_benchmark_bps, seen.usual_bps
+    against = "-" if cost is None else f"{cost:+.1f} bps"
+    known = "" if usual is None else f", usually within {usual:.1f}"
+    return f"{seen.benchmark_name} {price(seen.benchmark)} {against}{known}"
 
 
 def price(value: Decimal | None) -> str:
     return "-" if value is None else f"{value:,.4f}"
+
+
+def _estimated(report: Report) -> str:
+    error = report["estimated_standard_error_bps"]
+    if report["estimated_slippage_bps"] is None:
+        return bps(None)
+    known = "no basis" if error is None else f"{error:.2f} bps"
+    return f"{bps(report['estimated_slippage_bps'])}, standard error {known}"
 
 
 def bps(value: float | None) -> str:
@@ -159,7 +172,7 @@ def _figures(report: Report) -> list[tuple[str, str]]:
         ("average", price(report["avg_price"])),
         ("arrival mid", price(report["arrival_price"])),
         ("slippage", f"{bps(report['actual_slippage_bps'])} against arrival"),
-        ("estimated", bps(report["estimated_slippage_bps"])),
+        ("estimated", _estimated(report)),
     ]
     if report["market_vwap"] is not None:
         against = f"{price(report['market_vwap'])}, own average {bps(report['vwap_slippage_bps'])}"

@@ -4,6 +4,7 @@ Each function costs the same few queries for one order and for many.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,13 @@ from execution.domain.costs import slippage_bps
 from execution.domain.lifecycle import SLICE_TERMINAL, OrderStatus
 from execution.market.base import MarketData, MarketDataUnavailable, vwap
 from execution.models import Fill, Order, OrderEvent, Slice
-from execution.results import ExecutionResult, arrival_price, average_price, result_of
+from execution.results import (
+    ExecutionResult,
+    arrival_price,
+    average_price,
+    result_of,
+    usual_vwap_deviation_bps,
+)
 
 PRICE_STEP = Decimal("0.000001")
 MINUTE = timedelta(minutes=1)
@@ -22,9 +29,26 @@ SCHEDULED = frozenset({"TWAP", "VWAP", "POV"})  # judged against the market VWAP
 
 
 @dataclass(frozen=True, slots=True)
+class Tracking:
+    """An order against the market's VWAP from `since` until `until`, its window so far.
+
+    Prices per share; `deviation_bps` is the own average against the market, + is a cost;
+    `usual_bps` how large that usually is, either way, of an order that goes well. None is unknown.
+    """
+
+    since: datetime
+    until: datetime
+    market_vwap: Decimal | None
+    average: Decimal | None
+    deviation_bps: float | None
+    usual_bps: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """An order under way. Prices per share; `benchmark` is the market VWAP of the window so far
-    for TWAP, VWAP and POV, else the arrival mid; `left` is the trading time until the end."""
+    for TWAP, VWAP and POV, else the arrival mid; `left` is the trading time until the end.
+    `usual_bps` as `Tracking` has it."""
 
     order: Order
     slices_done: int
@@ -32,6 +56,7 @@ class Progress:
     benchmark: Decimal | None
     benchmark_name: str
     left: timedelta
+    usual_bps: float | None = None
 
     @property
     def against_benchmark_bps(self) -> float | None:
@@ -49,12 +74,47 @@ class Report(ExecutionResult):
 
 def report(order: Order, market: MarketData, *, now: datetime) -> Report:
     """Market figures for TWAP, VWAP, POV; None for the others, and where the market is silent."""
-    price = market_vwap(order, market, now=now) if order.algorithm in SCHEDULED else None
+    seen = tracking(order, market, now=now)
     return {
         **result_of(order),
-        "market_vwap": None if price is None else price.quantize(PRICE_STEP),
-        "vwap_slippage_bps": cost_bps(order, price),
+        "market_vwap": seen.market_vwap if seen else None,
+        "vwap_slippage_bps": seen.deviation_bps if seen else None,
     }
+
+
+def tracking(order: Order, market: MarketData, *, now: datetime) -> Tracking | None:
+    """None for an algorithm that is not judged against the VWAP, and where nothing was begun."""
+    if not _is_tracked(order, now):
+        return None
+    return _tracking(order, market_vwap(order, market, now=now), now)
+
+
+def trackings(orders: Iterable[Order], market: MarketData, *, now: datetime) -> dict[int, Tracking]:
+    """By order, of those that are tracked. A market that falls silent is not asked again."""
+    found: dict[int, Tracking] = {}
+    with suppress(MarketDataUnavailable):
+        for order in orders:
+            if _is_tracked(order, now):
+                found[order.pk] = _tracking(order, _vwap_of_window(order, market, now), now)
+    return found
+
+
+def _is_tracked(order: Order, now: datetime) -> bool:
+    denied = order.status == OrderStatus.DENIED
+    return order.algorithm in SCHEDULED and not denied and window(order)[0] < now
+
+
+def _tracking(order: Order, price: Decimal | None, now: datetime) -> Tracking:
+    since, end = window(order)
+    average = average_price(order)
+    return Tracking(
+        since=since,
+        until=min(end, now),
+        market_vwap=None if price is None else price.quantize(PRICE_STEP),
+        average=None if average is None else average.quantize(PRICE_STEP),
+        deviation_bps=cost_bps(order, price),
+        usual_bps=usual_vwap_deviation_bps(order),
+    )
 
 
 def orders(ids: Iterable[int]) -> list[Order]:
@@ -76,13 +136,15 @@ def progress(ids: Sequence[int], market: MarketData, *, now: datetime) -> list[P
 
 
 def _progress(order: Order, done: int, market: MarketData, now: datetime) -> Progress:
-    scheduled = order.algorithm in SCHEDULED
+    scheduled, seen = order.algorithm in SCHEDULED, tracking(order, market, now=now)
+    vwap_so_far = seen.market_vwap if seen else None
     return Progress(
         order=order,
         slices_done=done,
         average=average_price(order),
-        benchmark=market_vwap(order, market, now=now) if scheduled else arrival_price(order),
+        benchmark=vwap_so_far if scheduled else arrival_price(order),
         benchmark_name="VWAP" if scheduled else "arrival",
+        usual_bps=seen.usual_bps if seen else None,
         left=max(order.end_at - now, timedelta(0)) if not order.is_terminal else timedelta(0),
     )
 
@@ -93,13 +155,15 @@ def market_vwap(order: Order, market: MarketData, *, now: datetime) -> Decimal |
     The window ends with the last possible share: at the fill of the last one, or when the order
     ended. Bars that overlap it count. None where the market has traded or says nothing.
     """
-    start, end = window(order)
     try:
-        bars = market.bars(
-            order.symbol, start.replace(second=0, microsecond=0), min(end + MINUTE, now)
-        )
+        return _vwap_of_window(order, market, now)
     except MarketDataUnavailable:
         return None
+
+
+def _vwap_of_window(order: Order, market: MarketData, now: datetime) -> Decimal | None:
+    start, end = window(order)
+    bars = market.bars(order.symbol, start.replace(second=0, microsecond=0), min(end + MINUTE, now))
     return vwap(bar for bar in bars if bar.start < end and start < bar.end)
 
 

@@ -16,6 +16,7 @@ class PlannedChild(TypedDict):
 class ExecutionResult(TypedDict):
     """Prices per share; slippage in basis points of the arrival mid, + is a cost.
 
+    `estimated_standard_error_bps` is that of the estimate, None where it has no basis.
     `avg_price` and `actual_slippage_bps` are None while nothing is filled. `reason` says why an
     order was denied or ended with a residual. `plan` is filled when the caller did not wait.
     """
@@ -32,6 +33,7 @@ class ExecutionResult(TypedDict):
     avg_price: Decimal | None
     arrival_price: Decimal | None
     estimated_slippage_bps: float | None
+    estimated_standard_error_bps: float | None
     actual_slippage_bps: float | None
     commission: Decimal
     num_slices: int
@@ -62,6 +64,19 @@ def actual_slippage_bps(order: Order) -> float | None:
     return slippage_bps(order.side_sign, average, arrival)
 
 
+def estimated_standard_error_bps(order: Order) -> float | None:
+    """Of the estimated slippage; None where it has no basis."""
+    error = order.routing.get("estimate", {}).get("standard_error_bps")
+    return error if isinstance(error, float | int) else None
+
+
+def usual_vwap_deviation_bps(order: Order) -> float | None:
+    """How far from the market's VWAP such an order ends that goes well, either way: its standard
+    deviation as it was told when the order was accepted. None where nothing was learned."""
+    usual: float | None = order.routing.get("usual_vwap_deviation_bps")
+    return usual
+
+
 def result_of(order: Order, *, plan: bool = False) -> ExecutionResult:
     average = average_price(order)
     return {
@@ -77,6 +92,7 @@ def result_of(order: Order, *, plan: bool = False) -> ExecutionResult:
         "avg_price": average.quantize(Decimal("0.000001")) if average is not None else None,
         "arrival_price": arrival_price(order),
         "estimated_slippage_bps": order.estimated_slippage_bps,
+        "estimated_standard_error_bps": estimated_standard_error_bps(order),
         "actual_slippage_bps": actual_slippage_bps(order),
         "commission": order.commission,
         "num_slices": order.slice_count,

@@ -1,14 +1,16 @@
 """What an order is expected to cost, and what orders did cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from deepstack import ready
 
 ready.ensure()
 
-from deepstack.config import current
+from deepstack.config import Config, current
 from deepstack.off_loop import off_loop
+from execution.calibrations import in_force
+from execution.domain.alternatives import or_no_basis
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work
 from execution.domain.costs import Basis, CostEstimate
 from execution.domain.signal import parse
@@ -19,7 +21,11 @@ from execution.results import actual_slippage_bps
 
 @dataclass(frozen=True, slots=True)
 class SlippageEstimate:
-    """Expected cost, + is a cost: in basis points of the price, and in dollars of the order."""
+    """Expected cost, + is a cost: in basis points of the price, and in dollars of the order.
+
+    `standard_error_bps` is that of `slippage_bps`; None, which is told as "no basis", where nothing
+    says how well the coefficients are known.
+    """
 
     slippage_bps: float
     slippage_dollars: float
@@ -27,6 +33,11 @@ class SlippageEstimate:
     impact_bps: float
     urgency_bps: float
     basis: Basis
+    standard_error_bps: float | None = None
+
+    def __str__(self) -> str:
+        error = or_no_basis(self.standard_error_bps)
+        return f"{self.slippage_bps:.2f} bps (standard error: {error}), {self.slippage_dollars:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,8 @@ class SlippageRecord:
 
 
 class SlippageModel:
-    """The configured cost model; an argument given here takes the configuration's place."""
+    """The configured cost model, with the calibrated coefficients where `slippage.calibrated` is
+    set; an argument given here takes the place of both."""
 
     def __init__(
         self,
@@ -48,12 +60,15 @@ class SlippageModel:
         impact_coefficient: float | None = None,
         urgency_multiplier: float | None = None,
         model: str | None = None,
+        *,
+        config: Config | None = None,
     ) -> None:
-        defaults = current().execution.slippage
+        self._config = config or current()
+        defaults = self._config.execution.slippage
+        self._given_impact = impact_coefficient
         self.base_spread_bps = _given(base_spread_bps, defaults.base_spread_bps)
         self.impact_coefficient = _given(impact_coefficient, defaults.impact_coefficient)
         self.urgency_multiplier = _given(urgency_multiplier, defaults.urgency_multiplier)
-        self.shares_outstanding_days = defaults.shares_outstanding_days
         self.model = model or defaults.model
         if self.model not in COST_MODELS:
             raise ValueError(f"model = {model!r}: must be one of {', '.join(COST_MODELS)}")
@@ -93,11 +108,16 @@ class SlippageModel:
             days=days,
             urgent=signal.urgency in URGENT,
         )
-        by = Coefficients(
-            self.impact_coefficient, self.urgency_multiplier, self.shares_outstanding_days
-        )
-        cost = COST_MODELS[self.model](work, by)
+        cost = COST_MODELS[self.model](work, self._coefficients(signal.symbol))
         return _priced(cost, float(current_price) * quantity)
+
+    def _coefficients(self, symbol: str) -> Coefficients:
+        by = in_force(symbol, self._config, model=self.model)
+        by = replace(by, urgency=self.urgency_multiplier)
+        if self._given_impact is None:
+            return by
+        known = None if "impact" in COST_MODELS[self.model].fitted else by.covariance
+        return replace(by, impact=self._given_impact, covariance=known)
 
     @off_loop
     def history(self, symbol: str | None = None, limit: int = 500) -> SlippageRecord:
@@ -126,6 +146,7 @@ def _priced(cost: CostEstimate, notional: float) -> SlippageEstimate:
         impact_bps=cost.impact_bps,
         urgency_bps=cost.urgency_bps,
         basis=cost.basis,
+        standard_error_bps=cost.standard_error_bps,
     )
 
 

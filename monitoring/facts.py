@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.models import Order, OrderEvent, Slice
+from execution.results import usual_vwap_deviation_bps
 from monitoring import tca
 from monitoring.days import bounds, day_of
 from monitoring.rules import ExecutionFacts
@@ -86,6 +87,8 @@ def _facts(
         now=now,
         average_price=average,
         market_vwap=cost.market_vwap if cost else None,
+        usual_vwap_deviation_bps=usual_vwap_deviation_bps(order),
+        asked_vwap_deviation=_asked(order),
         slippage_bps=tca.cost_bps(order.side_sign, average, arrival_mid(order)),
         estimated_slippage_bps=order.estimated_slippage_bps,
         failed_today=failed_today,
@@ -93,6 +96,11 @@ def _facts(
         unknown_since=unknown_since,
         pause=pause,
     )
+
+
+def _asked(order: Order) -> Decimal | None:
+    asked = order.parameters.get("vwap_deviation_threshold")
+    return None if asked is None else Decimal(str(asked))
 
 
 def _failures(orders: Iterable[Order]) -> dict[Group, int]:

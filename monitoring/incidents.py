@@ -2,7 +2,7 @@
 events that speak for themselves. Pure, like the rules."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitoring.rules import AlertKind, AlertSeverity, Finding, Thresholds
 
@@ -40,6 +40,45 @@ def late_slices(
         f"{oldest_due:%H:%M:%S} UTC; check that the dispatch loop and the workers run",
         key=f"LATE_SLICES:{now:%Y-%m-%dT%H}:{severity}",
         data={"slices": count, "oldest_due": oldest_due.isoformat()},
+    )
+
+
+# Of what differs from the broker; the rest, such as a position, is CRITICAL.
+MILD_DIFFERENCES = frozenset({"EXTERNAL_ORDER", "CASH"})
+STOPS_SENDING = "stopping"  # a clock that differs by so much
+NOT_COMPARED_FOR = timedelta(minutes=10)
+
+
+def differs(
+    *, number: int, kind: str, subject: str, account: str, symbol: str, words: str
+) -> Finding:
+    """Something that a comparison with the broker found, once for as long as it is found."""
+    external = kind == "EXTERNAL_ORDER"
+    mild = kind in MILD_DIFFERENCES or (kind == "CLOCK" and subject != STOPS_SENDING)
+    return Finding(
+        kind=AlertKind.EXTERNAL_ORDER if external else AlertKind.BROKER_DIFFERENCE,
+        severity=AlertSeverity.WARNING if mild else AlertSeverity.CRITICAL,
+        message=f"account {account}: {words}",
+        key=f"BROKER_DIFFERENCE:{number}",
+        account=account,
+        data={"kind": kind, "symbol": symbol},
+    )
+
+
+def not_compared(
+    *, broker: str, account: str, since: datetime, problem: str, now: datetime
+) -> Finding | None:
+    """No comparison with the broker has succeeded for a while; times of the wall clock."""
+    if now - since <= NOT_COMPARED_FOR:
+        return None
+    return Finding(
+        kind=AlertKind.NOT_COMPARED,
+        severity=AlertSeverity.WARNING,
+        message=f"account {account} cannot be compared with {broker} since"
+        f" {since:%Y-%m-%d %H:%M} UTC: {problem}",
+        key=f"NOT_COMPARED:{broker}:{account}:{since.isoformat()}",
+        account=account,
+        data={"problem": problem},
     )
 
 

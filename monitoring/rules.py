@@ -39,6 +39,9 @@ class AlertKind(StrEnum):
     FILL_CORRECTED = "FILL_CORRECTED"
     LATE_FILL = "LATE_FILL"
     LOST_AT_BROKER = "LOST_AT_BROKER"
+    BROKER_DIFFERENCE = "BROKER_DIFFERENCE"
+    EXTERNAL_ORDER = "EXTERNAL_ORDER"
+    NOT_COMPARED = "NOT_COMPARED"
 
 
 JUDGED_FROM = 0.25  # of the shares ordered
@@ -49,13 +52,15 @@ class Thresholds:
     """Where the rules draw their lines; the durations are trading time."""
 
     slippage_bps: Decimal
-    vwap_deviation: Decimal  # a fraction of the market VWAP
+    vwap_deviation: Decimal  # a fraction of the market VWAP, where nothing better is known
     failed_orders: int  # a day, of one account and strategy
     slow_factor: float  # of the planned window
     rejected_children: int  # of one order
     settling: timedelta  # an order's end and the confirmation of its cancels take this long
     unknown: timedelta
     late: timedelta
+    # Beyond so many times what is usual of the symbol; None: never by what is usual.
+    vwap_multiple: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,9 @@ class ExecutionFacts:
     """One parent order as it stands at `now`. None: not known.
 
     `slippage_bps` is the own average price against the mid at arrival, + = cost.
-    `market_vwap` is that of the order's window so far. `failed_today` counts the failures of the
+    `market_vwap` is that of the order's window so far, `usual_vwap_deviation_bps` how far from it
+    such an order of the symbol ends that goes well, `asked_vwap_deviation` the order's own
+    threshold, a fraction. `failed_today` counts the failures of the
     order's account and strategy on the order's exchange date, this order included.
     """
 
@@ -84,6 +91,8 @@ class ExecutionFacts:
     now: datetime
     average_price: Decimal | None = None
     market_vwap: Decimal | None = None
+    usual_vwap_deviation_bps: float | None = None
+    asked_vwap_deviation: Decimal | None = None
     slippage_bps: Decimal | None = None
     estimated_slippage_bps: float | None = None
     failed_today: int | None = None
@@ -194,17 +203,31 @@ def vwap_deviation(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
     if facts.average_price is None or not facts.market_vwap or facts.barely_begun:
         return None
     deviation = facts.average_price / facts.market_vwap - 1
-    if abs(deviation) <= limits.vwap_deviation:
+    threshold, why = vwap_threshold(facts, limits)
+    if abs(deviation) <= threshold:
         return None
     return _of_order(
         facts,
         AlertKind.VWAP_DEVIATION,
-        _severity(abs(deviation), limits.vwap_deviation),
+        _severity(abs(deviation), threshold),
         f"average price {facts.average_price:.4f} is {deviation:+.2%} from the market VWAP "
-        f"{facts.market_vwap:.4f}, beyond {limits.vwap_deviation:.2%}",
+        f"{facts.market_vwap:.4f}, beyond {threshold:.2%}, {why}",
         deviation=f"{deviation:.6f}",
-        threshold=f"{limits.vwap_deviation:f}",
+        threshold=f"{threshold:f}",
+        usual_deviation_bps=facts.usual_vwap_deviation_bps,
     )
+
+
+def vwap_threshold(facts: ExecutionFacts, limits: Thresholds) -> tuple[Decimal, str]:
+    """A fraction of the market VWAP, and where it is from: what the order asks for, else so many
+    times what is usual of its symbol, else the constant."""
+    usual = facts.usual_vwap_deviation_bps
+    if facts.asked_vwap_deviation is not None:
+        return facts.asked_vwap_deviation, "as the order asks"
+    if not usual or limits.vwap_multiple is None:
+        return limits.vwap_deviation, "the threshold of all"
+    threshold = limits.vwap_multiple * Decimal(str(usual)) / 10_000
+    return threshold, f"{limits.vwap_multiple:g} times what is usual of the symbol"
 
 
 def overfilled(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:

@@ -22,4 +22,9 @@ def of(config: Config, moment: Moment) -> Thresholds:
         settling=moment.trading(SETTLING),
         unknown=moment.trading(UNKNOWN),
         late=moment.trading(scheduling.missed_grace_seconds),
+        vwap_multiple=_decimal(rules.vwap_deviation_multiple),
     )
+
+
+def _decimal(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(str(value))

@@ -18,7 +18,14 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.market.base import MarketData
-from execution.models import Order, OrderEvent, Slice, TradingState
+from execution.models import (
+    BrokerAccount,
+    BrokerDifference,
+    Order,
+    OrderEvent,
+    Slice,
+    TradingState,
+)
 from monitoring import alerts, costs, incidents, rules
 from monitoring.facts import gather
 from monitoring.models import Alert, WatchMark
@@ -44,6 +51,8 @@ def look(
         *told,
         *_judged(changed | _late_orders(moment), moment, limits),
         *_halts(),
+        *_differences(),
+        *_not_compared(moment),
         *_late_slices(moment, limits),
     ]
     raised = list(alerts.raise_all(found, moment=moment, config=config))
@@ -120,6 +129,35 @@ def _halts() -> list[Finding]:
             since=state.changed_wall,
         )
         for state in states
+    ]
+    return [finding for finding in found if finding is not None]
+
+
+def _differences() -> list[Finding]:
+    return [
+        incidents.differs(
+            number=each.pk,
+            kind=each.kind,
+            subject=each.subject,
+            account=each.account,
+            symbol=each.symbol,
+            words=each.words,
+        )
+        for each in BrokerDifference.objects.filter(gone_wall__isnull=True)
+    ]
+
+
+def _not_compared(moment: Moment) -> list[Finding]:
+    found = [
+        incidents.not_compared(
+            broker=row.broker,
+            account=row.account,
+            since=row.failing_wall,
+            problem=row.problem,
+            now=moment.wall,
+        )
+        for row in BrokerAccount.objects.filter(failing_wall__isnull=False)
+        if row.failing_wall is not None
     ]
     return [finding for finding in found if finding is not None]
 

@@ -1,6 +1,5 @@
 """The door to a preview of an order."""
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
@@ -11,8 +10,49 @@ from execution import desk
 from execution.api import serializers
 from execution.api.errors import Door
 from execution.api.permissions import ModelPermissions
+from execution.domain.algos import ALGOS
+from execution.domain.alternatives import NO_BASIS
+from execution.domain.costs import Basis
 from execution.models import Order
 from execution.preview import preview
+
+_BPS = {"type": "number", "description": "basis points of the order's value, + is a cost"}
+_BPS_OR_NOT = {"oneOf": [_BPS, {"type": "string", "enum": [NO_BASIS]}]}
+_TIME = {"type": "string", "format": "date-time"}
+_ESTIMATE = {
+    "standard_error_bps": _BPS_OR_NOT,
+    "spread_bps": _BPS,
+    "impact_bps": _BPS,
+    "basis": {"type": "string", "enum": [each.value for each in Basis]},
+}
+ALTERNATIVE = {
+    "algorithm": {"type": "string", "enum": list(ALGOS)},
+    "finish": _TIME,
+    "cost_bps": _BPS,
+    **_ESTIMATE,
+    "deviation_bps": _BPS_OR_NOT,
+    "participation": {"type": "number", "nullable": True},
+    "feasible": {"type": "boolean", "nullable": True},
+    "feasible_by": {**_TIME, "nullable": True},
+}
+# Documentation alone: execution.preview.Preview is what is answered.
+PREVIEW = {
+    "symbol": {"type": "string"},
+    "side": {"type": "string"},
+    "quantity": {"type": "integer"},
+    "status": {"type": "string", "enum": ["ACCEPTED", "DENIED"]},
+    "reason": {"type": "string"},
+    "algorithm": {"type": "string"},
+    "chosen_because": {"type": "string"},
+    "start_at": _TIME,
+    "end_at": _TIME,
+    "slices": {"type": "integer"},
+    "estimate": {"type": "object", "properties": {"bps": _BPS, **_ESTIMATE}},
+    "alternatives": {"type": "array", "items": {"type": "object", "properties": ALTERNATIVE}},
+    "profile": {"type": "object"},
+    "residual": {"type": "object"},
+    "left_out": {"type": "array", "items": {"type": "string"}},
+}
 
 
 class MayAsk(ModelPermissions):
@@ -30,7 +70,8 @@ class OrderPreview(Door, GenericAPIView[Order]):
     serializer_class = serializers.OrderSerializer
 
     @extend_schema(
-        request={"application/json": serializers.SIGNAL}, responses={200: OpenApiTypes.OBJECT}
+        request={"application/json": serializers.SIGNAL},
+        responses={(200, "application/json"): {"type": "object", "properties": PREVIEW}},
     )
     def post(self, request: Request) -> Response:
         if not isinstance(request.data, dict):

@@ -9,9 +9,19 @@ from rest_framework.reverse import reverse
 from typing_extensions import override
 
 from execution import queries, results
-from execution.domain.signal import ALGORITHMS, MAX_QUANTITY, MAX_WINDOW_MINUTES, SIDES, URGENCIES
+from execution.domain.signal import (
+    ALGORITHMS,
+    MAX_EXTENSIONS,
+    MAX_QUANTITY,
+    MAX_WINDOW_MINUTES,
+    RESIDUALS,
+    SIDES,
+    URGENCIES,
+)
 from execution.halts import HaltReport
+from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState, TradingStateChange
+from execution.queries import Tracking
 
 PART = 50  # of an order's slices, fills and events inside its detail
 PRICE_STEP = Decimal("0.000001")
@@ -38,6 +48,15 @@ SIGNAL = {
         "slices": {"type": "integer", "minimum": 1},
         "vwap_deviation_threshold": {"type": "number", "maximum": 1},
         "max_participation": {"type": "number", "maximum": 1},
+        "residual": {"type": "string", "enum": list(RESIDUALS), "default": "LEAVE"},
+        "residual_minutes": {"type": "number", "maximum": MAX_WINDOW_MINUTES},
+        "max_extensions": {"type": "integer", "minimum": 1, "maximum": MAX_EXTENSIONS},
+        "residual_ignores_cap": {"type": "boolean", "default": False},
+        "aggressive_after": {"type": "number", "exclusiveMaximum": 1},
+        "would_price": _PRICE,
+        "lot_size": {"type": "integer", "minimum": 1, "default": 1},
+        "min_slice": {"type": "integer", "minimum": 1},
+        "max_slice": {"type": "integer", "minimum": 1},
         "account": {"type": "string"},
         "strategy": {"type": "string"},
         "client_reference": {"type": "string", "maxLength": 128},
@@ -49,6 +68,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
     remaining_quantity = serializers.SerializerMethodField()
     average_price = serializers.SerializerMethodField()
     arrival_price = serializers.SerializerMethodField()
+    estimated_standard_error_bps = serializers.SerializerMethodField()
     actual_slippage_bps = serializers.SerializerMethodField()
 
     class Meta:
@@ -77,6 +97,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "decision_price",
             "arrival_price",
             "estimated_slippage_bps",
+            "estimated_standard_error_bps",
             "actual_slippage_bps",
             "commission",
             "parameters",
@@ -94,6 +115,9 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
     def get_arrival_price(self, order: Order) -> str | None:
         return _text(results.arrival_price(order))
+
+    def get_estimated_standard_error_bps(self, order: Order) -> float | None:
+        return results.estimated_standard_error_bps(order)
 
     def get_actual_slippage_bps(self, order: Order) -> float | None:
         return results.actual_slippage_bps(order)
@@ -159,6 +183,19 @@ class EventSerializer(serializers.ModelSerializer[OrderEvent]):
         read_only_fields = fields
 
 
+class TrackingSerializer(serializers.Serializer[Tracking]):
+    """The order against the market's VWAP of its window so far; null is unknown."""
+
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
+    market_vwap = serializers.DecimalField(max_digits=18, decimal_places=6, allow_null=True)
+    average = serializers.DecimalField(max_digits=18, decimal_places=6, allow_null=True)
+    deviation_bps = serializers.FloatField(allow_null=True, help_text="+ is a cost")
+    usual_bps = serializers.FloatField(
+        allow_null=True, help_text="how large the deviation usually is when all goes well"
+    )
+
+
 class SlicePart(serializers.Serializer[Any]):
     """`results` are the first; `url` has them all, in pages."""
 
@@ -181,12 +218,20 @@ class EventPart(serializers.Serializer[Any]):
 
 
 class OrderDetailSerializer(OrderSerializer):
+    """`vwap_tracking` is null for algorithms that are not held against the VWAP."""
+
+    vwap_tracking = serializers.SerializerMethodField()
     slices = serializers.SerializerMethodField()
     fills = serializers.SerializerMethodField()
     events = serializers.SerializerMethodField()
 
     class Meta(OrderSerializer.Meta):
-        fields = (*OrderSerializer.Meta.fields, "slices", "fills", "events")
+        fields = (*OrderSerializer.Meta.fields, "vwap_tracking", "slices", "fills", "events")
+
+    @extend_schema_field(TrackingSerializer(allow_null=True))
+    def get_vwap_tracking(self, order: Order) -> dict[str, Any] | None:
+        seen = queries.tracking(order, market_data(), now=clock.now())
+        return None if seen is None else TrackingSerializer(seen).data
 
     @extend_schema_field(SlicePart)
     def get_slices(self, order: Order) -> dict[str, Any]:

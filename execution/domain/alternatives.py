@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work, timing_risk_bps
+from execution.domain.costs import Basis, CostEstimate
 from execution.domain.session import Session
 from execution.domain.volume_profile import Profile
 
@@ -47,6 +48,8 @@ class Question:
 class Alternative:
     """One way to work the order; + is a cost, in bps of its value.
 
+    `standard_error_bps` is that of the expected cost, `deviation_bps` by how much one order's cost
+    may then deviate from it as the price moves; None where nothing is known to tell it by.
     `participation` is the order over the volume expected in its window. `feasible` compares that
     with the cap, or with all of the volume; `feasible_by` is the earliest end at which it would be,
     None when the session does not suffice or nothing is known.
@@ -55,6 +58,7 @@ class Alternative:
     algorithm: str
     end: datetime
     cost_bps: float
+    standard_error_bps: float | None
     spread_bps: float
     impact_bps: float
     basis: str
@@ -64,20 +68,24 @@ class Alternative:
     feasible_by: datetime | None
 
     def told(self) -> dict[str, object]:
-        """As plain values; a deviation that nothing supports says so."""
-        deviation = self.deviation_bps
+        """As plain values; an error or a deviation that nothing supports says so."""
         return {
             "algorithm": self.algorithm,
             "finish": self.end.isoformat(),
             "cost_bps": round(self.cost_bps, 4),
+            "standard_error_bps": or_no_basis(self.standard_error_bps),
             "spread_bps": round(self.spread_bps, 4),
             "impact_bps": round(self.impact_bps, 4),
             "basis": self.basis,
-            "deviation_bps": NO_BASIS if deviation is None else round(deviation, 4),
+            "deviation_bps": or_no_basis(self.deviation_bps),
             "participation": None if self.participation is None else round(self.participation, 6),
             "feasible": self.feasible,
             "feasible_by": self.feasible_by.isoformat() if self.feasible_by else None,
         }
+
+
+def or_no_basis(bps: float | None) -> float | str:
+    return NO_BASIS if bps is None else round(bps, 4)
 
 
 def alternatives(question: Question, ends: Mapping[str, datetime]) -> tuple[Alternative, ...]:
@@ -92,16 +100,17 @@ def _alternative(
     volume = question.volume(end)
     part = question.quantity / volume if volume else None
     days = (end - question.start) / question.session.length
-    cost, spread, impact, basis = _cost(question, algorithm, days)
+    cost = _cost(question, algorithm, days)
     fits = None if volume is None else question.quantity <= (question.cap or 1.0) * volume
     risk = question.daily_volatility if algorithm != "LIMIT" else None
     return Alternative(
         algorithm=algorithm,
         end=end,
-        cost_bps=cost,
-        spread_bps=spread,
-        impact_bps=impact,
-        basis=basis,
+        cost_bps=cost.bps,
+        standard_error_bps=cost.standard_error_bps,
+        spread_bps=cost.spread_bps,
+        impact_bps=cost.impact_bps,
+        basis=str(cost.basis),
         deviation_bps=timing_risk_bps(risk, days) if risk else None,
         participation=part,
         feasible=fits,
@@ -109,11 +118,11 @@ def _alternative(
     )
 
 
-def _cost(question: Question, algorithm: str, days: float) -> tuple[float, float, float, str]:
+def _cost(question: Question, algorithm: str, days: float) -> CostEstimate:
     if algorithm == "LIMIT":
         # It joins its own side of the book, or waits at its limit: what it costs if it fills.
         price = -question.spread_bps / 2 if question.limit_bps is None else question.limit_bps
-        return price, price, 0.0, "IF_FILLED"
+        return CostEstimate(price, price, 0.0, 0.0, Basis.IF_FILLED)
     work = Work(
         quantity=question.quantity,
         spread_bps=question.spread_bps,
@@ -122,8 +131,7 @@ def _cost(question: Question, algorithm: str, days: float) -> tuple[float, float
         days=days,
         urgent=question.urgent,
     )
-    cost = COST_MODELS[question.model](work, question.coefficients)
-    return cost.bps, cost.spread_bps, cost.impact_bps, str(cost.basis)
+    return COST_MODELS[question.model](work, question.coefficients)
 
 
 def feasible_by(question: Question) -> datetime | None:

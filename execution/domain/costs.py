@@ -13,18 +13,24 @@ class Basis(StrEnum):
     """What an estimate rests on."""
 
     SPREAD_AND_IMPACT = "SPREAD_AND_IMPACT"
-    SPREAD_ONLY = "SPREAD_ONLY"  # the average daily volume is unknown
+    SPREAD_ONLY = "SPREAD_ONLY"  # the daily volume, or the volatility that the model needs, is not
+    IF_FILLED = "IF_FILLED"  # a limit order that waits pays its own price
 
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """The expected cost of an order in bps of its value: the three parts add up to `bps`."""
+    """The expected cost of an order in bps of its value: the three parts add up to `bps`.
+
+    `standard_error_bps` is that of the expectation, as far as the coefficients are uncertain; what
+    one order then really costs deviates by far more. None: nobody knows how well they are known.
+    """
 
     bps: float
     spread_bps: float  # half the quoted spread
     impact_bps: float
     urgency_bps: float
     basis: Basis
+    standard_error_bps: float | None = None
 
 
 def default_slippage(

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from math import log
 from statistics import stdev
+from typing import NamedTuple
 
 from execution.domain.session import Session
 
@@ -13,30 +14,44 @@ MINUTE = timedelta(minutes=1)
 FEWEST_RETURNS = 5
 
 
+class Minute(NamedTuple):
+    """One bar: shares, its last price, and what a share cost in it on average."""
+
+    start: datetime
+    volume: int
+    close: float
+    average: float
+
+
 @dataclass(frozen=True, slots=True)
 class TradedDay:
-    """The regular hours of a session that is over: shares minute by minute, the last price."""
+    """The regular hours of a session that is over, minute by minute: shares, and their average
+    price, which stands until the next minute with a trade; the last price of all."""
 
     day: date
     volumes: tuple[int, ...]
+    prices: tuple[float, ...]
     close: float
 
 
-def traded_day(
-    session: Session, minutes: Iterable[tuple[datetime, int, float]]
-) -> TradedDay | None:
-    """From (start, volume, close) of the session's minutes in any order; what lies outside the
-    regular hours is left out. None when nothing traded inside."""
+def traded_day(session: Session, minutes: Iterable[Minute]) -> TradedDay | None:
+    """From the session's minutes in any order; what lies outside the regular hours is left out.
+    None when nothing traded inside."""
     volumes = [0] * (session.length // MINUTE)
-    closes: dict[int, float] = {}
-    for start, volume, close in minutes:
-        if session.is_regular(start):
-            index = (start - session.open) // MINUTE
-            volumes[index] += volume
-            closes[index] = close
+    found: dict[int, Minute] = {}
+    for minute in minutes:
+        if session.is_regular(minute.start):
+            index = (minute.start - session.open) // MINUTE
+            volumes[index] += minute.volume
+            found[index] = minute
     if not any(volumes):
         return None
-    return TradedDay(session.day, tuple(volumes), closes[max(closes)])
+    price = found[min(found)].average
+    prices = []
+    for index in range(len(volumes)):
+        price = found[index].average if index in found else price
+        prices.append(price)
+    return TradedDay(session.day, tuple(volumes), tuple(prices), found[max(found)].close)
 
 
 def full_days(days: Iterable[TradedDay], *, count: int) -> list[TradedDay]:

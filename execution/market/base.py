@@ -90,6 +90,11 @@ class TrialMarket(MarketData, Protocol):
         ...
 
 
+def typical(high: Decimal, low: Decimal, close: Decimal) -> Decimal:
+    """What a share cost in a bar whose VWAP is not told: (high + low + close) / 3."""
+    return (high + low + close) / 3
+
+
 def volume(bars: Iterable[TapeBar]) -> int:
     """Shares traded in the bars."""
     return sum(bar.volume for bar in bars)

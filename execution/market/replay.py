@@ -10,7 +10,7 @@ from deepstack import ready
 from deepstack.config import Config
 from execution.domain.session import Session
 
-from .base import Quote, TapeBar
+from .base import Quote, TapeBar, typical
 from .calendar import NEW_YORK, ExchangeCalendar, new_york
 from .touch import price_of, touch_around
 
@@ -129,7 +129,7 @@ def _load(symbol: str, start: datetime, end: datetime) -> list[TapeBar]:
 
 
 def _tape(row: Bar) -> TapeBar:
-    vwap = row.vwap if row.vwap is not None else round((row.high + row.low + row.close) / 3, 6)
+    vwap = row.vwap if row.vwap is not None else round(typical(row.high, row.low, row.close), 6)
     return TapeBar(
         symbol=row.symbol,
         start=row.start_at,

@@ -1,5 +1,7 @@
 """What is remembered: orders, the controls over them, the market, and the paper broker's book."""
 
+from .calibration import SlippageCalibration
+from .comparison import BrokerAccount, BrokerDifference
 from .controls import BrokerCursor, Heartbeat, TradingState, TradingStateChange
 from .ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
 from .limits import RestrictedSymbol, RiskLimit, RiskLimitChange
@@ -10,7 +12,9 @@ from .profiles import VolumeProfile
 
 __all__ = [
     "Bar",
+    "BrokerAccount",
     "BrokerCursor",
+    "BrokerDifference",
     "CalendarOverride",
     "Fill",
     "Heartbeat",
@@ -27,6 +31,7 @@ __all__ = [
     "RiskLimit",
     "RiskLimitChange",
     "Slice",
+    "SlippageCalibration",
     "TradingState",
     "TradingStateChange",
     "VolumeProfile",

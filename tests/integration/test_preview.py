@@ -47,7 +47,8 @@ def test_every_algorithm_has_a_price_tag_and_nothing_is_stored() -> None:
     vwap = by_name(seen)["VWAP"]
     assert vwap["cost_bps"] == seen["estimate"]["bps"] == pytest.approx(1 + 22.36, abs=0.1)
     assert vwap["finish"] == seen["end_at"]
-    assert vwap["deviation_bps"] == "no basis"
+    assert vwap["deviation_bps"] == vwap["standard_error_bps"] == "no basis"
+    assert seen["estimate"]["standard_error_bps"] == "no basis"
     assert vwap["feasible"] is True
     assert not Order.objects.exists()
     assert not OrderEvent.objects.exists()
@@ -139,6 +140,16 @@ def test_the_api_answers_whoever_may_see_orders(role: str, code: int) -> None:
     if code == 200:
         assert len(answer.json()["alternatives"]) == len(ALGOS)
     assert not Order.objects.exists()
+
+
+def test_the_schema_describes_what_is_answered() -> None:
+    seen = asked(algorithm="TWAP")
+    described = client_of("Viewer").get("/api/v1/schema/?format=json").json()
+    answer = described["paths"]["/api/v1/orders/preview/"]["post"]["responses"]["200"]
+    properties = answer["content"]["application/json"]["schema"]["properties"]
+    assert list(properties) == list(seen)
+    assert list(properties["estimate"]["properties"]) == list(seen["estimate"])
+    assert list(properties["alternatives"]["items"]["properties"]) == list(seen["alternatives"][0])
 
 
 @pytest.mark.parametrize("body", [GOOD | {"side": "HOLD"}, [GOOD], {}])

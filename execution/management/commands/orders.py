@@ -1,20 +1,29 @@
 from argparse import ArgumentParser
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
+from execution import queries
 from execution.domain.lifecycle import OrderStatus
 from execution.management.console import BadInput, OversightCommand
+from execution.market import clock, market_data
 from execution.market.calendar import NEW_YORK
 from execution.models import Order
 from execution.progress import STYLES, price
+from execution.queries import Tracking
 from execution.results import actual_slippage_bps, average_price, result_of
 
 
 class Command(OversightCommand):
-    help = "List orders, the newest first."
+    help = (
+        "List orders, the newest first. `bps` is the average price against the arrival mid; TWAP,"
+        " VWAP and POV are also held against the market's VWAP of their window so far, in bps of"
+        " the so many that are usual of the symbol. + is a cost."
+    )
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,21 +36,26 @@ class Command(OversightCommand):
         if options["limit"] < 1:
             raise BadInput(f"--limit: must be at least 1, got {options['limit']}")
         wanted = {name: options[name] for name in ("status", "symbol") if options[name]}
-        orders = Order.objects.filter(**wanted).order_by("-pk")[: options["limit"]]
+        orders = list(Order.objects.filter(**wanted).order_by("-pk")[: options["limit"]])
+        seen = queries.trackings(orders, market_data(), now=clock.now())
         if options["json"]:
-            self.print_json([result_of(order) for order in orders])
+            self.print_json([_plain(order, seen.get(order.pk)) for order in orders])
         elif orders:
-            self.out.print(_table(orders))
+            self.out.print(_table(orders, seen))
         else:
             self.stdout.write("no such orders")
 
 
-def _table(orders: Any) -> Table:
+def _plain(order: Order, seen: Tracking | None) -> dict[str, Any]:
+    return {**result_of(order), "vwap_tracking": asdict(seen) if seen else None}
+
+
+def _table(orders: Iterable[Order], seen: Mapping[int, Tracking]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("id", justify="right", no_wrap=True)
     for name in ("New York", "order", "as", "status"):
         table.add_column(name, no_wrap=True)
-    for name in ("filled", "average", "bps"):
+    for name in ("filled", "average", "bps", "market VWAP", "against it"):
         table.add_column(name, justify="right", no_wrap=True)
     for order in orders:
         slippage = actual_slippage_bps(order)
@@ -54,5 +68,15 @@ def _table(orders: Any) -> Table:
             f"{order.filled_quantity:,}",
             price(average_price(order)),
             "-" if slippage is None else f"{slippage:+.1f}",
+            *_tracked(seen.get(order.pk)),
         )
     return table
+
+
+def _tracked(seen: Tracking | None) -> tuple[str, str]:
+    """The market's VWAP of the order's window so far; the own average against it, in bps."""
+    if seen is None or seen.market_vwap is None:
+        return "-", "-"
+    deviation, usual = seen.deviation_bps, seen.usual_bps
+    against = "-" if deviation is None else f"{deviation:+.1f}"
+    return price(seen.market_vwap), against if usual is None else f"{against} of {usual:.1f}"

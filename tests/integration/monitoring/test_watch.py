@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from execution.market.base import MarketData, MarketDataUnavailable
-from execution.models import OrderEvent, TradingState
+from execution.models import BrokerAccount, BrokerDifference, OrderEvent, TradingState
 from monitoring import watch
 from monitoring.models import Alert, AlertDelivery, CostAnalysis, WatchMark
 from monitoring.moment import Moment
@@ -139,9 +139,53 @@ def test_each_halt_is_one_alert() -> None:
     assert len(look()) == 2
 
 
+def test_what_differs_from_the_broker_is_one_alert_for_as_long_as_it_lasts() -> None:
+    row = BrokerDifference(
+        broker="alpaca", account="main", kind="EXTERNAL_ORDER", subject="b-1", symbol="MSFT",
+        ours="none", theirs="SELL 30 MSFT", words="SELL 30 MSFT is not ours",
+        first_seen_wall=NOON, last_seen_wall=NOON,
+    )  # fmt: skip
+    row.save()
+    assert look() == [("EXTERNAL_ORDER", "WARNING")]
+    assert look(after(NOW, minutes=1)) == [("EXTERNAL_ORDER", "WARNING")]
+    row.gone_wall = NOON
+    row.save()
+    row.pk, row.gone_wall = None, None
+    row.save()
+    assert len(look(after(NOW, minutes=2))) == 2, "it came back"
+
+
+def test_an_account_that_cannot_be_compared_is_told_after_a_while() -> None:
+    BrokerAccount.objects.create(
+        broker="alpaca", account="main", failing_wall=NOON, problem="no answer"
+    )
+    assert look(after(NOW, minutes=9)) == []
+    assert look(after(NOW, minutes=11)) == [("NOT_COMPARED", "WARNING")]
+
+
 def test_deviation_from_the_markets_vwap_comes_with_the_cost_analysis() -> None:
     filled("150.00", arrival_bid=None, arrival_ask=None)
     assert look(market=store_tape("148.00")) == [("VWAP_DEVIATION", "WARNING")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        # 1.35 % away from the market's 148.
+        pytest.param({"routing": {"usual_vwap_deviation_bps": 50.0}}, [], id="usual of the symbol"),
+        pytest.param(
+            {"routing": {"usual_vwap_deviation_bps": 10.0}},
+            [("VWAP_DEVIATION", "CRITICAL")],
+            id="thirteen times what is usual",
+        ),
+        pytest.param({"parameters": {"vwap_deviation_threshold": 0.02}}, [], id="the order's own"),
+    ],
+)
+def test_deviation_is_judged_by_what_is_known_of_the_order(
+    changes: dict[str, object], found: list[tuple[str, str]]
+) -> None:
+    filled("150.00", arrival_bid=None, arrival_ask=None, **changes)
+    assert look(market=store_tape("148.00")) == found
 
 
 def test_deviation_of_a_live_order_is_seen_on_the_way() -> None:

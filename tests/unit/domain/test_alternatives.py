@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
@@ -46,7 +46,7 @@ def test_the_default_model_is_the_guides():
     guide = default_slippage(
         quantity=656_100, average_daily_volume=6_561_000, spread_bps=4, daily_volatility=0.0157
     )
-    assert COST_MODELS["default"](WORK, BY) == guide
+    assert asdict(COST_MODELS["default"](WORK, BY)) == pytest.approx(asdict(guide))
 
 
 def test_the_square_root_model_pays_two_thirds_of_the_peak():
@@ -73,6 +73,47 @@ def test_the_almgren_model_is_the_published_table():
 def test_a_model_without_its_figures_gives_the_spread_alone(model, unknown):
     cost = COST_MODELS[model](replace(WORK, **{unknown: None}), BY)
     assert (cost.bps, cost.impact_bps, cost.basis) == (2.0, 0.0, "SPREAD_ONLY")
+
+
+@pytest.mark.parametrize(
+    ("model", "covariance", "error"),
+    [
+        pytest.param("default", None, None, id="the guide's coefficient: nobody measured it"),
+        pytest.param("square_root", None, None, id="of order one: nobody measured it"),
+        pytest.param("default", ((0.02**2,),), 0.2, id="a fifth of the coefficient"),
+        pytest.param("square_root", ((0.3**2,),), 0.3, id="three tenths of it"),
+    ],
+)
+def test_the_standard_error_is_that_of_the_coefficient(model, covariance, error):
+    cost = COST_MODELS[model](WORK, replace(BY, covariance=covariance))
+    expected = None if error is None else pytest.approx(error * cost.impact_bps)
+    assert cost.standard_error_bps == expected
+
+
+def test_the_published_coefficients_have_published_errors():
+    """gamma +- 0.041 and eta +- 0.0062, independent, of I / 2 = 9.93 and K = 22.294 bps."""
+    by = replace(BY, shares_outstanding_days=1728 / 6.561)
+    error = COST_MODELS["almgren"](WORK, by).standard_error_bps
+    parts = 9.93 / 0.314 * 0.041, 22.294 / 0.142 * 0.0062
+    assert error == pytest.approx((parts[0] ** 2 + parts[1] ** 2) ** 0.5, rel=1e-3)
+
+
+def test_coefficients_that_move_against_each_other_cancel():
+    together = replace(BY, covariance=((0.01, 0.004), (0.004, 0.01)))
+    against = replace(BY, covariance=((0.01, -0.004), (-0.004, 0.01)))
+    less, more = (COST_MODELS["almgren"](WORK, by).standard_error_bps for by in (against, together))
+    assert less < more
+
+
+@pytest.mark.parametrize("model", ["default", "square_root"])
+def test_the_standard_error_grows_with_urgency_and_has_no_basis_without_a_volume(model):
+    by = replace(BY, covariance=((0.01,),))
+    calm, urgent, blind = (
+        COST_MODELS[model](replace(WORK, **changes), by).standard_error_bps
+        for changes in ({}, {"urgent": True}, {"average_daily_volume": None})
+    )
+    assert urgent == pytest.approx(1.5 * calm)
+    assert blind is None
 
 
 @pytest.mark.parametrize("model", COST_MODELS)
@@ -150,5 +191,7 @@ def test_the_slippage_model_may_be_chosen():
     assert model.estimate_slippage(**asked, **known).slippage_bps == pytest.approx(
         2 + 63.25 * 2 / 3, abs=0.01
     )
+    assert model.estimate_slippage(**asked, **known).standard_error_bps is None
+    assert "standard error: no basis" in str(model.estimate_slippage(**asked, **known))
     with pytest.raises(ValueError, match="model = 'cubic': must be one of default, "):
         SlippageModel(model="cubic")

@@ -177,6 +177,67 @@ def test_vwap_deviation(changes: Mapping[str, Any], expected: AlertSeverity | No
     assert severity_of(rules.vwap_deviation, FILLED, changes) == expected
 
 
+FOUR_TIMES = replace(LIMITS, vwap_multiple=D(4))
+TEN_BPS = {"usual_vwap_deviation_bps": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("limits", "changes", "expected"),
+    [
+        pytest.param(FOUR_TIMES, {"average_price": D("150.60"), **TEN_BPS}, None, id="usual"),
+        pytest.param(FOUR_TIMES, {"average_price": D("150.61"), **TEN_BPS}, WARNING, id="not"),
+        pytest.param(FOUR_TIMES, {"average_price": D("149.39"), **TEN_BPS}, WARNING, id="nor that"),
+        pytest.param(FOUR_TIMES, {"average_price": D("151.21"), **TEN_BPS}, CRITICAL, id="twice"),
+        pytest.param(
+            FOUR_TIMES,
+            {"average_price": D("152"), "usual_vwap_deviation_bps": 40.0},
+            None,
+            id="a wild symbol may be further away than the constant",
+        ),
+        pytest.param(
+            FOUR_TIMES, {"average_price": D("151.50")}, None, id="nothing learned: the constant"
+        ),
+        pytest.param(
+            FOUR_TIMES, {"average_price": D("151.51")}, WARNING, id="nothing learned: beyond it"
+        ),
+        pytest.param(
+            LIMITS, {"average_price": D("151.50"), **TEN_BPS}, None, id="no multiple: the constant"
+        ),
+        pytest.param(
+            FOUR_TIMES,
+            {"average_price": D("150.31"), "asked_vwap_deviation": D("0.002"), **TEN_BPS},
+            WARNING,
+            id="the order asks for less",
+        ),
+        pytest.param(
+            FOUR_TIMES,
+            {"average_price": D("151.00"), "asked_vwap_deviation": D("0.02"), **TEN_BPS},
+            None,
+            id="the order asks for more",
+        ),
+        pytest.param(
+            FOUR_TIMES,
+            {"average_price": D("150.01"), "usual_vwap_deviation_bps": 0.0},
+            None,
+            id="a price that never moved: the constant",
+        ),
+    ],
+)
+def test_the_vwap_threshold_is_the_orders_the_symbols_or_that_of_all(
+    limits: Thresholds, changes: Mapping[str, Any], expected: AlertSeverity | None
+) -> None:
+    finding = rules.vwap_deviation(replace(FILLED, **changes), limits)
+    assert (finding.severity if finding else None) == expected
+
+
+def test_the_message_says_which_threshold_it_was() -> None:
+    far = replace(FILLED, average_price=D("151.21"), usual_vwap_deviation_bps=10.0)
+    finding = rules.vwap_deviation(far, FOUR_TIMES)
+    assert finding is not None
+    assert finding.message.endswith("beyond 0.40%, 4 times what is usual of the symbol")
+    assert finding.data["usual_deviation_bps"] == 10.0
+
+
 @pytest.mark.parametrize(
     ("rule", "changes", "expected"),
     [
@@ -226,6 +287,37 @@ def test_late_slices(late: int, expected: AlertSeverity | None) -> None:
     now = START + timedelta(seconds=late)
     finding = incidents.late_slices(count=4, oldest_due=START, now=now, limits=LIMITS)
     assert (finding.severity if finding else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "told_as", "expected"),
+    [
+        ("EXTERNAL_ORDER", "b-1", "EXTERNAL_ORDER", WARNING),
+        ("POSITION", "AAPL", "BROKER_DIFFERENCE", CRITICAL),
+        ("ORDER", "c-1", "BROKER_DIFFERENCE", CRITICAL),
+        ("FILL", "c-1", "BROKER_DIFFERENCE", CRITICAL),
+        ("CASH", "cash", "BROKER_DIFFERENCE", WARNING),
+        ("CLOCK", "worrying", "BROKER_DIFFERENCE", WARNING),
+        ("CLOCK", "stopping", "BROKER_DIFFERENCE", CRITICAL),
+    ],
+)
+def test_differences_from_the_broker(
+    kind: str, subject: str, told_as: str, expected: AlertSeverity
+) -> None:
+    finding = incidents.differs(
+        number=3, kind=kind, subject=subject, account="main", symbol="AAPL", words="70 more"
+    )
+    assert (finding.kind, finding.severity) == (told_as, expected)
+    assert (finding.message, finding.key) == ("account main: 70 more", "BROKER_DIFFERENCE:3")
+
+
+@pytest.mark.parametrize(("late", "expected"), [(0, None), (10, None), (10.1, WARNING)])
+def test_an_account_that_cannot_be_compared(late: float, expected: AlertSeverity | None) -> None:
+    finding = incidents.not_compared(
+        broker="ibkr", account="main", since=START, problem="TWS is away", now=minutes(late)
+    )
+    assert (finding.severity if finding else None) == expected
+    assert finding is None or "TWS is away" in finding.message
 
 
 def test_an_alert_escalates_once_and_does_not_repeat() -> None:
