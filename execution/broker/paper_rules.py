@@ -9,7 +9,9 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from execution.market.base import Quote, TapeBar
-from execution.market.touch import TICK
+from execution.market.touch import SMALL_TICK, TICK
+
+from .base import Ticket
 
 LEVELS = 3
 PRICE_STEP = Decimal("0.0001")
@@ -27,7 +29,8 @@ class Resting:
     """An open order as the matching sees it; `since` is how far it has used the tape.
 
     `awaits_print`: it was marketable when it arrived, but its minute had no trade. The first
-    minute that trades serves it like an arrival, up to `displayed` shares.
+    minute that trades serves it like an arrival, up to `displayed` shares. `ahead`: shares that
+    take what it would have got before it gets any.
     """
 
     side: str
@@ -36,6 +39,8 @@ class Resting:
     since: datetime
     expires: datetime | None = None
     awaits_print: bool = False
+    ahead: int = 0
+    moved: bool = False  # the queue ahead of it has traded
     fills: list[PaperFill] = field(default_factory=list)
     starved: bool = False  # the tape traded within its limit, but too little for one share
 
@@ -88,7 +93,7 @@ def match(
             budget = bar.volume * participation + saved
             saved = _share_out(bar, wanting, budget, displayed) % 1
             hungry += wanting
-    if not any(order.fills for order in resting):
+    if not any(order.fills or order.moved for order in resting):
         for order in hungry:
             order.starved = True
 
@@ -99,8 +104,8 @@ def _share_out(
     """Serve the orders in turn; what is left of the budget."""
     traded = bar.volume
     for order in wanting:
-        cap = max(int(budget), displayed if order.awaits_print else 0)
-        shares = min(order.leaves, cap, traded)
+        cap = min(max(int(budget), displayed if order.awaits_print else 0), traded)
+        shares = min(order.leaves, cap - _let_ahead(order, cap))
         if shares > 0:
             _fill(order, shares, bar)
             traded -= shares
@@ -108,8 +113,43 @@ def _share_out(
     return budget
 
 
+def _let_ahead(order: Resting, most: int) -> int:
+    """Shares that go to the queue ahead of an order. They do not exist for the others' sake: two
+    orders at one price wait for the same queue."""
+    shares = min(order.ahead, most)
+    order.ahead -= shares
+    order.moved |= shares > 0
+    return shares
+
+
+def displayed_ahead(side: str, limit: Decimal, quote: Quote) -> int:
+    """The displayed size that a resting order stands behind; none when it improves the touch."""
+    if side == "BUY":
+        return quote.bid_size if limit <= quote.bid else 0
+    return quote.ask_size if limit >= quote.ask else 0
+
+
+def shares(fills: Iterable[PaperFill]) -> int:
+    return sum(fill.quantity for fill in fills)
+
+
 def within_limit(side: str, price: Decimal, limit: Decimal) -> bool:
     return price <= limit if side == "BUY" else price >= limit
+
+
+def problem(ticket: Ticket) -> str:
+    """What a broker would refuse for good; empty when there is nothing."""
+    price = ticket.limit_price
+    if ticket.side not in ("BUY", "SELL"):
+        return f"side = {ticket.side!r}: BUY or SELL is allowed"
+    if ticket.quantity <= 0:
+        return f"quantity = {ticket.quantity}: a whole number of shares above 0 is allowed"
+    if not price.is_finite() or price <= 0:
+        return f"limit_price = {price}: a price above 0 is allowed"
+    tick = TICK if price >= 1 else SMALL_TICK
+    if price % tick:
+        return f"limit_price = {price}: a multiple of {tick} is allowed"
+    return ""
 
 
 def commission_due(filled: int, *, per_share: Decimal, minimum: Decimal) -> Decimal:

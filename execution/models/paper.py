@@ -5,20 +5,25 @@ from django.db.models import F, Q
 
 
 class PaperOrder(models.Model):
+    OPEN = ("WORKING", "CANCELLING")
+
     client_order_id = models.CharField(max_length=40, unique=True)
     account = models.CharField(max_length=32)
     symbol = models.CharField(max_length=16)
     side = models.CharField(max_length=4)
     quantity = models.BigIntegerField()
     limit_price = models.DecimalField(max_digits=18, decimal_places=6)
-    status = models.CharField(max_length=12)  # WORKING, FILLED, CANCELLED or EXPIRED
+    status = models.CharField(max_length=12)  # WORKING, CANCELLING or an end
     filled_quantity = models.BigIntegerField(default=0)
     accepted_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True, blank=True)  # empty: the market never closes
+    # Empty: the market never closes. While it is CANCELLING, when the cancel is carried out.
+    expires_at = models.DateTimeField(null=True, blank=True)
+    # Until then it is news; in the future while executions wait to be told.
     changed_at = models.DateTimeField()
     matched_until = models.DateTimeField()  # the tape up to here has been used
     # Marketable when it arrived, but nothing traded then: the first minute that does serves it.
     awaits_print = models.BooleanField(default=False)
+    queue_ahead = models.BigIntegerField(default=0)  # shares that trade before it does
 
     class Meta:
         constraints = [
@@ -28,7 +33,11 @@ class PaperOrder(models.Model):
         ]
         indexes = [
             # Read whenever the paper broker matches its open orders against the tape.
-            models.Index(fields=["symbol"], condition=Q(status="WORKING"), name="paper_order_open"),
+            models.Index(
+                fields=["symbol"],
+                condition=Q(status__in=["WORKING", "CANCELLING"]),
+                name="paper_order_open",
+            ),
             # Read by whoever asks for news.
             models.Index(fields=["account", "changed_at"], name="paper_order_news"),
         ]
@@ -43,6 +52,7 @@ class PaperExecution(models.Model):
     price = models.DecimalField(max_digits=18, decimal_places=6)
     commission = models.DecimalField(max_digits=18, decimal_places=6)
     executed_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, blank=True)  # empty: at once
 
     def __str__(self) -> str:
         return f"{self.order} {self.quantity:,} @ {self.price}"

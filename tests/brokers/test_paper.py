@@ -10,15 +10,16 @@ import pytest
 from django.db import connections
 from typing_extensions import override
 
-from deepstack.config import Config, Paper
+from deepstack.config import Config, Paper, PaperConduct
 from execution.broker.base import Broker, BrokerOrder, Ticket
+from execution.broker.paper_conduct import Conduct
 from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.session import Session
 from execution.market.base import Quote, TapeBar
-from execution.models import PaperOrder
+from execution.models import PaperExecution, PaperOrder
 from tests.brokers.contract import BrokerContract
-from tests.brokers.rig import Can, Refusal, Rig
+from tests.brokers.rig import PRICE, Can, Refusal, Rig
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,24 +68,33 @@ class _Trader(PaperTrader):
                 connections.close_all()
 
 
+class _Passing(_Trader):
+    """Its conduct strikes one placement; from the next on it is calm."""
+
+    @override
+    def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
+        try:
+            return super().place(ticket, now=now)
+        finally:
+            self._conduct = Conduct()
+
+
 class PaperRig(Rig):
     """Each order has a symbol of its own, so that its executions are its own."""
 
     lacks: Mapping[Can, str] = {
         Can.CORRECT: "it never errs",
-        Can.REPEAT: "its executions are rows",
-        Can.FILL_LATE: "its cancels are carried out at once",
-        Can.HOLD_CANCEL: "its cancels are carried out at once",
-        Can.LOSE: ONE_PROCESS,
+        Can.FILL_LATE: "an order that has ended executes no more; at worst it is told late",
         Can.HANG: ONE_PROCESS,
         Can.BREAK: ONE_PROCESS,
-        Can.LIMIT_RATE: "it takes any number of messages",
-        Can.SHOW_ACCOUNT: "it keeps orders and no money",
+        Can.OWN_CLOCK: "it goes by the caller's",
     }
     refusals = (
         Refusal("INVALID_ORDER", ticket={"quantity": 0}),
         Refusal("INVALID_ORDER", ticket={"side": "HOLD"}),
         Refusal("INVALID_ORDER", ticket={"limit_price": Decimal("150.255")}),
+        Refusal("REFUSED_BY_CONDUCT", lambda rig: _strike(rig, permanent_rejects=1)),
+        Refusal("RATE_LIMITED", lambda rig: _strike(rig, transient_rejects=1), transient=True),
         Refusal("NO_MARKET", lambda rig: _market(rig, silent=True), transient=True),
         Refusal("MARKET_CLOSED", lambda rig: _market(rig, close=START), transient=True),
     )
@@ -121,6 +131,69 @@ class PaperRig(Rig):
         return PaperOrder.objects.filter(client_order_id=client_order_id).count()
 
     @override
+    def repeat_executions(self, client_order_id: str) -> None:
+        self.broker = _Trader(self._misbehaving(repeated_executions=1), self.market)
+
+    @override
+    def hold_cancels(self) -> None:
+        self.broker = _Trader(self._misbehaving(cancel_seconds=600), self.market)
+
+    @override
+    def lose_answer(self) -> None:
+        self.strike(lost_answers=1)
+
+    @override
+    def lose_request(self) -> None:
+        self.strike(lost_requests=1)
+
+    @override
+    def limit_rate(self) -> None:
+        self.strike(transient_rejects=1)
+
+    def strike(self, **conduct: float) -> None:
+        """The next placement meets this conduct."""
+        self.broker = _Passing(self._misbehaving(**conduct), self.market)
+
+    def _misbehaving(self, **conduct: float) -> Config:
+        made = PaperConduct.model_validate(conduct)
+        paper = self.config.paper.model_copy(update={"conduct": made})
+        return self.config.model_copy(update={"paper": paper})
+
+    @override
+    def set_account(
+        self, *, cash: Decimal, buying_power: Decimal, positions: Mapping[str, int]
+    ) -> None:
+        """Executions at no price move shares alone; buying power is twice the cash."""
+        assert buying_power == 2 * cash
+        self.config = Config(paper=Paper(participation=Decimal(1), cash=cash))
+        self.broker = self.another()
+        for symbol, shares in positions.items():
+            order = self._foreign(symbol, "BUY" if shares > 0 else "SELL", abs(shares), "FILLED")
+            order.filled_quantity = order.quantity
+            order.save()
+            PaperExecution.objects.create(
+                order=order, quantity=abs(shares), price=0, commission=0, executed_at=self._now
+            )
+
+    @override
+    def foreign_order(self, symbol: str, side: str, quantity: int) -> None:
+        self._foreign(symbol, side, quantity, "WORKING")
+
+    def _foreign(self, symbol: str, side: str, quantity: int, status: str) -> PaperOrder:
+        return PaperOrder.objects.create(
+            client_order_id=f"foreign-{symbol}",
+            account=self.account,
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            limit_price=PRICE,
+            status=status,
+            accepted_at=self._now,
+            changed_at=self._now,
+            matched_until=self._now,
+        )
+
+    @override
     def end(self, client_order_id: str, status: SliceStatus) -> None:
         assert status == SliceStatus.EXPIRED
         self._now = self.market.close
@@ -130,6 +203,11 @@ def _market(rig: Rig, **change: object) -> None:
     assert isinstance(rig, PaperRig)
     for name, value in change.items():
         setattr(rig.market, name, value)
+
+
+def _strike(rig: Rig, **conduct: float) -> None:
+    assert isinstance(rig, PaperRig)
+    rig.strike(**conduct)
 
 
 class TestContract(BrokerContract):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from deepstack.config import ROOT, Config, ConfigError, Limits, Market, Paper, Simulated
+from deepstack.config import ROOT, Config, Market, Paper, Simulated
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
@@ -455,30 +455,3 @@ def test_the_door_makes_its_own_paper_trader() -> None:
     assert manager.find("c1", now=NOW) == placed
     assert manager.news("default", NOW, now=NOW) == [placed]
     manager.cancel("c1", now=NOW)
-
-
-@pytest.mark.parametrize(
-    ("settings", "problems"),
-    [
-        ({}, ["E001", "E002", "E003"]),
-        ({"live_trading_confirmed": True}, ["E002", "E003"]),
-        ({"live_trading_confirmed": True, "live_broker": "paper"}, ["E002", "E003"]),
-        (
-            {
-                "live_trading_confirmed": True,
-                "live_broker": "nobody",
-                "limits": Limits(max_order_quantity=1, max_order_notional=Decimal(1)),
-            },
-            ["E002"],
-        ),
-    ],
-)
-def test_live_trading_is_refused_until_it_is_set_up(
-    settings: dict[str, object], problems: list[str]
-) -> None:
-    config = CONFIG.model_copy(update={"trading_mode": "live", **settings})
-
-    with pytest.raises(ConfigError) as refused:
-        OrderManager(config=config)
-    for problem in problems:
-        assert f"execution.{problem}" in str(refused.value)

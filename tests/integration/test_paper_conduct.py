@@ -1,0 +1,95 @@
+"""The service at a paper broker that is harder than any live one: every share is accounted for."""
+
+from collections import Counter
+
+from django.db.models import Q
+
+from execution import controls, desk, intake
+from execution.domain.lifecycle import SLICE_TERMINAL
+from execution.models import Fill, Order, PaperExecution, PaperOrder, Slice
+from tests.integration.rebuild import assert_story_matches
+from tests.stack import Stack, wait_for
+
+HARSH = {"PAPER__CONDUCT__PROFILE": "harsh", "PAPER__CONDUCT__SEED": "5"}
+SIGNALS: list[dict[str, object]] = [
+    {"symbol": "AAPL", "side": "BUY", "quantity": 600, "algorithm": "TWAP", "slices": 12},
+    {"symbol": "AAPL", "side": "SELL", "quantity": 5000, "algorithm": "TWAP", "slices": 4},
+    {"symbol": "MSFT", "side": "SELL", "quantity": 900, "algorithm": "VWAP", "slices": 12},
+    {"symbol": "GOOGL", "side": "BUY", "quantity": 1200, "algorithm": "POV"},
+    {"symbol": "MSFT", "side": "BUY", "quantity": 33, "urgency": "IMMEDIATE"},
+]
+
+
+def ids(orders: list[Order]) -> list[str]:
+    slices = Slice.objects.filter(order__in=orders)
+    return list(slices.values_list("client_order_id", flat=True))
+
+
+def all_ended(orders: list[Order]) -> bool:
+    for order in orders:
+        order.refresh_from_db()
+    return all(order.is_terminal for order in orders)
+
+
+def all_booked(orders: list[Order]) -> bool:
+    """Nothing is open at the broker, and every execution that it ever made has its fill."""
+    mine = ids(orders)
+    open_there = PaperOrder.objects.filter(client_order_id__in=mine, status__in=PaperOrder.OPEN)
+    made = PaperExecution.objects.filter(order__client_order_id__in=mine)
+    booked = Fill.objects.filter(order__in=orders)
+    return not open_there.exists() and made.count() == booked.count()
+
+
+def test_every_order_ends_with_every_share_accounted_for(empty_stack: Stack) -> None:
+    empty_stack.environment.update(HARSH)
+    empty_stack.worker()
+    empty_stack.dispatcher()
+    orders = [intake.accept(signal | {"window_minutes": 0.4}, desk.default()) for signal in SIGNALS]
+    resting = intake.accept(
+        {"symbol": "AAPL", "side": "BUY", "quantity": 50, "urgency": "LOW", "limit_price": "100"},
+        desk.default(),
+    )
+    at_broker = PaperOrder.objects.filter(client_order_id__in=ids([resting]))
+    wait_for(at_broker.exists, 60, "the limit order to rest at the broker")
+    controls.cancel(resting.pk, by="test", now=desk.default().now())
+    orders.append(resting)
+
+    wait_for(lambda: all_ended(orders), 120, "all orders to end")
+    wait_for(lambda: all_booked(orders), 60, "the last execution to be told and booked")
+
+    for order in orders:
+        assert_accounted_for(order)
+    assert_misbehaved(ids(orders))
+
+
+def assert_accounted_for(order: Order) -> None:
+    order.refresh_from_db()
+    parts = {part.client_order_id: part for part in order.slices.all()}
+    there = PaperOrder.objects.filter(client_order_id__in=parts)
+    made = PaperExecution.objects.filter(order__in=there).select_related("order")
+
+    residual = order.quantity - order.filled_quantity
+    assert sum(row.quantity for row in made) + residual == order.quantity
+    assert residual >= 0
+    assert (order.status == "FILLED") == (residual == 0)
+    assert order.status_reason or not residual
+
+    booked = order.fills.values_list("execution_id", "quantity", "price")
+    assert Counter(booked) == Counter(
+        (f"paper-{row.pk}-{row.order.client_order_id}", row.quantity, row.price) for row in made
+    )
+    for paper in there:
+        part = parts[paper.client_order_id]
+        assert part.status in ("FILLED", "CANCELLED", "EXPIRED"), "it arrived, whatever was said"
+        assert (part.quantity, part.filled_quantity) == (paper.quantity, paper.filled_quantity)
+    for part in parts.values():
+        assert part.status in SLICE_TERMINAL
+    assert_story_matches(order)
+
+
+def assert_misbehaved(client_order_ids: list[str]) -> None:
+    """Without this, a calm broker would pass the test as well."""
+    made = PaperExecution.objects.filter(order__client_order_id__in=client_order_ids)
+    assert made.filter(told_at__isnull=False).exists()
+    troubled = Q(events__data__to="UNKNOWN") | Q(attempt__gt=1)
+    assert Slice.objects.filter(troubled, client_order_id__in=client_order_ids).exists()
