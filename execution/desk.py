@@ -34,6 +34,7 @@ class Desk:
             max_orders_per_minute=limits.max_orders_per_minute,
             max_messages_per_minute=limits.max_messages_per_minute,
             max_daily_loss=limits.max_daily_loss,
+            within_buying_power=limits.within_buying_power,
             max_portfolio_heat=limits.max_portfolio_heat,
             equity=limits.account_equity,
             duplicate_seconds=limits.duplicate_seconds,

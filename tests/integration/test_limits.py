@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
 from django.utils import timezone
 
 from execution import desk as desks
-from execution import halts, intake, limits, marks, pacing, risk, slices
+from execution import funds, halts, intake, limits, marks, pacing, risk, slices
+from execution.broker.base import AccountState, BrokerUnavailable
+from execution.broker.order_manager import OrderManager
+from execution.broker.paper_trader import PaperTrader
 from execution.desk import Desk
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.exposure import Moment, day_result, heat
@@ -343,8 +346,41 @@ def test_a_loss_refuses_orders_of_the_account() -> None:
     limit("max_daily_loss", 5_000)
     assert code_of(new_order()) == "DAILY_LOSS"
     assert code_of(new_order(account="other")) == "ACCEPTED"
-    Fill.objects.update(executed_at=timezone.now() - timedelta(days=1))
+    yesterday = timezone.now() - timedelta(days=1)
+    Order.objects.update(created_at=yesterday)
+    assert code_of(new_order()) == "DAILY_LOSS"  # older orders, but fills of today
+    Order.objects.update(created_at=yesterday, finished_at=yesterday)
+    Fill.objects.update(executed_at=yesterday)
     assert code_of(new_order()) == "ACCEPTED"  # another day
+
+
+class Poor(PaperTrader):
+    """A paper broker whose account has 3,000 dollars of buying power, or does not say."""
+
+    says = True
+
+    def account_state(self, account: str, *, now: datetime) -> AccountState:
+        if not self.says:
+            raise BrokerUnavailable("maintenance")
+        return AccountState(account, now, D(3_000), D(3_000), {})
+
+
+def test_buys_stay_within_the_buying_power_that_the_broker_tells() -> None:
+    poor = with_limits(within_buying_power=True)
+    broker = Poor(poor.config)
+    desk = replace(poor, broker=OrderManager(poor.config, broker))
+    funds.forget()
+    children = [new_order(10, 1).slices.get() for _ in range(3)]  # some 1,500 dollars each
+    assert tried(children[0], desk=desk) == "SENDING"
+    assert tried(children[1], desk=desk) == "PLANNED BUYING_POWER"  # its limit is above the mid
+    assert tried(new_order(9, 1).slices.get(), desk=desk) == "SENDING"
+    assert tried(new_order(1_000, 1, side="SELL", symbol="MSFT").slices.get(), desk=desk) != (
+        "PLANNED BUYING_POWER"
+    )
+    funds.forget()
+    broker.says = False
+    assert tried(children[2], desk=desk) == "PLANNED BUYING_POWER_UNKNOWN"
+    funds.forget()
 
 
 def test_heat_is_positions_times_volatility_over_equity() -> None:

@@ -197,6 +197,17 @@ def test_a_halt_counts_more_than_a_reducing_state() -> None:
             "DAILY_LOSS",
         ),
         (checks.daily_loss, {"max_daily_loss": D(100)}, 1, {}, "DAILY_LOSS_UNKNOWN"),
+        (checks.buying_power, {}, 1, {}, None),
+        (checks.buying_power, {"within_buying_power": True}, 1, {"unspent": D(10_005)}, None),
+        (
+            checks.buying_power,
+            {"within_buying_power": True},
+            1,
+            {"unspent": D("10_004.99")},
+            "BUYING_POWER",
+        ),
+        (checks.buying_power, {"within_buying_power": True}, 1, {}, "BUYING_POWER_UNKNOWN"),
+        (checks.buying_power, {"within_buying_power": True}, -1, {}, None),
         (checks.heat, {}, 1, {}, None),
         (checks.heat, {"max_portfolio_heat": D("0.02")}, 1, {}, "HEAT_UNKNOWN"),
         (

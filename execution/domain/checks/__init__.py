@@ -7,6 +7,7 @@ To add one: write a function, add its line to the tables it belongs to, describe
 from collections.abc import Iterable
 
 from .account import (
+    buying_power,
     daily_loss,
     duplicate,
     halted,
@@ -36,6 +37,7 @@ __all__ = [
     "Facts",
     "Heat",
     "adv_share",
+    "buying_power",
     "collar",
     "daily_loss",
     "duplicate",
@@ -60,6 +62,7 @@ _ACCOUNT: tuple[Check, ...] = (
     open_orders,
     repeated,
     daily_loss,
+    buying_power,
     heat,
 )
 _BOTH: tuple[Check, ...] = (halted, restricted, quantity, notional, adv_share)

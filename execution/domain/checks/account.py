@@ -118,6 +118,18 @@ def daily_loss(facts: Facts, bounds: Bounds) -> Denial | None:
     return None
 
 
+def buying_power(facts: Facts, bounds: Bounds) -> Denial | None:
+    """For buys; what a sale may end in is bounded by the position."""
+    if not bounds.within_buying_power or facts.side_sign < 0 or facts.price is None:
+        return None
+    unspent, notional = facts.exposure.unspent, facts.quantity * facts.price
+    if unspent is None:
+        return Denial("BUYING_POWER_UNKNOWN", {"notional": f"{notional:.2f}"})
+    if notional > unspent:
+        return Denial("BUYING_POWER", {"left": f"{unspent:.2f}", "notional": f"{notional:.2f}"})
+    return None
+
+
 def heat(facts: Facts, bounds: Bounds) -> Denial | None:
     """What does not make the portfolio hotter always passes."""
     if bounds.max_portfolio_heat is None:

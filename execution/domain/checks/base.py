@@ -40,7 +40,8 @@ class Exposure:
     `open_orders`: live parents of the account up to this one. `recent_orders`: of the strategy
     within the last minute of the wall clock, this one included. `recent_messages`: what the account
     sent in it.
-    `day_result`: money won (+) or lost (-) by today's fills.
+    `day_result`: money won (+) or lost (-) by today's fills. `unspent`: the buying power that the
+    broker told, less what buys were sent for since.
     """
 
     restricted: str | None = None  # why the symbol is on the list
@@ -52,6 +53,7 @@ class Exposure:
     recent_orders: int | None = None
     recent_messages: int | None = None
     day_result: Decimal | None = None
+    unspent: Decimal | None = None
     heat: Heat | None = None
 
 
@@ -92,6 +94,7 @@ class Bounds:
     max_orders_per_minute: int | None = None  # of one strategy
     max_messages_per_minute: int | None = None  # of one account
     max_daily_loss: Decimal | None = None
+    within_buying_power: bool = False  # of the account, for buys
     max_portfolio_heat: Decimal | None = None  # a share of equity
     equity: Decimal | None = None  # of the account
     duplicate_seconds: float = 0.0  # 0: the same order twice is two orders

@@ -155,6 +155,18 @@ CODES: dict[str, Code] = {
         ("max", "loss"),
         "a person decides: raise max_daily_loss, or stop for the day",
     ),
+    "BUYING_POWER_UNKNOWN": Code(
+        "buys are held within the buying power, and the broker does not tell it",
+        ("notional",),
+        "check the broker: `manage.py check_broker`",
+        passes=True,
+    ),
+    "BUYING_POWER": Code(
+        "a buy for more than the account's buying power, less what was sent since it was told",
+        ("left", "notional"),
+        "order less, or bring the account money; it is looked at again while the slice lasts",
+        passes=True,
+    ),
     "HEAT_UNKNOWN": Code(
         "the portfolio's heat is bounded, and equity, a volatility or a price is missing",
         ("max",),
