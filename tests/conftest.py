@@ -17,9 +17,16 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from deepstack import database, embedded
-from tests.stack import empty_stack, logs_of_running_stacks, session_stacks, stack
+from tests.stack import (
+    empty_redis,
+    empty_stack,
+    ended_with_the_module,
+    logs_of_running_stacks,
+    session_stacks,
+    stack,
+)
 
-__all__ = ["empty_stack", "session_stacks", "stack"]
+__all__ = ["empty_stack", "ended_with_the_module", "session_stacks", "stack"]
 
 RUNS = embedded.VAR / "test"
 RUN = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
@@ -42,6 +49,7 @@ def pytest_configure() -> None:
 def servers() -> Iterator[None]:
     embedded.remove_abandoned(RUNS)
     with embedded.started(RUN, database=EMBED_DATABASE, broker=EMBED_REDIS):
+        empty_redis()
         yield
     shutil.rmtree(RUN, ignore_errors=True)
 

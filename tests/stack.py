@@ -15,12 +15,14 @@ from urllib.request import urlopen
 
 import pytest
 import redis
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
 from deepstack.config import ROOT
+from execution.market import clock
 from execution.models import Heartbeat
 
 T = TypeVar("T")
@@ -221,6 +223,19 @@ def empty_redis() -> None:
         client.set(_MARK, "may be emptied")
 
 
+def empty_tables() -> None:
+    """Forget all orders, bars, alerts and settings that tests have stored; people stay."""
+    models = [
+        model
+        for label in ("execution", "monitoring")
+        for model in apps.get_app_config(label).get_models()
+    ]
+    with connection.cursor() as cursor:
+        tables = ", ".join(f'"{model._meta.db_table}"' for model in models)
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+    clock.forget()
+
+
 def logs_of_running_stacks() -> list[tuple[str, str]]:
     return [
         (f"log of {process.name}", process.output(60))
@@ -248,7 +263,7 @@ class SessionStacks:
         return made
 
     def alone(self) -> Stack:
-        """A stack of no processes, with an empty Redis; the shared one ends."""
+        """A stack of no processes, with an empty Redis and no rows; the shared one ends."""
         self.end()
         empty_redis()
         made = Stack(self._new_folder())
@@ -256,25 +271,43 @@ class SessionStacks:
         return made
 
     def end(self) -> None:
+        """Kill what runs and forget what it stored: tests without processes look at all rows."""
         self._shared = None
-        while _running:
-            _running.pop().kill_all()
+        if _running:
+            while _running:
+                _running.pop().kill_all()
+            empty_tables()
 
 
 @pytest.fixture(scope="session")
 def session_stacks(
-    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SessionStacks]:
     stacks = SessionStacks(lambda: tmp_path_factory.mktemp("stack"))
     yield stacks
-    stacks.end()
+    with django_db_blocker.unblock():
+        stacks.end()
+
+
+@pytest.fixture(scope="module")
+def ended_with_the_module(
+    session_stacks: SessionStacks, django_db_blocker: DjangoDbBlocker
+) -> Iterator[SessionStacks]:
+    yield session_stacks
+    with django_db_blocker.unblock():
+        session_stacks.end()
 
 
 @pytest.fixture
-def stack(session_stacks: SessionStacks, django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
-    """The shared stack, already running. Rows are committed and stay: look only at your own."""
+def stack(
+    ended_with_the_module: SessionStacks, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Stack]:
+    """The stack that a module's tests share, already running. Rows are committed and stay until
+    the module ends: look only at your own."""
     with django_db_blocker.unblock():
-        yield session_stacks.shared()
+        yield ended_with_the_module.shared()
 
 
 @pytest.fixture

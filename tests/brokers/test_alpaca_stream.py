@@ -36,9 +36,8 @@ class Listening:
 
 
 @pytest.fixture(scope="module")
-def listening(session_stacks: SessionStacks) -> Iterator[Listening]:
-    yield Listening(session_stacks)
-    session_stacks.end()
+def listening(ended_with_the_module: SessionStacks) -> Listening:
+    return Listening(ended_with_the_module)
 
 
 @pytest.fixture

@@ -33,8 +33,8 @@ config = Config.from_env()
 @pytest.fixture(scope="module")
 def running(session_stacks: SessionStacks, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
-        clock.start_clock(timezone.now(), SPEED)
         stack = session_stacks.alone()
+        clock.start_clock(timezone.now(), SPEED)
         stack.worker()
         stack.dispatcher()
         yield
