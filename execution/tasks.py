@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 
-from execution import desk, heartbeat, profiles, reconcile, slices
+from execution import comparison, desk, gate, heartbeat, profiles, reconcile, slices
 from execution.locks import NEWS, try_session_lock, unlock_session
 from execution.market import clock
 from execution.models import Heartbeat
@@ -48,11 +48,18 @@ def learn_profiles() -> None:
     profiles.catch_up(now=clock.now())
 
 
+@shared_task
+def compare_accounts() -> None:
+    structlog.contextvars.clear_contextvars()
+    comparison.nightly(desk.default())
+
+
 @worker_init.connect
 def _warm(**_: object) -> None:
     """The first question for a session loads the exchange's calendar, which takes a second that
     no slice should wait for under its order's lock."""
     ready = desk.default()
+    gate.put_before(ready)
     ready.market.session(ready.now())
 
 

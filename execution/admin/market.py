@@ -1,4 +1,4 @@
-"""The market of a trial and the paper broker's book, and the exchange's special days."""
+"""The market of a trial and the paper broker's book, what was learned, and special days."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -15,6 +15,7 @@ from execution.models import (
     MarketClock,
     PaperExecution,
     PaperOrder,
+    SlippageCalibration,
     VolumeProfile,
 )
 
@@ -45,7 +46,7 @@ class VolumeProfileAdmin(ReadOnlyAdmin[VolumeProfile]):
     search_fields = ("symbol__exact",)
     search_help_text = "a symbol in capitals"
     ordering = ("-pk",)
-    exclude = ("shares", "sessions")
+    exclude = ("shares", "sessions", "deviations")
     readonly_fields = ("learned_from", "curve")
 
     @admin.display(description="sessions")
@@ -65,6 +66,36 @@ class VolumeProfileAdmin(ReadOnlyAdmin[VolumeProfile]):
             len(profile.shares),
             points,
         )
+
+
+@admin.register(SlippageCalibration)
+class SlippageCalibrationAdmin(ReadOnlyAdmin[SlippageCalibration]):
+    list_display = (
+        "id",
+        "__str__",
+        "fitted",
+        "orders",
+        "prior_tested_error_bps",
+        "tested_error_bps",
+        "adopted",
+        "refused",
+        "made_by",
+        "made",
+    )
+    list_filter = ("adopted", "model", "broker")
+    search_fields = ("symbol__exact",)
+    search_help_text = "a symbol in capitals"
+    ordering = ("-pk",)
+
+    def fitted(self, row: SlippageCalibration) -> str:
+        return ", ".join(
+            f"{name} {found['value']:.4g} \N{PLUS-MINUS SIGN} {found['standard_error']:.2g}"
+            for name, found in row.coefficients.items()
+        )
+
+    @admin.display(description="made (New York)", ordering="made_at")
+    def made(self, row: SlippageCalibration) -> str:
+        return base.exchange_time(row.made_at)
 
 
 @admin.register(MarketClock)

@@ -8,15 +8,16 @@ from django.db.models import Model, QuerySet
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from typing_extensions import override
 
-from execution import controls, results
+from execution import controls, queries, results
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin, Unchangeable
 from execution.domain.lifecycle import ORDER_LIVE
-from execution.market import clock
+from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice
 from execution.sentences import sentence
 
@@ -169,6 +170,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
                     ("what", "state", "status_reason"),
                     ("filled", "average", "paid_commission"),
                     ("arrival", "slippage", "estimated"),
+                    "against_vwap",
                     ("starts", "ends", "finished"),
                     "all_parts",
                 )
@@ -223,7 +225,25 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     @admin.display(description="estimated slippage")
     def estimated(self, order: Order) -> str:
         estimate = order.estimated_slippage_bps
-        return base.NOTHING if estimate is None else f"{estimate:+.1f} bps"
+        if estimate is None:
+            return base.NOTHING
+        error = results.estimated_standard_error_bps(order)
+        known = "no basis" if error is None else f"{error:.1f} bps"
+        return f"{estimate:+.1f} bps, standard error {known}"
+
+    @admin.display(description="market VWAP")
+    def against_vwap(self, order: Order) -> SafeString | str:
+        """Of the order's window so far, and the own average against it."""
+        seen = queries.tracking(order, market_data(), now=clock.now())
+        if seen is None or seen.market_vwap is None:
+            return base.NOTHING
+        usual = "" if seen.usual_bps is None else f", usually within {seen.usual_bps:.1f} bps"
+        return format_html(
+            "{}, own average {}{}",
+            base.price(seen.market_vwap),
+            base.bps(seen.deviation_bps),
+            usual,
+        )
 
     @admin.display(description="commission")
     def paid_commission(self, order: Order) -> str:

@@ -1,6 +1,6 @@
 """The one door to the brokers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.utils.module_loading import import_string
@@ -32,6 +32,8 @@ class OrderManager:
             self.broker = _live_broker(config)
         else:
             self.broker = paper_trader or _open_broker("paper", config)
+        # Why no child of an account may leave this process now; `execution.gate` sets it.
+        self.closed_for: Callable[[str], str] = lambda account: ""
 
     @property
     def name(self) -> str:
@@ -39,6 +41,8 @@ class OrderManager:
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         """Send a child order. Whatever else goes wrong in a broker is OutcomeUnknown."""
+        if why := self.closed_for(ticket.account):
+            raise BrokerUnavailable(why)
         try:
             return self.broker.place(ticket, now=now)
         except (BrokerRejected, DuplicateOrder, BrokerUnavailable, OutcomeUnknown):

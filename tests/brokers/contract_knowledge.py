@@ -169,8 +169,50 @@ class KnowledgeContract:
         assert (state.cash, state.buying_power) == (Decimal("12345.67"), Decimal("24691.34"))
         assert state.positions == {"AAPL": 300, "MSFT": -20}
 
-    def test_a_clock_that_differs_is_measured(self, rig: Rig, able: Callable[[Can], None]) -> None:
+    def test_an_execution_moves_the_position_and_the_cash(
+        self, rig: Rig, able: Callable[[Can], None]
+    ) -> None:
         able(Can.SHOW_ACCOUNT)
+        ticket = rig.placed(side="SELL")
+        before = _accounts(rig).account_state(rig.account, now=rig.now())
+        rig.fill(ticket.client_order_id, 40, PRICE)
+        rig.sees_filled(ticket, 40)
+
+        def moved() -> bool:
+            state = _accounts(rig).account_state(rig.account, now=rig.now())
+            held = before.positions.get(ticket.symbol, 0)
+            commission = before.cash + 40 * PRICE - state.cash
+            return state.positions.get(ticket.symbol, 0) == held - 40 and 0 <= commission <= 2
+
+        wait_for(moved, PATIENCE, "the position and the cash to move")
+
+    def test_what_has_ended_is_not_open(self, rig: Rig, able: Callable[[Can], None]) -> None:
+        able(Can.SHOW_ACCOUNT)
+        filled, cancelled, part = (rig.placed() for _ in range(3))
+        rig.fill(filled.client_order_id, 100, PRICE)
+        rig.broker.cancel(cancelled.client_order_id, now=rig.now())
+        rig.fill(part.client_order_id, 30, PRICE)
+        mine = {each.client_order_id for each in (filled, cancelled, part)}
+
+        def settled() -> bool:
+            orders = _accounts(rig).open_orders(rig.account, now=rig.now())
+            told = {each.client_order_id: each.leaves for each in orders}
+            return {key: told[key] for key in mine & told.keys()} == {part.client_order_id: 70}
+
+        wait_for(settled, PATIENCE, "only the partly filled order to be open")
+
+    def test_accounts_are_never_an_empty_answer_out_of_reach(
+        self, rig: Rig, able: Callable[[Can], None]
+    ) -> None:
+        able(Can.BREAK)
+        rig.break_connection()
+        broker = _accounts(rig)
+        for ask in (broker.account_state, broker.open_orders):
+            with pytest.raises((BrokerUnavailable, OutcomeUnknown)):
+                ask(rig.account, now=rig.now())
+
+    def test_a_clock_that_differs_is_measured(self, rig: Rig, able: Callable[[Can], None]) -> None:
+        able(Can.OWN_CLOCK)
         for skew in (timedelta(0), timedelta(seconds=30)):
             rig.set_clock(skew)
             state = _accounts(rig).account_state(rig.account, now=rig.now())
@@ -184,7 +226,7 @@ class KnowledgeContract:
         def both() -> bool:
             orders = _accounts(rig).open_orders(rig.account, now=rig.now())
             told = {(each.symbol, each.side, each.leaves): each for each in orders}
-            ours = told.get((rig.symbol, "BUY", 70))
+            ours = told.get((mine.symbol, "BUY", 70))
             return (
                 ours is not None
                 and ours.client_order_id == mine.client_order_id

@@ -37,6 +37,7 @@ class Can(Enum):
     BREAK = "a broker that cannot be reached"
     LIMIT_RATE = "a limit on messages"
     SHOW_ACCOUNT = "account, positions and orders of others"
+    OWN_CLOCK = "a clock of its own"
     END_UNASKED = "orders that the exchange ends by itself"
     REFUSE = "refusals of an order"
 

@@ -63,7 +63,7 @@ def report(
 
 def hear(intent: Intent, seen: BrokerOrder) -> None:
     """The broker's report reaches us by news or by a look-up."""
-    part = Slice.objects.select_related("order").get(pk=intent.slice_id)
+    part = Slice.objects.select_related("order").get(pk=intent.part.pk)
     reconcile.take_over(part, seen, desks.default())
 
 

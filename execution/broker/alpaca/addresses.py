@@ -41,8 +41,12 @@ def is_live(url: str) -> bool:
 
 def is_trial(url: str) -> bool:
     """Whether no money can be behind it: Alpaca's paper host, or a server on this machine."""
-    host = urlsplit(url).hostname or ""
-    return host == PAPER_HOST or _is_here(host)
+    return urlsplit(url).hostname == PAPER_HOST or is_here(url)
+
+
+def is_here(url: str) -> bool:
+    """Whether it is a server on this machine."""
+    return _is_here(urlsplit(url).hostname or "")
 
 
 def _checked(name: str, url: str) -> str:

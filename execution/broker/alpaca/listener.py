@@ -11,7 +11,7 @@ from django.utils import timezone
 from execution import heartbeat, reconcile
 from execution.desk import Desk
 from execution.locks import NEWS, UPDATES, try_session_lock, unlock_session
-from execution.models import BrokerCursor, Fill, Heartbeat
+from execution.models import BrokerAccount, BrokerCursor, Fill, Heartbeat
 
 from .adapter import AlpacaBroker
 from .stream import Updates
@@ -39,6 +39,7 @@ class Listener:
         self._stream = Updates(desk.config, self._book.hear, self._note_listening, self._note_lost)
         self._listening_since: datetime | None = None
         self._gap_until: datetime | None = None
+        self._noted_gap: datetime | None = None
         self.stopping = False
 
     def run(self) -> None:
@@ -94,6 +95,8 @@ class Listener:
         until = self._gap_until
         if until is None:
             return
+        if until != self._noted_gap:
+            self._note_gap(until)
         heard = BrokerCursor.objects.filter(
             broker=self._desk.broker.name, account=self._account, heard_until__gte=until
         )
@@ -104,6 +107,12 @@ class Listener:
                 reconcile.hear(self._account, self._desk)
             finally:
                 unlock_session(NEWS)
+
+    def _note_gap(self, until: datetime) -> None:
+        """No child leaves before the account was compared again."""
+        rows = BrokerAccount.objects.filter(broker=self._desk.broker.name, account=self._account)
+        rows.update(due_wall=until)
+        self._noted_gap = until
 
     def _is_mute(self) -> bool:
         """Whether executions were booked for a while that the stream should have told of."""

@@ -1,7 +1,7 @@
 """The broker as the workers use it: every call is a few database rows and a bounded wait."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,9 +26,10 @@ from execution.broker.base import (
 
 ready.ensure()
 
+from execution.broker.examination import Finding  # noqa: E402
 from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder  # noqa: E402
 
-from . import answers, doorbell  # noqa: E402
+from . import answers, doorbell, permissions  # noqa: E402
 from .names import endpoint_of  # noqa: E402
 
 S = IbkrOrder.Stage
@@ -47,8 +48,22 @@ class InteractiveBrokers:
     name = "ibkr"
 
     def __init__(self, config: Config) -> None:
+        self._config = config
         self._settings = config.ibkr
         self._endpoint = endpoint_of(config)
+
+    @property
+    def address(self) -> str:
+        return self._endpoint
+
+    @property
+    def trial(self) -> bool:
+        """Whether no money can be lost: the gateway is connected now, to paper accounts alone."""
+        try:
+            accounts = self._gateway().accounts
+        except BrokerUnavailable:
+            return False
+        return bool(accounts) and all(map(permissions.is_paper, accounts))
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         """Queue the order and wait for what TWS says of it.
@@ -121,7 +136,13 @@ class InteractiveBrokers:
         )
 
     def open_orders(self, account: str, *, now: datetime) -> Sequence[OpenOrder]:
+        """Has the gateway compare its book, too, so that both say the same a moment later."""
+        self._compare(self._gateway(ready=False))
         return [OpenOrder(**each) for each in self._ask(IbkrInquiry.Kind.OPEN_ORDERS, account)]
+
+    def examine(self) -> Iterator[Finding]:
+        """What this login allows, and how the gateway stands."""
+        return permissions.findings(self._gateway(ready=False), self._config)
 
     def _gateway(self, *, ready: bool = True) -> IbkrGateway:
         """The gateway's row; raises BrokerUnavailable unless it can be believed now."""

@@ -16,8 +16,12 @@ def stock(symbol: str) -> Any:
     return Stock(symbol.replace(".", " "), "SMART", "USD")
 
 
-def our_symbol(theirs: str) -> str:
-    return theirs.replace(" ", ".")
+def name_of(contract: Any) -> str:
+    """Our symbol of a stock; an option on it bears the same symbol there and is another thing."""
+    if contract.secType == "STK":
+        symbol: str = contract.symbol
+        return symbol.replace(" ", ".")
+    return f"{contract.secType} {contract.localSymbol or contract.symbol}"
 
 
 def the_one(symbol: str, found: list[Any]) -> Any:

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from deepstack.config import Config
-from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder
+from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
 
 from . import rules
 from .book import Book, Wishes
@@ -75,6 +75,7 @@ class Gateway:
         self._link = Link(address, config.ibkr, self._pacer, self._inbox.put)
         self._doorbell = Doorbell(self._endpoint, lambda: self._inbox.put(Rung()))
         self._owned = False
+        self._gap = True  # since the accounts were last compared, as far as this process knows
         self._noted: tuple[str, str] = ("", "")
         self._note_at = self._look_at = self._looked_at = 0.0
         self._serve_at = 0.0  # when to look for what the workers want; a ring brings it forward
@@ -150,6 +151,7 @@ class Gateway:
             return
         if self._standing.hear(message):
             self._book.link_broken()
+            self._gap = True
         match message:
             case Left():
                 self._book.left(message.pk, message.at)
@@ -319,6 +321,10 @@ class Gateway:
 
     def _note(self) -> None:
         """Tell the workers how things stand, at once when that changed."""
+        if self._gap:
+            # The workers send nothing before they have compared their accounts again.
+            BrokerAccount.objects.filter(broker="ibkr").update(due_wall=timezone.now())
+            self._gap = False
         standing = self._standing
         now = (standing.state, standing.detail)
         if now == self._noted and time.monotonic() < self._note_at:

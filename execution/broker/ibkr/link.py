@@ -79,8 +79,12 @@ class Link:
         self._thread.start()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self.reconnect("stopped")
+        def end() -> None:
+            # In one step: the loop may be closed before it could take a second one.
+            self._stopped.set()
+            self._drop("stopped")
+
+        self._loop.call_soon_threadsafe(end)
         self._thread.join(timeout=5)
 
     def reconnect(self, why: str) -> None:

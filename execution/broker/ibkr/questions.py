@@ -7,7 +7,7 @@ from typing import Any
 
 from execution.broker.ib_library import ExecutionFilter
 
-from .contracts import our_symbol
+from .contracts import name_of
 
 # Waits its turn, sends the request and returns its answer within a bounded time.
 Answer = Callable[[Callable[[], Awaitable[Any]], int], Awaitable[Any]]
@@ -49,11 +49,11 @@ async def _account(ib: Any, answer: Answer, account: str) -> Mapping[str, object
     missing = [tag for tag in (CASH, BUYING_POWER) if (account, tag) not in values]
     if missing:
         raise LookupError(f"account = {account!r}: the broker shows no {' and no '.join(missing)}")
-    held = [each for each in positions if each.account == account and each.position]
+    held = [each for each in positions if each.account == account and int(each.position)]
     return {
         "cash": values[account, CASH],
         "buying_power": values[account, BUYING_POWER],
-        "positions": {our_symbol(each.contract.symbol): int(each.position) for each in held},
+        "positions": {name_of(each.contract): int(each.position) for each in held},
         "skew": await clock_skew(ib, answer),
     }
 
@@ -81,7 +81,7 @@ async def _open_orders(ib: Any, answer: Answer, account: str) -> Sequence[object
         trade.order.permId: {
             "client_order_id": trade.order.orderRef,
             "broker_order_id": str(trade.order.permId),
-            "symbol": our_symbol(trade.contract.symbol),
+            "symbol": name_of(trade.contract),
             "side": trade.order.action,
             "leaves": int(trade.order.totalQuantity - trade.orderStatus.filled),
         }

@@ -13,6 +13,7 @@ class Command(OversightCommand):
         "Stop all sends at once and cancel what works at the broker, for everything or for one"
         " symbol, account or strategy. Orders live on until trading is resumed."
     )
+    requires_system_checks = ()  # trading can be stopped however wrong the configuration is
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,133 @@
+"""Our records beside those of Alpaca and of Interactive Brokers, over a real connection."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from execution import comparison
+from execution.broker.base import BrokerUnavailable, OutcomeUnknown
+from execution.broker.order_manager import OrderManager
+from execution.comparison import Report
+from execution.desk import Desk
+from execution.domain.lifecycle import SliceStatus
+from execution.market import market_data
+from execution.models import BrokerAccount, BrokerDifference, Fill, Slice, TradingState
+from tests.brokers.alpaca_rig import AlpacaRig
+from tests.brokers.ibkr_rig import Desk as IbkrDesk
+from tests.brokers.ibkr_rig import IbkrRig, desk
+from tests.brokers.rig import PATIENCE, PRICE, Rig
+from tests.integration.desk_work import claim, hear, new_order
+from tests.stack import wait_for
+
+__all__ = ["desk"]
+
+_numbers = count(1)
+
+
+def compare(rig: Rig, *, thorough: bool = False) -> Report:
+    config = rig.config  # type: ignore[attr-defined]  # both rigs here have one
+    manager = OrderManager(config=config, paper_trader=rig.broker)
+    at = Desk(config, market_data(), manager, rig.now)
+    return comparison.compare(rig.account, at, thorough=thorough)
+
+
+def child(rig: Rig, quantity: int = 100) -> Slice:
+    """A child of ours that works at the broker."""
+    order = new_order(quantity, parts=1, account=rig.account)
+    intent = claim(order.slices.get())
+    assert intent is not None, order.status_reason
+    hear(intent, rig.broker.place(intent.ticket, now=rig.now()))
+    parts = Slice.objects.filter(client_order_id=intent.ticket.client_order_id)
+    parts.update(broker=rig.broker.name)
+    return parts.select_related("order").get()
+
+
+def of(report: Report, *kinds: str) -> list[BrokerDifference]:
+    return [each for each in report.differences if each.kind in kinds]
+
+
+class ComparisonContract:
+    @pytest.fixture
+    def rig(self) -> Rig:
+        raise NotImplementedError("a subclass provides its rig")
+
+    def test_what_we_missed_is_booked_and_nothing_differs(self, rig: Rig) -> None:
+        compare(rig)
+        part, ended = child(rig), child(rig)
+        rig.fill(part.client_order_id, 40, PRICE)
+        rig.fill(ended.client_order_id, 100, PRICE)
+        wait_for(lambda: not compare(rig).differences, 3 * PATIENCE, "both sides to agree")
+        part.refresh_from_db()
+        ended.refresh_from_db()
+        assert (part.status, part.filled_quantity) == (SliceStatus.WORKING, 40)
+        assert (ended.status, ended.filled_quantity) == (SliceStatus.FILLED, 100)
+        assert not of(compare(rig, thorough=True), "FILL", "POSITION", "ORDER")
+        assert Fill.objects.filter(slice__in=[part, ended]).count() == 2
+
+    def test_an_order_of_somebody_else_is_found_and_left_alone(self, rig: Rig) -> None:
+        compare(rig)
+        rig.foreign_order("MSFT", "SELL", 30)
+        found = of(compare(rig), "EXTERNAL_ORDER")
+        assert "SELL 30 MSFT" in {each.theirs for each in found}
+        assert TradingState.objects.get(scope="SYMBOL", key="MSFT").state == "HALTED"
+        open_orders = rig.broker.open_orders(rig.account, now=rig.now())  # type: ignore[attr-defined]
+        assert ("MSFT", 30) in {(each.symbol, each.leaves) for each in open_orders}
+
+    def test_a_position_that_is_not_of_our_fills_is_found(self, rig: Rig) -> None:
+        before = compare(rig).account
+        positions = {**before.positions, "GOOGL": before.positions.get("GOOGL", 0) - 20}
+        rig.set_account(cash=before.cash, buying_power=before.buying_power, positions=positions)
+        (found,) = of(compare(rig), "POSITION", "CASH")
+        assert (found.subject, found.gap) == ("GOOGL", "-20")
+
+    def test_a_child_that_the_exchange_ended_is_no_difference(self, rig: Rig) -> None:
+        part = child(rig)
+        rig.end(part.client_order_id, SliceStatus.CANCELLED)
+        wait_for(lambda: not of(compare(rig), "ORDER"), 3 * PATIENCE, "both sides to agree")
+        part.refresh_from_db()
+        assert part.status == SliceStatus.CANCELLED
+
+    def test_a_broker_out_of_reach_is_no_comparison(self, rig: Rig) -> None:
+        compare(rig)
+        rig.foreign_order("MSFT", "BUY", 10)
+        known = {each.pk for each in compare(rig).differences}
+        rig.break_connection()
+        with pytest.raises((BrokerUnavailable, OutcomeUnknown)):
+            compare(rig)
+        row = BrokerAccount.objects.get(broker=rig.broker.name, account=rig.account)
+        assert row.problem
+        assert row.failing_wall is not None
+        still = BrokerDifference.objects.filter(pk__in=known, gone_wall=None)
+        assert set(still.values_list("pk", flat=True)) == known, "an error is not 'no orders'"
+
+
+def forget(account: str) -> None:
+    BrokerAccount.objects.filter(account=account).delete()
+    BrokerDifference.objects.filter(account=account).delete()
+    TradingState.objects.filter(scope="SYMBOL").delete()
+
+
+class TestAlpaca(ComparisonContract):
+    @pytest.fixture
+    def rig(self, alpaca: AlpacaRig, transactional_db: None) -> Iterator[Rig]:
+        name = f"alpaca-{next(_numbers)}"
+        rig = AlpacaRig(alpaca.peer, account=name)
+        rig.account = name
+        yield rig
+        alpaca.spent = rig.spent
+        forget(name)
+
+
+class TestInteractiveBrokers(ComparisonContract):
+    @pytest.fixture
+    def rig(self, desk: IbkrDesk, django_db_blocker: DjangoDbBlocker) -> Iterator[Rig]:
+        with django_db_blocker.unblock():
+            desk.tws.do("reset")
+            desk.tws.do("up")
+            desk.ready()
+            rig = IbkrRig(desk)
+            forget(rig.account)
+            yield rig
+            forget(rig.account)

@@ -1,0 +1,138 @@
+"""Reconcile first, then trade: what leaves a worker, and when, before and after a gap."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from deepstack import processes
+from execution import gate
+from execution.broker.base import BrokerUnavailable
+from execution.broker.order_manager import OrderManager
+from execution.desk import Desk, default
+from execution.models import BrokerAccount, Order, TradingState
+from tests.brokers.alpaca_rig import AlpacaRig, environment
+from tests.brokers.ibkr_rig import Desk as IbkrDesk
+from tests.brokers.ibkr_rig import desk
+from tests.stack import Stack, wait_for
+
+__all__ = ["desk"]
+
+PATIENCE = 40.0  # seconds
+ACCOUNT = "gated"
+
+
+@pytest.fixture
+def service(alpaca: AlpacaRig, empty_stack: Stack) -> Iterator[Stack]:
+    empty_stack.environment.update(environment(alpaca.peer.url, ACCOUNT=ACCOUNT))
+    alpaca.peer.tell("set", auto_fill=0.1)
+    yield empty_stack
+    BrokerAccount.objects.filter(account=ACCOUNT).delete()
+    TradingState.objects.filter(scope="SYMBOL").delete()
+
+
+def order(stack: Stack, quantity: int, symbol: str) -> Order:
+    words = ["--algorithm", "TWAP", "--slices", "4", "--window-minutes", "0.5", "--no-wait"]
+    done = stack.manage("order", "BUY", str(quantity), symbol, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Order.objects.latest("pk")
+
+
+def compared_since(moment: datetime | None) -> bool:
+    rows = BrokerAccount.objects.filter(account=ACCOUNT, compared_wall__isnull=False)
+    return (rows if moment is None else rows.filter(compared_wall__gte=moment)).exists()
+
+
+def test_no_child_leaves_before_the_account_was_compared(alpaca: AlpacaRig, service: Stack) -> None:
+    refusal = {"message": "internal server error"}
+    alpaca.peer.tell(
+        "fault", method="GET", path="/v2/positions", status=500, body=refusal, times=-1
+    )
+    service.worker()
+    service.dispatcher()
+    placed = order(service, 400, "AAPL")
+    first = placed.slices.order_by("sequence")[0]
+
+    def held_back() -> bool:
+        first.refresh_from_db()
+        return "is not compared with the broker" in first.reason
+
+    wait_for(held_back, PATIENCE, f"the first child to be held back, not {first.reason!r}")
+    assert alpaca.peer.entries("accepted") == []
+    assert not compared_since(None)
+
+    alpaca.peer.tell("set", faults=[])
+    wait_for(lambda: alpaca.peer.entries("accepted"), PATIENCE, "children to leave")
+    assert compared_since(None)
+    accepted_at = float(str(alpaca.peer.entries("accepted")[0]["at"]))
+    row = BrokerAccount.objects.get(account=ACCOUNT)
+    assert row.compared_wall is not None
+    assert row.compared_wall.timestamp() < accepted_at
+
+
+def test_an_order_of_somebody_else_halts_its_symbol_before_ours_leave(
+    alpaca: AlpacaRig, service: Stack
+) -> None:
+    alpaca.foreign_order("MSFT", "SELL", 30)
+    service.worker()
+    wait_for(lambda: compared_since(None), PATIENCE, "the account to be compared")
+    refused = service.manage("order", "BUY", "10", "MSFT", "--no-wait")
+    assert refused.returncode == 1
+    assert "TRADING_HALTED" in refused.stdout
+    assert alpaca.peer.entries("accepted") == []
+
+
+def test_after_a_gap_of_the_stream_the_account_is_compared_again(
+    alpaca: AlpacaRig, service: Stack
+) -> None:
+    service.worker()
+    service.start("listener", processes.live_broker())
+    rows = BrokerAccount.objects.filter(account=ACCOUNT)
+    wait_for(lambda: alpaca.peer.tell("listeners") == 1, PATIENCE, "the stream")
+    wait_for(lambda: compared_since(None), PATIENCE, "the first comparison")
+    before = rows.get().due_wall
+    alpaca.peer.tell("kick")
+
+    def gap_noted() -> bool:
+        due = rows.get().due_wall
+        return due is not None and due != before
+
+    wait_for(gap_noted, PATIENCE, "the gap to be noted")
+    gap = rows.get().due_wall
+    wait_for(lambda: compared_since(gap), PATIENCE, "the account to be compared again")
+
+
+def test_a_gateway_that_lost_its_connection_asks_for_a_comparison(desk: IbkrDesk) -> None:
+    desk.ready()
+    row, _ = BrokerAccount.objects.get_or_create(broker="ibkr", account="DU1234567")
+    before = row.due_wall
+    desk.tws.do("cut")
+
+    def gap_noted() -> bool:
+        row.refresh_from_db()
+        return row.due_wall is not None and row.due_wall != before
+
+    wait_for(gap_noted, PATIENCE, "the gap to be noted")
+    row.delete()
+
+
+def test_paper_trading_has_no_gate() -> None:
+    assert gate.put_before(default()) is None
+    assert default().broker.closed_for("anybody") == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_closed_gate_is_surely_unsent_and_says_why(alpaca: AlpacaRig) -> None:
+    """Closed from the first moment, and opened by nothing but a comparison."""
+    manager = OrderManager(config=alpaca.config, paper_trader=alpaca.broker)
+    live = alpaca.config.model_copy(update={"trading_mode": "live"})
+    before = Desk(live, default().market, manager, alpaca.now)
+    alpaca.peer.tell("fault", method="GET", path="/v2/orders", then="go on", seconds=1.0)
+    made = gate.put_before(before)
+    assert made is not None
+    with pytest.raises(BrokerUnavailable, match="'default' is not compared with the broker"):
+        manager.place(alpaca.ticket(), now=alpaca.now())
+    wait_for(lambda: not manager.closed_for("default"), PATIENCE, "the gate to open")
+    manager.place(alpaca.ticket(), now=alpaca.now())
+    assert "not compared" in manager.closed_for("nobody's")
+    made.end()
