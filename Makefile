@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo up test chaos bench bench-vwap check format clean
@@ -9,9 +10,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
 	@echo "             BARS=file SYMBOL=GWW DATE=2024-06-12 SPEED=60: the same on real bars"
+	@echo "             BROKER=alpaca or ibkr: live trading with a stand-in of the broker, no key"
 	@echo "make up      run the service until Ctrl-C"
-	@echo "make test    all tests; ARGS='-k name' passes options on to pytest"
-	@echo "make chaos   the long torture run"
+	@echo "make test    all tests, two files at a time (JOBS); ARGS='-k name' goes to pytest"
+	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
 	@echo "make bench   how fast, printed as JSON; bench-vwap: how close to the market VWAP"
 	@echo "make check   ruff, mypy and the import rules"
 	@echo "make format  let ruff rewrite what it can"
@@ -20,16 +22,17 @@ help:
 demo: $(VENV)/installed
 	@$(BIN)/python -m deepstack.stack demo \
 	  $(if $(BARS),--bars "$(BARS)") $(if $(SYMBOL),--symbol "$(SYMBOL)") \
-	  $(if $(DATE),--date "$(DATE)") $(if $(SPEED),--speed "$(SPEED)")
+	  $(if $(DATE),--date "$(DATE)") $(if $(SPEED),--speed "$(SPEED)") \
+	  $(if $(BROKER),--broker "$(BROKER)") $(if $(MINUTES),--minutes "$(MINUTES)")
 
 up: $(VENV)/installed
 	@$(BIN)/python -m deepstack.stack up
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(VENV)/installed-dev
-	$(BIN)/python -m tests.chaos.run $(ARGS)
+	$(BIN)/python -m tests.chaos.run $(if $(BROKER),--broker "$(BROKER)") $(ARGS)
 
 bench: $(VENV)/installed-dev
 	@$(BIN)/python -m benchmarks

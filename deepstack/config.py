@@ -25,6 +25,7 @@ Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[Decimal, Field(gt=0, le=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 Bps = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 
@@ -59,11 +60,23 @@ class ImplementationShortfall(Section):
     risk_aversion: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6  # per dollar
 
 
+class Residual(Section):
+    """What an order's own `residual_minutes` and `max_extensions` stand in for."""
+
+    force_share: Share = Decimal("0.10")  # of the window, at its end
+    close_minutes: PositiveSeconds = 5.0  # minutes, before the regular close
+    tries: Positive = 3  # prices that a forced rest is offered at, one after the other
+    extend_share: Share = Decimal("0.25")  # of the window, for each extension
+    max_extensions: Positive = 2
+
+
 class Slippage(Section):
     base_spread_bps: Annotated[float, Field(ge=0)] = 5.0
     impact_coefficient: Annotated[float, Field(ge=0)] = 0.1
     urgency_multiplier: Annotated[float, Field(ge=1)] = 1.5
     model: Literal["default", "square_root", "almgren"] = "default"
+    # The coefficients that `manage.py calibrate_slippage` adopted take the place of those above.
+    calibrated: bool = False
     # Shares outstanding in days of average volume, for the model `almgren`.
     shares_outstanding_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 200.0
 
@@ -79,7 +92,10 @@ class Routing(Section):
 
 class Monitoring(Section):
     slippage_alert_threshold: Annotated[float, Field(gt=0)] = 20.0  # bps
+    # A share of the market VWAP, for orders of whose symbol nothing was learned.
     vwap_deviation_threshold: Annotated[float, Field(gt=0)] = 0.01
+    # Of the others: so many times what is usual of the symbol. None: the threshold is for all.
+    vwap_deviation_multiple: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 4.0
     failed_order_threshold: Positive = 3
     slow_execution_factor: Annotated[float, Field(ge=1)] = 1.5  # of the planned window
 
@@ -94,8 +110,19 @@ class Scheduling(Section):
     defer_seconds: PositiveSeconds = 1.0  # a slice that may not trade now is tried again after this
     news_seconds: PositiveSeconds = 0.5  # how often the broker is asked for executions
     min_gap_seconds: Annotated[float, Field(ge=0)] = 0.0  # between two children of one parent
+    # Minutes after the open and before the close in which no order is worked over time.
+    quiet_open_minutes: Annotated[float, Field(ge=0, le=60)] = 0.0
+    quiet_close_minutes: Annotated[float, Field(ge=0, le=60)] = 0.0
     max_sends_per_minute: Positive = 6_000  # of one parent, retries included
     max_permanent_rejects: Positive = 3  # in a row; then the parent is paused
+
+
+class Comparison(Section):
+    """Of our records with the broker's."""
+
+    cash_tolerance: Money = Decimal(100)  # dollars; fees and interest are not booked per fill
+    # An order of somebody else halts its symbol, until a person resumes it.
+    halt_external_symbols: bool = True
 
 
 class Execution(Section):
@@ -103,10 +130,12 @@ class Execution(Section):
     vwap: Vwap = Vwap()
     pov: Pov = Pov()
     implementation_shortfall: ImplementationShortfall = ImplementationShortfall()
+    residual: Residual = Residual()
     slippage: Slippage = Slippage()
     routing: Routing = Routing()
     monitoring: Monitoring = Monitoring()
     scheduling: Scheduling = Scheduling()
+    comparison: Comparison = Comparison()
     # The largest share of the market's volume since its start that an order worked over time may
     # be, together with all others of its symbol and side. None: only orders that ask for a cap
     # have one.
@@ -127,6 +156,8 @@ class Limits(Section):
     max_orders_per_minute: Count | None = None  # of one strategy; beyond it the strategy is halted
     max_messages_per_minute: Count | None = None  # child orders that one account sends
     max_daily_loss: Money | None = None  # of one account's fills of the day
+    # Buys only within the buying power that the broker tells of the account.
+    within_buying_power: bool = False
     max_portfolio_heat: Money | None = None  # positions x daily volatility, a share of equity
     account_equity: Money | None = None  # of each account; the heat is measured against it
     duplicate_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # 0: not compared
@@ -156,11 +187,40 @@ class Market(Section):
     replay: Replay = Replay()
 
 
+class PaperConduct(Section):
+    """How the paper broker misbehaves: a profile of `docs/brokers.md`, and what differs from it.
+
+    What is None is as the profile says. Shares are probabilities, seconds are of trading time.
+    """
+
+    profile: Literal["calm", "live", "harsh"] = "calm"
+    seed: int = 7
+    # Of the wall clock, before each answer about one order: the median, and the logarithm's
+    # standard deviation.
+    latency_ms: Annotated[float, Field(ge=0, le=5_000)] | None = None
+    latency_spread: Annotated[float, Field(ge=0, le=3)] | None = None
+    transient_rejects: Probability | None = None
+    permanent_rejects: Probability | None = None
+    lost_requests: Probability | None = None  # the order never arrives and nobody says so
+    lost_answers: Probability | None = None  # the order stands and nobody says so
+    late_executions: Probability | None = None  # told up to so many seconds after they are counted
+    late_seconds: Annotated[float, Field(ge=0, le=600)] | None = None
+    repeated_executions: Probability | None = None  # told two times in each answer
+    partial_fills: Probability | None = None  # arrivals that get a part of what the book gives
+    cancel_seconds: Annotated[float, Field(ge=0, le=600)] | None = None  # at most, CANCELLING
+    queue: Probability | None = None  # the most of the displayed size that a resting order joins
+
+
 class Paper(Section):
     commission_per_share: Money = Decimal("0.005")
     minimum_commission: Money = Decimal(1)
     participation: Share = Decimal("0.10")  # of the tape, beyond the displayed size
     displayed_shares: Positive = 500  # at the touch
+    conduct: PaperConduct = PaperConduct()
+    cash: Money = Decimal(10_000_000)  # of each account, before its first trade
+    leverage: Annotated[Decimal, Field(ge=1, le=10)] = Decimal(
+        2
+    )  # buying power for each dollar of cash
 
 
 class Ibkr(Section):
@@ -190,6 +250,8 @@ class Config(BaseSettings):
     trading_mode: Literal["paper", "live"] = "paper"
     live_broker: str = ""  # which entry of BROKERS `live` means
     live_trading_confirmed: bool = False
+    # The live broker is a stand-in on this machine, so that made-up prices do no harm.
+    live_broker_is_stand_in: bool = False
     account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "default"
 
     ibkr_host: str = "127.0.0.1"

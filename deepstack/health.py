@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import timedelta
 from functools import cache
 
 import redis
@@ -10,14 +11,17 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import KombuError as QueueError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from deepstack.config import Config
 from execution import heartbeat
-from execution.models import Heartbeat
+from execution.broker.ibkr.names import endpoint_of
+from execution.models import Heartbeat, IbkrGateway
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +116,7 @@ def _database() -> dict[str, Part]:
         "migrations": {"ok": True},
         "dispatch": _alive(Heartbeat.Kind.DISPATCH),
         "worker": _alive(Heartbeat.Kind.WORKER),
+        **_live_broker(),
     }
 
 
@@ -124,6 +129,27 @@ def _alive(kind: str) -> Part:
     found = heartbeat.alive(kind)
     reason = f"none seen for {heartbeat.DEAD_AFTER.total_seconds():.0f} s"
     return {"ok": True, "alive": found} if found else {"ok": False, "alive": 0, "reason": reason}
+
+
+def _live_broker() -> dict[str, Part]:
+    """The process that live trading has beside the workers. Without the gateway nothing is sent;
+    without the listener executions are only heard of some seconds later."""
+    config: Config = settings.CONFIG
+    if config.trading_mode != "live":
+        return {}
+    if config.live_broker == "ibkr":
+        return {"gateway": _gateway(config)}
+    if config.live_broker == "alpaca":
+        return {"listener": {"ok": True, "alive": heartbeat.alive(Heartbeat.Kind.LISTENER)}}
+    return {}
+
+
+def _gateway(config: Config) -> Part:
+    fresh = timezone.now() - timedelta(seconds=config.ibkr.fresh_seconds)
+    row = IbkrGateway.objects.filter(endpoint=endpoint_of(config), seen_wall__gt=fresh).first()
+    if row is None:
+        return {"ok": False, "reason": "none seen for some seconds"}
+    return {"ok": row.state == IbkrGateway.State.READY, "state": row.state}
 
 
 def _redis() -> dict[str, Part]:

@@ -34,6 +34,11 @@ def ibkr_gateway() -> list[str]:
     return manage("ibkr_gateway")
 
 
+def live_broker() -> list[str]:
+    """What the live broker needs beside the workers; under paper trading it only waits."""
+    return manage("live_broker")
+
+
 def beat(schedule: Path) -> list[str]:
     """`schedule` is the file in which beat remembers what it ran when."""
     return [*_CELERY, "beat", "--schedule", str(schedule), "--pidfile="]

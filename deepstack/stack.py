@@ -6,6 +6,7 @@ date, runs every process of the service, and stops all of it in order at the end
 
 import argparse
 import fcntl
+import json
 import os
 import secrets
 import signal
@@ -23,7 +24,7 @@ from urllib.request import urlopen
 
 from rich.console import Console
 
-from deepstack import config, embedded, processes
+from deepstack import config, embedded, processes, stand_in
 from deepstack.servers import ServerError
 from deepstack.supervisor import Supervisor
 
@@ -31,6 +32,8 @@ START_SECONDS = 90.0
 WORKERS = 2
 HOST = "127.0.0.1"
 FLOWER_USER = "deepstack"
+# What /readyz tells of a broker's own process, and the value that must be true.
+HEARING = (("gateway", "ok"), ("listener", "alive"))
 DEMO = embedded.VAR / "demo"
 
 _console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -45,11 +48,15 @@ class Stopped(Exception):
 
 
 class Stack:
-    """One running service whose data is in `folder`."""
+    """One running service whose data is in `folder`. `live` names the broker of live trading."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], *, live: str = "", private: bool = False
+    ) -> None:
+        """`private`: on servers of its own, also where the configuration names others."""
         self.folder = folder
         self.web = self.flower = ""  # addresses, once it runs
+        self._live, self._private = live, private
         self._asked_to_stop = threading.Event()
         self._config = config.current()
         self._environment = {**os.environ, **environment}
@@ -124,7 +131,10 @@ class Stack:
         return shown.returncode
 
     def _own_stores(self) -> dict[str, bool]:
-        return {"database": not self._config.database_url, "broker": not self._config.redis_url}
+        return {
+            "database": self._private or not self._config.database_url,
+            "broker": self._private or not self._config.redis_url,
+        }
 
     def _start_all(self) -> None:
         """Stages end in the reverse order: whoever makes work goes before whoever does it."""
@@ -133,8 +143,8 @@ class Stack:
         login = self._config.flower_basic_auth.get_secret_value() or (
             f"{FLOWER_USER}:{_kept_secret(self.folder / 'flower_password')}"
         )
-        if (self._config.trading_mode, self._config.live_broker) == ("live", "ibkr"):
-            self._start("ibkr-gateway", processes.ibkr_gateway(), stage=0)
+        if self._live:
+            self._start("broker", processes.live_broker(), stage=0)
         for number in range(1, WORKERS + 1):
             self._start(f"worker-{number}", processes.worker(f"w{number}"), stage=1)
         self._start("dispatch", processes.dispatch(), stage=2)
@@ -164,8 +174,21 @@ class Stack:
         raise StackError(f"no port between {first} and {first + 99} is free on {HOST}")
 
     def _await_ready(self) -> None:
-        self._await(lambda: _status(f"{self.web}readyz") == 200, f"{self.web}readyz to say ready")
+        self._await(self._is_ready, f"{self.web}readyz to say ready")
         self._await(lambda: _status(self.flower) != 0, "Flower to answer")
+
+    def await_broker(self) -> None:
+        """Until the process that live trading has beside the workers is connected."""
+        self._await(self._hears, f"the connection to {self._live}")
+
+    def _is_ready(self) -> bool:
+        """But for the connection to a broker, which may be away for minutes and comes back."""
+        parts = _parts(f"{self.web}readyz")
+        return bool(parts) and all(part["ok"] for name, part in parts.items() if name != "gateway")
+
+    def _hears(self) -> bool:
+        parts = _parts(f"{self.web}readyz")
+        return any(parts.get(name, {}).get(key) for name, key in HEARING)
 
     def _await(self, condition: Callable[[], bool], what: str) -> None:
         deadline, logs = time.monotonic() + START_SECONDS, self.folder / "log"
@@ -179,7 +202,9 @@ class Stack:
 
 def up(folder: Path) -> int:
     """Run until somebody asks for the end."""
-    with _only_one(folder) as note, _stopping_on_signals(Stack(folder, {})) as stack:
+    settings = config.current()
+    live = settings.live_broker if settings.trading_mode == "live" else ""
+    with _only_one(folder) as note, _stopping_on_signals(Stack(folder, {}, live=live)) as stack:
         say("starting ...")
         with stack.stores():
             password = stack.manage("first_admin")
@@ -190,7 +215,7 @@ def up(folder: Path) -> int:
                     stack.tend()
 
 
-def demo(bars: Path | None, symbol: str, day: str, speed: str) -> int:
+def demo(asked: argparse.Namespace) -> int:
     """Run the demonstration on data of its own; the exit code is the demonstration's."""
     DEMO.mkdir(parents=True, exist_ok=True)
     embedded.remove_abandoned(DEMO)
@@ -198,21 +223,44 @@ def demo(bars: Path | None, symbol: str, day: str, speed: str) -> int:
     environment = {
         "TRADING_MODE": "paper",
         "LOG_FILE": str(folder / "log" / "deepstack.log"),
-        "MARKET__SOURCE": "replay" if bars else "simulated",
+        "MARKET__SOURCE": "replay" if asked.bars else "simulated",
+        "ALERT_WEBHOOK_URL": "",  # nobody is to be woken
     }
-    if bars:
+    if asked.bars:
         # A minute may pass between two trades of a thin name, and its price moves on meanwhile.
         environment["EXECUTION__ROUTING__CHILD_TOLERANCE_BPS"] = "50"
-    chosen = [("--symbol", symbol), ("--date", day), ("--speed", speed)]
-    words = [word for option, value in chosen if value for word in (option, value)]
-    with _stopping_on_signals(Stack(folder, environment)) as stack:
+    if not asked.broker:
+        return _demonstrate(asked, folder, environment)
+    with stand_in.running(asked.broker, folder / "log") as broker:
+        return _demonstrate(asked, folder, {**environment, **broker.environment}, broker)
+
+
+def _demonstrate(
+    asked: argparse.Namespace,
+    folder: Path,
+    environment: Mapping[str, str],
+    broker: stand_in.StandIn | None = None,
+) -> int:
+    names = ("symbol", "date", "speed", "minutes")
+    chosen = [(f"--{name}", value) for name in names if (value := getattr(asked, name))]
+    words = [word for pair in chosen for word in pair]
+    stack = Stack(folder, environment, live=asked.broker, private=True)
+    with _stopping_on_signals(stack):
         say("starting PostgreSQL, Redis and every process of the service ...")
         with stack.stores():
-            if bars:
-                say(stack.manage("load_bars", str(bars), "--symbol", symbol, "--date", day))
+            if asked.bars:
+                say(stack.manage("load_bars", str(asked.bars), *words[:4]))
                 say(stack.manage("demo", "--start-clock-only", *words))
             with stack.processes():
+                if broker:
+                    stack.await_broker()
+                    say(broker.disclaimer)
+                    say(stack.manage("check_broker"))
                 code = stack.show("demo", *words)
+                if broker:
+                    say("what we booked, compared with the stand-in's own account:")
+                    code = stack.show("reconcile") or code
+                    say(f"all of this was traded with a stand-in of {broker.name}: {broker.log}")
                 say("stopping ...")
         say(f"stopped; the logs are in {folder / 'log'}")
     return code
@@ -229,11 +277,11 @@ def main() -> int:
     try:
         if asked.what == "up":
             return up(asked.data.resolve())
-        return demo(asked.bars, asked.symbol, asked.date, asked.speed)
+        return demo(asked)
     except Stopped:
         say("stopped")
         return 0 if asked.what == "up" else 130
-    except (StackError, ServerError, config.ConfigError) as error:
+    except (StackError, ServerError, stand_in.StandInError, config.ConfigError) as error:
         say(f"error: {error}")
         return 1
 
@@ -248,7 +296,16 @@ def _arguments() -> argparse.Namespace:
     trial.add_argument("--symbol", default="", help="whose bars")
     trial.add_argument("--date", default="", help="the day to replay, such as 2024-06-12")
     trial.add_argument("--speed", default="", help="market seconds for each second")
+    trial.add_argument("--minutes", default="", help="windows of the guide's scenarios")
+    trial.add_argument(
+        "--broker",
+        default="",
+        choices=["", *stand_in.NAMES],
+        help="trade live, with a stand-in of this broker that needs no key",
+    )
     asked = parser.parse_args()
+    if asked.what == "demo" and asked.broker and asked.bars:
+        parser.error("--bars belongs to the paper market, not to --broker")
     if asked.what == "demo" and asked.bars:
         if not (asked.symbol and asked.date):
             parser.error("--bars needs --symbol and --date")
@@ -290,13 +347,25 @@ def _kept_secret(path: Path) -> str:
 
 def _status(url: str) -> int:
     """The HTTP status of a GET; 0 when nobody answers."""
+    return _get(url)[0]
+
+
+def _parts(url: str) -> dict[str, dict[str, object]]:
+    """What /readyz tells, ready or not; empty when it does not answer."""
+    with suppress(ValueError, KeyError):
+        parts: dict[str, dict[str, object]] = json.loads(_get(url)[1])["parts"]
+        return parts
+    return {}
+
+
+def _get(url: str) -> tuple[int, bytes]:
     try:
         with urlopen(url, timeout=5) as answer:  # noqa: S310  our own http address
-            return int(answer.status)
+            return int(answer.status), answer.read()
     except HTTPError as error:
-        return error.code
+        return error.code, error.read()
     except (URLError, OSError):
-        return 0
+        return 0, b""
 
 
 def _welcome(stack: Stack, password: str) -> str:

@@ -18,7 +18,7 @@ LONGEST_BACKOFF = 30.0
 MANY_FAILURES = 3
 
 # Children end warmly when the supervisor itself is killed.
-_TIED = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
+TIED = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ def _spawn(
     """
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603
-            [*_TIED, *command],
+            [*TIED, *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

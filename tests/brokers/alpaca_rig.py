@@ -20,6 +20,7 @@ from execution.broker.alpaca import AlpacaBroker
 from execution.broker.base import Broker
 from execution.domain.lifecycle import SliceStatus
 from tests.brokers.rig import Can, Refusal, Rig
+from tests.brokers.stand_in import LIVE
 from tests.stack import free_port, status_of, wait_for
 
 WORDS = {
@@ -94,9 +95,7 @@ def environment(peer_url: str, **more: str) -> dict[str, str]:
     return {
         "TRADING_MODE": "live",
         "LIVE_BROKER": "alpaca",
-        "LIVE_TRADING_CONFIRMED": "true",
-        "LIMITS__MAX_ORDER_QUANTITY": "1000000",
-        "LIMITS__MAX_ORDER_NOTIONAL": "100000000",
+        **LIVE,
         "ALPACA_BASE_URL": peer_url,
         "ALPACA_DATA_URL": peer_url,
         "ALPACA_API_KEY": "test-key",

@@ -123,6 +123,7 @@ class IbkrRig(Rig):
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.tws = desk.tws
+        self.config = desk.config
         self.broker = InteractiveBrokers(config=desk.config)
 
     def refuse_next(self, code: int, text: str) -> None:

@@ -6,12 +6,10 @@ from email.utils import format_datetime
 
 import pytest
 from alpaca.trading.enums import OrderStatus
-from pydantic import SecretStr
 
 from deepstack.config import Config, ConfigError
 from execution.broker.alpaca import addresses, messages, refusals
 from execution.broker.base import BrokerRejected, DuplicateOrder, OutcomeUnknown
-from execution.checks import live_problems
 from execution.domain.lifecycle import SLICE_TERMINAL
 from tests.brokers.alpaca_rig import settings
 
@@ -250,27 +248,6 @@ def test_the_stream_is_on_the_trading_host(url: str, stream: str) -> None:
 )
 def test_where_no_money_can_be_lost(url: str, trial: bool) -> None:
     assert addresses.is_trial(url) == trial
-
-
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        ({}, []),
-        ({"alpaca_api_key": ""}, ["execution.E004"]),
-        ({"alpaca_secret_key": SecretStr("")}, ["execution.E004"]),
-        ({"alpaca_base_url": "http://paper-api.alpaca.markets"}, ["execution.E005"]),
-        ({"live_broker": "ibkr", "alpaca_api_key": ""}, []),
-    ],
-    ids=str,
-)
-def test_live_trading_needs_keys_and_an_address(
-    change: dict[str, object], found: list[str]
-) -> None:
-    config = settings("https://paper-api.alpaca.markets", live_broker="alpaca", **CONFIRMED)
-    problems = live_problems(config.model_copy(update=change))
-    assert [
-        each.id for each in problems if each.id in ("execution.E004", "execution.E005")
-    ] == found
 
 
 def test_the_defaults_are_paper() -> None:

@@ -13,22 +13,21 @@ HERE = {
     "web": processes.web("0.0.0.0:8000"),
     "worker": processes.worker("w"),
     "dispatch": processes.dispatch(),
+    "broker": processes.live_broker(),
     "beat": processes.beat(Path("var/beat-schedule")),
     "flower": processes.flower("0.0.0.0", 5555),  # noqa: S104  inside a container
 }
-
-# Only where it is wanted, which a Procfile cannot say.
-ON_DEMAND = {"ibkr-gateway": processes.ibkr_gateway()}
+STORES = {"postgres", "redis", "migrate"}
+LINES = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
 
 def in_procfile(name: str) -> list[str]:
-    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
-    return shlex.split(lines[name].replace("${PORT:-8000}", "8000"))
+    return shlex.split(LINES[name].replace("${PORT:-8000}", "8000"))
 
 
 def in_compose(name: str) -> list[str]:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    return services[name].get("command") or in_dockerfile()
+    return SERVICES[name].get("command") or in_dockerfile()
 
 
 def in_dockerfile() -> list[str]:
@@ -47,6 +46,17 @@ def test_procfile_runs_what_the_stack_runs(name: str) -> None:
     assert in_procfile(name) == without_interpreter(HERE[name])
 
 
-@pytest.mark.parametrize("name", HERE | ON_DEMAND)
+@pytest.mark.parametrize("name", HERE)
 def test_containers_run_what_the_stack_runs(name: str) -> None:
-    assert in_compose(name) == without_interpreter((HERE | ON_DEMAND)[name])
+    assert in_compose(name) == without_interpreter(HERE[name])
+
+
+def test_no_process_is_missing_and_none_is_more() -> None:
+    assert set(LINES) == set(HERE)
+    assert set(SERVICES) - STORES == set(HERE)
+
+
+def test_every_container_of_the_service_waits_for_the_tables_and_knows_the_mode() -> None:
+    for name in HERE:
+        assert "migrate" in SERVICES[name]["depends_on"], name
+        assert SERVICES[name]["environment"]["TRADING_MODE"] == "${TRADING_MODE:-paper}", name

@@ -2,9 +2,10 @@
 
     python -m tests.brokers.peers.alpaca --port 8090 --log attempts.jsonl --auto-fill-ms 200
 
-Every attempt is appended to the log as it arrives and again as it is answered, one JSON object a
-line: what the client tried is told by this file, not by the client. `POST /_peer/<command>` with a
-JSON object arms faults and moves the market; each command is a method of `Admin`.
+Prints its port, one that is free with `--port 0`, in a line of JSON. Every attempt is
+appended to the log as it arrives and again as it is answered, one JSON object a line: what the
+client tried is told by this file, not by the client. `POST /_peer/<command>` with a JSON object
+arms faults and moves the market; each command is a method of `Admin`.
 """
 
 import argparse
@@ -171,7 +172,11 @@ class Admin(RequestHandler):
         action: Callable[..., object] = getattr(self, f"do_{command}")
         self.finish(json.dumps({"answer": action(**wanted)}, default=str))
 
-    def do_reset(self) -> None:
+    def do_reset(self, log: str = "") -> None:
+        """With another `log`, what follows is written there."""
+        if log:
+            self.state.log.close()
+            self.state.log = open(log, "a", encoding="utf-8")  # noqa: SIM115
         self.state.reset()
 
     def do_fault(self, **fault: Any) -> None:
@@ -291,8 +296,10 @@ async def main() -> None:
         if wanted.auto_fill_ms is not None:
             state.auto_fill = wanted.auto_fill_ms / 1000
         server = HTTPServer(application(state))
-        server.add_sockets(bind_sockets(wanted.port, "127.0.0.1"))
-        print(f"listening since {datetime.now(UTC):{CLOCK}}", flush=True)
+        sockets = bind_sockets(wanted.port, "127.0.0.1")
+        server.add_sockets(sockets)
+        since = datetime.now(UTC).strftime(CLOCK)
+        print(json.dumps({"port": sockets[0].getsockname()[1], "since": since}), flush=True)
         await asyncio.Event().wait()
 
 

@@ -42,7 +42,7 @@ class Session:
 
 class Tws:
     def __init__(self, log: IO[str], accounts: Sequence[str]) -> None:
-        self.book = Book(tuple(accounts))
+        self.book = Book(tuple(accounts), self._note_fact)
         self.switches = Switches()
         self.once: list[dict[str, Any]] = []  # what happens to the next placements
         self.sessions: dict[int, Session] = {}
@@ -163,6 +163,11 @@ class Tws:
         self._log.write(json.dumps(line) + "\n")
         self._log.flush()
 
+    def _note_fact(self, kind: str, order: Order, facts: dict[str, object]) -> None:
+        line = {"at": time.monotonic(), "way": "book", "kind": kind, "ref": order.said.ref}
+        self._log.write(json.dumps(line | facts) + "\n")
+        self._log.flush()
+
     def later(self, seconds: float, what: Any, *args: Any) -> None:
         async def run() -> None:
             await asyncio.sleep(seconds)
@@ -248,7 +253,7 @@ class Tws:
         return wire.execution_details(order, execution, req_id=req_id, zone=self.switches.zone)
 
     def _positions(self, session: Session, fields: Fields) -> None:
-        for symbol, shares in self.switches.positions.items():
+        for symbol, shares in self.book.money.positions.items():
             contract = wire.stock(symbol)
             self.send(session, [61, 3, self.book.accounts[0], *contract, shares, "100.00"])
         self.send(session, [62, 1])
@@ -260,7 +265,8 @@ class Tws:
         self.send(session, [74, 1, fields[2]])
 
     def _summary(self, session: Session, fields: Fields) -> None:
-        values = {"TotalCashValue": self.switches.cash, "BuyingPower": self.switches.buying_power}
+        money = self.book.money
+        values = {"TotalCashValue": money.cash, "BuyingPower": money.buying_power}
         for account in self.book.accounts:
             for tag, value in values.items():
                 self.send(session, [63, 1, fields[2], account, tag, value, "USD"])
@@ -290,7 +296,7 @@ class Tws:
             self.end(order, "Inactive", "Rejected")
         elif not fault.get("silent"):
             self._acknowledge(session, order, fault)
-        if self.switches.fill_seconds >= 0:
+        if self.switches.fill_seconds >= 0 and not fault.get("idle"):
             self._fill_by_itself(order)
 
     def _refusal(self, client_id: int, said: Placement) -> tuple[int, str] | None:
@@ -357,11 +363,11 @@ class Tws:
 
     def end(self, order: Order, status: str, completed: str) -> None:
         order.status, order.completed_status = status, completed
+        self.book.note("end", order, {"status": status})
         self.tell_status(order)
 
 
-async def serve(log: IO[str], accounts: Sequence[str], port: int, control: int) -> None:
-    tws = Tws(log, accounts)
+async def serve(tws: Tws, port: int, control: int) -> None:
     await tws.listen(port)
     commands = await asyncio.start_server(Control(tws).obey, HOST, control)
     ports = {"port": tws.port, "control": commands.sockets[0].getsockname()[1]}
@@ -376,9 +382,15 @@ def main() -> None:
     parser.add_argument("--accounts", default="DU1234567")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--control", type=int, default=0)
+    parser.add_argument("--auto-fill-ms", type=float, help="each order fills after so long")
+    parser.add_argument("--fill-parts", type=int, default=1, help="in so many executions")
     asked = parser.parse_args()
     with asked.log.open("a") as log, suppress(KeyboardInterrupt):
-        asyncio.run(serve(log, asked.accounts.split(","), asked.port, asked.control))
+        tws = Tws(log, asked.accounts.split(","))
+        tws.switches.fill_parts = asked.fill_parts
+        if asked.auto_fill_ms is not None:
+            tws.switches.fill_seconds = asked.auto_fill_ms / 1000
+        asyncio.run(serve(tws, asked.port, asked.control))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The exchange behind the TWS peer: orders of all clients, and what is wrong with it today."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,12 +27,24 @@ class Switches:
     zone: str = "US/Eastern"
     clock_skew: float = 0.0  # seconds ahead
     next_valid_id: int = 0  # told instead of the true one
-    cash: str = "1000000.00"
-    buying_power: str = "4000000.00"
     contract_error: list[object] = field(default_factory=list)  # code and text for every symbol
     ambiguous: list[str] = field(default_factory=list)  # symbols with two contracts
     unknown: list[str] = field(default_factory=lambda: ["NOSUCH"])
+
+
+@dataclass(slots=True)
+class Money:
+    """What the first account has; executions move it."""
+
+    cash: Decimal = Decimal("1000000.00")
+    buying_power: Decimal = Decimal("4000000.00")
     positions: dict[str, int] = field(default_factory=dict)
+
+    def move(self, order: Order, quantity: int, price: Decimal) -> None:
+        signed = quantity if order.said.action == "BUY" else -quantity
+        held = self.positions.get(order.said.symbol, 0)
+        self.positions[order.said.symbol] = held + signed
+        self.cash -= signed * price
 
 
 @dataclass(slots=True)
@@ -40,6 +52,8 @@ class Book:
     """Orders by permanent id. Nothing is ever forgotten, whoever connects or leaves."""
 
     accounts: tuple[str, ...]
+    note: Callable[[str, Order, dict[str, object]], None]  # told of each change of an order
+    money: Money = field(default_factory=Money)
     orders: dict[int, Order] = field(default_factory=dict)
     highest_id: dict[int, int] = field(default_factory=dict)  # by client
     accepted: list[Placement] = field(default_factory=list)
@@ -67,6 +81,7 @@ class Book:
         self.orders[order.perm_id] = order
         self.highest_id[client_id] = max(self.highest_id.get(client_id, 0), said.order_id)
         self.accepted.append(said)
+        self.note("accept", order, {"quantity": said.quantity})
         return order
 
     def refusal(self, client_id: int, said: Placement) -> tuple[int, str] | None:
@@ -92,6 +107,9 @@ class Book:
             cumulative=order.filled,
         )
         order.executions.append(execution)
+        self._note_execution(order, execution)
+        self.money.move(order, quantity, price)
+        self.money.cash -= execution.commission
         if order.open and order.leaves <= 0:
             order.status = "Filled"
         return execution
@@ -109,7 +127,14 @@ class Book:
             cumulative=order.filled,
         )
         order.executions.append(corrected)
+        self._note_execution(order, corrected)
+        self.money.move(order, -old.quantity, old.price)
+        self.money.move(order, quantity, price)
         return corrected
+
+    def _note_execution(self, order: Order, execution: Execution) -> None:
+        facts = {"execution_id": execution.exec_id, "quantity": execution.quantity}
+        self.note("execution", order, facts)
 
     def next_valid_id(self, client_id: int) -> int:
         """Ids that never reached the exchange are handed out again, as TWS does."""

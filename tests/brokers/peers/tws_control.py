@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tests.brokers.peers import tws_wire as wire
-from tests.brokers.peers.tws_book import Switches
+from tests.brokers.peers.tws_book import Money, Switches
 from tests.brokers.peers.tws_wire import Order, Placement
 
 if TYPE_CHECKING:
@@ -33,17 +33,22 @@ class Control:
         if "hang" in switches:
             self._tws.hang(switches.pop("hang"))
         for name, value in switches.items():
-            if not hasattr(self._tws.switches, name):
+            if name in ("cash", "buying_power", "positions"):
+                money = value if name == "positions" else Decimal(value)
+                setattr(self._tws.book.money, name, money)
+            elif hasattr(self._tws.switches, name):
+                setattr(self._tws.switches, name, value)
+            else:
                 raise KeyError(name)
-            setattr(self._tws.switches, name, value)
 
     def do_reset(self) -> None:
-        """Everything works again; the book stays."""
+        """Everything works again; the orders stay."""
         self._tws.hang(False)
         self._tws.sessions = {
             k: v for k, v in self._tws.sessions.items() if v is not self._tws.stranger
         }
         self._tws.switches, self._tws.once = Switches(), []
+        self._tws.book.money = Money()
 
     def do_once(self, **fault: Any) -> None:
         self._tws.once.append(fault)
@@ -78,6 +83,7 @@ class Control:
     def do_commission(self, ref: str, amount: str) -> None:
         order = self._tws.book.by_ref(ref)
         for execution in order.executions:
+            self._tws.book.money.cash += execution.commission - Decimal(amount)
             execution.commission = Decimal(amount)
             self._tws.tell(order.client_id, wire.commission_report(execution))
 
