@@ -1,15 +1,14 @@
 """The verdict on one fault: the broker's log against the database against the plan."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
 from execution.models import Fill, Order, Slice
+from tests.chaos.venue import Entry
 
 LATE = 1.0  # seconds; what leaves later than this had not recovered yet
 RESIDUAL_MAY_END_IN = (OrderStatus.EXPIRED, OrderStatus.CANCELLED, OrderStatus.REJECTED)
@@ -69,7 +68,8 @@ class Row:
     twice: int
     overfilled: int
     unaccounted: int
-    forbidden: int  # requests that reached the broker after a halt or a cancel was in force
+    # Requests that reached the broker after a halt or a cancel was in force, or beyond its budget.
+    forbidden: int
     residual: int
     again: int  # attempts that the broker refused as known
     worst: float  # seconds late
@@ -86,9 +86,11 @@ class Row:
         return [each.name for each in fields(cls)]
 
 
-def judge(fault: str, plan: Sequence[Planned], log: Path, blow: Blow) -> Row:
-    entries = [json.loads(line) for line in log.read_text().splitlines()]
-    book = _accounts(entries)
+def judge(
+    fault: str, plan: Sequence[Planned], entries: Sequence[Entry], excess: int, blow: Blow
+) -> Row:
+    """`excess`: messages beyond the broker's budget."""
+    book = accounts(entries)
     rows = Slice.objects.select_related("order").in_bulk([each.slice_id for each in plan])
     orders = Order.objects.in_bulk({each.order_id for each in plan})
     lateness = _lateness(plan, book, blow)
@@ -102,7 +104,8 @@ def judge(fault: str, plan: Sequence[Planned], log: Path, blow: Blow) -> Row:
         twice=_twice(plan, book),
         overfilled=_overfilled(plan, entries, orders),
         unaccounted=_unaccounted(plan, book, orders),
-        forbidden=sum(
+        forbidden=excess
+        + sum(
             entry["kind"] == "attempt" and blow.silent_after < entry["t"] / 1e9 < blow.silent_until
             for entry in entries
         ),
@@ -119,7 +122,7 @@ def percentile(values: Iterable[float], share: float) -> float:
     return ranked[min(int(len(ranked) * share), len(ranked) - 1)] if ranked else 0.0
 
 
-def _accounts(entries: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
+def accounts(entries: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
     book: dict[str, Account] = defaultdict(Account)
     for entry in entries:
         _enter(book[entry["client_order_id"]], entry)
@@ -206,17 +209,21 @@ def _overfilled(
 def _unaccounted(
     plan: Iterable[Planned], book: Mapping[str, Account], orders: Mapping[int, Order]
 ) -> int:
-    """Shares on which the broker and the database differ, and residuals nobody explains."""
+    """Shares on which the broker and the database differ, those that the broker still works for
+    an order that has ended, and residuals nobody explains."""
     executed: Counter[int] = Counter()
+    working: Counter[int] = Counter()
     for each in plan:
-        account = book.get(each.client_order_id)
-        executed[each.order_id] += account.filled if account else 0
+        account = book.get(each.client_order_id, Account())
+        executed[each.order_id] += account.filled
+        working[each.order_id] += account.exposure - account.filled
     booked: Counter[int] = Counter()
     for order_id, quantity in Fill.objects.values_list("order_id", "quantity"):
         booked[order_id] += quantity
     return sum(
         abs(executed[order_id] - booked[order_id])
         + abs(order.filled_quantity - booked[order_id])
+        + working[order_id]
         + _unexplained(order)
         for order_id, order in orders.items()
     )

@@ -44,10 +44,10 @@ class StandInBroker:
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         wanted = asdict(ticket) | {"limit_price": str(ticket.limit_price)}
         del wanted["extended_hours"]
-        _struck("kill-before", signal.SIGKILL)
-        _struck("freeze-before", signal.SIGSTOP)
+        struck("kill-before", signal.SIGKILL)
+        struck("freeze-before", signal.SIGSTOP)
         status, body = self._ask("POST", "/orders", wanted)
-        _struck("kill-after", signal.SIGKILL)
+        struck("kill-after", signal.SIGKILL)
         match status:
             case 200:
                 return _order(body)
@@ -94,7 +94,7 @@ class StandInBroker:
             connection.close()
 
 
-def _struck(point: str, number: signal.Signals) -> None:
+def struck(point: str, number: signal.Signals) -> None:
     folder = os.environ.get(POINTS)
     if not folder:
         return

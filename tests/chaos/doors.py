@@ -14,7 +14,8 @@ from django.db import connection
 from rest_framework.authtoken.models import Token
 
 from execution.models import Order
-from tests.chaos.ground import Ground, wait_until
+from tests.chaos.ground import Ground
+from tests.chaos.venue import wait_until
 from tests.stack import Process
 
 LONGEST_ANSWER = 5.0  # seconds

@@ -13,7 +13,8 @@ from execution.desk import default as desk
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.models import Order
 from tests.chaos.audit import Blow
-from tests.chaos.ground import LEASE, Ground, wait_until
+from tests.chaos.ground import Ground
+from tests.chaos.venue import wait_until
 from tests.stack import Process
 
 
@@ -66,7 +67,7 @@ class Fault:
 
     `within`: seconds after the end of the fault in which 99 % of what it held up must have left.
     `together`: all parents start at once, with this many parents instead of the usual number.
-    `windows`: how many times the usual window, for what takes longer than that.
+    `windows`: how many times the usual window, for what takes longer than that; at least `seconds`.
     """
 
     strike: Callable[[Scene], None]
@@ -75,9 +76,10 @@ class Fault:
     within: float | None = None
     together: int = 0
     windows: float = 1.0
+    seconds: float = 0.0
 
 
-def _nothing(scene: Scene) -> None:
+def nothing(scene: Scene) -> None:
     """The broker's conduct, or the plan, is the fault."""
 
 
@@ -113,7 +115,7 @@ def _restart_workers(scene: Scene) -> None:
 def _freeze_worker(scene: Scene) -> None:
     scene.between(0.2, 0.4)
     victim = scene.victim()
-    _frozen(scene, [victim], LEASE * 2)
+    _frozen(scene, [victim], scene.ground.broker.lease * 2)
 
 
 def _freeze_in_send(scene: Scene) -> None:
@@ -121,7 +123,7 @@ def _freeze_in_send(scene: Scene) -> None:
     scene.between(0.2, 0.4)
     scene.ground.arm("freeze-before")
     wait_until(lambda: not scene.ground.armed("freeze-before"), 20, "a worker to freeze")
-    _frozen(scene, scene.ground.workers, LEASE * 2)
+    _frozen(scene, scene.ground.workers, scene.ground.broker.lease * 2)
 
 
 def _frozen(scene: Scene, victims: list[Process], seconds: float) -> None:
@@ -217,7 +219,7 @@ def _cancel_all(scene: Scene) -> None:
 
 
 FAULTS: dict[str, Fault] = {
-    "no fault": Fault(_nothing),
+    "no fault": Fault(nothing),
     "worker kill -9 with pending slices": Fault(_kill_worker, within=2.0),
     "worker kill -9 between claim and send": Fault(_strike_at("kill-before"), within=2.0),
     "worker kill -9 between send and record": Fault(_strike_at("kill-after"), within=2.0),
@@ -231,11 +233,11 @@ FAULTS: dict[str, Fault] = {
     "Redis FLUSHALL": Fault(_flush_redis, within=5.0),
     "Redis frozen 20 s": Fault(_freeze_redis, within=10.0, windows=2.0),
     "PostgreSQL immediate restart": Fault(_crash_postgres, within=5.0),
-    "every message three times": Fault(_nothing, env={"DEEPSTACK_CHAOS_TRIPLE": "1"}),
-    "200 slices in one millisecond": Fault(_nothing, together=200),
-    "broker time-outs after acceptance": Fault(_nothing, conduct={"silent": 0.2}),
+    "every message three times": Fault(nothing, env={"DEEPSTACK_CHAOS_TRIPLE": "1"}),
+    "200 slices in one millisecond": Fault(nothing, together=200),
+    "broker time-outs after acceptance": Fault(nothing, conduct={"silent": 0.2}),
     "broker drops, slow answers, rejects": Fault(
-        _nothing,
+        nothing,
         conduct={
             "drop_before": 0.05,
             "drop_after": 0.05,
@@ -246,10 +248,10 @@ FAULTS: dict[str, Fault] = {
         },
     ),
     "executions repeated, shuffled, late": Fault(
-        _nothing, conduct={"repeat": 0.5, "shuffle": 0.5, "late": 0.3, "in_parts": 0.6}
+        nothing, conduct={"repeat": 0.5, "shuffle": 0.5, "late": 0.3, "in_parts": 0.6}
     ),
     "corrections and fills after cancel": Fault(
-        _nothing, conduct={"correct": 0.2, "fill_after_cancel": 0.8, "partial": 0.4}
+        nothing, conduct={"correct": 0.2, "fill_after_cancel": 0.8, "partial": 0.4}
     ),
     "HALT during 50 concurrent sends": Fault(_halt, conduct={"slow": 0.3}, together=50),
     "cancel of every parent": Fault(

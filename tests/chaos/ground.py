@@ -1,27 +1,27 @@
-"""The proving ground: private servers, the stand-in broker, workers and dispatchers, all real.
+"""The proving ground: private servers, a broker, workers and dispatchers, all real.
 
 Everything lives in one folder and is gone when the run ends. Importing this needs Django to be set
 up; `enter` does that for the servers it starts.
 """
 
-import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import django
 import redis
 from django.utils import timezone
 
 from deepstack import embedded, processes, servers
+from tests.brokers.stand_in import LIVE
+from tests.chaos import peers
+from tests.chaos.venue import StandIn, Venue, wait_until
 
 if TYPE_CHECKING:
     from tests.stack import Process, Stack
@@ -30,7 +30,6 @@ WORKERS = 3
 THREADS = 17  # of each worker: together they can have 50 sends under way
 START_SECONDS = 60.0
 DISPATCHERS = 2
-LEASE = 3.0  # seconds
 HORIZON = 6.0  # seconds, shorter than the windows: the dispatch loop has something to feed
 
 
@@ -38,10 +37,11 @@ HORIZON = 6.0  # seconds, shorter than the windows: the dispatch loop has someth
 class Ground:
     folder: Path
     stack: "Stack"
-    broker: "Broker"
+    broker: Venue
     points: Path
     workers: list["Process"] = field(default_factory=list)
     dispatchers: list["Process"] = field(default_factory=list)
+    companion: "Process | None" = None  # what the broker needs beside the workers
     env: dict[str, str] = field(default_factory=dict)
 
     def mend(self, **env: str) -> None:
@@ -50,8 +50,9 @@ class Ground:
             self.env = env
             for member in [*self.workers, *self.dispatchers]:
                 member.kill()
-        for member in [*self.workers, *self.dispatchers]:
-            member.signal(signal.SIGCONT)
+            self.kill_companion()
+        self.wake()
+        self.tend()
         self.workers = [worker for worker in self.workers if worker.alive]
         self.dispatchers = [loop for loop in self.dispatchers if loop.alive]
         while len(self.workers) < WORKERS:
@@ -66,6 +67,20 @@ class Ground:
         except TimeoutError as error:
             raise RuntimeError("\n".join(each.output(40) for each in self._silent())) from error
 
+    def wake(self) -> None:
+        for member in [*self.workers, *self.dispatchers]:
+            member.signal(signal.SIGCONT)
+
+    def tend(self) -> None:
+        """Start the broker's companion anew when it has ended, as a supervisor would."""
+        if self.broker.companion and not (self.companion and self.companion.alive):
+            name = self._name("companion")
+            self.companion = self.stack.start(name, self.broker.companion, **self.env)
+
+    def kill_companion(self) -> None:
+        if self.companion is not None:
+            self.companion.kill()
+
     def _name(self, kind: str) -> str:
         return f"{kind}-{len(self.stack.members) + 1}"
 
@@ -76,7 +91,10 @@ class Ground:
         beating = Heartbeat.objects.filter(seen_wall__gt=fresh).values_list("process", flat=True)
         known, host = set(beating), socket.gethostname()
         members = [*self.workers, *self.dispatchers]
-        return [member for member in members if f"{host}:{member.pid}" not in known]
+        silent = [member for member in members if f"{host}:{member.pid}" not in known]
+        if self.companion and not self.broker.serves(self.companion):
+            silent.append(self.companion)
+        return silent
 
     @property
     def redis_data(self) -> Path:
@@ -131,49 +149,26 @@ class Ground:
             point.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """The admin's side of the stand-in broker."""
+def _stand_in() -> Venue:
+    return StandIn(f"127.0.0.1:{peers.free_port()}")
 
-    address: str
 
-    def behave(self, **conduct: float) -> None:
-        self._ask("POST", "/conduct", conduct)
-
-    def reset(self, seed: int, log: Path) -> None:
-        self._ask("POST", "/reset", {"seed": seed, "log": str(log)})
-
-    def settled(self) -> bool:
-        return bool(self._ask("GET", "/settled"))
-
-    def executed(self) -> list[list[object]]:
-        """(execution id, revision, quantity) of all that was executed, in order."""
-        found: list[list[object]] = self._ask("GET", "/executed")
-        return found
-
-    def answers(self) -> bool:
-        try:
-            self.settled()
-        except OSError:
-            return False
-        return True
-
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
-        connection = HTTPConnection(self.address, timeout=10)
-        connection.request(method, path, json.dumps(body))
-        answer = connection.getresponse()
-        return json.loads(answer.read())
+VENUES: dict[str, Callable[[], Venue]] = {
+    "stand-in": _stand_in,
+    "alpaca": peers.Alpaca,
+    "ibkr": peers.Tws,
+}
 
 
 @contextmanager
-def enter(folder: Path) -> Iterator[Ground]:
+def enter(folder: Path, venue: str = "stand-in") -> Iterator[Ground]:
     """Start the servers and the broker, and set this process up as one more member."""
+    broker: Venue = VENUES[venue]()
     folder.chmod(0o755)
     with embedded.started(folder) as services:
-        address = f"127.0.0.1:{_free_port()}"
         points = folder / "points"
         points.mkdir()
-        environment = _environment(services, address, points)
+        environment = _environment(services, broker, points)
         os.environ |= environment
         django.setup()
         from django.apps import apps
@@ -186,7 +181,8 @@ def enter(folder: Path) -> Iterator[Ground]:
         call_command("migrate", verbosity=0, run_syncdb=True)
         stack = Stack(folder, environment=environment)
         try:
-            ground = Ground(folder, stack, _start_broker(stack, address), points)
+            broker.start(stack)
+            ground = Ground(folder, stack, broker, points)
             ground.mend()
             yield ground
         finally:
@@ -195,46 +191,20 @@ def enter(folder: Path) -> Iterator[Ground]:
             stack.kill_all()
 
 
-def _environment(services: embedded.Services, broker: str, points: Path) -> dict[str, str]:
-    scheduling = {"LEASE_SECONDS": LEASE, "HORIZON_SECONDS": HORIZON}
+def _environment(services: embedded.Services, broker: Venue, points: Path) -> dict[str, str]:
+    scheduling = {"LEASE_SECONDS": broker.lease, "HORIZON_SECONDS": HORIZON}
     return {
         "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
         "DATABASE_URL": services.database_url,
         "REDIS_URL": services.redis_url,
         "LOG_FILE": str(points.with_name("deepstack.log")),
         "TRADING_MODE": "live",
-        "LIVE_BROKER": "chaos",
-        "LIVE_TRADING_CONFIRMED": "true",
-        "LIMITS__MAX_ORDER_QUANTITY": "100000",
-        "LIMITS__MAX_ORDER_NOTIONAL": "50000000",
-        "DEEPSTACK_CHAOS_BROKER": broker,
+        **LIVE,
+        **broker.environment,
         "DEEPSTACK_CHAOS_POINTS": str(points),
         "EXECUTION__TWAP__TIMING_RANDOMIZATION": "0.2",
         **{f"EXECUTION__SCHEDULING__{name}": str(value) for name, value in scheduling.items()},
     }
-
-
-def _start_broker(stack: "Stack", address: str) -> Broker:
-    port = address.rpartition(":")[2]
-    command = [processes.manage()[0], "-m", "tests.chaos.broker", port, "/dev/null"]
-    stack.start("broker", command)
-    broker = Broker(address)
-    wait_until(broker.answers, 20, "the stand-in broker to answer")
-    return broker
-
-
-def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:g} s for {what}")
-        time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _runs(pid: int) -> bool:

@@ -1,11 +1,15 @@
-"""The service's own settings with one more broker: the stand-in that the torture run watches."""
+"""The service's own settings with the stand-in broker, and adapters that may be struck."""
 
 import os
 
 from deepstack.settings import *  # noqa: F403
 from execution.broker import BROKERS
 
-BROKERS["chaos"] = "tests.chaos.client.StandInBroker"
+BROKERS |= {
+    "chaos": "tests.chaos.client.StandInBroker",
+    "alpaca": "tests.chaos.struck.Alpaca",
+    "ibkr": "tests.chaos.struck.Ibkr",
+}
 
 if os.environ.get("DEEPSTACK_CHAOS_TRIPLE"):
     from tests.chaos import triple as triple

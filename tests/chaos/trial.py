@@ -10,6 +10,7 @@ from dataclasses import astuple, replace
 from datetime import timedelta
 from pathlib import Path
 
+from django.apps import apps
 from django.core.serializers import serialize
 from django.db import OperationalError, connection
 from django.utils import timezone
@@ -18,37 +19,40 @@ from deepstack import embedded
 from execution import desk, intake
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_LIVE
-from execution.models import BrokerCursor, Fill, Order, OrderEvent, Slice, TradingState
+from execution.models import Fill, Heartbeat, IbkrGateway, MarketClock, Order, OrderEvent, Slice
 from tests.chaos.audit import Row, judge, planned
-from tests.chaos.faults import FAULTS, Fault, Scene
-from tests.chaos.ground import Ground, wait_until
+from tests.chaos.broker_faults import of
+from tests.chaos.faults import Fault, Scene
+from tests.chaos.ground import Ground
+from tests.chaos.venue import wait_until
 
 # A symbol has one side: an account may not trade with itself.
 BOUGHT, SOLD = ("AAPL", "MSFT", "GOOGL", "SPY"), ("QQQ", "TSLA", "NVDA", "AMD")
+KEPT = (Heartbeat, IbkrGateway, MarketClock)  # known to the processes that live on
 EVIDENCE = embedded.VAR / "chaos"
 PATIENCE = 60.0  # seconds after the window until every parent must have ended
 
 
-def chosen(words: Sequence[str] | None) -> list[str]:
+def chosen(venue: str, words: Sequence[str] | None) -> list[str]:
     """The faults whose names contain one of the words; all without any."""
-    return [name for name in FAULTS if not words or any(word in name for word in words)]
+    return [name for name in of(venue) if not words or any(word in name for word in words)]
 
 
 def run(name: str, ground: Ground, seed: int, asked: Namespace) -> Row:
-    fault = FAULTS[name]
+    fault = of(ground.broker.name)[name]
     rng = random.Random(f"{seed}:{name}")
     log = ground.folder / f"{seed}-{re.sub(r'[^A-Za-z0-9]+', '-', name)}.log"
     _clear(ground)
-    ground.mend(**fault.env)
     ground.broker.reset(rng.randrange(2**31), log)
+    ground.mend(**fault.env)
     ground.broker.behave(**fault.conduct)
-    seconds = asked.window * fault.windows
+    seconds = max(asked.window * fault.windows, fault.seconds)
     orders = intake.accept_all(_signals(rng, asked, fault, seconds), _desk(fault))
     plan = planned(orders)
     scene = Scene(ground, rng, seconds, orders)
     fault.strike(scene)
     _await_end(ground, scene)
-    row = judge(name, plan, log, scene.blow)
+    row = judge(name, plan, ground.broker.entries(), ground.broker.excess(), scene.blow)
     if not row.clean:
         _keep(ground, EVIDENCE / log.stem)
     return row
@@ -101,6 +105,8 @@ def _desk(fault: Fault) -> Desk:
 
 
 def _clear(ground: Ground) -> None:
+    ground.wake()
+    ground.kill_companion()
     ground.disarm()
     ground.redis_client().flushall()
     wait_until(_empty_tables, 30, "the tables to be empty")
@@ -108,8 +114,8 @@ def _clear(ground: Ground) -> None:
 
 def _empty_tables() -> bool:
     """False when a process that still reads them was in the way."""
-    tables = [model._meta.db_table for model in (Order, Slice, Fill, OrderEvent)]
-    tables += [model._meta.db_table for model in (BrokerCursor, TradingState)]
+    models = apps.get_app_config("execution").get_models()
+    tables = [model._meta.db_table for model in models if model not in KEPT]
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
@@ -124,25 +130,21 @@ def _await_end(ground: Ground, scene: Scene) -> None:
     deadline = scene.started + scene.seconds + PATIENCE
     while time.time() < deadline:
         live = Order.objects.filter(status__in=ORDER_LIVE).exists()
-        if not live and ground.broker.settled() and ground.broker.executed() == _booked():
+        if not live and ground.broker.all_booked():
             return
+        ground.tend()
         time.sleep(0.2)
-
-
-def _booked() -> list[list[object]]:
-    fills = Fill.objects.values_list("execution_id", "revision", "quantity")
-    return sorted(list(fill) for fill in fills)
 
 
 def heading() -> str:
     return "seed    " + " ".join(f"{name:>11}" for name in Row.names()[1:]) + "  fault"
 
 
-def line(row: Row, seed: int) -> str:
+def line(row: Row, seed: int, venue: str) -> str:
     """The row, and a word if what the fault held up left later than it should have."""
     cells = (
         f"{cell:>11.2f}" if isinstance(cell, float) else f"{cell:>11}" for cell in astuple(row)[1:]
     )
-    within = FAULTS[row.fault].within
+    within = of(venue)[row.fault].within
     late = f"  LATE: p99 over {within:g} s" if within and row.p99 > within else ""
     return f"{seed:<8}{' '.join(cells)}  {row.fault}{late}"
