@@ -28,6 +28,15 @@ from tests.stack import (
 
 __all__ = ["empty_stack", "ended_with_the_module", "session_stacks", "stack"]
 
+LONGEST = {
+    "test_chaos_short.py",
+    "test_demo_live.py",
+    "test_commands.py",
+    "test_sessions.py",
+    "test_paper_conduct.py",
+    "test_ibkr_gateway.py",
+    "test_alpaca_service.py",
+}
 RUNS = embedded.VAR / "test"
 RUN = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
 EMBED_DATABASE = not settings.CONFIG.database_url
@@ -43,6 +52,12 @@ def pytest_configure() -> None:
         del connections["default"]
     if EMBED_REDIS:
         settings.REDIS_URL = embedded.addresses(RUN).redis_url
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: with two of them at a time, none is left for the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
