@@ -22,16 +22,18 @@ AGAIN_SECONDS = 1.0  # before a broker that did not answer is asked again
 # A send that the broker had not counted yet when it answered.
 OVERLAP = timedelta(seconds=1)
 _SENT = Prepared[tuple[Decimal]](
-    lambda: OrderEvent.objects.filter(
-        kind="SLICE_SENDING",
-        recorded_wall__gt=Param("since"),
-        order__account=Param("account"),
-        order__side=Side.BUY,
+    lambda: (
+        OrderEvent.objects.filter(
+            kind="SLICE_SENDING",
+            recorded_wall__gt=Param("since"),
+            order__account=Param("account"),
+            order__side=Side.BUY,
+        )
+        .order_by()
+        .values("order__account")
+        .annotate(money=Sum(F("slice__quantity") * F("slice__limit_price")))
+        .values_list("money")
     )
-    .order_by()
-    .values("order__account")
-    .annotate(money=Sum(F("slice__quantity") * F("slice__limit_price")))
-    .values_list("money")
 )
 
 

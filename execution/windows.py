@@ -48,7 +48,7 @@ def window_of(
         quiet = first > start or wish > until
         note = "without the quiet minutes of the session" if quiet else ""
     if min(wish, until) <= first:
-        told = f"lies in minutes without trading: {first.isoformat()} to {until.isoformat()} is open"
+        told = f"nothing of it lies in {first.isoformat()} to {until.isoformat()}, which is open"
         raise InvalidSignal({"start_at": told})
     return Window(first, min(wish, until), session, note)
 
