@@ -275,8 +275,9 @@ def test_a_window_beyond_the_session_is_bad_input(stack: Stack) -> None:
 
 
 def test_ctrl_c_leaves_the_order_working(stack: Stack) -> None:
+    # Jitter may delay the first slice by 0.4 of the time to the next: by four seconds here.
     order_words = ["order", "BUY", "100", "CTRLC", "--algorithm=TWAP", "--window-minutes=10"]
-    watching = stack.start("order", processes.manage(*order_words))
+    watching = stack.start("order", processes.manage(*order_words, "--slices=60"))
     order = wait_for(
         lambda: Order.objects.filter(symbol="CTRLC", status="WORKING").first(), 20, "an order"
     )
