@@ -6,11 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from execution import intake, residual
-from execution.child import working_leaves
 from execution.controls import NotAllowed
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
 from execution.domain.signal import InvalidSignal, Signal, parse
+from execution.exposure import working_leaves
 from execution.locks import locked
 from execution.models import Order, Slice
 from execution.orders import Draft, drop_unsent, finish_if_done

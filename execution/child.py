@@ -4,14 +4,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import F, Max, Sum
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Max
 from django.utils import timezone
 
 from execution import pacing, residual, risk, wishes
 from execution.desk import Desk
 from execution.domain.checks import CHILD_CHECKS, PASSING, Denial
-from execution.domain.lifecycle import SLICE_AT_BROKER
 from execution.domain.plan import ChildReason, next_child
 from execution.domain.pricing import is_good, marketable_limit, stricter
 from execution.domain.residual import Policy
@@ -164,15 +162,6 @@ def _too_late(order: Order, part: Slice, desk: Desk, *, now: datetime) -> str:
         # The rest of the plan catches up smoothly; what was missed is not sent in a burst.
         return "MISSED"
     return ""
-
-
-def working_leaves(order: Order) -> int:
-    """W: shares that the broker holds or may hold for this order."""
-    leaves = Greatest(F("quantity") - F("filled_quantity"), 0)
-    total: int = order.slices.filter(status__in=SLICE_AT_BROKER).aggregate(
-        n=Coalesce(Sum(leaves), 0)
-    )["n"]
-    return total
 
 
 def _hurried(

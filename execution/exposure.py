@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
-from django.db.models import Case, F, Max, Min, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, F, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
@@ -29,7 +31,8 @@ _EVENT_SPAN = Prepared[tuple[int, int]](
 )
 ZERO = Decimal(0)
 _SIGN = Case(When(side=Side.BUY, then=1), default=-1)
-_OPEN = Greatest(F("quantity") - F("filled_quantity"), 0)
+# Of an order or a slice: shares that may still be executed.
+LEAVES = Greatest(F("quantity") - F("filled_quantity"), 0)
 
 _POSITION = Prepared[tuple[int, int]](
     lambda: (
@@ -40,7 +43,7 @@ _POSITION = Prepared[tuple[int, int]](
             held=Sum(_SIGN * F("filled_quantity")),
             pending=Coalesce(
                 Sum(
-                    _OPEN,
+                    LEAVES,
                     filter=Q(side=Param("side"), status__in=sorted(ORDER_LIVE))
                     & ~Q(pk=Param("order")),
                 ),
@@ -135,10 +138,12 @@ def position(at: Moment) -> tuple[int, int]:
     return held, pending + at.working + batch
 
 
-def working_beside(part: Slice) -> int:
-    """Shares of the slice's order that the broker holds or may hold in other slices."""
-    others = part.order.slices.filter(status__in=SLICE_AT_BROKER).exclude(pk=part.pk)
-    working: int = others.aggregate(n=Coalesce(Sum(_OPEN), 0))["n"]
+def working_leaves(order: Order, *, beside: Slice | None = None) -> int:
+    """W: shares that the broker holds or may hold for the order, in other slices than `beside`."""
+    parts = order.slices.filter(status__in=SLICE_AT_BROKER)
+    if beside is not None:
+        parts = parts.exclude(pk=beside.pk)
+    working: int = parts.aggregate(n=Coalesce(Sum(LEAVES), 0))["n"]
     return working
 
 
@@ -148,12 +153,25 @@ def _same_book(one: Order, other: Order) -> bool:
 
 def opposing(order: Order) -> Decimal | None:
     """The own working limit on the other side that comes closest to trading with the order."""
+    row = _OPPOSING[order.side].first(account=order.account, symbol=order.symbol)
+    return row[0] if row else None
+
+
+def nearest_opposing(side: str) -> "QuerySet[Slice, Any]":
+    """`opposing` as a query, with the account and symbol as its parameters."""
     children = Slice.objects.filter(
-        status__in=SLICE_AT_BROKER, order__account=order.account, order__symbol=order.symbol
-    ).exclude(order__side=order.side)
-    nearest = Min("limit_price") if order.side_sign > 0 else Max("limit_price")
-    limit: Decimal | None = children.aggregate(limit=nearest)["limit"]
-    return limit
+        status__in=sorted(SLICE_AT_BROKER),
+        limit_price__isnull=False,
+        order__account=Param("account"),
+        order__symbol=Param("symbol"),
+    ).exclude(order__side=side)
+    nearest = "limit_price" if side == Side.BUY else "-limit_price"
+    return children.order_by(nearest).values_list("limit_price")[:1]
+
+
+_OPPOSING = {
+    side: Prepared[tuple[Decimal]](partial(nearest_opposing, side)) for side in Side.values
+}
 
 
 def twin(at: Moment, seconds: float) -> str | None:

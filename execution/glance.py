@@ -8,17 +8,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Greatest
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 
 from execution.domain.lifecycle import SLICE_AT_BROKER, SliceStatus
+from execution.exposure import LEAVES, nearest_opposing
 from execution.models import Order, RestrictedSymbol, RiskLimit, Slice, TradingState
 from execution.models.orders import Side
 from execution.prepared import Param, Prepared
-
-Scope = TradingState.Scope
-_OPEN = Greatest(F("quantity") - F("filled_quantity"), 0)
-_PRICE: "DecimalField[Decimal, Decimal]" = DecimalField()
+from execution.scopes import applying
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ def _glance(row: object) -> Glance:
 
 def _claim(side: str) -> "QuerySet[Any, Any]":
     working = Slice.objects.filter(order=OuterRef("order"), status__in=sorted(SLICE_AT_BROKER))
-    leaves = working.order_by().values("order").annotate(n=Sum(_OPEN)).values("n")
+    leaves = working.order_by().values("order").annotate(n=Sum(LEAVES)).values("n")
     claims: QuerySet[Any, Any] = _in_the_way(side).annotate(working=Subquery(leaves))
     return claims.filter(pk=Param("slice"))
 
@@ -88,34 +85,15 @@ def _last_look(side: str) -> "QuerySet[Slice, Any]":
 
 
 def _in_the_way(side: str) -> "QuerySet[Any, Any]":
-    states = TradingState.objects.filter(_scopes()).exclude(state=TradingState.State.ACTIVE)
+    apply = applying(account=Param("account"), strategy=Param("strategy"), symbol=Param("symbol"))
+    states = TradingState.objects.filter(apply).exclude(state=TradingState.State.ACTIVE)
     listed = RestrictedSymbol.objects.filter(symbol=Param("symbol"))
     return Slice.objects.annotate(
         halted=Exists(states),
-        limited=Exists(RiskLimit.objects.filter(_scopes())),
+        limited=Exists(RiskLimit.objects.filter(apply)),
         restricted=Exists(listed),
-        opposing=Subquery(_opposing(side)),
+        opposing=Subquery(nearest_opposing(side)),
     )
-
-
-def _scopes() -> Q:
-    return (
-        Q(scope=Scope.SYSTEM)
-        | Q(scope=Scope.ACCOUNT, key=Param("account"))
-        | Q(scope=Scope.STRATEGY, key=Param("strategy"))
-        | Q(scope=Scope.SYMBOL, key=Param("symbol"))
-    )
-
-
-def _opposing(side: str) -> "QuerySet[Slice, Any]":
-    children = Slice.objects.filter(
-        status__in=sorted(SLICE_AT_BROKER),
-        limit_price__isnull=False,
-        order__account=Param("account"),
-        order__symbol=Param("symbol"),
-    ).exclude(order__side=side)
-    nearest = "limit_price" if side == Side.BUY else "-limit_price"
-    return children.order_by(nearest).values("limit_price")[:1]
 
 
 _CLAIM = {side: Prepared[Slice](partial(_claim, side)) for side in Side.values}

@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from kombu.exceptions import KombuError as QueueError
 from redis.exceptions import RedisError
 
-from execution import bells
+from execution import bells, scopes
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, SliceStatus
 from execution.domain.signal import InvalidSignal, parse
 from execution.locks import nothing_in_flight
@@ -49,13 +49,8 @@ class HaltReport:
 
 def in_force(order: Order) -> tuple[tuple[str, str], ...]:
     """The states other than ACTIVE that apply to an order, as (scope and key, state)."""
-    applying = (
-        Q(scope=Scope.SYSTEM)
-        | Q(scope=Scope.ACCOUNT, key=order.account)
-        | Q(scope=Scope.STRATEGY, key=order.strategy)
-        | Q(scope=Scope.SYMBOL, key=order.symbol)
-    )
-    rows = TradingState.objects.filter(applying).exclude(state=State.ACTIVE)
+    apply = scopes.applying(account=order.account, strategy=order.strategy, symbol=order.symbol)
+    rows = TradingState.objects.filter(apply).exclude(state=State.ACTIVE)
     return tuple(
         (f"{scope} {key}".strip(), state)
         for scope, key, state in rows.values_list("scope", "key", "state")

@@ -7,9 +7,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 
-from execution import halts
+from execution import halts, scopes
 from execution.domain.checks import Bounds
 from execution.models import Order, RestrictedSymbol, RiskLimit, RiskLimitChange, TradingState
 
@@ -54,11 +53,9 @@ EMPTY = Book((), {})
 
 def in_force(order: Order) -> Book:
     """What may apply to one order."""
-    applying = Q(pk__in=())
-    for scope, key in _scopes(order):
-        applying |= Q(scope=scope, key=key)
+    apply = scopes.applying(account=order.account, strategy=order.strategy, symbol=order.symbol)
     return _book(
-        RiskLimit.objects.filter(applying), RestrictedSymbol.objects.filter(symbol=order.symbol)
+        RiskLimit.objects.filter(apply), RestrictedSymbol.objects.filter(symbol=order.symbol)
     )
 
 

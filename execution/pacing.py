@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import floor
 
-from django.db.models import F, Sum
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 
 from deepstack.config import Execution
 from execution import marks, profiles, residual, wishes
@@ -19,6 +19,7 @@ from execution.domain.lifecycle import SLICE_AT_BROKER
 from execution.domain.plan import Target, retarget
 from execution.domain.session import Session
 from execution.domain.volume_forecast import dynamic_target
+from execution.exposure import LEAVES
 from execution.locks import lock_participation
 from execution.market.base import MarketDataUnavailable, TapeBar
 from execution.marks import NO_MARKS, Asked, Marks
@@ -221,10 +222,9 @@ def budget(order: Order, traded: float | None, share: float) -> Budget:
     sees what this claim takes."""
     lock_participation(order.symbol, order.side)
     alike = {"order__symbol": order.symbol, "order__side": order.side}
-    leaves = Greatest(F("quantity") - F("filled_quantity"), 0)
     working = Slice.objects.filter(**alike, status__in=SLICE_AT_BROKER)
     filled = Fill.objects.filter(**alike, executed_at__gte=order.start_at).exclude(order=order)
     used = order.filled_quantity
-    used += working.aggregate(n=Coalesce(Sum(leaves), 0))["n"]
+    used += working.aggregate(n=Coalesce(Sum(LEAVES), 0))["n"]
     used += filled.aggregate(n=Coalesce(Sum("quantity"), 0))["n"]
     return Budget(share, traded, used, wishes.lot(order))

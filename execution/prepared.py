@@ -155,6 +155,7 @@ def _ready(field: Any) -> Callable[[Any], Any]:
 
 def execute(text: str, values: Sequence[object] = ()) -> "psycopg.Cursor[Any]":
     """Run a statement that PostgreSQL keeps the plan of; its errors are Django's."""
+    connection.close_if_health_check_failed()  # as every cursor of Django's own begins
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:

@@ -54,7 +54,7 @@ def last_denial(part: Slice, desk: Desk, seen: Glance) -> Denial | None:
     """What may have changed since the intent was committed: a trading state, or an opposite order
     whose intent was committed at the same moment; here each of the two sees the other."""
     halted = halts.in_force(part.order) if seen.halted else ()
-    working = exposure.working_beside(part) if halted else 0
+    working = exposure.working_leaves(part.order, beside=part) if halted else 0
     at = Moment(part.order, part.quantity or 0, NO_MARKS, desk.now(), working=working)
     held, pending = exposure.position(at) if halted else (None, None)
     known = Exposure(position=held, pending=pending, opposing=seen.opposing)

@@ -24,7 +24,7 @@ from execution.domain.lifecycle import (
     OrderStatus,
     SliceStatus,
 )
-from execution.exposure import Moment, working_beside
+from execution.exposure import Moment, working_leaves
 from execution.locks import locked, sending, slice_of
 from execution.market import clock
 from execution.market.base import Quote
@@ -231,7 +231,7 @@ def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
         part.quantity or 0,
         marks.read(order.account, order.symbol, desk, wanted=marks.asked(desk), now=now),
         now,
-        working=working_beside(part),
+        working=working_leaves(part.order, beside=part),
     )
     priced = Priced(part.limit_price, part.limit_price, None)
     with transaction.atomic():
