@@ -53,28 +53,13 @@ class Command(OversightCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        # Every value is read by the signal's own parser, which says what is wrong with it.
-        parser.add_argument("side", help="BUY or SELL")
-        parser.add_argument("quantity", help="whole shares")
-        parser.add_argument("symbol")
-        parser.add_argument("--price", help="decision price per share, which routing goes by")
-        parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
-        parser.add_argument("--algorithm", help="overrides the routing by size")
-        parser.add_argument("--limit", help="the worst price per share")
-        parser.add_argument("--start", help="a time with its zone, like 2026-11-23T10:00:00-05:00")
-        parser.add_argument("--end", help="likewise")
-        parser.add_argument("--window-minutes")
-        parser.add_argument("--slices")
-        parser.add_argument("--adv", help="average daily volume in shares")
+        add_signal(parser)
         parser.add_argument(
             "--vwap-deviation-threshold", type=_number, help="a share of the market VWAP"
         )
         parser.add_argument(
             "--max-participation", type=_number, help="a share of the market's volume"
         )
-        add_controls(parser)
-        parser.add_argument("--account")
-        parser.add_argument("--strategy")
         parser.add_argument("--reference", help="the same reference again is the same order")
         parser.add_argument("--no-wait", action="store_true", help="do not watch it")
 
@@ -111,7 +96,23 @@ class Command(OversightCommand):
         return order
 
 
-def add_controls(parser: ArgumentParser) -> None:
+def add_signal(parser: ArgumentParser) -> None:
+    """The options that an order and its preview have in common."""
+    # Every value is read by the signal's own parser, which says what is wrong with it.
+    parser.add_argument("side", help="BUY or SELL")
+    parser.add_argument("quantity", help="whole shares")
+    parser.add_argument("symbol")
+    parser.add_argument("--price", help="decision price per share, which routing goes by")
+    parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
+    parser.add_argument("--algorithm", help="overrides the routing by size")
+    parser.add_argument("--limit", help="the worst price per share")
+    parser.add_argument("--start", help="a time with its zone, like 2026-11-23T10:00:00-05:00")
+    parser.add_argument("--end", help="likewise")
+    parser.add_argument("--window-minutes")
+    parser.add_argument("--slices")
+    parser.add_argument("--adv", help="average daily volume in shares")
+    parser.add_argument("--account")
+    parser.add_argument("--strategy")
     for name, text in CONTROLS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", help=text)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution import desk
-from execution.management.commands.order import FIELDS, add_controls
+from execution.management.commands.order import FIELDS, add_signal
 from execution.management.console import BadInput, OversightCommand
 from execution.preview import Preview, preview
 
@@ -32,22 +32,7 @@ class Command(OversightCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        # Every value is read by the signal's own parser, which says what is wrong with it.
-        parser.add_argument("side", help="BUY or SELL")
-        parser.add_argument("quantity", help="whole shares")
-        parser.add_argument("symbol")
-        parser.add_argument("--price", help="decision price per share, which routing goes by")
-        parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
-        parser.add_argument("--algorithm", help="overrides the routing by size")
-        parser.add_argument("--limit", help="the worst price per share")
-        parser.add_argument("--start", help="a time with its zone, like 2026-11-23T10:00:00-05:00")
-        parser.add_argument("--end", help="likewise")
-        parser.add_argument("--window-minutes")
-        parser.add_argument("--slices")
-        parser.add_argument("--adv", help="average daily volume in shares")
-        add_controls(parser)
-        parser.add_argument("--account")
-        parser.add_argument("--strategy")
+        add_signal(parser)
         parser.add_argument("--max-participation", help="cap, as a share of the market's volume")
 
     @override
