@@ -3,16 +3,22 @@
 import gc
 import os
 import sys
+from concurrent.futures import wait
+from contextlib import suppress
 from functools import partial
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 from celery import Celery, bootsteps
 from celery.schedules import crontab
 from celery.signals import setup_logging, task_prerun, worker_init
-from celery.worker.components import Hub
+from celery.utils.dispatch import Signal
+from celery.worker.components import Hub, Pool
 from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
+
+WARM_SECONDS = 10.0
 
 
 class FireAllTimers(bootsteps.StartStopStep):
@@ -24,6 +30,33 @@ class FireAllTimers(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         if parent.hub is not None:
             parent.hub.fire_timers = partial(parent.hub.fire_timers, max_timers=1000)
+
+
+thread_began = Signal(name="thread_began")
+
+
+class WarmThreads(bootsteps.StartStopStep):
+    """A thread is started when all others are busy, and would open its connection and plan its
+    statements just then: each tells `thread_began` before the first bell can ring."""
+
+    requires = (Pool,)
+
+    def start(self, parent: Any) -> None:
+        threads = getattr(parent.pool, "executor", None)
+        if threads is None:
+            return  # a pool of processes
+        together = Barrier(parent.pool.limit)
+        begun = [threads.submit(_begin, together) for _ in range(parent.pool.limit)]
+        wait(begun, timeout=WARM_SECONDS)
+        together.abort()
+
+
+def _begin(together: Barrier) -> None:
+    """Ends when all have begun, so that none begins twice. A signal logs what its receivers raise:
+    without PostgreSQL a thread is simply cold."""
+    thread_began.send(sender=None)
+    with suppress(BrokenBarrierError):
+        together.wait()
 
 
 @setup_logging.connect
@@ -56,7 +89,7 @@ def _drop_broken_connections(**_: object) -> None:
 app = Celery("deepstack")
 app.config_from_object("deepstack.celery_settings")
 app.autodiscover_tasks(["execution", "monitoring"])
-app.steps["worker"].add(FireAllTimers)
+app.steps["worker"].update((FireAllTimers, WarmThreads))
 
 app.conf.beat_schedule = {
     # Every session that has closed and has no summary yet gets one: what was missed while beat

@@ -16,7 +16,7 @@ from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
 from execution.marks import Marks, exchange_midnight
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState
 from execution.models.orders import Side
-from execution.prepared import Param, Prepared
+from execution.prepared import NEVER, Param, Prepared
 
 MINUTE = timedelta(minutes=1)
 SENT = ("SLICE_SENDING", "SLICE_SENDING_AGAIN")
@@ -24,7 +24,7 @@ SENT = ("SLICE_SENDING", "SLICE_SENDING_AGAIN")
 SLACK = 1_000
 _EVENT_SPAN = Prepared[tuple[int, int]](
     lambda: (
-        OrderEvent.objects.filter(kind__in=SENT, recorded_wall__gt=Param("since"))
+        OrderEvent.objects.filter(kind__in=SENT, recorded_wall__gt=Param("since", NEVER))
         .order_by("recorded_wall")
         .values_list("pk", Subquery(OrderEvent.objects.order_by("-pk").values("pk")[:1]))[:1]
     )
@@ -36,7 +36,7 @@ LEAVES = Greatest(F("quantity") - F("filled_quantity"), 0)
 
 _POSITION = Prepared[tuple[int, int]](
     lambda: (
-        Order.objects.filter(account=Param("account"), symbol=Param("symbol"))
+        Order.objects.filter(account=Param("account", ""), symbol=Param("symbol", ""))
         .order_by()
         .values("account")
         .annotate(
@@ -44,8 +44,8 @@ _POSITION = Prepared[tuple[int, int]](
             pending=Coalesce(
                 Sum(
                     LEAVES,
-                    filter=Q(side=Param("side"), status__in=sorted(ORDER_LIVE))
-                    & ~Q(pk=Param("order")),
+                    filter=Q(side=Param("side", ""), status__in=sorted(ORDER_LIVE))
+                    & ~Q(pk=Param("order", 0)),
                 ),
                 0,
             ),
@@ -57,7 +57,9 @@ _Traded = tuple[str, str, int, Decimal, Decimal | None]
 _OWN_OF_TODAY = Prepared[_Traded](
     lambda: (
         Order.objects.filter(
-            account=Param("account"), filled_quantity__gt=0, created_at__gte=Param("midnight")
+            account=Param("account", ""),
+            filled_quantity__gt=0,
+            created_at__gte=Param("midnight", NEVER),
         )
         .order_by()
         .values_list("symbol", "side")
@@ -68,12 +70,12 @@ _OLDER = Prepared[_Traded](
     lambda: (
         Fill.objects.filter(
             order__in=Order.objects.alias(ended=Coalesce("finished_at", "created_at")).filter(
-                Q(status__in=sorted(ORDER_LIVE)) | Q(ended__gte=Param("midnight")),
-                account=Param("account"),
+                Q(status__in=sorted(ORDER_LIVE)) | Q(ended__gte=Param("midnight", NEVER)),
+                account=Param("account", ""),
                 filled_quantity__gt=0,
-                created_at__lt=Param("midnight"),
+                created_at__lt=Param("midnight", NEVER),
             ),
-            executed_at__gte=Param("midnight"),
+            executed_at__gte=Param("midnight", NEVER),
         )
         .order_by()
         .values_list("order__symbol", "order__side")
@@ -162,8 +164,8 @@ def nearest_opposing(side: str) -> "QuerySet[Slice, Any]":
     children = Slice.objects.filter(
         status__in=sorted(SLICE_AT_BROKER),
         limit_price__isnull=False,
-        order__account=Param("account"),
-        order__symbol=Param("symbol"),
+        order__account=Param("account", ""),
+        order__symbol=Param("symbol", ""),
     ).exclude(order__side=side)
     nearest = "limit_price" if side == Side.BUY else "-limit_price"
     return children.order_by(nearest).values_list("limit_price")[:1]

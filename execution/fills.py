@@ -16,14 +16,16 @@ from execution.story import move_order, move_slice, tell
 
 ZERO = Decimal(0)
 _KNOWN = Prepared[Fill](
-    lambda: Fill.objects.filter(IsAny(F("execution_id"), Param("ids")), broker=Param("broker"))
+    lambda: Fill.objects.filter(
+        IsAny(F("execution_id"), Param("ids", [""])), broker=Param("broker", "")
+    )
 )
 _TOTALS = Prepared[tuple[int, int, Decimal, Decimal]](
     lambda: (
-        Fill.objects.filter(order=Param("order"))
+        Fill.objects.filter(order=Param("order", 0))
         .values("order")
         .annotate(
-            part=Coalesce(Sum("quantity", filter=Q(slice=Param("slice"))), 0),
+            part=Coalesce(Sum("quantity", filter=Q(slice=Param("slice", 0))), 0),
             shares=Sum("quantity"),
             notional=Sum(F("quantity") * F("price")),
             fees=Coalesce(Sum("commission"), ZERO),

@@ -13,7 +13,7 @@ from execution.broker.base import AccountBroker, BrokerError
 from execution.desk import Desk
 from execution.models import OrderEvent
 from execution.models.orders import Side
-from execution.prepared import Param, Prepared
+from execution.prepared import NEVER, Param, Prepared
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +25,8 @@ _SENT = Prepared[tuple[Decimal]](
     lambda: (
         OrderEvent.objects.filter(
             kind="SLICE_SENDING",
-            recorded_wall__gt=Param("since"),
-            order__account=Param("account"),
+            recorded_wall__gt=Param("since", NEVER),
+            order__account=Param("account", ""),
             order__side=Side.BUY,
         )
         .order_by()

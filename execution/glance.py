@@ -72,12 +72,12 @@ def _claim(side: str) -> "QuerySet[Any, Any]":
     working = Slice.objects.filter(order=OuterRef("order"), status__in=sorted(SLICE_AT_BROKER))
     leaves = working.order_by().values("order").annotate(n=Sum(LEAVES)).values("n")
     claims: QuerySet[Any, Any] = _in_the_way(side).annotate(working=Subquery(leaves))
-    return claims.filter(pk=Param("slice"))
+    return claims.filter(pk=Param("slice", 0))
 
 
 def _last_look(side: str) -> "QuerySet[Slice, Any]":
     claims = _in_the_way(side).filter(
-        pk=Param("slice"), claim_token=Param("token"), status=SliceStatus.SENDING
+        pk=Param("slice", 0), claim_token=Param("token", UUID(int=0)), status=SliceStatus.SENDING
     )
     return claims.filter(lease_until_wall__isnull=False).values_list(
         "lease_until_wall", "order__status", "halted", "limited", "restricted", "opposing"
@@ -85,9 +85,11 @@ def _last_look(side: str) -> "QuerySet[Slice, Any]":
 
 
 def _in_the_way(side: str) -> "QuerySet[Any, Any]":
-    apply = applying(account=Param("account"), strategy=Param("strategy"), symbol=Param("symbol"))
+    apply = applying(
+        account=Param("account", ""), strategy=Param("strategy", ""), symbol=Param("symbol", "")
+    )
     states = TradingState.objects.filter(apply).exclude(state=TradingState.State.ACTIVE)
-    listed = RestrictedSymbol.objects.filter(symbol=Param("symbol"))
+    listed = RestrictedSymbol.objects.filter(symbol=Param("symbol", ""))
     return Slice.objects.annotate(
         halted=Exists(states),
         limited=Exists(RiskLimit.objects.filter(apply)),

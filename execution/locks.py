@@ -25,8 +25,8 @@ MESSAGES = 0x4453_0006  # with the account
 UPDATES = 0x4453_0010  # whoever listens to the broker's stream
 
 
-_SLICE = Prepared[Slice](lambda: Slice.objects.filter(pk=Param("slice")))
-_ORDER = Prepared[Order](lambda: Order.objects.select_for_update().filter(pk=Param("order")))
+_SLICE = Prepared[Slice](lambda: Slice.objects.filter(pk=Param("slice", 0)))
+_ORDER = Prepared[Order](lambda: Order.objects.select_for_update().filter(pk=Param("order", 0)))
 
 
 @contextmanager
@@ -58,12 +58,12 @@ def sole_sender(slice_id: int) -> Iterator[bool]:
     Whoever loses the connection loses the lock, and with it the means to write a conclusion.
     """
     key = _key(slice_id)
-    alone: tuple[bool] = _row("SELECT pg_try_advisory_lock(%s, %s)", SENDER, key)
+    alone: tuple[bool] = _row("SELECT pg_try_advisory_lock(%s::int, %s::int)", SENDER, key)
     try:
         yield alone[0]
     finally:
         if alone[0]:
-            _release("SELECT pg_advisory_unlock(%s, %s)", SENDER, key)
+            _release("SELECT pg_advisory_unlock(%s::int, %s::int)", SENDER, key)
 
 
 @contextmanager
@@ -72,14 +72,17 @@ def sending(slice_id: int) -> Iterator[bool]:
     both. The lock that may have to wait comes first: should it fail, none is held."""
     key = _key(slice_id)
     alone: tuple[None, bool] = _row(
-        "SELECT pg_advisory_lock_shared(%s), pg_try_advisory_lock(%s, %s)", SENDING, SENDER, key
+        "SELECT pg_advisory_lock_shared(%s), pg_try_advisory_lock(%s::int, %s::int)",
+        SENDING,
+        SENDER,
+        key,
     )
     try:
         yield alone[1]
     finally:
         if alone[1]:
             _release(
-                "SELECT pg_advisory_unlock_shared(%s), pg_advisory_unlock(%s, %s)",
+                "SELECT pg_advisory_unlock_shared(%s), pg_advisory_unlock(%s::int, %s::int)",
                 SENDING,
                 SENDER,
                 key,

@@ -21,7 +21,7 @@ from execution.funds import Funds
 from execution.market.base import MarketData, MarketDataUnavailable
 from execution.market.calendar import NEW_YORK, new_york
 from execution.models import Order, RiskLimit, Slice
-from execution.prepared import Param, Prepared
+from execution.prepared import NEVER, Param, Prepared
 
 SESSIONS = 20
 FEWEST_RETURNS = 5
@@ -48,10 +48,10 @@ _LATELY = Prepared[tuple[str]](
     lambda: (
         Order.objects.alias(ended=Coalesce("finished_at", "created_at"))
         .filter(
-            Q(created_at__gte=Param("midnight"))
-            | Q(ended__gte=Param("midnight"))
+            Q(created_at__gte=Param("midnight", NEVER))
+            | Q(ended__gte=Param("midnight", NEVER))
             | Q(status__in=sorted(ORDER_LIVE)),
-            account=Param("account"),
+            account=Param("account", ""),
             filled_quantity__gt=0,
         )
         .order_by()

@@ -35,7 +35,7 @@ RUNG_AT_ONCE = 1_000
 _WITH_RESIDUAL = (OrderStatus.EXPIRED, OrderStatus.REJECTED)
 _ALIVE = Prepared[tuple[int]](
     lambda: (
-        Slice.objects.filter(order=Param("order"))
+        Slice.objects.filter(order=Param("order", 0))
         .exclude(status__in=sorted(SLICE_TERMINAL))
         .values_list("pk")[:1]
     )

@@ -6,27 +6,33 @@ partial indexes apply, and only what changes from slice to slice is a parameter.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.db import DatabaseError, connection
-from django.db.models import BooleanField, Expression, Field, Func, JSONField, Model, QuerySet
+from django.db.models import BooleanField, Expression, Func, JSONField, Model, QuerySet
 from django.db.models.query import get_related_populators
 from psycopg import sql
+from psycopg.types.numeric import Int8
 from typing_extensions import override
 
 M = TypeVar("M", bound=Model)
 Row = TypeVar("Row")
 _COMPILED = "default"
+_TRIES = (
+    6  # PostgreSQL plans a prepared statement anew five times before it considers to keep a plan
+)
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Param(Expression):
-    """A value that is given when the query runs."""
+    """A value that is given when the query runs; `like` is one of its kind that finds nothing."""
 
-    def __init__(self, name: str, output_field: "Field[Any, Any] | None" = None) -> None:
-        super().__init__(output_field=output_field)
-        self.name = name
+    def __init__(self, name: str, like: object) -> None:
+        super().__init__()
+        self.name, self.like = name, like
 
     @override
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
@@ -48,26 +54,32 @@ class Prepared(Generic[Row]):
 
     def __init__(self, build: Callable[[], "QuerySet[Any, Row]"]) -> None:
         self._build = build
+        _ALL.append(self)
 
     def all(self, **values: object) -> list[Row]:
-        text, names, convert, make = self._plan
-        rows = execute(text, [values[name] for name in names]).fetchall()
+        text, params, convert, make = self._plan
+        rows = execute(text, [values[param.name] for param in params]).fetchall()
         return [make(row) for row in convert(rows)]
 
     def first(self, **values: object) -> Row | None:
         """The first row; the queryset bounds how many there are."""
         return next(iter(self.all(**values)), None)
 
+    def warm(self) -> None:
+        """Run it until PostgreSQL keeps its plan, if that serves; it finds nothing."""
+        for _ in range(_TRIES):
+            self.all(**{param.name: param.like for param in self._plan[1]})
+
     @cached_property
-    def _plan(self) -> tuple[str, list[str], Callable[[Any], Any], Callable[[Any], Row]]:
+    def _plan(self) -> tuple[str, list[Param], Callable[[Any], Any], Callable[[Any], Row]]:
         queryset = self._build()
         compiler: Any = queryset.query.get_compiler(using=_COMPILED)
         text, found = compiler.as_sql()
         slots = ["%s" if isinstance(value, Param) else _literal(value) for value in found]
-        names = [value.name for value in found if isinstance(value, Param)]
+        params = [value for value in found if isinstance(value, Param)]
         rows_are_models = compiler.klass_info is not None and queryset._fields is None  # type: ignore[attr-defined]  # as QuerySet itself tells them apart
         make: Any = _instances(compiler) if rows_are_models else tuple
-        return text.replace("%%", "%%%%") % tuple(slots), names, _converter(compiler), make
+        return text.replace("%%", "%%%%") % tuple(slots), params, _converter(compiler), make
 
 
 def _converter(compiler: Any) -> Callable[[Any], Any]:
@@ -99,6 +111,16 @@ def _instances(compiler: Any) -> Callable[[Any], Any]:
         return found
 
     return make
+
+
+_ALL = list[Prepared[Any]]()
+
+
+def warm() -> None:
+    """Give the connection of this thread the plans of all queries that are made by now, which
+    would otherwise make the first slices of each thread late."""
+    for query in _ALL:
+        query.warm()
 
 
 def save(row: Model, *names: str, among: Collection[str] = ()) -> bool:
@@ -159,4 +181,10 @@ def execute(text: str, values: Sequence[object] = ()) -> "psycopg.Cursor[Any]":
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
-        return psycopg.Cursor(connection.connection).execute(text, values, prepare=True)
+        return psycopg.Cursor(connection.connection).execute(text, _told(values), prepare=True)
+
+
+def _told(values: Sequence[object]) -> list[object]:
+    """Whole numbers as 64 bits: psycopg would take the smallest type for each, and PostgreSQL plan
+    the statement anew for every mixture of sizes."""
+    return [Int8(value) if type(value) is int else value for value in values]

@@ -31,7 +31,7 @@ LOST_PAUSE = timedelta(seconds=30)
 LONG_UNHEARD = timedelta(seconds=15)
 # Of most news only this much is looked at: the outcome of the send has told the same.
 _TOLD = Prepared[Slice](
-    lambda: Slice.objects.filter(IsAny(F("client_order_id"), Param("ids"))).only(
+    lambda: Slice.objects.filter(IsAny(F("client_order_id"), Param("ids", [""]))).only(
         "order_id", "client_order_id", "status", "filled_quantity"
     )
 )

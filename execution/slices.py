@@ -45,7 +45,7 @@ _DUE = Prepared[Slice](
     lambda: (
         Slice.objects.select_related("order")
         .annotate(**marks.SET_BY_HAND)
-        .filter(pk=Param("slice"))
+        .filter(pk=Param("slice", 0))
     )
 )
 _INTENT = (

@@ -4,7 +4,8 @@ import structlog
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 
-from execution import comparison, desk, gate, heartbeat, profiles, reconcile, slices
+from deepstack.celery import thread_began
+from execution import comparison, desk, gate, heartbeat, prepared, profiles, reconcile, slices
 from execution.locks import NEWS, try_session_lock, unlock_session
 from execution.market import clock
 from execution.models import Heartbeat
@@ -61,6 +62,11 @@ def _warm(**_: object) -> None:
     ready = desk.default()
     gate.put_before(ready)
     ready.market.session(ready.now())
+
+
+@thread_began.connect
+def _warm_thread(**_: object) -> None:
+    prepared.warm()
 
 
 @worker_ready.connect

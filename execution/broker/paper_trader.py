@@ -43,15 +43,15 @@ ready.ensure()
 
 from execution.broker import paper_account  # noqa: E402
 from execution.models import PaperExecution, PaperOrder  # noqa: E402
-from execution.prepared import IsAny, Param, Prepared  # noqa: E402
+from execution.prepared import NEVER, IsAny, Param, Prepared  # noqa: E402
 
 _CHANGED = Prepared[PaperOrder](
     lambda: PaperOrder.objects.filter(
-        account=Param("account"), changed_at__gte=Param("since")
+        account=Param("account", ""), changed_at__gte=Param("since", NEVER)
     ).order_by("pk")
 )
 _EXECUTIONS = Prepared[PaperExecution](
-    lambda: PaperExecution.objects.filter(IsAny(F("order_id"), Param("orders"))).order_by("pk")
+    lambda: PaperExecution.objects.filter(IsAny(F("order_id"), Param("orders", [0]))).order_by("pk")
 )
 
 

@@ -1,0 +1,65 @@
+"""PostgreSQL plans the statements of a slice's path once, whatever the numbers in them."""
+
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from execution import prepared
+from execution.models import Order, Slice
+from execution.prepared import Param, Prepared, execute
+from tests.integration.desk_work import new_order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def fresh_connection() -> None:
+    connection.close()
+
+
+def kept(fragment: str) -> list[tuple[int, int]]:
+    """(custom plans, generic plans) of each prepared statement with the fragment in it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT custom_plans, generic_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE %s AND statement NOT LIKE '%%pg_prepared_statements%%'",
+            [f"%{fragment}%"],
+        )
+        return list(cursor.fetchall())
+
+
+def test_numbers_of_all_sizes_share_a_plan() -> None:
+    mark = f"shares-{uuid4()}"
+    for number in (7, 70_000, 7_000_000_000):
+        row = execute(f"SELECT '{mark}', %s + 1", [number]).fetchone()
+        assert row is not None
+        assert row[1] == number + 1
+    assert len(kept(mark)) == 1
+
+
+def test_a_warm_connection_has_the_plans_that_serve_every_slice() -> None:
+    prepared.warm()
+    finds_by_key = kept('FROM "execution_order" WHERE "execution_order"."id" = %FOR UPDATE')
+    assert [generic for _, generic in finds_by_key] == [1]
+
+
+def test_what_is_given_stands_where_it_was_left_open() -> None:
+    order = new_order(parts=3)
+    parts = Prepared[Slice](
+        lambda: Slice.objects.select_related("order").filter(
+            order=Param("order", 0), sequence__lte=Param("last", 0)
+        )
+    )
+    found = parts.all(order=order.pk, last=1)
+    assert sorted(part.sequence for part in found) == [0, 1]
+    assert {part.order for part in found} == {order}
+    assert parts.first(order=order.pk, last=-1) is None
+
+
+def test_a_row_that_is_gone_is_an_error_and_a_condition_that_fails_is_none() -> None:
+    order = new_order()
+    assert not prepared.save(order, "status", among=("FILLED",))
+    gone = Order(pk=order.pk + 1, status=order.status)
+    with pytest.raises(prepared.DatabaseError, match="is gone"):
+        prepared.save(gone, "status")
