@@ -34,6 +34,9 @@ from execution.models import BrokerCursor, Heartbeat, Slice
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 2_000
+# Who accepts an order rings for it the moment it is stored. Were the loop to do the same at once,
+# most slices would be rung for twice, and looked at twice by the workers.
+HEAD_START = timedelta(seconds=1)
 # A question or a cancel that was rung for is not rung for again before this.
 PATIENCE = timedelta(seconds=2)
 LONGEST_WAIT = 1.0  # seconds, while a store is down
@@ -184,8 +187,8 @@ class Dispatcher:
 
 
 def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tuple[int, datetime]]:
-    """(id, due) of the slices to ring for: inside the horizon and never rung for, or overdue
-    and still unclaimed although they were; oldest first.
+    """(id, due) of the slices to ring for: inside the horizon and never rung for, unless their
+    order came just now, or overdue and still unclaimed although they were; oldest first.
 
     The later a slice is, the rarer it is rung for again: where the workers are merely busy, bells
     that they cannot answer would make them busier.
@@ -195,10 +198,11 @@ def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tu
         Value(wall - grace * 2) - (Value(now) - F("due_at")) / (2 * clock.speed()),
         output_field=DateTimeField(),
     )
+    silent = Q(enqueued_wall__isnull=True, order__created_at__lte=now - HEAD_START * clock.speed())
     lost = Q(due_at__lt=now - grace * clock.speed(), enqueued_wall__lt=patience)
     rows = (
         Slice.objects.filter(
-            Q(enqueued_wall__isnull=True) | lost,
+            silent | lost,
             status__in=SLICE_CLAIMABLE,
             order__status__in=ORDER_SENDING,
             due_at__lte=bells.horizon_end(now, scheduling.horizon_seconds),

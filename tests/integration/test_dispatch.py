@@ -18,23 +18,25 @@ SCHEDULING = Scheduling()
 
 
 @pytest.mark.parametrize(
-    ("due", "rung", "rings"),
+    ("due", "rung", "age", "rings"),
     [
-        (+5.0, None, True),  # inside the horizon, and never rung for
-        (+500.0, None, False),  # beyond the horizon
-        (+5.0, 1.0, False),  # rung for and not due yet
-        (-0.2, 5.0, False),  # due this moment: its bell is being heard
-        (-2.0, 5.0, True),  # overdue although it was rung for: the bell was lost
-        (-2.0, 0.4, False),  # rung for just now
-        (-8.0, 2.0, False),  # late, and rung for not long ago: the workers are busy
-        (-8.0, 6.0, True),
-        (-2.0, None, True),
+        (+5.0, None, 2.0, True),  # inside the horizon, and never rung for
+        (+5.0, None, 0.5, False),  # its order is being rung for by whoever accepted it
+        (+500.0, None, 2.0, False),  # beyond the horizon
+        (+5.0, 1.0, 2.0, False),  # rung for and not due yet
+        (-0.2, 5.0, 5.0, False),  # due this moment: its bell is being heard
+        (-2.0, 5.0, 5.0, True),  # overdue although it was rung for: the bell was lost
+        (-2.0, 0.4, 5.0, False),  # rung for just now
+        (-8.0, 2.0, 9.0, False),  # late, and rung for not long ago: the workers are busy
+        (-8.0, 6.0, 9.0, True),
+        (-2.0, None, 2.0, True),
     ],
 )
-def test_a_slice_is_rung_for(due: float, rung: float | None, rings: bool) -> None:
-    """`due` in seconds from now, `rung` seconds ago."""
+def test_a_slice_is_rung_for(due: float, rung: float | None, age: float, rings: bool) -> None:
+    """`due` in seconds from now, `rung` seconds ago; `age` of the order in seconds."""
     now = timezone.now()
     order = new_order(parts=2)
+    Order.objects.filter(pk=order.pk).update(created_at=now - timedelta(seconds=age))
     part = order.slices.get(sequence=0)
     order.slices.exclude(pk=part.pk).update(status="SKIPPED")
     order.slices.filter(pk=part.pk).update(
