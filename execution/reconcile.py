@@ -1,6 +1,6 @@
 """What the broker says is taken over; what nobody knows is asked, never guessed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from execution import halts, orders, outcomes, slices
-from execution.broker.base import BrokerError, BrokerOrder, BrokerRejected, TooSoon
+from execution.broker.base import BrokerError, BrokerOrder, BrokerRejected, Execution, TooSoon
 from execution.desk import Desk
 from execution.domain.lifecycle import (
     ORDER_SENDING,
@@ -19,7 +19,7 @@ from execution.domain.lifecycle import (
 )
 from execution.locks import locked, slice_of, sole_sender
 from execution.market import clock
-from execution.models import BrokerCursor, Order, Slice
+from execution.models import BrokerCursor, Fill, Order, Slice
 from execution.prepared import IsAny, Param, Prepared
 from execution.story import move_slice, tell
 
@@ -29,10 +29,15 @@ SETTLING = timedelta(seconds=1)
 OVERLAP = timedelta(seconds=5)
 LOST_PAUSE = timedelta(seconds=30)
 LONG_UNHEARD = timedelta(seconds=15)
-# Of most news only this much is looked at: the outcome of the send has told the same.
+# Most news are known: the outcome of the send has told the same.
 _TOLD = Prepared[Slice](
     lambda: Slice.objects.filter(IsAny(F("client_order_id"), Param("ids", [""]))).only(
         "order_id", "client_order_id", "status", "filled_quantity"
+    )
+)
+_BOOKED = Prepared[Fill](
+    lambda: Fill.objects.filter(
+        IsAny(F("execution_id"), Param("ids", [""])), broker=Param("broker", "")
     )
 )
 
@@ -180,13 +185,26 @@ def catch_up(account: str, desk: Desk, since: datetime | None = None) -> Sequenc
     )
     heard = cursor.heard_until - OVERLAP * clock.speed()
     news = desk.broker.news(account, min(heard, since or heard), now=now)
-    ids = [seen.client_order_id for seen in news]
-    parts = {part.client_order_id: part for part in _TOLD.all(ids=ids)}
-    known = [(parts[seen.client_order_id], seen) for seen in news if seen.client_order_id in parts]
-    booked = [try_take_over(part, seen, desk) for part, seen in known if _differs(part, seen)]
-    if all(booked):
+    if take_over_all(news, desk):
         BrokerCursor.objects.filter(pk=cursor.pk, heard_until__lt=now).update(heard_until=now)
     return news
+
+
+def take_over_all(news: Sequence[BrokerOrder], desk: Desk) -> bool:
+    """Book what the broker reports of many children, where it is news; False if any cannot be."""
+    parts = {
+        part.client_order_id: part
+        for part in _TOLD.all(ids=[seen.client_order_id for seen in news])
+    }
+    executions = [execution.execution_id for seen in news for execution in seen.executions]
+    fills = _BOOKED.all(ids=executions, broker=desk.broker.name) if executions else []
+    booked = {(fill.account, fill.execution_id): fill for fill in fills}
+    differing = [
+        (part, seen)
+        for seen in news
+        if (part := parts.get(seen.client_order_id)) and _differs(part, seen, booked)
+    ]
+    return all([try_take_over(part, seen, desk) for part, seen in differing])
 
 
 def unheard(account: str, desk: Desk) -> bool:
@@ -207,6 +225,19 @@ def try_take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
     return True
 
 
-def _differs(part: Slice, seen: BrokerOrder) -> bool:
-    corrected = any(execution.revision for execution in seen.executions)
-    return corrected or part.status != seen.status or part.filled_quantity != seen.filled_quantity
+def _differs(part: Slice, seen: BrokerOrder, booked: Mapping[tuple[str, str], Fill]) -> bool:
+    if part.status != seen.status or part.filled_quantity != seen.filled_quantity:
+        return True
+    return any(
+        _is_news(execution, booked.get((execution.account, execution.execution_id)))
+        for execution in seen.executions
+    )
+
+
+def _is_news(execution: Execution, fill: Fill | None) -> bool:
+    if fill is None or fill.revision < execution.revision:
+        return True
+    if fill.commission is None and execution.commission is not None:
+        return True
+    same = (fill.quantity, fill.price) == (execution.quantity, execution.price)
+    return fill.revision == execution.revision and not same
