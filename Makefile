@@ -63,6 +63,7 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/installed-dev: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/installed-dev: requirements.txt requirements-dev.txt requirements-ib_async.txt | $(VENV)/bin/python
 	$(PIP) -r requirements-dev.txt
+	$(PIP) --upgrade --no-deps --target $(VENV)/ib_async -r requirements-ib_async.txt
 	@touch $@ $(VENV)/installed

@@ -224,6 +224,8 @@ class Paper(Section):
 
 
 class Ibkr(Section):
+    # None: the one that is installed. Both may be, each in a folder of its own.
+    library: Literal["ib_insync", "ib_async"] | None = None
     pick_up_seconds: PositiveSeconds = 3.0  # what the gateway has not sent by then is withdrawn
     answer_seconds: PositiveSeconds = 5.0  # an order that TWS leaves unanswered is unknown
     request_seconds: PositiveSeconds = 4.0  # for any other request

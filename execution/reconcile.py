@@ -204,7 +204,8 @@ def take_over_all(news: Sequence[BrokerOrder], desk: Desk) -> bool:
         for seen in news
         if (part := parts.get(seen.client_order_id)) and _differs(part, seen, booked)
     ]
-    return all([try_take_over(part, seen, desk) for part, seen in differing])
+    taken = [try_take_over(part, seen, desk) for part, seen in differing]
+    return all(taken)
 
 
 def unheard(account: str, desk: Desk) -> bool:

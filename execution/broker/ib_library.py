@@ -1,5 +1,5 @@
 """The one place that imports the Interactive Brokers client library: ib_insync, or ib_async where
-that is what is installed. Never install both: their event modules overwrite each other.
+that is what is installed or asked for. In one folder their event modules overwrite each other.
 
 Only the gateway process imports this. Its import makes an event loop, which a process that forks
 must not share with its children.
@@ -11,12 +11,15 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from deepstack.config import current
+
 # The library's event module asks for an event loop while it is imported, in whatever thread.
 _loop = asyncio.new_event_loop()
 asyncio.set_event_loop(_loop)
 library: Any
 try:
-    library = import_module("ib_insync" if find_spec("ib_insync") else "ib_async")
+    installed = "ib_insync" if find_spec("ib_insync") else "ib_async"
+    library = import_module(current().ibkr.library or installed)
 finally:
     asyncio.set_event_loop(None)
     _loop.close()

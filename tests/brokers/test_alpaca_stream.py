@@ -3,18 +3,17 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
 from execution.broker.base import Ticket
-from execution.domain.lifecycle import OrderStatus, SliceStatus
-from execution.models import Fill, Heartbeat, Order, Slice
+from execution.domain.lifecycle import SliceStatus
+from execution.models import Fill, Heartbeat, Slice
 from tests.brokers.alpaca_rig import AlpacaRig, environment
+from tests.brokers.children import becomes, working
 from tests.brokers.rig import PRICE
 from tests.stack import Process, SessionStacks, Stack, wait_for
 
@@ -62,50 +61,6 @@ def state_of(process: Process) -> object:
     assert process.alive, process.output(40)
     row = Heartbeat.objects.filter(kind="LISTENER", process__endswith=f":{process.pid}").first()
     return row and row.detail.get("state")
-
-
-def working(rig: AlpacaRig, quantity: int = 100) -> Slice:
-    """A child order that works at the peer, and our own record of it."""
-    now = datetime.now(UTC)
-    order = Order.objects.create(
-        account="default",
-        symbol="AAPL",
-        side="BUY",
-        quantity=2 * quantity,
-        urgency="NORMAL",
-        algorithm="TWAP",
-        start_at=now,
-        end_at=now + timedelta(hours=1),
-        seed=1,
-        slice_count=1,
-        status=OrderStatus.WORKING,
-        created_at=now,
-    )
-    ticket = rig.placed(quantity=quantity, client_order_id=f"stream-{uuid4().hex[:20]}")
-    return Slice.objects.create(
-        order=order,
-        sequence=0,
-        due_at=now,
-        end_at=now + timedelta(hours=1),
-        planned_quantity=quantity,
-        cumulative_quantity=quantity,
-        status=SliceStatus.WORKING,
-        claim_token=uuid4(),
-        attempt=1,
-        client_order_id=ticket.client_order_id,
-        quantity=quantity,
-        limit_price=ticket.limit_price,
-        broker="alpaca",
-        sent_at=now,
-    )
-
-
-def becomes(part: Slice, status: SliceStatus, filled: int) -> None:
-    def so() -> bool:
-        part.refresh_from_db()
-        return (part.status, part.filled_quantity) == (status, filled)
-
-    wait_for(so, SOON, f"{status} with {filled} filled, is {part.status} {part.filled_quantity}")
 
 
 def test_an_execution_is_booked_within_milliseconds(alpaca: AlpacaRig, listener: Process) -> None:

@@ -195,6 +195,8 @@ def test_placements_leave_room_for_cancels() -> None:
         ({}, []),
         ({"ibkr_client_id": 0}, ["execution.E012"]),
         ({"ibkr": Ibkr(answer_seconds=40)}, ["execution.E013"]),
+        ({"ibkr": Ibkr(library="ib_insync")}, []),
+        ({"ibkr": Ibkr(library="ib_async")}, ["execution.E010"]),  # it is not installed here
     ],
 )
 def test_live_trading_needs(changes: dict[str, Any], problems: list[str]) -> None:

@@ -1,28 +1,38 @@
 """What must be right before real orders go to Interactive Brokers."""
 
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.checks import CheckMessage, Error
 
 from deepstack.config import Config
 
+LIBRARIES = ("ib_insync", "ib_async")
+
 
 def ibkr_problems(config: Config) -> list[CheckMessage]:
-    return [*_library(), *_zone(), *_client_id(config), *_lease(config)]
+    return [*library_problems(config), *_zone(), *_client_id(config), *_lease(config)]
 
 
-def _library() -> list[CheckMessage]:
-    found = [name for name in ("ib_insync", "ib_async") if find_spec(name)]
-    if len(found) == 1:
-        return []
-    return [
-        Error(
-            f"LIVE_BROKER is ibkr, and of its client libraries {found or 'none'} is installed.",
-            hint="Install exactly one of ib_insync and ib_async: two overwrite each other's files.",
-            id="execution.E010",
-        )
-    ]
+def library_problems(config: Config) -> list[CheckMessage]:
+    found = {name: spec for name in LIBRARIES if (spec := find_spec(name))}
+    wanted = config.ibkr.library
+    problem, hint = "", f"Install exactly one of {' and '.join(LIBRARIES)}."
+    if wanted and wanted not in found:
+        problem, hint = f"ibkr.library = {wanted}, which is not installed.", f"Install {wanted}."
+    elif not found:
+        problem = "LIVE_BROKER is ibkr, and none of its client libraries is installed."
+    elif len({_folder(spec) for spec in found.values()}) < len(found):
+        problem = "Both client libraries are installed: they overwrite each other's files."
+    elif len(found) > 1 and not wanted:
+        problem, hint = "Both client libraries are installed.", "Set IBKR__LIBRARY to one of them."
+    return [Error(problem, hint=hint, id="execution.E010")] if problem else []
+
+
+def _folder(spec: ModuleSpec) -> Path:
+    return Path(str(spec.origin)).parent.parent
 
 
 def _zone() -> list[CheckMessage]:

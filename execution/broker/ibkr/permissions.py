@@ -10,9 +10,8 @@ from deepstack.config import Config
 from execution.broker.examination import Finding, Grade
 from execution.models import IbkrGateway, IbkrOrder
 
-from .checks import ibkr_problems
+from .checks import LIBRARIES, ibkr_problems, library_problems
 
-LIBRARIES = ("ib_insync", "ib_async")
 # Where TWS and IB Gateway listen unless somebody has changed it.
 PORTS = {7497: "paper", 7496: "live", 4002: "paper", 4001: "live"}
 FRESH_LOOK_SECONDS = 300.0
@@ -39,7 +38,7 @@ def findings(gateway: IbkrGateway, config: Config) -> Iterator[Finding]:
         "short sales",
         "TWS does not say: a sale of shares that are not held is refused, or held for a locate",
     )
-    yield _library()
+    yield _library(config)
     for problem in ibkr_problems(config):
         yield Finding(Grade.BAD, "settings", f"{problem.msg} {problem.hint or ''}".strip())
 
@@ -98,10 +97,10 @@ def _lost(gateway: IbkrGateway) -> Finding:
     return Finding(Grade.GOOD, "lost orders", "none")
 
 
-def _library() -> Finding:
+def _library(config: Config) -> Finding:
     found = [name for name in LIBRARIES if find_spec(name)]
     try:
         words = ", ".join(f"{name} {version(name)}" for name in found) or "none"
     except PackageNotFoundError:
         words = ", ".join(found)
-    return Finding(Grade.GOOD if len(found) == 1 else Grade.BAD, "client library", words)
+    return Finding(Grade.BAD if library_problems(config) else Grade.GOOD, "client library", words)
