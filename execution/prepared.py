@@ -24,6 +24,7 @@ _COMPILED = "default"
 _TRIES = (
     6  # PostgreSQL plans a prepared statement anew five times before it considers to keep a plan
 )
+_INT8 = range(-(2**63), 2**63)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -187,4 +188,4 @@ def execute(text: str, values: Sequence[object] = ()) -> "psycopg.Cursor[Any]":
 def _told(values: Sequence[object]) -> list[object]:
     """Whole numbers as 64 bits: psycopg would take the smallest type for each, and PostgreSQL plan
     the statement anew for every mixture of sizes."""
-    return [Int8(value) if type(value) is int else value for value in values]
+    return [Int8(each) if type(each) is int and each in _INT8 else each for each in values]
