@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
 import psycopg
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import BooleanField, Expression, Func, JSONField, Model, QuerySet
 from django.db.models.query import get_related_populators
 from psycopg import sql
@@ -120,8 +120,9 @@ _ALL = list[Prepared[Any]]()
 def warm() -> None:
     """Give the connection of this thread the plans of all queries that are made by now, which
     would otherwise make the first slices of each thread late."""
-    for query in _ALL:
-        query.warm()
+    with transaction.atomic():  # some lock rows, if they find any
+        for query in _ALL:
+            query.warm()
 
 
 def save(row: Model, *names: str, among: Collection[str] = ()) -> bool:
