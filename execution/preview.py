@@ -13,7 +13,8 @@ class Preview(TypedDict):
     """`status` is ACCEPTED, or DENIED with the reason; `estimate`, `alternatives` and `profile` are
     empty then. Costs in bps, + is a cost; see `execution.domain.alternatives.Alternative`.
     `residual`: the policy, from when and until when it would be carried out; empty where what is
-    left is left. `left_out`: wishes that the algorithm does not know."""
+    left is left. `left_out`: wishes that the algorithm does not know. `halted`: since when the
+    exchange has halted the symbol, and why; the order would wait for the end of that."""
 
     symbol: str
     side: str
@@ -30,6 +31,7 @@ class Preview(TypedDict):
     profile: dict[str, Any]
     residual: dict[str, Any]
     left_out: list[str]
+    halted: dict[str, str]
 
 
 def preview(
@@ -55,4 +57,5 @@ def preview(
         "profile": routing.get("profile", {}),
         "residual": told(order),
         "left_out": routing.get("left_out", []),
+        "halted": routing.get("halted", {}),
     }

@@ -117,6 +117,7 @@ def _facts(
     at: Moment, priced: Priced, halted: tuple[tuple[str, str], ...], known: Exposure
 ) -> Facts:
     order, quote = at.order, priced.quote
+    halt = quote.halt if quote else None
     return Facts(
         now=at.now,
         side_sign=order.side_sign,
@@ -128,6 +129,8 @@ def _facts(
         bid=quote.bid if quote else None,
         ask=quote.ask if quote else None,
         quoted_at=quote.at if quote else None,
+        halted_since=halt.since if halt else None,
+        halt_reason=halt.reason if halt else "",
         halts=halted,
         exposure=known,
     )

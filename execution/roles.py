@@ -1,8 +1,8 @@
 """Who may do what, as groups to put people into.
 
 Viewer sees everything. Trader also submits orders and cancels, pauses and resumes them. Risk sees
-everything, stops orders, halts and resumes trading, sets limits, and acknowledges alerts; it cannot
-submit.
+everything, stops orders, halts and resumes trading, sets limits, enters the exchange's halts, and
+acknowledges alerts; it cannot submit.
 """
 
 from collections.abc import Mapping, Sequence

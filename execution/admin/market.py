@@ -1,5 +1,9 @@
-"""The market of a trial and the paper broker's book, what was learned, and special days."""
+"""The market of a trial and the paper broker's book, what was learned, special days and trading
+halts."""
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -7,15 +11,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
+from execution import halts
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
+from execution.admin.limits import ByRisk
 from execution.models import (
     Bar,
     CalendarOverride,
     MarketClock,
+    MarketHalt,
     PaperExecution,
     PaperOrder,
     SlippageCalibration,
+    TradingState,
     VolumeProfile,
 )
 
@@ -105,12 +113,42 @@ class MarketClockAdmin(ReadOnlyAdmin[MarketClock]):
 
 @admin.register(CalendarOverride)
 class CalendarOverrideAdmin(admin.ModelAdmin[CalendarOverride]):
-    """The one table that people keep by hand; every change is in its history."""
+    """Kept by people, by hand; every change is in its history."""
 
     list_display = ("day", "closed", "open", "close", "reason")
     list_filter = ("closed",)
     date_hierarchy = "day"
     ordering = ("-day",)
+
+
+class MarketHaltForm(forms.ModelForm[MarketHalt]):
+    @override
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        try:
+            halts.check_key(TradingState.Scope.SYMBOL, cleaned.get("symbol", ""))
+        except ValueError as error:
+            self.add_error("symbol", str(error))
+        return cleaned
+
+
+@admin.register(MarketHalt)
+class MarketHaltAdmin(ByRisk, admin.ModelAdmin[MarketHalt]):
+    """Kept by people, by hand; every change is in its history."""
+
+    form = MarketHaltForm
+    list_display = ("symbol", "start", "end", "reason")
+    search_fields = ("symbol__exact",)
+    search_help_text = "a symbol in capitals"
+    ordering = ("-start_at",)
+
+    @admin.display(description="start (New York)", ordering="start_at")
+    def start(self, halt: MarketHalt) -> str:
+        return base.exchange_time(halt.start_at)
+
+    @admin.display(description="end (New York)", ordering="end_at")
+    def end(self, halt: MarketHalt) -> str:
+        return base.exchange_time(halt.end_at) if halt.end_at else "not over"
 
 
 @admin.register(PaperOrder)

@@ -52,6 +52,7 @@ PREVIEW = {
     "profile": {"type": "object"},
     "residual": {"type": "object"},
     "left_out": {"type": "array", "items": {"type": "string"}},
+    "halted": {"type": "object", "properties": {"since": _TIME, "reason": {"type": "string"}}},
 }
 
 

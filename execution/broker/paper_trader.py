@@ -219,7 +219,7 @@ class PaperTrader:
 
     def _serves(self, symbol: str, quote: Quote, now: datetime) -> bool:
         """Whether the displayed book can be believed: it is fresh and something trades."""
-        if now - quote.at > self._max_quote_age:
+        if quote.halt or now - quote.at > self._max_quote_age:
             return False
         return self._trial is None or self._trial.printing(symbol, now) is not None
 

@@ -1,4 +1,5 @@
-"""The sources of market data. To add one, add its line."""
+"""The sources of market data, each made of the configuration and the known trading halts. To add
+one, add its line."""
 
 from functools import cache
 
@@ -6,6 +7,7 @@ from django.utils.module_loading import import_string
 
 from deepstack.config import Config, ConfigError, current
 
+from . import trading_halts
 from .base import MarketData
 
 MARKET_DATA = {
@@ -21,7 +23,7 @@ def open_market(config: Config) -> MarketData:
     if source not in MARKET_DATA:
         allowed = ", ".join(sorted(MARKET_DATA))
         raise ConfigError(f"market.source = {source!r}: no such source; allowed are {allowed}")
-    market: MarketData = import_string(MARKET_DATA[source])(config)
+    market: MarketData = import_string(MARKET_DATA[source])(config, trading_halts.stored())
     return market
 
 

@@ -23,6 +23,7 @@ from execution.domain.session import Session
 
 from .base import MarketDataUnavailable, Quote, TapeBar
 from .calendar import ExchangeCalendar
+from .trading_halts import TradingHalts
 
 MINUTE = timedelta(minutes=1)
 # An answer about now serves every process for so long; a quote keeps its own age all the while.
@@ -45,11 +46,13 @@ class AlpacaMarket:
 
     `whole_tape`: whether volumes are those of all exchanges. IEX alone has 2 to 3 % of them, and
     not the same share in every name and minute: its volumes are told as they are, never scaled up.
+    Alpaca tells halts by its stream alone; here they are those that people have entered.
     """
 
     name = "alpaca"
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, halts: TradingHalts | None = None) -> None:
+        self._halts = halts or TradingHalts()
         ready.ensure()
         self.address = addresses.data_url(config)
         self.feed = config.alpaca_data_feed
@@ -74,11 +77,14 @@ class AlpacaMarket:
             rows = self._read(
                 "quotes", symbol, at - QUOTE_REACH, at, {"sort": "desc", "limit": "1"}, pages=1
             )
-            return _quote(symbol, rows[0]) if rows else None
-        row = self._latest(symbol, now)
+            row = rows[0] if rows else None
+        else:
+            row = self._latest(symbol, now)
         quote = _quote(symbol, row) if row else None
+        if quote is None:
+            return None
         # It may have been made while it was asked for.
-        return replace(quote, at=min(quote.at, at)) if quote else None
+        return replace(quote, at=min(quote.at, at), halt=self._halts.at(symbol, at))
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> Sequence[TapeBar]:
         """Bars of one minute; a minute without a trade has none. Raises MarketDataUnavailable."""

@@ -14,8 +14,20 @@ class MarketDataUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """Nobody may trade a symbol since then; the reason in the words of whoever told it."""
+
+    since: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
-    """The best bid and offer at one moment, prices per share, sizes in shares."""
+    """The best bid and offer at one moment, prices per share, sizes in shares.
+
+    `halt`: trading in the symbol is halted at the moment asked about, and the prices are those
+    from before. None: it is not, or the source does not know.
+    """
 
     symbol: str
     at: datetime
@@ -23,6 +35,7 @@ class Quote:
     ask: Decimal
     bid_size: int
     ask_size: int
+    halt: Halt | None = None
 
     @property
     def mid(self) -> Decimal:

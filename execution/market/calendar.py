@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
-from time import monotonic
 from zoneinfo import ZoneInfo
 
 from execution.domain.session import Session
+
+from .held import Held
 
 NEW_YORK = ZoneInfo("America/New_York")
 EXTENDED_OPEN = time(4)
@@ -32,7 +33,8 @@ class ExchangeCalendar:
     """XNYS: holidays, half-days and daylight saving as published, then the override table."""
 
     def __init__(self, overrides: Callable[[], Overrides] | None = None) -> None:
-        self._overrides = overrides or _Stored()
+        # Read again after a minute, so that a closure of today is noticed.
+        self._overrides = overrides or Held(_stored_overrides, OVERRIDES_HOLD_SECONDS)
 
     def session(self, at: datetime) -> Session | None:
         """The session whose day, extended hours included, contains `at`."""
@@ -106,20 +108,6 @@ def _year(year: int) -> dict[date, tuple[datetime, datetime]]:
         row.Index.date(): (row.open.to_pydatetime(), row.close.to_pydatetime())
         for row in schedule.itertuples()
     }
-
-
-class _Stored:
-    """The override table, read again after a minute, so that a closure of today is noticed."""
-
-    def __init__(self) -> None:
-        self._rows: Overrides = {}
-        self._until = 0.0
-
-    def __call__(self) -> Overrides:
-        if monotonic() >= self._until:
-            self._rows = _stored_overrides()
-            self._until = monotonic() + OVERRIDES_HOLD_SECONDS
-        return self._rows
 
 
 def _stored_overrides() -> Overrides:

@@ -13,6 +13,7 @@ from execution.domain.session import Session
 from .base import Quote, TapeBar, typical
 from .calendar import NEW_YORK, ExchangeCalendar, new_york
 from .touch import price_of, touch_around
+from .trading_halts import TradingHalts
 
 ready.ensure()
 
@@ -34,12 +35,14 @@ class ReplayMarket:
 
     Bars tell of trades, not of quotes. The last close stands as the mid of a quote that is in
     force until `quote_grace_seconds` after its minute ended, and grows old from then on: gaps of
-    a few minutes are ordinary in a thin name, a longer silence is a halt or missing data.
+    a few minutes are ordinary in a thin name, a longer silence is missing data, or a halt that
+    nobody told. In a halt that is known nothing trades, whatever the bars say.
     """
 
     name = "replay"
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, halts: TradingHalts | None = None) -> None:
+        self._halts = halts or TradingHalts()
         self._spread_bps = float(config.market.replay.spread_bps)
         self._grace = timedelta(seconds=config.market.replay.quote_grace_seconds)
         self._displayed = config.paper.displayed_shares
@@ -63,6 +66,7 @@ class ReplayMarket:
             ask=price_of(ask),
             bid_size=self._displayed,
             ask_size=self._displayed,
+            halt=self._halts.at(symbol, at),
         )
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> Sequence[TapeBar]:
@@ -70,15 +74,18 @@ class ReplayMarket:
         (high + low + close) / 3; a stored one may lie outside high and low, as odd lots count."""
         first, last = _new_york_day(start), _new_york_day(end)
         if first != last:
-            return _load(symbol, start, end)
+            return self._halts.traded(symbol, _load(symbol, start, end))
         day = self._day(symbol, first)
-        return day.bars[bisect_left(day.starts, start) : bisect_right(day.starts, end - MINUTE)]
+        inside = slice(bisect_left(day.starts, start), bisect_right(day.starts, end - MINUTE))
+        return self._halts.traded(symbol, day.bars[inside])
 
     def printing(self, symbol: str, at: datetime) -> TapeBar | None:
         """The minute in progress at `at`, its future included: for the paper exchange alone."""
         day = self._day(symbol, _new_york_day(at))
         index = bisect_right(day.starts, at) - 1
-        return day.bars[index] if index >= 0 and at < day.bars[index].end else None
+        if index < 0 or at >= day.bars[index].end or self._halts.touch(day.bars[index]):
+            return None
+        return day.bars[index]
 
     def session(self, at: datetime) -> Session | None:
         return self._calendar.session(at)
@@ -89,8 +96,10 @@ class ReplayMarket:
     def _last_ended(self, symbol: str, at: datetime) -> TapeBar | None:
         today = _new_york_day(at)
         day = self._day(symbol, today)
-        index = bisect_right(day.starts, at - MINUTE) - 1
-        return day.bars[index] if index >= 0 else self._close_before(symbol, today)
+        ended = bisect_right(day.starts, at - MINUTE)
+        latest_first = (day.bars[index] for index in reversed(range(ended)))
+        traded = (bar for bar in latest_first if not self._halts.touch(bar))
+        return next(traded, None) or self._close_before(symbol, today)
 
     def _day(self, symbol: str, day: date) -> _Day:
         """One symbol's day, read once; a day without bars is asked for again, as they may come."""

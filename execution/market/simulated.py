@@ -16,6 +16,7 @@ from execution.domain.session import Session
 from .base import Quote, TapeBar
 from .calendar import always_open
 from .touch import price_of, touch_around
+from .trading_halts import TradingHalts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_SECONDS = 86_400
@@ -37,7 +38,7 @@ NORMAL = NormalDist()
 
 
 class SimulatedMarket:
-    """A pure function of (seed, symbol, time), open round the clock.
+    """A pure function of (seed, symbol, time) and the known halts, open round the clock.
 
     `log(mid / base) = daily_volatility * sum of octaves of value noise`; the base price comes
     from the configuration or, for any other symbol, from the seed. Volume follows a U over the
@@ -46,7 +47,8 @@ class SimulatedMarket:
 
     name = "simulated"
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, halts: TradingHalts | None = None) -> None:
+        self._halts = halts or TradingHalts()
         settings = config.market.simulated
         self._seed = settings.seed
         self._prices = {symbol: float(price) for symbol, price in settings.prices.items()}
@@ -59,18 +61,22 @@ class SimulatedMarket:
         self._bar = lru_cache(maxsize=4096)(self._make_bar)
 
     def quote(self, symbol: str, at: datetime) -> Quote | None:
-        """The quote at `at`, never older; sizes are half to one and a half `displayed_shares`."""
+        """The quote at `at`, in a halt that of its beginning; sizes are half to one and a half
+        `displayed_shares`."""
         key, base = self._key(symbol)
-        seconds = (at - EPOCH).total_seconds()
+        halt = self._halts.at(symbol, at)
+        made = halt.since if halt else at
+        seconds = (made - EPOCH).total_seconds()
         bid, ask = touch_around(self._mid(key, base, seconds), self._spread_bps)
         step = int(seconds // STEP_SECONDS)
         return Quote(
             symbol=symbol,
-            at=at,
+            at=made,
             bid=price_of(bid),
             ask=price_of(ask),
             bid_size=self._size(key, 2 * step),
             ask_size=self._size(key, 2 * step + 1),
+            halt=halt,
         )
 
     def bars(self, symbol: str, start: datetime, end: datetime) -> Sequence[TapeBar]:
@@ -80,11 +86,14 @@ class SimulatedMarket:
         length = timedelta(seconds=steps * STEP_SECONDS)
         first = -((EPOCH - start) // length)
         last = (end - EPOCH) // length
-        return [self._bar(symbol, index, steps) for index in range(first, last)]
+        return self._halts.traded(
+            symbol, [self._bar(symbol, index, steps) for index in range(first, last)]
+        )
 
     def printing(self, symbol: str, at: datetime) -> TapeBar | None:
         """The minute in progress at `at`, its future included: for the paper exchange alone."""
-        return self._bar(symbol, (at - EPOCH) // timedelta(minutes=1), MINUTE_STEPS)
+        bar = self._bar(symbol, (at - EPOCH) // timedelta(minutes=1), MINUTE_STEPS)
+        return None if self._halts.touch(bar) else bar
 
     def session(self, at: datetime) -> Session | None:
         return always_open(at.astimezone(UTC).date())

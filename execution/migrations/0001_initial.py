@@ -201,6 +201,7 @@ class Migration(migrations.Migration):
                 ('quantity', models.BigIntegerField()),
                 ('limit_price', models.DecimalField(decimal_places=6, max_digits=18)),
                 ('extended_hours', models.BooleanField(default=False)),
+                ('native', models.JSONField(blank=True, null=True)),
                 ('stage', models.CharField(choices=[('QUEUED', 'Queued'), ('WITHDRAWN', 'Withdrawn'), ('SENDING', 'Sending'), ('ABSENT', 'Absent'), ('WORKING', 'Working'), ('CANCELLING', 'Cancelling'), ('FILLED', 'Filled'), ('CANCELLED', 'Cancelled'), ('REJECTED', 'Rejected'), ('LOST', 'Lost')], default='QUEUED', max_length=10)),
                 ('valid_until_wall', models.DateTimeField()),
                 ('waiter_pid', models.IntegerField()),
@@ -245,6 +246,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='market_clock_only_one'), models.CheckConstraint(condition=models.Q(('speed__gt', 0)), name='market_clock_runs_forward')],
+            },
+        ),
+        migrations.CreateModel(
+            name='MarketHalt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('symbol', models.CharField(max_length=16)),
+                ('start_at', models.DateTimeField()),
+                ('end_at', models.DateTimeField(blank=True, null=True)),
+                ('reason', models.CharField(max_length=200)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('end_at__isnull', True), ('end_at__gt', models.F('start_at')), _connector='OR'), name='market_halt_not_empty')],
             },
         ),
         migrations.CreateModel(

@@ -5,7 +5,7 @@ from .comparison import BrokerAccount, BrokerDifference
 from .controls import BrokerCursor, Heartbeat, TradingState, TradingStateChange
 from .ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
 from .limits import RestrictedSymbol, RiskLimit, RiskLimitChange
-from .market import Bar, CalendarOverride, MarketClock
+from .market import Bar, CalendarOverride, MarketClock, MarketHalt
 from .orders import Fill, Order, OrderEvent, Slice
 from .paper import PaperExecution, PaperOrder
 from .profiles import VolumeProfile
@@ -23,6 +23,7 @@ __all__ = [
     "IbkrInquiry",
     "IbkrOrder",
     "MarketClock",
+    "MarketHalt",
     "Order",
     "OrderEvent",
     "PaperExecution",

@@ -59,6 +59,7 @@ class IbkrOrder(models.Model):
     quantity = models.BigIntegerField()
     limit_price = models.DecimalField(max_digits=18, decimal_places=6)
     extended_hours = models.BooleanField(default=False)
+    native = models.JSONField(null=True, blank=True)  # the broker's algorithm that works it
 
     stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.QUEUED)
     valid_until_wall = models.DateTimeField()  # a queued order is not taken up after this

@@ -47,6 +47,28 @@ class MarketClock(models.Model):
         return f"{self.anchor:%Y-%m-%d %H:%M} x{self.speed:g}"
 
 
+class MarketHalt(models.Model):
+    """The exchange has halted trading in a symbol; what a source of market data does not tell by
+    itself is entered here. An end that is empty: it is not over."""
+
+    symbol = models.CharField(max_length=16)
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=200)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end_at__isnull=True) | Q(end_at__gt=F("start_at")),
+                name="market_halt_not_empty",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        until = f" until {self.end_at:%Y-%m-%d %H:%M}" if self.end_at else ""
+        return f"{self.symbol} halted from {self.start_at:%Y-%m-%d %H:%M}{until}"
+
+
 class CalendarOverride(models.Model):
     """A day on which the exchange keeps other hours than its published calendar says."""
 

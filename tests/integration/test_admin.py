@@ -24,6 +24,7 @@ from execution.models import (
     IbkrInquiry,
     IbkrOrder,
     MarketClock,
+    MarketHalt,
     Order,
     OrderEvent,
     PaperExecution,
@@ -96,6 +97,7 @@ def one_of_each() -> None:
     Bar.objects.create(symbol="AAPL", start_at=now, volume=1, **bar)
     MarketClock.objects.create(anchor=now, wall_anchor=now)
     CalendarOverride.objects.create(day="2026-12-24", closed=True, reason="storm")
+    MarketHalt.objects.create(symbol="AAPL", start_at=now, reason="news pending")
     BrokerCursor.objects.create(broker="paper", account="default", heard_until=now)
     VolumeProfile.objects.create(
         symbol="AAPL", until="2026-11-20", sessions=["2026-11-20"], shares=[0.4, 0.2, 0.4]

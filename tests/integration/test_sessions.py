@@ -1,7 +1,8 @@
 """Half a day of real bars through the whole stack at 240 times the pace: 2024-07-03, until 13:00.
 
-Four orders are worked at once: a plain one, one whose symbol falls silent, one in a thin name under
-a cap, one that is amended on its way. They run once; each test looks at one of them.
+Five orders are worked at once: a plain one, one whose symbol falls silent, one whose symbol is
+halted for forty minutes, one in a thin name under a cap, one that is amended on its way. They run
+once; each test looks at one of them.
 """
 
 import os
@@ -21,7 +22,7 @@ from execution.desk import Desk
 from execution.market import clock
 from execution.market.calendar import NEW_YORK
 from execution.market.replay import ReplayMarket
-from execution.models import Bar, Fill, MarketClock, Order, Slice
+from execution.models import Bar, Fill, MarketClock, MarketHalt, Order, Slice
 from tests.integration.rebuild import assert_story_matches
 from tests.stack import SessionStacks, Stack, wait_for
 
@@ -29,7 +30,8 @@ DATA = Path(os.environ.get("DEEPSTACK_DATA", ROOT.parent / "shared" / "data"))
 FILE = DATA / "us_midcaps_2024_1min.csv.gz"
 DAY = date(2024, 7, 3)
 SPEED = 240.0
-PLAIN, SILENT, THIN, AMENDED = "CPAY", "FDS", "GWW", "NDSN"
+PLAIN, SILENT, HALTED, THIN, AMENDED = "CPAY", "FDS", "TYL", "GWW", "NDSN"
+ALL = [PLAIN, SILENT, HALTED, THIN, AMENDED]
 CAP = 0.05
 Orders = dict[str, Order]
 
@@ -47,6 +49,7 @@ START, SILENCE, SILENCE_OVER, CLOSE = at("09:31"), at("10:50"), at("11:50"), at(
 STALE = SILENCE + timedelta(
     seconds=current().market.replay.quote_grace_seconds + current().limits.max_quote_age_seconds
 )
+HALT, HALT_OVER = at("11:10"), at("11:50")
 NEW_END = at("12:20")
 
 
@@ -64,16 +67,16 @@ def orders(session_stacks: SessionStacks, django_db_blocker: DjangoDbBlocker) ->
             yield _worked(stack)
         finally:
             session_stacks.end()
-            for model in (MarketClock, Bar):
+            for model in (MarketClock, MarketHalt, Bar):
                 model.objects.all().delete()
             clock.forget()
 
 
 def _load_bars() -> None:
-    symbols = [PLAIN, SILENT, THIN, AMENDED]
     days = [str(DAY - timedelta(days=1)), str(DAY)]
-    call_command("load_bars", str(FILE), "--symbol", *symbols, "--date", *days, verbosity=0)
+    call_command("load_bars", str(FILE), "--symbol", *ALL, "--date", *days, verbosity=0)
     Bar.objects.filter(symbol=SILENT, start_at__gte=SILENCE, start_at__lt=SILENCE_OVER).delete()
+    MarketHalt.objects.create(symbol=HALTED, start_at=HALT, end_at=HALT_OVER, reason="news")
 
 
 def _worked(stack: Stack) -> Orders:
@@ -86,6 +89,7 @@ def _worked(stack: Stack) -> Orders:
         for symbol, quantity, side, more in (
             (PLAIN, 1_200, "BUY", {}),
             (SILENT, 600, "BUY", {"algorithm": "TWAP"}),
+            (HALTED, 240, "BUY", {}),
             (THIN, 8_000, "SELL", {"max_participation": CAP}),
             (AMENDED, 500, "SELL", {}),
         )
@@ -126,7 +130,7 @@ def _signal(symbol: str, quantity: int, side: str, start: datetime) -> dict[str,
     }
 
 
-@pytest.mark.parametrize("symbol", [PLAIN, SILENT, THIN, AMENDED])
+@pytest.mark.parametrize("symbol", ALL)
 def test_every_order_ends_with_its_shares_accounted_for(orders: Orders, symbol: str) -> None:
     order = orders[symbol]
     fills = list(order.fills.all())
@@ -139,7 +143,7 @@ def test_every_order_ends_with_its_shares_accounted_for(orders: Orders, symbol: 
     assert_story_matches(order)
 
 
-@pytest.mark.parametrize("symbol", [PLAIN, SILENT, THIN, AMENDED])
+@pytest.mark.parametrize("symbol", ALL)
 def test_fills_are_the_markets_and_none_comes_after_the_early_close(
     orders: Orders, symbol: str
 ) -> None:
@@ -163,7 +167,28 @@ def test_nothing_leaves_while_the_symbol_is_silent_and_no_burst_follows(orders: 
     deferred = order.events.filter(kind__in=["SLICE_DEFERRED", "SLICE_STATUS"])
     assert deferred.filter(data__reason__startswith="QUOTE_STALE").exists()
     assert sent.filter(sent_at__lt=STALE).exists()
-    for part in sent.filter(sent_at__gt=SILENCE_OVER):
+    assert_no_burst(order, SILENCE_OVER)
+
+
+def test_nothing_leaves_while_the_symbol_is_halted_and_no_burst_follows(orders: Orders) -> None:
+    order = orders[HALTED]
+    sent = order.slices.filter(sent_at__isnull=False)
+    assert sent.filter(sent_at__lt=HALT).exists()
+    assert not sent.filter(sent_at__gte=HALT, sent_at__lt=HALT_OVER).exists()
+    assert not order.fills.filter(executed_at__gte=HALT, executed_at__lt=HALT_OVER).exists()
+    told = order.events.filter(data__reason__startswith="SYMBOL_HALTED")
+    assert told.filter(kind__in=["SLICE_DEFERRED", "SLICE_STATUS"]).exists()
+    swallowed = order.slices.filter(due_at__gte=HALT, end_at__lte=HALT_OVER)
+    assert {part.status for part in swallowed} == {"SKIPPED"}
+    assert_no_burst(order, HALT_OVER)
+    assert order.filled_quantity >= 200
+
+
+def assert_no_burst(order: Order, since: datetime) -> None:
+    """What was missed is spread over the slices that were left."""
+    after = list(order.slices.filter(sent_at__gte=since))
+    assert after
+    for part in after:
         left = order.slice_count - part.sequence
         before = part.explanation["target"] - part.explanation["planned"]
         behind = before - part.explanation["filled"] - part.explanation["working"]

@@ -22,6 +22,8 @@ FINE = Facts(
     bid=D("99.99"),
     ask=D("100.01"),
     quoted_at=NOW,
+    halted_since=None,
+    halt_reason="",
     halts=(),
     exposure=Exposure(),
 )
@@ -50,6 +52,8 @@ BOUNDS = Bounds(
         (checks.adv_share, {"average_daily_volume": 399}, "ADV_SHARE_EXCEEDS_MAX"),
         (checks.adv_share, {"average_daily_volume": None}, None),
         (checks.adv_share, {"quantity": 1, "average_daily_volume": 399}, "ADV_SHARE_EXCEEDS_MAX"),
+        (checks.symbol_halted, {}, None),
+        (checks.symbol_halted, {"halted_since": NOW}, "SYMBOL_HALTED"),
         (checks.quote_usable, {}, None),
         (checks.quote_usable, {"bid": None}, "QUOTE_MISSING"),
         (checks.quote_usable, {"ask": None}, "QUOTE_MISSING"),
@@ -251,6 +255,21 @@ def test_a_limit_that_somebody_set_denies_where_the_volume_is_unknown() -> None:
     facts = replace(FINE, average_daily_volume=None)
     denial = checks.adv_share(facts, replace(BOUNDS, adv_required=True))
     assert str(denial) == "ADV_UNKNOWN: max=0.25"
+
+
+STALE = NOW - timedelta(minutes=5)
+
+
+def test_a_halt_that_is_told_counts_more_than_the_old_quote_that_comes_with_it() -> None:
+    facts = replace(FINE, halted_since=STALE, halt_reason="news pending", quoted_at=STALE)
+    denial = first_denial(checks.CHILD_CHECKS, facts, BOUNDS)
+    assert str(denial) == ("SYMBOL_HALTED: since=2026-11-23T14:55:00+00:00, reason=news pending")
+    assert "SYMBOL_HALTED" in checks.PASSING
+
+
+def test_a_parent_may_wait_for_the_end_of_a_halt() -> None:
+    facts = replace(FINE, halted_since=NOW, halt_reason="volatility")
+    assert first_denial(checks.PARENT_CHECKS, facts, BOUNDS) is None
 
 
 def test_a_parent_without_a_limit_is_compared_child_by_child() -> None:

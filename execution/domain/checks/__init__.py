@@ -21,7 +21,7 @@ from .account import (
 )
 from .base import Bounds, Check, Denial, Exposure, Facts, Heat
 from .codes import CODES
-from .single import adv_share, collar, notional, quantity, quote_usable
+from .single import adv_share, collar, notional, quantity, quote_usable, symbol_halted
 
 __all__ = [
     "CHILD_CHECKS",
@@ -53,6 +53,7 @@ __all__ = [
     "quote_usable",
     "repeated",
     "restricted",
+    "symbol_halted",
 ]
 
 _ACCOUNT: tuple[Check, ...] = (
@@ -67,9 +68,17 @@ _ACCOUNT: tuple[Check, ...] = (
 )
 _BOTH: tuple[Check, ...] = (halted, restricted, quantity, notional, adv_share)
 
-# A parent waits through a bad quote; it is denied only where no price for it can be known.
+# A parent waits through a bad quote or a halt, which may end within its window; it is denied only
+# where no price for it can be known.
 PARENT_CHECKS: tuple[Check, ...] = (*_BOTH, collar, *_ACCOUNT)
-CHILD_CHECKS: tuple[Check, ...] = (*_BOTH, quote_usable, collar, *_ACCOUNT, messages)
+CHILD_CHECKS: tuple[Check, ...] = (
+    *_BOTH,
+    symbol_halted,
+    quote_usable,
+    collar,
+    *_ACCOUNT,
+    messages,
+)
 # An intent that is sent once more keeps its limit, whatever the market has become.
 RESEND_CHECKS: tuple[Check, ...] = (*_BOTH, *_ACCOUNT, messages)
 # What may change between the committed intent and the broker call.

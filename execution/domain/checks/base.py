@@ -62,6 +62,7 @@ class Facts:
     """What is known about an order, or one child of it, when it is about to leave.
 
     `halts` are the trading states other than ACTIVE that apply, like ("SYMBOL AAPL", "HALTED").
+    `halted_since`: the exchange has halted the symbol; None: not that anybody knows.
     """
 
     now: datetime
@@ -74,6 +75,8 @@ class Facts:
     bid: Decimal | None
     ask: Decimal | None
     quoted_at: datetime | None
+    halted_since: datetime | None
+    halt_reason: str
     halts: tuple[tuple[str, str], ...]
     exposure: Exposure
 

@@ -67,8 +67,14 @@ CODES: dict[str, Code] = {
         "check the symbol and the market data",
         passes=True,
     ),
+    "SYMBOL_HALTED": Code(
+        "the exchange has halted trading in the symbol",
+        ("since", "reason"),
+        "nothing while it lasts; where it is over, give it its end in the admin (Market halts)",
+        passes=True,
+    ),
     "QUOTE_STALE": Code(
-        "the last quote is too old: a halt of the symbol, or missing data",
+        "the last quote is too old: missing data, or a halt that nobody told",
         ("max_seconds", "seconds"),
         "check the market data",
         passes=True,
@@ -189,6 +195,16 @@ CODES: dict[str, Code] = {
         ("symbol",),
         "check the market data",
         passes=True,
+    ),
+    "NATIVE_UNAVAILABLE": Code(
+        "an algorithm of the broker's own is asked for, and this broker has none of that name",
+        ("native", "broker"),
+        "leave `native` out, or trade live through Interactive Brokers",
+    ),
+    "NATIVE_CAP": Code(
+        "a participation cap holds, and the broker's own algorithm cannot be told to keep it",
+        ("native", "cap", "least"),
+        "take Vwap, ArrivalPx or PctVol with a cap of at least that, or an algorithm of ours",
     ),
     "AFTER_HOURS_LIMIT_ONLY": Code(
         "outside the regular session only LIMIT orders are taken",

@@ -38,6 +38,14 @@ def adv_share(facts: Facts, bounds: Bounds) -> Denial | None:
     return None
 
 
+def symbol_halted(facts: Facts, bounds: Bounds) -> Denial | None:
+    """What is sent in a halt would only wait at the venue, for a price that nobody knows."""
+    if facts.halted_since is None:
+        return None
+    since = facts.halted_since.isoformat()
+    return Denial("SYMBOL_HALTED", {"since": since, "reason": facts.halt_reason})
+
+
 def quote_usable(facts: Facts, bounds: Bounds) -> Denial | None:
     if facts.bid is None or facts.ask is None or facts.quoted_at is None:
         return Denial("QUOTE_MISSING")
