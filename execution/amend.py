@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from execution import intake, residual
+from execution import intake, residual, wishes
 from execution.controls import NotAllowed
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
@@ -99,6 +99,11 @@ def _already(order: Order, change: Change, version: int) -> bool:
 def _check(order: Order, change: Change, version: int, *, now: datetime) -> None:
     if order.status not in ORDER_SENDING | {OrderStatus.PAUSED}:
         raise NotAllowed(f"order {order.pk} is {order.status}; only a live one can be amended")
+    if native := wishes.native(order):
+        raise NotAllowed(
+            f"order {order.pk} is worked by the broker's own {native}, which goes by what it was "
+            "told at first: cancel the order and send another"
+        )
     if order.version != version:
         raise StaleVersion(
             f"order {order.pk} has version {order.version}, not {version}: read it again"

@@ -11,7 +11,7 @@ from execution import pacing, residual, risk, wishes
 from execution.desk import Desk
 from execution.domain.checks import CHILD_CHECKS, PASSING, Denial
 from execution.domain.plan import ChildReason, next_child
-from execution.domain.pricing import is_good, marketable_limit, stricter
+from execution.domain.pricing import is_good, marketable_limit, protective_limit, stricter
 from execution.domain.residual import Policy
 from execution.exposure import Moment
 from execution.glance import Glance
@@ -70,6 +70,7 @@ def decide(
         **aim.explanation,
         **would.explanation,
         **_policy(order, part),
+        **_native(order),
     }
     if quantity == 0:
         return NotNow(why, explanation)
@@ -214,12 +215,24 @@ def _policy(order: Order, part: Slice) -> dict[str, object]:
     return {"residual": str(policy)} if policy else {}
 
 
+def _native(order: Order) -> dict[str, object]:
+    name = wishes.native(order)
+    return {"native": name} if name else {}
+
+
 def _far_touch(order: Order, quote: Quote) -> Decimal:
     return quote.ask if order.side_sign > 0 else quote.bid
 
 
 def _limit(order: Order, part: Slice, quote: Quote, desk: Desk, would: Would) -> Decimal:
     policy = residual.final_policy(order, part)
+    if wishes.native(order):
+        return protective_limit(
+            side_sign=order.side_sign,
+            reference=quote.mid,
+            collar=desk.config.limits.price_collar,
+            parent_limit=order.limit_price,
+        )
     if order.algorithm == "LIMIT" and policy is None:
         return _patient_limit(order, quote)
     routing = desk.config.execution.routing

@@ -12,6 +12,7 @@ from execution import (
     halts,
     limits,
     marks,
+    native,
     pacing,
     planned,
     price_tags,
@@ -190,7 +191,7 @@ class _Drafting:
         if session is None:
             return self._denied(order, self._closed(start))
         route = routing.choose(
-            asked=signal.algorithm,
+            asked=signal.algorithm or ("LIMIT" if signal.native else None),
             urgency=signal.urgency,
             notional=price * signal.quantity,
             regular_hours=session.is_regular(start),
@@ -208,8 +209,9 @@ class _Drafting:
         quote: Quote | None,
         price: Decimal,
     ) -> Draft:
-        if route.algorithm != "LIMIT" and not session.is_regular(order.start_at):
-            return self._denied(order, _after_hours(route, session))
+        works = signal.native or route.algorithm
+        if works != "LIMIT" and not session.is_regular(order.start_at):
+            return self._denied(order, _after_hours(works, session))
         config = self.desk.config.execution
         asked = order.start_at
         window = window_of(signal, route.algorithm, session, asked, config)
@@ -217,7 +219,7 @@ class _Drafting:
         left_out = wishes.sift(order)
         if _joins_the_book(order):
             order.limit_price = _near_touch(order, quote, price)
-        denial = self._refusal(order, quote, price)
+        denial = native.refusal(order, self.desk) or self._refusal(order, quote, price)
         if denial is not None:
             return self._denied(order, denial)
         about = self._about(order, session, quote)
@@ -248,6 +250,10 @@ class _Drafting:
             order.routing["profile"] = about.known.told()
         if left_out:
             order.routing["left_out"] = left_out
+        if quote and quote.halt:
+            since = quote.halt.since.isoformat()
+            order.routing["halted"] = {"since": since, "reason": quote.halt.reason}
+        native.enter(order, self.desk)
         residual.enter(order, terms, spec)
         self.accepted.append(order)
         return _accepted(order, plan)
@@ -292,7 +298,7 @@ class _Drafting:
         known = marks.read(order.account, order.symbol, self.desk, wanted=wanted, now=self.now)
         return risk.parent_denial(
             Moment(order, order.quantity, known, self.now, alongside=self.accepted),
-            Priced(price, order.limit_price, quote),
+            Priced(native.worst_price(order, price, self.desk), order.limit_price, quote),
             self.desk,
             book=self.rules.book,
             states=self.rules.states,
@@ -347,9 +353,9 @@ class _Drafting:
         )
 
 
-def _after_hours(route: Route, session: Session) -> Denial:
+def _after_hours(algorithm: str, session: Session) -> Denial:
     numbers = {
-        "algorithm": route.algorithm,
+        "algorithm": algorithm,
         "open": session.open.isoformat(),
         "close": session.close.isoformat(),
     }
@@ -366,9 +372,9 @@ def _plan(spec: Spec, order: Order) -> tuple[PlannedSlice, ...]:
 
 def _joins_the_book(order: Order) -> bool:
     """Whether the order's limit is where its side of the book is now; one that is passive at first
-    takes the price of the moment at which it leaves."""
+    takes the price of the moment at which it leaves, and the broker's algorithms find their own."""
     unlimited = order.algorithm == "LIMIT" and order.limit_price is None
-    return unlimited and not wishes.is_passive_first(order)
+    return unlimited and not wishes.is_passive_first(order) and not wishes.native(order)
 
 
 def _near_touch(order: Order, quote: Quote | None, price: Decimal) -> Decimal:

@@ -92,7 +92,10 @@ def look(part: Slice, desk: Desk, *, now: datetime, wanted: Asked | None = None)
 def cap(order: Order, part: Slice, config: Execution) -> float | None:
     """The largest share of the market's volume that the order may be with this slice, if there is
     one: its own wish, and for orders worked over time the configured one; the smaller of both.
-    What takes the residual is as free as the order says, and goes no pace of its own."""
+    What takes the residual is as free as the order says, and goes no pace of its own. An algorithm
+    of the broker's is told its share when the order is accepted, and no child is cut."""
+    if wishes.native(order):
+        return None
     if residual.final_policy(order, part):
         free = order.parameters.get("residual_ignores_cap")
         return None if free else _by_algorithm(order, config)

@@ -13,7 +13,7 @@ import structlog
 from django.db import Error, transaction
 from django.utils import timezone
 
-from execution import glance, marks, orders, outcomes, pacing, risk
+from execution import glance, marks, native, orders, outcomes, pacing, risk
 from execution.broker.base import Ticket
 from execution.child import Child, NotNow, decide, retry_pause
 from execution.desk import Desk
@@ -190,6 +190,7 @@ def _ticket(
         quantity=quantity,
         limit_price=limit_price,
         extended_hours=session is not None and not session.is_regular(now),
+        native=native.of(order),
     )
 
 

@@ -6,7 +6,15 @@ from execution.domain.algos import SCHEDULED
 from execution.domain.signal import OVER_TIME, Signal
 from execution.models import Order
 
-_NAMES = ("slices", "vwap_deviation_threshold", "max_participation", "aggressive_after", *OVER_TIME)
+_NAMES = (
+    "slices",
+    "vwap_deviation_threshold",
+    "max_participation",
+    "aggressive_after",
+    "native",
+    "native_parameters",
+    *OVER_TIME,
+)
 
 
 def of(signal: Signal) -> dict[str, object]:
@@ -47,6 +55,12 @@ def most(order: Order) -> int | None:
 def would_price(order: Order) -> Decimal | None:
     wish = order.parameters.get("would_price")
     return None if wish is None else Decimal(wish)
+
+
+def native(order: Order) -> str | None:
+    """The broker's own algorithm that works the whole order in one child."""
+    name: str | None = order.parameters.get("native")
+    return name
 
 
 def is_passive_first(order: Order) -> bool:

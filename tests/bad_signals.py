@@ -54,6 +54,12 @@ BAD_SIGNALS: list[tuple[str, dict[str, Any], str]] = [
     ("lots of nothing", {"lot_size": 0}, "lot_size"),
     ("slices larger than the order", {"min_slice": 101}, "min_slice"),
     ("slices smaller than a lot", {"lot_size": 50, "max_slice": 40}, "max_slice"),
+    ("no algorithm of the broker's", {"native": "Iceberg"}, "native"),
+    (
+        "half of the market",
+        {"native": "Vwap", "native_parameters": "maxPctVol=0.51"},
+        "native_parameters",
+    ),
     ("account with blanks", {"account": "my account"}, "account"),
     ("strategy too long", {"strategy": "x" * 65}, "strategy"),
     ("reference with a blank", {"client_reference": "two words"}, "client_reference"),

@@ -9,6 +9,7 @@ from rest_framework.reverse import reverse
 from typing_extensions import override
 
 from execution import queries, results
+from execution.domain.native import NATIVES
 from execution.domain.signal import (
     ALGORITHMS,
     MAX_EXTENSIONS,
@@ -57,6 +58,8 @@ SIGNAL = {
         "lot_size": {"type": "integer", "minimum": 1, "default": 1},
         "min_slice": {"type": "integer", "minimum": 1},
         "max_slice": {"type": "integer", "minimum": 1},
+        "native": {"type": "string", "enum": list(NATIVES)},
+        "native_parameters": {"type": "object", "example": {"maxPctVol": 0.2}},
         "account": {"type": "string"},
         "strategy": {"type": "string"},
         "client_reference": {"type": "string", "maxLength": 128},

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from execution.domain.lifecycle import SliceStatus
+from execution.domain.native import Native
 
 
 class BrokerError(Exception):
@@ -48,7 +49,8 @@ class OutcomeUnknown(BrokerError):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A child order as it leaves: a limit order for whole shares, good for the day."""
+    """A child order as it leaves: a limit order for whole shares, good for the day. `native`: the
+    algorithm of the broker that is to work it; only a NativeBroker may be given one."""
 
     client_order_id: str
     account: str
@@ -57,6 +59,7 @@ class Ticket:
     quantity: int
     limit_price: Decimal
     extended_hours: bool = False
+    native: Native | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +152,10 @@ class AccountBroker(Broker, Protocol):
     def open_orders(self, account: str, *, now: datetime) -> Sequence[OpenOrder]:
         """Every open order of the account, those of other programs and people included."""
         ...
+
+
+@runtime_checkable
+class NativeBroker(Broker, Protocol):
+    """A broker with algorithms of its own, by their names in `execution.domain.native.NATIVES`."""
+
+    natives: frozenset[str]

@@ -15,6 +15,7 @@ from .base import (
     BrokerRejected,
     BrokerUnavailable,
     DuplicateOrder,
+    NativeBroker,
     OutcomeUnknown,
     Ticket,
 )
@@ -39,10 +40,18 @@ class OrderManager:
     def name(self) -> str:
         return self.broker.name
 
+    @property
+    def natives(self) -> frozenset[str]:
+        """The broker's own algorithms, which may work a child."""
+        return self.broker.natives if isinstance(self.broker, NativeBroker) else frozenset()
+
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         """Send a child order. Whatever else goes wrong in a broker is OutcomeUnknown."""
         if why := self.closed_for(ticket.account):
             raise BrokerUnavailable(why)
+        if ticket.native is not None and ticket.native.name not in self.natives:
+            # Its limit bounds an algorithm that works it over time; at once it would be too much.
+            raise BrokerRejected("NATIVE_UNAVAILABLE", f"{self.name} has no {ticket.native.name}")
         try:
             return self.broker.place(ticket, now=now)
         except (BrokerRejected, DuplicateOrder, BrokerUnavailable, OutcomeUnknown):

@@ -33,6 +33,15 @@ def marketable_limit(
     return round_away(min(bounds) if side_sign > 0 else max(bounds), side_sign)
 
 
+def protective_limit(
+    *, side_sign: int, reference: Decimal, collar: Decimal, parent_limit: Decimal | None
+) -> Decimal:
+    """The worst price of what somebody else works over time: the parent's own limit, and never
+    beyond the collar around the reference."""
+    edge = reference * (1 + side_sign * collar)
+    return round_away(stricter(side_sign, edge, parent_limit) or edge, side_sign)
+
+
 def is_good(*, side_sign: int, far_touch: Decimal, would_price: Decimal) -> bool:
     """Whether the far touch is at the would price or better."""
     return side_sign * (far_touch - would_price) <= 0

@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 from operator import index
 from typing import Any, TypedDict
 
+from execution.domain import native
+
 SIDES = ("BUY", "SELL")
 URGENCIES = ("LOW", "NORMAL", "HIGH", "IMMEDIATE")
 ALGORITHMS = ("MARKET", "LIMIT", "TWAP", "VWAP", "POV", "IS")
@@ -69,6 +71,8 @@ class Signal:
     lot_size: int | None = None
     min_slice: int | None = None
     max_slice: int | None = None
+    native: str | None = None  # the broker's own algorithm, which works all in one child
+    native_parameters: Mapping[str, str] | None = None  # by the broker's names
     account: str = ""
     strategy: str = ""
     client_reference: str | None = None
@@ -86,6 +90,8 @@ class Controls(TypedDict, total=False):
     lot_size: int | None
     min_slice: int | None
     max_slice: int | None
+    native: str | None
+    native_parameters: Mapping[str, object] | str | None
 
 
 def parse(values: Mapping[str, object]) -> Signal:
@@ -110,7 +116,7 @@ def parse(values: Mapping[str, object]) -> Signal:
         errors = _contradictions(clean)
     if errors:
         raise InvalidSignal(errors)
-    return Signal(**clean)
+    return Signal(**clean | _native(clean))
 
 
 def _contradictions(clean: Mapping[str, Any]) -> dict[str, str]:
@@ -125,7 +131,7 @@ def _contradictions(clean: Mapping[str, Any]) -> dict[str, str]:
             f"must not exceed the quantity {clean['quantity']}, got {clean['slices']}: "
             "a slice has at least one share"
         )
-    return errors | _wrong_sizes(clean) | _pointless(clean)
+    return errors | _wrong_sizes(clean) | _pointless(clean) | _not_native(clean)
 
 
 def _wrong_sizes(clean: Mapping[str, Any]) -> dict[str, str]:
@@ -157,6 +163,39 @@ def _pointless(clean: Mapping[str, Any]) -> dict[str, str]:
         errors |= dict.fromkeys(asked, f"is for orders worked over time, not for {algorithm}")
     if "aggressive_after" in clean and algorithm not in (None, "LIMIT"):
         errors["aggressive_after"] = f"is for LIMIT, not for {algorithm}"
+    return errors
+
+
+def _native(clean: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of the broker's own algorithm, in its words. Raises ValueError."""
+    if "native" not in clean:
+        return {}
+    given = clean.get("native_parameters", {})
+    return {"native_parameters": native.read(clean["native"], given)}
+
+
+def _not_native(clean: Mapping[str, Any]) -> dict[str, str]:
+    """What the broker's own algorithm cannot follow."""
+    name = clean.get("native")
+    if name is None:
+        lonely = {"native_parameters": "needs native, the name of an algorithm"}
+        return lonely if "native_parameters" in clean else {}
+    errors = {
+        field: f"is not for an order that the broker's own {name} works in one child"
+        for field in (*OVER_TIME, "slices", "aggressive_after")
+        if clean.get(field) and clean[field] != "LEAVE"
+    }
+    if (algorithm := clean.get("algorithm", "LIMIT")) != "LIMIT":
+        errors["native"] = f"works a LIMIT order: leave algorithm out, got {algorithm}"
+    kind = native.NATIVES[name]
+    if kind.over_time and (urgency := clean.get("urgency")) in ("HIGH", "IMMEDIATE"):
+        errors["urgency"] = f"{name} works over time; {urgency} is for Adaptive alone"
+    if "max_participation" in clean and not kind.share:
+        errors["max_participation"] = f"{name} knows no share of the market's volume"
+    try:
+        _native(clean)
+    except ValueError as error:
+        errors["native_parameters"] = str(error)
     return errors
 
 
@@ -290,6 +329,8 @@ _READERS: dict[str, Any] = {
     "lot_size": _whole(MAX_QUANTITY),
     "min_slice": _whole(MAX_QUANTITY),
     "max_slice": _whole(MAX_QUANTITY),
+    "native": _one_of(tuple(native.NATIVES)),
+    "native_parameters": native.pairs,
     "account": _matching(re.compile(r"[A-Za-z0-9_.-]{1,32}"), "1 to 32 letters, digits, _ . or -"),
     "strategy": _matching(_NAME, "1 to 64 plain characters"),
     "client_reference": _matching(_REFERENCE, "1 to 128 visible ASCII characters"),

@@ -38,6 +38,13 @@ def test_every_field_of_a_signal_can_be_given() -> None:
         ({"aggressive_after": "0.8", "algorithm": "LIMIT"}, "aggressive_after", 0.8),
         ({"would_price": 99.5}, "would_price", Decimal("99.5")),
         ({"max_slice": 40, "lot_size": 10, "min_slice": 20}, "max_slice", 40),
+        ({"native": "Adaptive", "urgency": "IMMEDIATE"}, "native", "Adaptive"),
+        ({"native": "Twap", "algorithm": "LIMIT"}, "native_parameters", {}),
+        (
+            {"native": "Vwap", "native_parameters": "maxPctVol=0.2"},
+            "native_parameters",
+            {"maxPctVol": "0.2"},
+        ),
     ],
 )
 def test_a_good_value_is_read(given: dict[str, Any], field: str, expected: object) -> None:
@@ -112,6 +119,17 @@ def test_a_good_value_is_read(given: dict[str, Any], field: str, expected: objec
         ({"lot_size": 50, "max_slice": 40}, "max_slice"),
         ({"max_slice": True}, "max_slice"),
         ({"max_slice": 10, "algorithm": "MARKET"}, "max_slice"),
+        ({"native": "Iceberg"}, "native"),
+        ({"native": "adaptive"}, "native"),
+        ({"native": "Twap", "algorithm": "TWAP"}, "native"),
+        ({"native": "Twap", "urgency": "HIGH"}, "urgency"),
+        ({"native": "Twap", "slices": 4}, "slices"),
+        ({"native": "Twap", "residual": "FORCE"}, "residual"),
+        ({"native": "Adaptive", "aggressive_after": 0.5}, "aggressive_after"),
+        ({"native": "Adaptive", "max_participation": 0.2}, "max_participation"),
+        ({"native": "Vwap", "native_parameters": {"maxPctVol": 0.6}}, "native_parameters"),
+        ({"native": "Vwap", "native_parameters": "fast"}, "native_parameters"),
+        ({"native_parameters": {"maxPctVol": 0.2}}, "native_parameters"),
         ({"qty": 5}, "qty"),
     ],
 )

@@ -27,6 +27,7 @@ from execution.broker.base import (
 ready.ensure()
 
 from execution.broker.examination import Finding  # noqa: E402
+from execution.domain.native import NATIVES  # noqa: E402
 from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder  # noqa: E402
 
 from . import answers, doorbell, permissions  # noqa: E402
@@ -46,6 +47,7 @@ class InteractiveBrokers:
     """
 
     name = "ibkr"
+    natives = frozenset(NATIVES)
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -175,6 +177,7 @@ class InteractiveBrokers:
             "quantity": ticket.quantity,
             "limit_price": ticket.limit_price,
             "extended_hours": ticket.extended_hours,
+            "native": ticket.native.told() if ticket.native else None,
             "stage": S.QUEUED,
             "valid_until_wall": Now() + timedelta(seconds=self._settings.pick_up_seconds),
             "waiter_pid": _session(),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from execution.broker.ib_library import Order, Stock
+from execution.broker.ib_library import Order, Stock, TagValue
 
 from .messages import Outgoing
 
@@ -42,6 +42,7 @@ def the_one(symbol: str, found: list[Any]) -> Any:
 def order_of(outgoing: Outgoing) -> Any:
     """A limit order for the day. The time in force is always named, or a preset would choose it;
     the price survives as a float because the shortest text of a float is sent."""
+    native = outgoing.native
     return Order(
         orderId=outgoing.order_id,
         orderType="LMT",
@@ -52,5 +53,7 @@ def order_of(outgoing: Outgoing) -> Any:
         orderRef=outgoing.ref,
         account=outgoing.account,
         outsideRth=outgoing.outside_rth,
+        algoStrategy=native.name if native else "",
+        algoParams=[TagValue(*pair) for pair in native.parameters] if native else [],
         transmit=True,
     )

@@ -9,7 +9,7 @@ import queue
 import socket
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 import structlog
@@ -19,6 +19,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from deepstack.config import Config
+from execution.broker import ib_library
+from execution.domain.native import Native
 from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
 
 from . import rules
@@ -60,10 +62,14 @@ class GatewayTaken(RuntimeError):
 
 
 class Gateway:
-    """`run` until `stopping` is set; raises GatewayTaken when another process owns the endpoint."""
+    """`run` until `stopping` is set; raises GatewayTaken when another process owns the endpoint.
 
-    def __init__(self, config: Config) -> None:
+    `tell` is given the client order ids of what has changed in the book, and must not wait.
+    """
+
+    def __init__(self, config: Config, tell: Callable[[Collection[str]], None]) -> None:
         self.stopping = False
+        self._tell = tell
         self._settings = config.ibkr
         self._endpoint = endpoint_of(config)
         self._client_id = config.ibkr_client_id
@@ -86,7 +92,7 @@ class Gateway:
         self._book = Book(self._row, self._client_id, self._settings.grace_seconds)
         self._link.start()
         self._doorbell.start()
-        log.info("gateway started", endpoint=self._endpoint)
+        log.info("gateway started", endpoint=self._endpoint, library=ib_library.NAME)
         try:
             while not self.stopping:
                 self._turn()
@@ -204,6 +210,7 @@ class Gateway:
                 IbkrOrder.objects.filter(pk=message.pk).update(cancel_sent_wall=None)
 
     def _wish(self, wishes: Wishes) -> None:
+        self._tell(wishes.changed)
         if wishes.look:
             self._look_soon()
         for order_id in wishes.strays:
@@ -266,7 +273,8 @@ class Gateway:
         """Commit the oldest queued order to its order id; None when there is none."""
         with transaction.atomic():
             queued = self._row.orders.filter(stage=S.QUEUED, valid_until_wall__gt=Now())
-            for row in queued.select_for_update(skip_locked=True).order_by("pk"):
+            oldest = queued.select_for_update(skip_locked=True).order_by("pk")
+            while row := oldest.first():
                 account = self._standing.account(row.account)
                 if account is None:
                     self._refuse_account(row)
@@ -382,4 +390,5 @@ def _outgoing(row: IbkrOrder, order_id: int, account: str) -> Outgoing:
         quantity=row.quantity,
         limit_price=row.limit_price,
         outside_rth=row.extended_hours,
+        native=Native.read(row.native) if row.native else None,
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from execution.domain.native import Native
+
 
 @dataclass(frozen=True, slots=True)
 class Connected:
@@ -156,3 +158,4 @@ class Outgoing:
     quantity: int
     limit_price: Decimal
     outside_rth: bool
+    native: Native | None

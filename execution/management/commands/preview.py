@@ -70,6 +70,10 @@ def _sentence(seen: Preview) -> str:
 
 
 def _notes(seen: Preview) -> Iterator[str]:
+    halt = seen["halted"]
+    if halt:
+        told = f"halted since {_clock(halt['since'])}: {halt['reason']}"
+        yield f"{told}; nothing is sent before it trades again"
     plan = seen["residual"]
     if plan:
         times = f"from {_clock(plan['from'])} until {_clock(plan['until'])}"

@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
 
+from tests.brokers.peers import tws_algos as algos
 from tests.brokers.peers import tws_wire as wire
 from tests.brokers.peers.tws_book import Book, Switches
 from tests.brokers.peers.tws_control import Control
@@ -304,7 +305,7 @@ class Tws:
             return 321, f"Error validating request: invalid account {said.account}"
         if not said.tif:
             return 10349, "Order TIF was set to DAY based on order preset."
-        return self.book.refusal(client_id, said)
+        return algos.refusal(said) or self.book.refusal(client_id, said)
 
     def _acknowledge(self, session: Session, order: Order, fault: dict[str, Any]) -> None:
         order.status = fault.get("status", order.status)
@@ -315,7 +316,8 @@ class Tws:
             self.send(session, wire.error(order.said.order_id, code, text))
 
     def _fill_by_itself(self, order: Order) -> None:
-        parts = min(self.switches.fill_parts, order.leaves)
+        parts = algos.PIECES if order.said.algo else self.switches.fill_parts
+        parts = min(parts, order.leaves)
         for part in range(parts):
             quantity = order.leaves // parts + (part < order.leaves % parts)
             pause = self.switches.fill_seconds * (part + 1)

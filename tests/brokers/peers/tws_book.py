@@ -81,7 +81,8 @@ class Book:
         self.orders[order.perm_id] = order
         self.highest_id[client_id] = max(self.highest_id.get(client_id, 0), said.order_id)
         self.accepted.append(said)
-        self.note("accept", order, {"quantity": said.quantity})
+        algo = {"algo": said.algo, "algo_params": dict(said.algo_params)} if said.algo else {}
+        self.note("accept", order, {"quantity": said.quantity, **algo})
         return order
 
     def refusal(self, client_id: int, said: Placement) -> tuple[int, str] | None:

@@ -1,0 +1,179 @@
+"""The algorithms that Interactive Brokers runs itself: what each may be told, by its own names."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+# What maxPctVol and pctVol may be, as shares of the market's volume.
+LEAST_SHARE, MOST_SHARE = Decimal("0.1"), Decimal("0.5")
+SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """The algorithm that works an order at the broker. Tags and values are the broker's text."""
+
+    name: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> "Native":
+        return cls(told["name"], tuple(told["parameters"].items()))
+
+    def told(self) -> dict[str, object]:
+        return {"name": self.name, "parameters": dict(self.parameters)}
+
+
+def _one_of(*allowed: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}, got {value!r}")
+        return str(value)
+
+    return read
+
+
+def _switch(value: object) -> str:
+    for known, words in (("1", (True, "1", "true")), ("0", (False, "0", "false"))):
+        if value in words:
+            return known
+    raise ValueError(f"must be 1 or 0, got {value!r}")
+
+
+def _share(value: object) -> str:
+    try:
+        share = Decimal(str(value))
+        sane = LEAST_SHARE <= share <= MOST_SHARE
+    except InvalidOperation:
+        sane = False
+    if not sane:
+        raise ValueError(f"must be a share from {LEAST_SHARE} to {MOST_SHARE}, got {value!r}")
+    return _text(share)
+
+
+def _text(share: Decimal) -> str:
+    return f"{share.normalize():f}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`wishes`: what a signal may say. `usual`: what the broker is told without a wish. `share`:
+    the tag of its share of the market's volume, if it has one. `over_time`: it is told the order's
+    window; without that it starts at once, and the order's end cancels it."""
+
+    wishes: Mapping[str, Callable[[object], str]]
+    usual: Mapping[str, str] = field(default_factory=dict)
+    share: str = ""
+    over_time: bool = True
+
+
+_ENDS = {"allowPastEndTime": "0"}
+
+NATIVES: dict[str, Kind] = {
+    "Adaptive": Kind(
+        {"adaptivePriority": _one_of("Urgent", "Normal", "Patient")},
+        {"adaptivePriority": "Normal"},
+        over_time=False,
+    ),
+    "Twap": Kind(
+        {
+            "strategyType": _one_of(
+                "Marketable", "Matching Midpoint", "Matching Same Side", "Matching Last"
+            )
+        },
+        {"strategyType": "Marketable", **_ENDS},
+    ),
+    "Vwap": Kind(
+        {"maxPctVol": _share, "noTakeLiq": _switch},
+        {"noTakeLiq": "0", **_ENDS},
+        share="maxPctVol",
+    ),
+    "ArrivalPx": Kind(
+        {
+            "maxPctVol": _share,
+            "riskAversion": _one_of("Get Done", "Aggressive", "Neutral", "Passive"),
+            "forceCompletion": _switch,
+        },
+        {"riskAversion": "Neutral", "forceCompletion": "0", **_ENDS},
+        share="maxPctVol",
+    ),
+    "PctVol": Kind({"pctVol": _share, "noTakeLiq": _switch}, {"noTakeLiq": "0"}, share="pctVol"),
+}
+# The order's own fields say these.
+_ELSEWHERE = {
+    "startTime": "is the order's start_at",
+    "endTime": "is the order's end_at",
+    "allowPastEndTime": "is always 0: what is left at end_at is cancelled",
+}
+
+
+def pairs(value: object) -> Mapping[str, object]:
+    """Parameters as an object of tags and values, or as text like "maxPctVol=0.2, noTakeLiq=1"."""
+    if isinstance(value, str):
+        words = [word.partition("=") for word in value.split(",")]
+        found = {tag.strip(): said.strip() for tag, equals, said in words if equals}
+        if len(found) == len(words):
+            return found
+    elif isinstance(value, Mapping) and all(isinstance(tag, str) for tag in value):
+        return dict(value)
+    raise ValueError("must be an object, or text like maxPctVol=0.2,noTakeLiq=1")
+
+
+def read(name: str, given: Mapping[str, object]) -> dict[str, str]:
+    """A signal's parameters as the broker reads them. Raises ValueError for all that are wrong."""
+    known, clean, wrong = NATIVES[name].wishes, {}, []
+    for tag, value in given.items():
+        try:
+            if tag not in known:
+                told = f"is unknown to {name}, which knows {', '.join(known)}"
+                raise ValueError(_ELSEWHERE.get(tag, told))
+            clean[tag] = known[tag](value)
+        except ValueError as error:
+            wrong.append(f"{tag} {error}")
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return clean
+
+
+def keeps(name: str, cap: Decimal) -> bool:
+    """Whether the algorithm can be told to stay below such a share of the market's volume."""
+    return bool(NATIVES[name].share) and cap >= LEAST_SHARE
+
+
+def instructions(
+    name: str,
+    wishes: Mapping[str, str],
+    *,
+    start: datetime,
+    end: datetime,
+    cap: Decimal | None = None,
+) -> Native:
+    """All that the broker is told, for a window on the wall clock.
+
+    A participation cap becomes the algorithm's own share of the volume: one that it `keeps`.
+    Raises ValueError where it needs a share and neither a wish nor a cap says one.
+    """
+    kind = NATIVES[name]
+    told = {**kind.usual, **wishes}
+    if kind.share:
+        told[kind.share] = _smallest(kind.share, wishes.get(kind.share), cap)
+    if kind.over_time:
+        told |= {"startTime": _moment(start), "endTime": _moment(end + SECOND * 0.999999)}
+    return Native(name, tuple(told.items()))
+
+
+def _smallest(tag: str, wish: str | None, cap: Decimal | None) -> str:
+    shares = [Decimal(wish)] if wish else []
+    shares += [] if cap is None else [cap]
+    if not shares:
+        raise ValueError(
+            f"{tag} is needed where no participation cap holds: {LEAST_SHARE} to {MOST_SHARE}"
+        )
+    return _text(min([*shares, MOST_SHARE]))
+
+
+def _moment(at: datetime) -> str:
+    """The dash says that it is UTC."""
+    return f"{at.astimezone(UTC):%Y%m%d-%H:%M:%S}"

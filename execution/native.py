@@ -1,0 +1,73 @@
+"""Orders that the broker works by an algorithm of its own: refused, or told to it once."""
+
+from decimal import Decimal
+
+from deepstack.config import Execution
+from execution import pacing, wishes
+from execution.desk import Desk
+from execution.domain.checks import Denial
+from execution.domain.native import LEAST_SHARE, NATIVES, Native, instructions, keeps
+from execution.domain.pricing import protective_limit
+from execution.domain.signal import InvalidSignal
+from execution.market import clock
+from execution.models import Order
+
+KEY = "native"
+
+
+def refusal(order: Order, desk: Desk) -> Denial | None:
+    """Why the broker's own algorithm cannot work a new order; None also where none is asked for."""
+    name = wishes.native(order)
+    if name is None:
+        return None
+    if name not in desk.broker.natives:
+        return Denial("NATIVE_UNAVAILABLE", {"native": name, "broker": desk.broker.name})
+    cap = _cap(order, name, desk.config.execution)
+    if cap is not None and not keeps(name, cap):
+        numbers = {"native": name, "cap": f"{cap:f}", "least": f"{LEAST_SHARE}"}
+        return Denial("NATIVE_CAP", numbers)
+    return None
+
+
+def worst_price(order: Order, price: Decimal, desk: Desk) -> Decimal:
+    """What a share may cost at most, where the broker works the order: its child is checked at its
+    limit, and would be refused after its parent was taken."""
+    if wishes.native(order) is None:
+        return price
+    limit = protective_limit(
+        side_sign=order.side_sign,
+        reference=price,
+        collar=desk.config.limits.price_collar,
+        parent_limit=order.limit_price,
+    )
+    return max(price, limit)
+
+
+def enter(order: Order, desk: Desk) -> None:
+    """Note with a new order, whose window is known, what the broker will be told. Raises
+    InvalidSignal."""
+    name = wishes.native(order)
+    if name is None:
+        return
+    try:
+        native = instructions(
+            name,
+            order.parameters.get("native_parameters", {}),
+            start=clock.wall_of(order.start_at),
+            end=clock.wall_of(order.end_at),
+            cap=_cap(order, name, desk.config.execution),
+        )
+    except ValueError as error:
+        raise InvalidSignal({"native_parameters": str(error)}) from None
+    order.routing[KEY] = native.told()
+
+
+def of(order: Order) -> Native | None:
+    kept = order.routing.get(KEY)
+    return Native.read(kept) if kept else None
+
+
+def _cap(order: Order, name: str, config: Execution) -> Decimal | None:
+    """The smaller of the order's and the configured one; what starts at once has none, as LIMIT."""
+    cap = pacing.smallest_cap(order, config) if NATIVES[name].over_time else None
+    return None if cap is None else Decimal(str(cap))
