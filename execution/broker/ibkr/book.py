@@ -41,6 +41,7 @@ class Wishes:
 
     look: bool = False
     strays: list[int] = field(default_factory=list)  # order ids to cancel
+    changed: set[str] = field(default_factory=set)  # client order ids
 
 
 @dataclass(slots=True)
@@ -149,6 +150,9 @@ class Book:
                 self._one(message, rows, wishes, touched)
             changed = [r for r in rows.all if _state(r) != before[r.pk]]
             _save(changed)
+            wishes.changed = {
+                r.client_order_id for r in rows.all if r in changed or r.pk in touched
+            }
             touched -= {row.pk for row in changed}
             if touched:
                 IbkrOrder.objects.filter(pk__in=touched).update(changed_wall=timezone.now())

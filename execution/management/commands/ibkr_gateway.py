@@ -1,24 +1,43 @@
 import signal
+from collections.abc import Collection
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from deepstack.config import current
+from deepstack.config import Config, current
+from execution import desk
 from execution.broker.ibkr.gateway import Gateway, GatewayTaken
+from execution.broker.ibkr.herald import Herald
 
 
 class Command(BaseCommand):
     help = "Own the connection to TWS or IB Gateway. One runs for each host, port and client id."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        gateway = Gateway(current())
+        config = current()
+        herald = Herald(desk.default()) if _books_fills(config) else None
+        gateway = Gateway(config, herald.tell if herald else _nobody)
 
         def stop(*_: object) -> None:
             gateway.stopping = True
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        if herald:
+            herald.start()
         try:
             gateway.run()
         except GatewayTaken as error:
             raise CommandError(str(error)) from None
+        finally:
+            if herald:
+                herald.stop()
+
+
+def _books_fills(config: Config) -> bool:
+    """Not where the gateway is only tried out: the orders of this installation are not there."""
+    return config.trading_mode == "live" and config.live_broker == "ibkr"
+
+
+def _nobody(changed: Collection[str]) -> None:
+    pass
