@@ -43,7 +43,7 @@ class StandInBroker:
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         wanted = asdict(ticket) | {"limit_price": str(ticket.limit_price)}
-        del wanted["extended_hours"]
+        del wanted["extended_hours"], wanted["native"]
         struck("kill-before", signal.SIGKILL)
         struck("freeze-before", signal.SIGSTOP)
         status, body = self._ask("POST", "/orders", wanted)

@@ -20,7 +20,7 @@ FAULTS = (
 )
 
 
-SIZE = ("--seed", "11", "--parents", "8", "--slices", "8", "--window", "8")
+SIZE = ("--seed", "11", "--parents", "8", "--slices", "8", "--window", "6")
 PATIENCE = 400.0  # seconds; on an idle machine a minute and a half will do
 # Should the tests themselves be killed, the run still takes its servers with it.
 TIED = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
