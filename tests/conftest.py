@@ -28,15 +28,21 @@ from tests.stack import (
 
 __all__ = ["empty_stack", "ended_with_the_module", "session_stacks", "stack"]
 
-LONGEST = {
+LONGEST = (
     "test_chaos_short.py",
-    "test_demo_live.py",
     "test_commands.py",
-    "test_sessions.py",
-    "test_paper_conduct.py",
+    "test_demo_live.py",
     "test_ibkr_gateway.py",
+    "test_up.py",
     "test_alpaca_service.py",
-}
+    "test_ibkr_native_service.py",
+    "test_end_to_end.py",
+    "test_sessions.py",
+    "test_reconcile_command.py",
+    "test_paper_conduct.py",
+    "test_ibkr_traps.py",
+    "test_execution.py",
+)
 RUNS = embedded.VAR / "test"
 RUN = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
 EMBED_DATABASE = not settings.CONFIG.database_url
@@ -56,8 +62,9 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: with two of them at a time, none is left for the end."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    """The longest files first: with several of them at a time, none is left for the end."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
 @pytest.fixture(scope="session")

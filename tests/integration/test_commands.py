@@ -352,9 +352,9 @@ def replayed(empty_stack: Stack) -> Iterator[Stack]:
 
 @pytest.mark.timeout(240)
 def test_the_demonstration_on_real_bars(replayed: Stack) -> None:
-    chosen = ("demo", "--symbol=GWW", "--date=2024-06-12", "--speed=120")
+    chosen = ("demo", "--symbol=GWW", "--date=2024-06-12", "--speed=240")
     started = replayed.manage(*chosen, "--start-clock-only")
-    assert "10:00 New York and runs at 120 times" in started.stdout, started.stderr
+    assert "10:00 New York and runs at 240 times" in started.stdout, started.stderr
     replayed.worker()
     replayed.dispatcher()
     done = replayed.manage(*chosen, timeout=200)
@@ -363,5 +363,5 @@ def test_the_demonstration_on_real_bars(replayed: Stack) -> None:
     fills = sum(order.fills.count() for order in orders)
     assert f"fills within the bars' ranges: {fills} of {fills}" in done.stdout
     assert "tracking error against the market VWAP of its window: " in done.stdout
-    again = replayed.manage("demo", "--symbol=GWW", "--date=2024-06-11", "--speed=120")
+    again = replayed.manage("demo", "--symbol=GWW", "--date=2024-06-11", "--speed=240")
     assert (again.returncode, "--start-clock-only" in again.stderr) == (2, True)

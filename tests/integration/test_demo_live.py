@@ -26,7 +26,7 @@ def demonstrate(broker: str) -> str:
     """What it prints; it must end by itself, with exit code 0."""
     command = [sys.executable, "-m", "deepstack.stack", "demo", "--broker", broker]
     demo = subprocess.Popen(
-        [*command, "--minutes", "0.3"],
+        [*command, "--minutes", "0.2"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

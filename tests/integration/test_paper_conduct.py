@@ -44,7 +44,9 @@ def test_every_order_ends_with_every_share_accounted_for(empty_stack: Stack) -> 
     empty_stack.environment.update(HARSH)
     empty_stack.worker()
     empty_stack.dispatcher()
-    orders = [intake.accept(signal | {"window_minutes": 0.4}, desk.default()) for signal in SIGNALS]
+    orders = [
+        intake.accept(signal | {"window_minutes": 0.25}, desk.default()) for signal in SIGNALS
+    ]
     resting = intake.accept(
         {"symbol": "AAPL", "side": "BUY", "quantity": 50, "urgency": "LOW", "limit_price": "100"},
         desk.default(),

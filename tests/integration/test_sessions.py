@@ -29,7 +29,7 @@ from tests.stack import SessionStacks, Stack, wait_for
 DATA = Path(os.environ.get("DEEPSTACK_DATA", ROOT.parent / "shared" / "data"))
 FILE = DATA / "us_midcaps_2024_1min.csv.gz"
 DAY = date(2024, 7, 3)
-SPEED = 240.0
+SPEED = 360.0
 PLAIN, SILENT, HALTED, THIN, AMENDED = "CPAY", "FDS", "TYL", "GWW", "NDSN"
 ALL = [PLAIN, SILENT, HALTED, THIN, AMENDED]
 CAP = 0.05
