@@ -27,6 +27,7 @@ def live(
 
 
 def test_executions_commissions_and_the_end_are_booked_as_they_are_heard(live: IbkrRig) -> None:
+    live.tws.do("set", commission_seconds=1.0)
     part = working(live)
     live.fill(part.client_order_id, 30, PRICE)
     becomes(part, SliceStatus.WORKING, 30)

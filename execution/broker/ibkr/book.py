@@ -85,7 +85,9 @@ class _Rows:
         stems = {rules.split_exec_id(m.exec_id)[0] for m in batch if hasattr(m, "exec_id")}
         self._executions = {
             (each.execution_id, each.revision): each
-            for each in IbkrExecution.objects.filter(execution_id__in=stems, order__gateway=gateway)
+            for each in IbkrExecution.objects.select_related("order").filter(
+                execution_id__in=stems, order__gateway=gateway
+            )
         }
 
     def execution(self, exec_id: str) -> IbkrExecution | None:
@@ -145,20 +147,18 @@ class Book:
         with transaction.atomic():
             rows = _Rows(self._gateway, batch)
             before = {row.pk: _state(row) for row in rows.all}
-            touched: set[int] = set()
+            touched: dict[int, str] = {}  # key: client order id
             for message in batch:
                 self._one(message, rows, wishes, touched)
             changed = [r for r in rows.all if _state(r) != before[r.pk]]
             _save(changed)
-            wishes.changed = {
-                r.client_order_id for r in rows.all if r in changed or r.pk in touched
-            }
-            touched -= {row.pk for row in changed}
-            if touched:
-                IbkrOrder.objects.filter(pk__in=touched).update(changed_wall=timezone.now())
+            wishes.changed = {row.client_order_id for row in changed} | set(touched.values())
+            idle = touched.keys() - {row.pk for row in changed}
+            if idle:
+                IbkrOrder.objects.filter(pk__in=idle).update(changed_wall=timezone.now())
         return wishes
 
-    def _one(self, message: Message, rows: _Rows, wishes: Wishes, touched: set[int]) -> None:
+    def _one(self, message: Message, rows: _Rows, wishes: Wishes, touched: dict[int, str]) -> None:
         match message:
             case StatusSeen():
                 self._status(message, rows, wishes)
@@ -211,7 +211,7 @@ class Book:
             self._look.refs.add(ref)
             self._look.perm_ids.add(perm_id)
 
-    def _execution(self, seen: ExecutionSeen, rows: _Rows, touched: set[int]) -> None:
+    def _execution(self, seen: ExecutionSeen, rows: _Rows, touched: dict[int, str]) -> None:
         self._shown(seen.ref, seen.perm_id)
         row = rows.of(ref=seen.ref, perm_id=seen.perm_id)
         if row is None:
@@ -238,9 +238,9 @@ class Book:
         rows.add(execution)
         row.perm_id = row.perm_id or seen.perm_id or None
         rules.on_execution(row, executed(row.executions.all()))
-        touched.add(row.pk)
+        touched[row.pk] = row.client_order_id
 
-    def _commission(self, seen: CommissionSeen, rows: _Rows, touched: set[int]) -> None:
+    def _commission(self, seen: CommissionSeen, rows: _Rows, touched: dict[int, str]) -> None:
         execution = rows.execution(seen.exec_id)
         if execution is None:
             self._early[rules.split_exec_id(seen.exec_id)] = seen
@@ -248,7 +248,7 @@ class Book:
             execution.commission = seen.amount
             execution.commission_currency = seen.currency
             execution.save(update_fields=["commission", "commission_currency"])
-            touched.add(execution.order_id)
+            touched[execution.order_id] = execution.order.client_order_id
 
     def _error(self, seen: ErrorSeen, rows: _Rows, wishes: Wishes) -> None:
         row = rows.of_order_id(seen.request_id)
