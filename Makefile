@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 4
+JOBS ?= 3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo up test chaos bench bench-vwap check format clean
@@ -12,7 +12,7 @@ help:
 	@echo "             BARS=file SYMBOL=GWW DATE=2024-06-12 SPEED=60: the same on real bars"
 	@echo "             BROKER=alpaca or ibkr: live trading with a stand-in of the broker, no key"
 	@echo "make up      run the service until Ctrl-C"
-	@echo "make test    all tests, four files at a time (JOBS); ARGS='-k name' goes to pytest"
+	@echo "make test    all tests, three files at a time (JOBS); ARGS='-k name' goes to pytest"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
 	@echo "make bench   how fast, printed as JSON; bench-vwap: how close to the market VWAP"
 	@echo "make check   ruff, mypy and the import rules"

@@ -28,17 +28,20 @@ from execution.models import Heartbeat
 T = TypeVar("T")
 
 START_SECONDS = 30.0
+# Between two looks: whoever waits long takes the processor from what it waits for.
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.15
 _MARK = "deepstack-tests"  # in a Redis database that tests may empty
 _running: list["Stack"] = []
 
 
 def wait_for(condition: Callable[[], T], timeout: float, what: str) -> T:
     """The condition's first true value; fails with `what` when the time-out (seconds) is over."""
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, SHORTEST_PAUSE
     while not (value := condition()):
         if time.monotonic() > deadline:
             pytest.fail(f"waited {timeout:g} s for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.3, LONGEST_PAUSE)
     return value
 
 
