@@ -36,7 +36,7 @@ thread_began = Signal(name="thread_began")
 
 
 class WarmThreads(bootsteps.StartStopStep):
-    """A thread is started when all others are busy, and would open its connection and plan its
+    """A thread is started when all others are busy, and would open its connection and prepare its
     statements just then: each tells `thread_began` before the first bell can ring."""
 
     requires = (Pool,)

@@ -21,9 +21,6 @@ from typing_extensions import override
 M = TypeVar("M", bound=Model)
 Row = TypeVar("Row")
 _COMPILED = "default"
-_TRIES = (
-    6  # PostgreSQL plans a prepared statement anew five times before it considers to keep a plan
-)
 _INT8 = range(-(2**63), 2**63)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -67,9 +64,8 @@ class Prepared(Generic[Row]):
         return next(iter(self.all(**values)), None)
 
     def warm(self) -> None:
-        """Run it until PostgreSQL keeps its plan, if that serves; it finds nothing."""
-        for _ in range(_TRIES):
-            self.all(**{param.name: param.like for param in self._plan[1]})
+        """Have PostgreSQL prepare it; it finds nothing."""
+        self.all(**{param.name: param.like for param in self._plan[1]})
 
     @cached_property
     def _plan(self) -> tuple[str, list[Param], Callable[[Any], Any], Callable[[Any], Row]]:
@@ -118,8 +114,8 @@ _ALL = list[Prepared[Any]]()
 
 
 def warm() -> None:
-    """Give the connection of this thread the plans of all queries that are made by now, which
-    would otherwise make the first slices of each thread late."""
+    """Connect this thread and prepare all queries that are made by now, which would otherwise make
+    its first slice late."""
     with transaction.atomic():  # some lock rows, if they find any
         for query in _ALL:
             query.warm()

@@ -37,7 +37,7 @@ def listen(stack: Stack) -> Process:
 def order(stack: Stack, side: str, quantity: int, symbol: str, slices: int) -> None:
     words = [side, str(quantity), symbol, "--algorithm", "TWAP", "--slices", str(slices)]
     done = stack.manage(
-        "order", *words, "--window-minutes", "0.5", "--strategy", STRATEGY, "--no-wait"
+        "order", *words, "--window-minutes", "0.35", "--strategy", STRATEGY, "--no-wait"
     )
     assert done.returncode in (0, 1), done.stdout + done.stderr
 

@@ -265,7 +265,7 @@ def test_torture_every_order_is_placed_once_and_every_share_is_known(fresh: Ibkr
 
     workers = [in_a_thread(worker) for _ in range(2)]
     kills = 0
-    while kills < 4 or len(tickets) < 30:
+    while kills < 3 or len(tickets) < 20:
         time.sleep(rng.uniform(2.5, 4.5))  # what is killed when is the test
         rig.desk.gateways[-1].kill()
         rig.desk.start()

@@ -16,7 +16,7 @@ from execution.models import Order
 from monitoring.models import Alert
 from monitoring.monitor import AlertSeverity, ExecutionMonitor
 from tests.integration.monitoring.rows import bought, failed, filled, working
-from tests.stack import database_url
+from tests.stack import database_url, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("at_noon")]
 
@@ -202,7 +202,7 @@ def test_the_worker_threads_connection_is_closed() -> None:
     backends = off_loop(_backends)
     before = _backends()
     assert inside(backends) == before + 1
-    assert _backends() == before
+    wait_for(lambda: _backends() == before, 5, "the connection to be gone")
 
 
 def _backends() -> int:
