@@ -48,7 +48,8 @@ class Vwap(Section):
     default_time_window: Positive = 120  # minutes
     slice_minutes: PositiveSeconds = 5.0
     min_slices: Positive = 10  # in windows shorter than that many slices would need
-    deviation_threshold: Annotated[float, Field(gt=0)] = 0.01  # share of the market VWAP
+    # Of VWAP orders of whose symbol nothing was learned, a share of the market VWAP: an alert.
+    deviation_threshold: Annotated[float, Field(gt=0)] = 0.01
     dynamic: bool = True  # where a profile was learned, slices follow the volume seen today
 
 
@@ -92,7 +93,7 @@ class Routing(Section):
 
 class Monitoring(Section):
     slippage_alert_threshold: Annotated[float, Field(gt=0)] = 20.0  # bps
-    # A share of the market VWAP, for orders of whose symbol nothing was learned.
+    # The same of orders of the other algorithms.
     vwap_deviation_threshold: Annotated[float, Field(gt=0)] = 0.01
     # Of the others: so many times what is usual of the symbol. None: the threshold is for all.
     vwap_deviation_multiple: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 4.0

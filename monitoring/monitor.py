@@ -51,9 +51,8 @@ class ExecutionMonitor:
         if slippage_threshold_bps is not None:
             self._own["slippage_bps"] = _positive("slippage_threshold_bps", slippage_threshold_bps)
         if vwap_deviation_threshold is not None:
-            self._own["vwap_deviation"] = _positive(
-                "vwap_deviation_threshold", vwap_deviation_threshold
-            )
+            own = _positive("vwap_deviation_threshold", vwap_deviation_threshold)
+            self._own |= {"vwap_deviation": own, "deviation_of_vwap_orders": own}
         if failed_order_threshold is not None:
             self._own["failed_orders"] = _whole("failed_order_threshold", failed_order_threshold)
 

@@ -61,6 +61,8 @@ class Thresholds:
     late: timedelta
     # Beyond so many times what is usual of the symbol; None: never by what is usual.
     vwap_multiple: Decimal | None = None
+    # In place of `vwap_deviation` for orders that follow the VWAP; None: the same.
+    deviation_of_vwap_orders: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +227,8 @@ def vwap_threshold(facts: ExecutionFacts, limits: Thresholds) -> tuple[Decimal, 
     if facts.asked_vwap_deviation is not None:
         return facts.asked_vwap_deviation, "as the order asks"
     if not usual or limits.vwap_multiple is None:
+        if facts.algorithm == "VWAP" and limits.deviation_of_vwap_orders is not None:
+            return limits.deviation_of_vwap_orders, "the threshold of VWAP orders"
         return limits.vwap_deviation, "the threshold of all"
     threshold = limits.vwap_multiple * Decimal(str(usual)) / 10_000
     return threshold, f"{limits.vwap_multiple:g} times what is usual of the symbol"

@@ -23,6 +23,7 @@ def of(config: Config, moment: Moment) -> Thresholds:
         unknown=moment.trading(UNKNOWN),
         late=moment.trading(scheduling.missed_grace_seconds),
         vwap_multiple=_decimal(rules.vwap_deviation_multiple),
+        deviation_of_vwap_orders=_decimal(config.execution.vwap.deviation_threshold),
     )
 
 

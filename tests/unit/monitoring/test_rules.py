@@ -178,6 +178,7 @@ def test_vwap_deviation(changes: Mapping[str, Any], expected: AlertSeverity | No
 
 
 FOUR_TIMES = replace(LIMITS, vwap_multiple=D(4))
+OF_VWAP = replace(FOUR_TIMES, deviation_of_vwap_orders=D("0.002"))
 TEN_BPS = {"usual_vwap_deviation_bps": 10.0}
 
 
@@ -220,6 +221,16 @@ TEN_BPS = {"usual_vwap_deviation_bps": 10.0}
             {"average_price": D("150.01"), "usual_vwap_deviation_bps": 0.0},
             None,
             id="a price that never moved: the constant",
+        ),
+        pytest.param(OF_VWAP, {"average_price": D("150.31")}, None, id="another algorithm"),
+        pytest.param(
+            OF_VWAP, {"average_price": D("150.31"), "algorithm": "VWAP"}, WARNING, id="its own"
+        ),
+        pytest.param(
+            OF_VWAP,
+            {"average_price": D("150.31"), "algorithm": "VWAP", **TEN_BPS},
+            None,
+            id="VWAP, and the usual is known",
         ),
     ],
 )
