@@ -49,6 +49,8 @@ class Herald:
             except Error as error:
                 log.warning("not booked at once", error=str(error).strip())
                 connection.close()
+            except Exception:  # what one order does must not silence all that follow
+                log.exception("not booked at once")
         connection.close()
 
     def _next(self) -> set[str] | None:
