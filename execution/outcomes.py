@@ -80,8 +80,8 @@ def of(call: Callable[..., BrokerOrder], *args: object, **kwargs: object) -> Out
 
 def record(order_id: int, slice_id: int, token: UUID, outcome: Outcome, desk: Desk) -> None:
     """Write the outcome of a claim; a claim that was taken over writes nothing."""
-    now = desk.now()
     with locked(order_id) as order:
+        now = desk.now()  # the wait for the lock may be long: what came first is told first
         part = slice_of(order, slice_id)
         if part.claim_token != token:
             log.warning(
@@ -89,7 +89,7 @@ def record(order_id: int, slice_id: int, token: UUID, outcome: Outcome, desk: De
             )
             return
         if isinstance(outcome, BrokerOrder):
-            apply(order, part, outcome, desk, at=now)
+            apply(order, part, outcome, desk, asked=True, at=now)
         elif part.status != SliceStatus.SENDING:
             return  # the broker's own news came first and are better
         elif isinstance(outcome, NotSent):
@@ -100,8 +100,14 @@ def record(order_id: int, slice_id: int, token: UUID, outcome: Outcome, desk: De
             _unknown(part, outcome, at=now)
 
 
-def apply(order: Order, part: Slice, seen: BrokerOrder, desk: Desk, *, at: datetime) -> None:
-    """Take over what the broker says about one child: executions first, then its status."""
+def apply(
+    order: Order, part: Slice, seen: BrokerOrder, desk: Desk, *, asked: bool, at: datetime
+) -> None:
+    """Take over what the broker says about one child: executions first, then its status.
+
+    Only an answer to a question puts the next question off: news that repeat themselves would
+    otherwise keep a lost cancel from ever being asked for again.
+    """
     before, named = part.status, seen.broker_order_id not in ("", part.broker_order_id)
     if named:
         part.broker_order_id = seen.broker_order_id
@@ -121,7 +127,8 @@ def apply(order: Order, part: Slice, seen: BrokerOrder, desk: Desk, *, at: datet
         move_slice(part, status, at=at, reason=seen.reason, **_next_question(status, incomplete))
     elif incomplete or part.status == SliceStatus.CANCELLING:
         missing = "its executions are missing" if incomplete else "its cancel is not confirmed"
-        ask_later(part, missing, at=at)
+        if asked or part.check_wall is None:
+            ask_later(part, missing, at=at)
     elif part.check_wall is not None:
         part.check_wall = None
         save(part, "check_wall")

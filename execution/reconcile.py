@@ -59,7 +59,7 @@ def resolve(slice_id: int, desk: Desk) -> None:
         if seen is None:
             _not_found(part, desk, alone=alone)
             return
-    take_over(part, seen, desk)
+    take_over(part, seen, desk, asked=True)
     if part.status == SliceStatus.CANCELLING and seen.status == SliceStatus.WORKING:
         _cancel(part, desk)  # the first request was lost, or is slow: repeating it is harmless
 
@@ -74,13 +74,13 @@ def _lease_over(part: Slice) -> bool:
     return part.lease_until_wall is not None and part.lease_until_wall <= timezone.now()
 
 
-def take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> None:
-    """Book what the broker reports of one child; a child that works there although we have
-    ended it is cancelled there."""
-    at = desk.now()
+def take_over(part: Slice, seen: BrokerOrder, desk: Desk, *, asked: bool = False) -> None:
+    """Book what the broker reports of one child, of its own accord or because it was `asked`; a
+    child that works there although we have ended it is cancelled there."""
     with locked(part.order_id) as order:
+        at = desk.now()
         part = slice_of(order, part.pk)
-        outcomes.apply(order, part, seen, desk, at=at)
+        outcomes.apply(order, part, seen, desk, asked=asked, at=at)
         stray = part.status in SLICE_TERMINAL and seen.status == SliceStatus.WORKING
     if stray:
         _cancel(part, desk)
@@ -88,8 +88,8 @@ def take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> None:
 
 def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
     """It keeps counting as working; after some questions a person is told."""
-    at = desk.now()
     with locked(part.order_id) as order:
+        at = desk.now()
         part = slice_of(order, part.pk)
         if not _is_open_question(part):
             return
@@ -99,8 +99,8 @@ def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
 
 
 def _not_found(part: Slice, desk: Desk, *, alone: bool) -> None:
-    at = desk.now()
     with locked(part.order_id) as order:
+        at = desk.now()
         part = slice_of(order, part.pk)
         if not _is_open_question(part):
             return
@@ -136,8 +136,8 @@ def close(slice_id: int, desk: Desk) -> None:
     if part is None or part.status not in (SliceStatus.WORKING, SliceStatus.CANCELLING):
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
-    at = desk.now()
     with locked(part.order_id) as order:
+        at = desk.now()
         part = slice_of(order, slice_id)
         if part.status == SliceStatus.WORKING:
             move_slice(part, SliceStatus.CANCELLING, at=at, reason="its time is over")
@@ -150,7 +150,7 @@ def close(slice_id: int, desk: Desk) -> None:
         log.warning("cancel not confirmed, asked again later", error=str(error))
         return
     if seen is not None:
-        take_over(part, seen, desk)
+        take_over(part, seen, desk, asked=True)
 
 
 def _cancel(part: Slice, desk: Desk) -> None:

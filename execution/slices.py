@@ -242,8 +242,8 @@ def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
 def send_again(order_id: int, slice_id: int, desk: Desk) -> None:
     """Send the stored intent once more under its own id, after the broker's definite "never
     arrived". The broker refuses the id should the first request still come through."""
-    now = desk.now()
     with locked(order_id) as order:
+        now = desk.now()
         part = slice_of(order, slice_id)
         if part.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
             return

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F, OuterRef, Subquery
+
 from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
-from execution.models import Fill, Order, Slice
+from execution.models import Fill, Order, OrderEvent, Slice
 from tests.chaos.venue import Entry
 
 LATE = 1.0  # seconds; what leaves later than this had not recovered yet
@@ -164,21 +166,26 @@ def _lateness(
 def _lost(plan: Iterable[Planned], rows: Mapping[int, Slice], book: Mapping[str, Account]) -> int:
     """Slices that have no end, that ended unsent without a reason, or that outlived the
     cancellation of their order."""
-    lost = 0
+    lost, outlived = 0, _outlived()
     for each in plan:
         row = rows.get(each.slice_id)
         ended = row is not None and row.status in SLICE_TERMINAL
         told = row is not None and (each.client_order_id in book or row.reason)
-        lost += not (row and ended and told and not _outlived(row))
+        lost += not (row and ended and told and row.pk not in outlived)
     return lost
 
 
-def _outlived(row: Slice) -> bool:
-    """CANCELLED is said only once every child is terminal."""
-    order = row.order
-    if order.status != OrderStatus.CANCELLED or not (row.finished_at and order.finished_at):
-        return False
-    return row.finished_at > order.finished_at
+def _outlived() -> set[int]:
+    """Slices that came to an end after their order had been called CANCELLED. An order's story is
+    written under its lock: the keys of its events are in the order of what happened."""
+    said = OrderEvent.objects.filter(
+        order=OuterRef("order"), kind="ORDER_STATUS", data__to=OrderStatus.CANCELLED
+    )
+    ends = OrderEvent.objects.filter(kind="SLICE_STATUS", data__to__in=SLICE_TERMINAL)
+    first = ends.exclude(data__from__in=SLICE_TERMINAL).annotate(
+        said=Subquery(said.values("pk")[:1])
+    )
+    return set(first.filter(pk__gt=F("said")).values_list("slice", flat=True))
 
 
 def _twice(plan: Iterable[Planned], book: Mapping[str, Account]) -> int:

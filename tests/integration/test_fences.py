@@ -13,13 +13,18 @@ from django.utils import timezone
 
 from execution import controls, outcomes, reconcile, slices
 from execution import desk as desks
-from execution.broker.base import BrokerRejected, BrokerUnavailable, OutcomeUnknown
+from execution.broker.base import (
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    OutcomeUnknown,
+)
 from execution.desk import Desk
 from execution.domain.lifecycle import SliceStatus
 from execution.locks import sole_sender
 from execution.models import Order, OrderEvent, PaperOrder, Slice
 from execution.slices import Intent
-from tests.integration.desk_work import claim, new_order, quote_at, working
+from tests.integration.desk_work import claim, hear, new_order, quote_at, report, working
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -174,6 +179,51 @@ def gapped(seconds: float) -> Desk:
     scheduling = usual.config.execution.scheduling.model_copy(update={"min_gap_seconds": seconds})
     execution = usual.config.execution.model_copy(update={"scheduling": scheduling})
     return replace(usual, config=usual.config.model_copy(update={"execution": execution}))
+
+
+def test_news_that_repeat_themselves_put_no_question_off() -> None:
+    intent = intended(new_order())
+    hear(intent, report(intent, SliceStatus.WORKING))
+    soon = timezone.now() + timedelta(seconds=1)
+    Slice.objects.filter(pk=intent.part.pk).update(
+        status=SliceStatus.CANCELLING, check_wall=soon, checks=0
+    )
+    for _ in range(5):
+        hear(intent, report(intent, SliceStatus.WORKING))
+    part = slice_of(intent)
+    assert (part.check_wall, part.checks) == (soon, 0)
+
+
+class Forgetful:
+    """A broker at the outer edge that says yes to a cancel and goes on working the order."""
+
+    name = "paper"
+
+    def __init__(self, order: BrokerOrder) -> None:
+        self.order, self.cancels = order, 0
+
+    def find(self, *_: object, **__: object) -> BrokerOrder:
+        return self.order
+
+    def cancel(self, *_: object, **__: object) -> None:
+        self.cancels += 1
+
+
+def test_a_lost_cancel_is_asked_for_again_and_each_answer_puts_the_next_one_off() -> None:
+    intent = intended(new_order())
+    seen = report(intent, SliceStatus.WORKING)
+    hear(intent, seen)
+    broker = Forgetful(seen)
+    desk = replace(desks.default(), broker=broker)  # type: ignore[arg-type]
+    past = timezone.now() - timedelta(seconds=1)
+    cancelling = Slice.objects.filter(pk=intent.part.pk)
+    cancelling.update(status=SliceStatus.CANCELLING, check_wall=past, checks=0)
+    for asked in (1, 2):
+        reconcile.resolve(intent.part.pk, desk)
+        part = slice_of(intent)
+        assert (broker.cancels, part.checks) == (asked, asked)
+        assert part.check_wall is not None
+        assert part.check_wall > past
 
 
 def test_missed_slices_leave_with_the_gap_between_them_or_are_caught_up_by_later_ones() -> None:
