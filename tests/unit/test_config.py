@@ -1,5 +1,8 @@
 """Where a setting comes from, and what is said about a wrong one."""
 
+import os
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -112,3 +115,17 @@ def test_secrets_do_not_show(here: type[Config], monkeypatch: pytest.MonkeyPatch
     for variable in ("SECRET_KEY", "ALPACA_SECRET_KEY", "FLOWER_BASIC_AUTH"):
         monkeypatch.setenv(variable, "hunter2")
     assert "hunter2" not in repr(here.from_env())
+
+
+def test_a_command_says_what_is_wrong_and_shows_no_traceback() -> None:
+    run = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        env={**os.environ, "TRADING_MODE": "practice"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert "trading_mode = 'practice'" in run.stderr
+    assert "Traceback" not in run.stderr
