@@ -46,7 +46,7 @@ def run(name: str, ground: Ground, seed: int, asked: Namespace) -> Row:
     ground.broker.reset(rng.randrange(2**31), log)
     ground.mend(**fault.env)
     ground.broker.behave(**fault.conduct)
-    seconds = max(asked.window * fault.windows, fault.seconds)
+    seconds = max(asked.window, fault.seconds)
     orders = intake.accept_all(_signals(rng, asked, fault, seconds), _desk(fault))
     plan = planned(orders)
     scene = Scene(ground, rng, seconds, orders)
