@@ -1,8 +1,6 @@
 """The Celery application: Redis carries bells, PostgreSQL knows what they are about."""
 
-import gc
 import os
-import sys
 from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
@@ -15,6 +13,8 @@ from celery.signals import setup_logging, task_prerun, worker_init
 from celery.utils.dispatch import Signal
 from celery.worker.components import Hub, Pool
 from django.db import close_old_connections
+
+from deepstack import interpreter
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
 
@@ -65,20 +65,8 @@ def _leave_logging_alone(**_: object) -> None:
 
 
 @worker_init.connect
-def _switch_threads_often(**_: object) -> None:
-    """A thread that comes back from the database waits up to this long for the interpreter while
-    another one computes. The usual 5 ms at each of a dozen round trips would hold an order's lock
-    for most of a second."""
-    sys.setswitchinterval(0.0005)
-
-
-@worker_init.connect
-def _collect_garbage_rarely(**_: object) -> None:
-    """The modules that are loaded by now live as long as the process: looking through them again
-    and again for garbage takes a tenth of its time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+def _be_quick(**_: object) -> None:
+    interpreter.be_quick()
 
 
 @task_prerun.connect

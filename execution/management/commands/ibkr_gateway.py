@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from deepstack import interpreter
 from deepstack.config import Config, current
 from execution import desk
 from execution.broker.ibkr.gateway import Gateway, GatewayTaken
@@ -23,6 +24,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        interpreter.be_quick()
         if herald:
             herald.start()
         try:

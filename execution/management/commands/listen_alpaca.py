@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from deepstack import interpreter
 from deepstack.config import ConfigError
 from execution import desk
 from execution.broker.alpaca.listener import Listener
@@ -27,6 +28,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        interpreter.be_quick()
         listener.run()
         if not listener.stopping:
             raise CommandError("PostgreSQL or the stream was lost for good; start it again")
