@@ -185,4 +185,10 @@ def execute(text: str, values: Sequence[object] = ()) -> "psycopg.Cursor[Any]":
 def _told(values: Sequence[object]) -> list[object]:
     """Whole numbers as 64 bits: psycopg would take the smallest type for each, and PostgreSQL plan
     the statement anew for every mixture of sizes."""
-    return [Int8(each) if type(each) is int and each in _INT8 else each for each in values]
+    return [_wide(each) for each in values]
+
+
+def _wide(value: object) -> object:
+    if type(value) is int and value in _INT8:
+        return Int8(value)
+    return [_wide(each) for each in value] if type(value) is list else value

@@ -112,7 +112,7 @@ class InteractiveBrokers:
         if row.stage not in answers.STATUS:
             self._compare(row.gateway)
             raise OutcomeUnknown(f"{client_order_id} is {row.stage}: {row.text}".strip(": "))
-        seen = answers.answer(row)
+        (seen,) = answers.answers([row])
         if seen.filled_quantity > sum(execution.quantity for execution in seen.executions):
             self._compare(row.gateway)  # executions that were told of and never came
         return seen
@@ -123,9 +123,7 @@ class InteractiveBrokers:
         changed = IbkrOrder.objects.filter(
             account=account, changed_wall__gte=since, stage__in=list(answers.STATUS)
         )
-        return [
-            answers.answer(row) for row in changed.prefetch_related("executions").order_by("pk")
-        ]
+        return answers.answers(list(changed.order_by("pk")))
 
     def account_state(self, account: str, *, now: datetime) -> AccountState:
         told = self._ask(IbkrInquiry.Kind.ACCOUNT, account)
@@ -260,7 +258,8 @@ def _settled(row: IbkrOrder) -> BrokerOrder:
         raise BrokerUnavailable(row.text or "it never arrived at the broker")
     if row.stage not in answers.STATUS:
         raise OutcomeUnknown(f"{row.client_order_id} is {row.stage}: {row.text}")
-    return answers.answer(row)
+    (seen,) = answers.answers([row])
+    return seen
 
 
 def _wait(condition: Callable[[], bool], deadline: float, what: str) -> None:

@@ -1,10 +1,13 @@
 """A row of the book as the answer to a worker."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from django.db.models import F
 
 from execution.broker.base import BrokerOrder, Execution
 from execution.domain.lifecycle import SliceStatus
 from execution.models import IbkrExecution, IbkrOrder
+from execution.prepared import IsAny, Param, Prepared
 
 S = IbkrOrder.Stage
 
@@ -16,11 +19,26 @@ STATUS = {
     S.REJECTED: SliceStatus.REJECTED,
 }
 FIRST_REVISION = 1
+_EXECUTIONS = Prepared[IbkrExecution](
+    lambda: IbkrExecution.objects.filter(IsAny(F("order"), Param("orders", [0])))
+)
 
 
-def answer(row: IbkrOrder) -> BrokerOrder:
-    """For a row whose stage is in STATUS."""
-    executions = latest(row.executions.all())
+def answers(rows: Sequence[IbkrOrder]) -> list[BrokerOrder]:
+    """For rows whose stages are in STATUS."""
+    executions = executions_of(rows)
+    return [_answer(row, latest(executions[row.pk])) for row in rows]
+
+
+def executions_of(rows: Iterable[IbkrOrder]) -> dict[int, list[IbkrExecution]]:
+    """All that was reported of each row, by the row's key."""
+    found: dict[int, list[IbkrExecution]] = {row.pk: [] for row in rows}
+    for each in _EXECUTIONS.all(orders=list(found)):
+        found[each.order_id].append(each)
+    return found
+
+
+def _answer(row: IbkrOrder, executions: Sequence[IbkrExecution]) -> BrokerOrder:
     filled = filled_quantity(row, executions)
     status = STATUS[S(row.stage)]
     if executed(executions) >= row.quantity:

@@ -6,13 +6,15 @@ from math import inf
 
 import structlog
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
+from execution import prepared
 from execution.models import IbkrExecution, IbkrGateway, IbkrOrder
+from execution.prepared import IsAny, Param, Prepared
 
 from . import rules
-from .answers import executed
+from .answers import executed, executions_of
 from .messages import (
     CommissionSeen,
     CompletedSeen,
@@ -56,6 +58,27 @@ class Look:
         return row.client_order_id in self.refs or row.perm_id in self.perm_ids
 
 
+# Nothing is named by nothing: an order id, or another number, of 0 belongs to no row.
+_NAMED = Prepared[IbkrOrder](
+    lambda: (
+        IbkrOrder.objects.select_for_update()
+        .filter(
+            Q(IsAny(F("client_order_id"), Param("refs", [""])))
+            | Q(IsAny(F("perm_id"), Param("perm_ids", [0])))
+            | Q(IsAny(F("order_id"), Param("order_ids", [0])))
+            | Q(IsAny(F("pk"), Param("pks", [0]))),
+            gateway=Param("gateway", 0),
+        )
+        .order_by("pk")
+    )
+)
+_EXECUTIONS = Prepared[IbkrExecution](
+    lambda: IbkrExecution.objects.select_related("order").filter(
+        IsAny(F("execution_id"), Param("stems", [""])), order__gateway=Param("gateway", 0)
+    )
+)
+
+
 class _Rows:
     """The rows that a batch of messages is about, locked, found by any of their names.
 
@@ -63,32 +86,27 @@ class _Rows:
     """
 
     def __init__(self, gateway: IbkrGateway, batch: Iterable[Message]) -> None:
-        refs, perm_ids, order_ids, pks = set(), set(), set(), set()
+        refs, perm_ids, order_ids, pks = {""}, {0}, {0}, {0}
         for message in batch:
             refs.add(getattr(message, "ref", ""))
             perm_ids.add(getattr(message, "perm_id", 0))
             order_ids.add(getattr(message, "order_id", 0))
             order_ids.add(getattr(message, "request_id", 0))
             pks.add(getattr(message, "pk", 0))
-        named = (
-            Q(client_order_id__in=refs - {""})
-            | Q(perm_id__in=perm_ids - {0})
-            | Q(order_id__in=order_ids - {0, -1})
-            | Q(pk__in=pks - {0})
+        self.all = _NAMED.all(
+            gateway=gateway.pk,
+            refs=list(refs),
+            perm_ids=list(perm_ids),
+            order_ids=list(order_ids),
+            pks=list(pks),
         )
-        rows = gateway.orders.select_for_update().filter(named).order_by("pk")
-        self.all = list(rows)
         self._by_ref = {row.client_order_id: row for row in self.all}
         self._by_perm = {row.perm_id: row for row in self.all if row.perm_id}
         self._by_order = {row.order_id: row for row in self.all if row.order_id}
         self._by_pk = {row.pk: row for row in self.all}
         stems = {rules.split_exec_id(m.exec_id)[0] for m in batch if hasattr(m, "exec_id")}
-        self._executions = {
-            (each.execution_id, each.revision): each
-            for each in IbkrExecution.objects.select_related("order").filter(
-                execution_id__in=stems, order__gateway=gateway
-            )
-        }
+        known = _EXECUTIONS.all(gateway=gateway.pk, stems=list(stems)) if stems else []
+        self._executions = {(each.execution_id, each.revision): each for each in known}
 
     def execution(self, exec_id: str) -> IbkrExecution | None:
         return self._executions.get(rules.split_exec_id(exec_id))
@@ -224,7 +242,7 @@ class Book:
             return
         stem, revision = rules.split_exec_id(seen.exec_id)
         early = self._early.pop((stem, revision), None)
-        execution = IbkrExecution.objects.create(
+        execution = IbkrExecution(
             order=row,
             account=seen.account,
             execution_id=stem,
@@ -235,9 +253,10 @@ class Book:
             commission=early.amount if early else None,
             commission_currency=early.currency if early else "",
         )
+        prepared.insert([execution])
         rows.add(execution)
         row.perm_id = row.perm_id or seen.perm_id or None
-        rules.on_execution(row, executed(row.executions.all()))
+        rules.on_execution(row, executed(executions_of([row])[row.pk]))
         touched[row.pk] = row.client_order_id
 
     def _commission(self, seen: CommissionSeen, rows: _Rows, touched: dict[int, str]) -> None:
@@ -247,7 +266,7 @@ class Book:
         elif execution.commission != seen.amount:
             execution.commission = seen.amount
             execution.commission_currency = seen.currency
-            execution.save(update_fields=["commission", "commission_currency"])
+            prepared.save(execution, "commission", "commission_currency")
             touched[execution.order_id] = execution.order.client_order_id
 
     def _error(self, seen: ErrorSeen, rows: _Rows, wishes: Wishes) -> None:
@@ -326,4 +345,4 @@ def _save(rows: Sequence[IbkrOrder]) -> None:
     now = timezone.now()
     for row in rows:
         row.changed_wall = now
-    IbkrOrder.objects.bulk_update(rows, _COLUMNS)
+        prepared.save(row, *_COLUMNS)

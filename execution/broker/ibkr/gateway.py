@@ -19,9 +19,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from deepstack.config import Config
+from execution import prepared
 from execution.broker import ib_library
 from execution.domain.native import Native
 from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
+from execution.prepared import Param, Prepared, execute, save
 
 from . import rules
 from .book import Book, Wishes
@@ -51,10 +53,37 @@ S = IbkrOrder.Stage
 LEASE = 0x4453  # class of the advisory lock whose number is made of the endpoint
 IDLE = 0.25  # seconds between looks for work that nobody rang for
 NOTE_EVERY = 0.5
+TIDY_EVERY = 5.0
 LOOK_GAP = 1.0  # seconds between two comparisons at least
 MOST_AT_ONCE = 500
 ORDERS_AT_ONCE = 4
 AT_ONCE = 0.001  # seconds
+# TWS tells of one execution in three messages, a moment apart: written together they cost one
+# transaction and are booked once. So long is another message waited for, and all of them at most.
+GATHER = 0.003  # seconds
+GATHER_AT_MOST = 0.012
+
+_INQUIRIES = Prepared[IbkrInquiry](
+    lambda: IbkrInquiry.objects.filter(gateway=Param("gateway", 0), taken_wall__isnull=True)
+)
+_CANCELS = Prepared[IbkrOrder](
+    lambda: IbkrOrder.objects.filter(
+        Q(cancel_sent_wall__isnull=True) | Q(cancel_asked_wall__gt=F("cancel_sent_wall")),
+        cancel_asked_wall__isnull=False,
+        gateway=Param("gateway", 0),
+    ).order_by("cancel_asked_wall")
+)
+_OLDEST = Prepared[IbkrOrder](
+    lambda: (
+        IbkrOrder.objects.select_for_update(skip_locked=True)
+        .filter(gateway=Param("gateway", 0), stage=S.QUEUED, valid_until_wall__gt=Now())
+        .order_by("pk")[:1]
+    )
+)
+_NOTED = (
+    "state", "detail", "process", "accounts", "clock_skew_seconds", "seen_wall", "heard_wall",
+    "reconciled_wall",
+)  # fmt: skip
 
 
 class GatewayTaken(RuntimeError):
@@ -83,11 +112,12 @@ class Gateway:
         self._owned = False
         self._gap = True  # since the accounts were last compared, as far as this process knows
         self._noted: tuple[str, str] = ("", "")
-        self._note_at = self._look_at = self._looked_at = 0.0
+        self._note_at = self._tidy_at = self._look_at = self._looked_at = 0.0
         self._serve_at = 0.0  # when to look for what the workers want; a ring brings it forward
 
     def run(self) -> None:
         self._own(patience=2.0)
+        prepared.warm()
         self._row, _ = IbkrGateway.objects.get_or_create(endpoint=self._endpoint)
         self._book = Book(self._row, self._client_id, self._settings.grace_seconds)
         self._link.start()
@@ -144,8 +174,11 @@ class Gateway:
         try:
             patience = min(max(self._serve_at - time.monotonic(), AT_ONCE), IDLE)
             arrived.append(self._inbox.get(timeout=patience))
-            while len(arrived) < MOST_AT_ONCE:
-                arrived.append(self._inbox.get_nowait())
+            until = time.monotonic() + GATHER_AT_MOST
+            while len(arrived) < MOST_AT_ONCE and time.monotonic() < until:
+                if isinstance(arrived[-1], Rung):
+                    break  # a worker waits
+                arrived.append(self._inbox.get(timeout=GATHER))
         except queue.Empty:
             pass
         return arrived
@@ -242,9 +275,7 @@ class Gateway:
 
     def _send_cancels(self) -> float:
         """Seconds until there is room for the next one; 0 when all are sent."""
-        unsent = Q(cancel_sent_wall__isnull=True) | Q(cancel_asked_wall__gt=F("cancel_sent_wall"))
-        asked = self._row.orders.filter(unsent, cancel_asked_wall__isnull=False)
-        for row in asked.order_by("cancel_asked_wall"):
+        for row in _CANCELS.all(gateway=self._row.pk):
             if self._book.is_leaving(row.pk):
                 continue  # it must not overtake its order
             if row.stage in rules.AT_BROKER and row.order_id is not None:
@@ -272,9 +303,7 @@ class Gateway:
     def _claim(self) -> Outgoing | None:
         """Commit the oldest queued order to its order id; None when there is none."""
         with transaction.atomic():
-            queued = self._row.orders.filter(stage=S.QUEUED, valid_until_wall__gt=Now())
-            oldest = queued.select_for_update(skip_locked=True).order_by("pk")
-            while row := oldest.first():
+            while row := _OLDEST.first(gateway=self._row.pk):
                 account = self._standing.account(row.account)
                 if account is None:
                     self._refuse_account(row)
@@ -282,13 +311,9 @@ class Gateway:
                 if not _is_awaited(row):
                     self._withdraw(row)
                     continue
-                order_id = row.order_id or self._next_order_id()
-                self._row.orders.filter(pk=row.pk).update(
-                    stage=S.SENDING,
-                    order_id=order_id,
-                    attempt=F("attempt") + 1,
-                    sent_wall=timezone.now(),
-                )
+                row.order_id = order_id = row.order_id or self._next_order_id()
+                row.stage, row.attempt, row.sent_wall = S.SENDING, row.attempt + 1, timezone.now()
+                save(row, "stage", "order_id", "attempt", "sent_wall")
                 return _outgoing(row, order_id, account)
         return None
 
@@ -296,7 +321,7 @@ class Gateway:
         """Above all that were ever committed to: TWS gives out again an id that it never saw, and
         a late order under it would be taken for a change of the new one."""
         order_id = max(self._row.last_order_id + 1, self._standing.next_valid_id)
-        IbkrGateway.objects.filter(pk=self._row.pk).update(last_order_id=order_id)
+        save(IbkrGateway(pk=self._row.pk, last_order_id=order_id), "last_order_id")
         transaction.on_commit(lambda: setattr(self._row, "last_order_id", order_id))
         return order_id
 
@@ -315,7 +340,7 @@ class Gateway:
         )
 
     def _inquire(self) -> None:
-        for asked in self._row.inquiries.filter(taken_wall__isnull=True):
+        for asked in _INQUIRIES.all(gateway=self._row.pk):
             IbkrInquiry.objects.filter(pk=asked.pk).update(taken_wall=timezone.now())
             account = self._standing.account(asked.account)
             if asked.kind == IbkrInquiry.Kind.COMPARE:
@@ -340,17 +365,16 @@ class Gateway:
         if now[0] != self._noted[0]:
             log.info("gateway", state=now[0], detail=now[1])
         self._noted, self._note_at = now, time.monotonic() + NOTE_EVERY
-        IbkrGateway.objects.filter(pk=self._row.pk).update(
-            state=now[0],
-            detail=now[1][:300],
-            process=f"{socket.gethostname()}:{os.getpid()}",
-            accounts=list(standing.accounts),
-            clock_skew_seconds=standing.skew,
-            seen_wall=timezone.now(),
-            heard_wall=standing.heard_wall,
-            reconciled_wall=standing.reconciled_wall,
-        )
-        self._tidy()
+        row = self._row
+        row.state, row.detail = now[0], now[1][:300]
+        row.process = f"{socket.gethostname()}:{os.getpid()}"
+        row.accounts, row.clock_skew_seconds = list(standing.accounts), standing.skew
+        row.seen_wall, row.heard_wall = timezone.now(), standing.heard_wall
+        row.reconciled_wall = standing.reconciled_wall
+        save(row, *_NOTED)
+        if time.monotonic() >= self._tidy_at:
+            self._tidy_at = time.monotonic() + TIDY_EVERY
+            self._tidy()
 
     def _tidy(self) -> None:
         self._row.orders.filter(stage=S.QUEUED, valid_until_wall__lte=Now()).update(
@@ -372,11 +396,8 @@ class Gateway:
 def _is_awaited(row: IbkrOrder) -> bool:
     """Whether the worker still waits. A halt waits for living workers only: what a dead one left
     behind must not leave after the halt."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", [row.waiter_pid]
-        )
-        return bool(cursor.fetchone() == (True,))
+    alive = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)"
+    return execute(alive, [row.waiter_pid]).fetchone() == (True,)
 
 
 def _outgoing(row: IbkrOrder, order_id: int, account: str) -> Outgoing:

@@ -6,19 +6,29 @@ The workers look at the news every half second anyway, and find what is missed h
 import queue
 import threading
 from collections.abc import Collection
+from contextlib import suppress
 
 import structlog
 from django.db import Error, connection
+from django.db.models import F
 
-from execution import reconcile
+from execution import prepared, reconcile
 from execution.desk import Desk
 from execution.models import IbkrOrder
+from execution.prepared import IsAny, Param, Prepared
 
 from . import answers
 
 log = structlog.get_logger(__name__)
 
 LONGEST_STOP = 5.0  # seconds
+_CHANGED = Prepared[IbkrOrder](
+    lambda: (
+        IbkrOrder.objects.filter(IsAny(F("client_order_id"), Param("refs", [""])))
+        .filter(stage__in=sorted(answers.STATUS))
+        .order_by("pk")
+    )
+)
 
 
 class Herald:
@@ -43,6 +53,8 @@ class Herald:
             self._waiting.put(frozenset(client_order_ids))
 
     def _run(self) -> None:
+        with suppress(Error):  # without PostgreSQL it is simply cold
+            prepared.warm()
         while (told := self._next()) is not None:
             try:
                 self._book(told)
@@ -68,8 +80,5 @@ class Herald:
         return told
 
     def _book(self, client_order_ids: Collection[str]) -> None:
-        rows = IbkrOrder.objects.filter(
-            client_order_id__in=client_order_ids, stage__in=list(answers.STATUS)
-        )
-        news = [answers.answer(row) for row in rows.prefetch_related("executions").order_by("pk")]
-        reconcile.take_over_all(news, self._desk)
+        rows = _CHANGED.all(refs=list(client_order_ids))
+        reconcile.take_over_all(answers.answers(rows), self._desk)
