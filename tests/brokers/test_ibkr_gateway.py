@@ -23,7 +23,8 @@ from execution.broker.base import (
     Ticket,
 )
 from execution.broker.ibkr.adapter import InteractiveBrokers
-from execution.broker.ibkr.gateway import LEASE, ORDERS_AT_ONCE
+from execution.broker.ibkr.gateway import LEASE
+from execution.broker.ibkr.outbox import ORDERS_AT_ONCE
 from execution.domain.lifecycle import SliceStatus
 from execution.models import IbkrGateway, IbkrOrder
 from tests.brokers.ibkr_rig import IbkrRig, desk, rig, running_desk

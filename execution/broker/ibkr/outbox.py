@@ -1,0 +1,172 @@
+"""What the workers want of TWS: their questions, cancels and orders, taken from the rows that they
+wrote."""
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from execution.domain.native import Native
+from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder
+from execution.prepared import Param, Prepared, execute, save
+
+from . import rules
+from .book import Book
+from .link import Link
+from .messages import Outgoing
+from .pacing import Lane, Pacer
+from .standing import Standing
+
+S = IbkrOrder.Stage
+
+ORDERS_AT_ONCE = 4
+AT_ONCE = 0.001  # seconds
+_INQUIRIES = Prepared[IbkrInquiry](
+    lambda: IbkrInquiry.objects.filter(gateway=Param("gateway", 0), taken_wall__isnull=True)
+)
+_CANCELS = Prepared[IbkrOrder](
+    lambda: IbkrOrder.objects.filter(
+        Q(cancel_sent_wall__isnull=True) | Q(cancel_asked_wall__gt=F("cancel_sent_wall")),
+        cancel_asked_wall__isnull=False,
+        gateway=Param("gateway", 0),
+    ).order_by("cancel_asked_wall")
+)
+_OLDEST = Prepared[IbkrOrder](
+    lambda: (
+        IbkrOrder.objects.select_for_update(skip_locked=True)
+        .filter(gateway=Param("gateway", 0), stage=S.QUEUED, valid_until_wall__gt=Now())
+        .order_by("pk")[:1]
+    )
+)
+
+
+class Outbox:
+    """Used by the gateway's main thread. `look` has the book compared with the broker soon."""
+
+    def __init__(
+        self,
+        row: IbkrGateway,
+        book: Book,
+        link: Link,
+        pacer: Pacer,
+        standing: Standing,
+        look: Callable[[], None],
+    ) -> None:
+        self._row = row
+        self._book = book
+        self._link = link
+        self._pacer = pacer
+        self._standing = standing
+        self._look = look
+
+    def serve(self) -> float:
+        """Do what the workers want, cancels first; seconds until it is worth looking again, 0 when
+        nothing is left to do."""
+        self._inquire()
+        wait = self._send_cancels() if self._standing.may_cancel else 0.0
+        if not wait and self._standing.state == IbkrGateway.State.READY:
+            wait = self._send_orders()
+        return wait
+
+    def _send_cancels(self) -> float:
+        """Seconds until there is room for the next one; 0 when all are sent."""
+        for row in _CANCELS.all(gateway=self._row.pk):
+            if self._book.is_leaving(row.pk):
+                continue  # it must not overtake its order
+            if row.stage in rules.AT_BROKER and row.order_id is not None:
+                if wait := self._pacer.take(Lane.CANCEL):
+                    return wait
+                self._link.cancel(row.pk, row.order_id)
+            # Sent first and noted second: a cancel that is sent twice does no harm.
+            self._row.orders.filter(pk=row.pk).update(cancel_sent_wall=row.cancel_asked_wall)
+        return 0.0
+
+    def _send_orders(self) -> float:
+        """Seconds until there is room for the next one; 0 when none is queued. A few at a time, so
+        that a cancel need not wait for all."""
+        for _ in range(ORDERS_AT_ONCE):
+            if wait := self._pacer.take(Lane.PLACE):
+                return wait
+            outgoing = self._claim()
+            if outgoing is None:
+                self._pacer.give_back()
+                return 0.0
+            self._book.leaving(outgoing.pk)
+            self._link.place(outgoing)
+        return AT_ONCE
+
+    def _claim(self) -> Outgoing | None:
+        """Commit the oldest queued order to its order id; None when there is none."""
+        with transaction.atomic():
+            while row := _OLDEST.first(gateway=self._row.pk):
+                account = self._standing.account(row.account)
+                if account is None:
+                    self._refuse_account(row)
+                    continue
+                if not _is_awaited(row):
+                    self._withdraw(row)
+                    continue
+                row.order_id = order_id = row.order_id or self._next_order_id()
+                row.stage, row.attempt, row.sent_wall = S.SENDING, row.attempt + 1, timezone.now()
+                save(row, "stage", "order_id", "attempt", "sent_wall")
+                return _outgoing(row, order_id, account)
+        return None
+
+    def _next_order_id(self) -> int:
+        """Above all that were ever committed to: TWS gives out again an id that it never saw, and
+        a late order under it would be taken for a change of the new one."""
+        order_id = max(self._row.last_order_id + 1, self._standing.next_valid_id)
+        save(IbkrGateway(pk=self._row.pk, last_order_id=order_id), "last_order_id")
+        transaction.on_commit(lambda: setattr(self._row, "last_order_id", order_id))
+        return order_id
+
+    def _withdraw(self, row: IbkrOrder) -> None:
+        self._row.orders.filter(pk=row.pk).update(
+            stage=S.WITHDRAWN, text="its worker is gone", changed_wall=timezone.now()
+        )
+
+    def _refuse_account(self, row: IbkrOrder) -> None:
+        allowed = ", ".join(self._standing.accounts)
+        self._row.orders.filter(pk=row.pk).update(
+            stage=S.REJECTED,
+            code="ACCOUNT_UNKNOWN",
+            text=f"account = {row.account!r}: this login has {allowed}"[:300],
+            changed_wall=timezone.now(),
+        )
+
+    def _inquire(self) -> None:
+        for asked in _INQUIRIES.all(gateway=self._row.pk):
+            IbkrInquiry.objects.filter(pk=asked.pk).update(taken_wall=timezone.now())
+            account = self._standing.account(asked.account)
+            if asked.kind == IbkrInquiry.Kind.COMPARE:
+                self._look()
+                asked.delete()
+            elif account is None:
+                problem = f"account = {asked.account!r}: not an account of this login"
+                IbkrInquiry.objects.filter(pk=asked.pk).update(problem=problem)
+            else:
+                self._link.inquire(asked.pk, asked.kind, account)
+
+
+def _is_awaited(row: IbkrOrder) -> bool:
+    """Whether the worker still waits. A halt waits for living workers only: what a dead one left
+    behind must not leave after the halt."""
+    alive = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)"
+    return execute(alive, [row.waiter_pid]).fetchone() == (True,)
+
+
+def _outgoing(row: IbkrOrder, order_id: int, account: str) -> Outgoing:
+    return Outgoing(
+        pk=row.pk,
+        order_id=order_id,
+        ref=row.client_order_id,
+        account=account,
+        symbol=row.symbol,
+        side=row.side,
+        quantity=row.quantity,
+        limit_price=row.limit_price,
+        outside_rth=row.extended_hours,
+        native=Native.read(row.native) if row.native else None,
+    )
