@@ -15,6 +15,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.load import percentiles, steady
 from tests.chaos.ground import Ground, enter
 
 LEAD_SECONDS = 5.0
@@ -36,43 +37,30 @@ def main() -> None:
     ):
         load = os.getloadavg()[0]
         late = _measure(ground, asked.rate, asked.seconds)
-    figures = {
-        f"p{percent}": round(late[min(len(late) * percent // 100, len(late) - 1)], 1)
-        for percent in (50, 90, 99, 100)
-    }
     told = {"broker": asked.broker, "cores": os.cpu_count(), "load_before": round(load, 2)}
-    print(json.dumps(told | {"fills": len(late), "fill_to_row_ms": figures}, indent=2))
+    print(json.dumps(told | {"fills": len(late), "fill_to_row_ms": percentiles(late)}, indent=2))
 
 
 def _measure(ground: Ground, rate: int, seconds: int) -> list[float]:
-    """Milliseconds from each execution at the peer until its row is there, sorted."""
+    """Milliseconds from each execution at the peer until its row is there."""
     from execution import desk, intake
 
     ground.broker.reset(1, ground.folder / "fills.log")
     ground.mend()
     first = desk.default().now() + timedelta(seconds=LEAD_SECONDS)
-    signal = {
-        "symbol": "AAPL",
-        "side": "BUY",
-        "quantity": seconds * 10,
-        "algorithm": "TWAP",
-        "slices": seconds,
-        "window_minutes": seconds / 60,
-    }
-    starts = [first + timedelta(seconds=parent / rate) for parent in range(rate)]
-    orders = intake.accept_all([signal | {"start_at": at} for at in starts], desk.default())
+    orders = intake.accept_all(steady(rate, seconds, first), desk.default())
     booked = _booked([order.pk for order in orders], LEAD_SECONDS + seconds + PATIENCE)
     happened: dict[str, list[float]] = defaultdict(list)
     for entry in ground.broker.entries():
         if entry["kind"] == "execution":
             happened[entry["client_order_id"]].append(entry["t"] / 1e9)
     warm = first.timestamp() + WARM_SECONDS
-    return sorted(
+    return [
         (seen - at) * 1000
         for child, moments in booked.items()
         for at, seen in zip(happened[child], moments, strict=True)
         if at > warm
-    )
+    ]
 
 
 def _booked(orders: Collection[int], patience: float) -> dict[str, list[float]]:

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.load import percentiles, steady, twap
 from deepstack import embedded, processes
 
 WORKERS = 2
@@ -68,27 +69,20 @@ def _measure(rate: int, seconds: int, workers: Sequence[int]) -> dict[str, objec
 
 
 def lateness(rate: int, seconds: int) -> dict[str, object]:
-    """`rate` parents with a slice each second, their starts spread over the first second: from the
-    due time to the broker call, in ms."""
+    """From the due time to the broker call, in ms."""
     from execution import desk, intake
     from execution.models import Order, Slice
 
-    signal = _twap(slices=seconds, minutes=seconds / 60, quantity=seconds * 10)
     first = desk.default().now() + timedelta(seconds=LEAD_SECONDS)
-    starts = [first + timedelta(seconds=parent / rate) for parent in range(rate)]
-    signals = [signal | {"start_at": start} for start in starts]
-    orders = intake.accept_all(signals, desk.default())
+    orders = intake.accept_all(steady(rate, seconds, first), desk.default())
     ids = [order.pk for order in orders]
     live = Order.objects.filter(pk__in=ids, finished_at__isnull=True)
     _until(lambda: not live.exists(), LEAD_SECONDS + seconds + START_SECONDS)
     sent = Slice.objects.filter(order__in=ids, lateness_ms__isnull=False)
-    late: list[float] = sorted(sent.values_list("lateness_ms", flat=True))
-    figures: dict[str, object] = {
-        f"p{percent}": round(late[min(int(len(late) * percent / 100), len(late) - 1)], 2)
-        for percent in (50, 90, 99, 100)
-    }
+    late: list[float] = list(sent.values_list("lateness_ms", flat=True))
     filled = Order.objects.filter(pk__in=ids, status="FILLED").count()
-    return {"rate": rate, "sent": len(late), "planned": rate * seconds, "filled": filled, **figures}
+    counts = {"rate": rate, "sent": len(late), "planned": rate * seconds, "filled": filled}
+    return {**counts, **percentiles(late)}
 
 
 def big_order(minutes: float) -> dict[str, float]:
@@ -97,7 +91,7 @@ def big_order(minutes: float) -> dict[str, float]:
     from execution import bells, controls, desk, intake
 
     started = time.perf_counter()
-    order = intake.accept(_twap(slices=10_000, minutes=minutes, quantity=100_000), desk.default())
+    order = intake.accept(twap(slices=10_000, minutes=minutes, quantity=100_000), desk.default())
     stored = time.perf_counter() - started
     seconds = desk.default().config.execution.scheduling.horizon_seconds
     near = order.slices.filter(due_at__lte=bells.horizon_end(order.created_at, seconds))
@@ -113,7 +107,7 @@ def bulk() -> dict[str, float]:
     """1,000 orders of 20 slices in one call, due far enough away not to be sent meanwhile."""
     from execution import desk, intake
 
-    signal = _twap(slices=20, minutes=600, quantity=2_000)
+    signal = twap(slices=20, minutes=600, quantity=2_000)
     started = time.perf_counter()
     intake.accept_all([signal] * 1_000, desk.default())
     return {"accepted_s": round(time.perf_counter() - started, 2)}
@@ -124,21 +118,10 @@ def memory_beyond_horizon(workers: Sequence[int]) -> dict[str, object]:
     from execution import desk, intake
 
     before = [_resident_mb(pid) for pid in workers]
-    intake.accept_all([_twap(slices=5_000, minutes=1_000, quantity=50_000)] * 2, desk.default())
+    intake.accept_all([twap(slices=5_000, minutes=1_000, quantity=50_000)] * 2, desk.default())
     time.sleep(10)
     after = [_resident_mb(pid) for pid in workers]
     return {"before_mb": before, "after_mb": after}
-
-
-def _twap(*, slices: int, minutes: float, quantity: int) -> dict[str, object]:
-    return {
-        "symbol": "AAPL",
-        "side": "BUY",
-        "quantity": quantity,
-        "algorithm": "TWAP",
-        "slices": slices,
-        "window_minutes": minutes,
-    }
 
 
 def _resident_mb(pid: int) -> float:

@@ -8,10 +8,10 @@ import argparse
 import json
 import os
 import tempfile
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.load import percentiles, steady
 from tests.chaos.ground import Ground, enter
 from tests.chaos.venue import wait_until
 
@@ -45,14 +45,14 @@ def _measure(ground: Ground, asked: argparse.Namespace) -> dict[str, object]:
         "planned": asked.rate * asked.seconds,
         "sent": len(late),
         "orders_filled": filled,
-        "lateness_ms": {f"p{percent}": _at(late, percent) for percent in (50, 90, 99, 100)},
+        "lateness_ms": percentiles(late),
     }
 
 
 def _run(
     ground: Ground, name: str, rate: int, seconds: int, answer_ms: float
 ) -> tuple[list[float], int]:
-    """Milliseconds from due to the request's arrival at the broker, sorted; orders filled."""
+    """Milliseconds from due to the request's arrival at the broker; orders filled."""
     from execution import desk, intake
     from execution.models import Order
     from tests.chaos.audit import planned
@@ -61,19 +61,7 @@ def _run(
     ground.broker.reset(1, log)
     ground.broker.behave(answer_after=answer_ms / 1000, partial=0.0, in_parts=0.0)
     first = desk.default().now() + timedelta(seconds=LEAD_SECONDS)
-    signals = [
-        {
-            "symbol": "AAPL",
-            "side": "BUY",
-            "quantity": seconds * 10,
-            "algorithm": "TWAP",
-            "slices": seconds,
-            "window_minutes": seconds / 60,
-            "start_at": first + timedelta(seconds=parent / rate),
-        }
-        for parent in range(rate)
-    ]
-    orders = intake.accept_all(signals, desk.default())
+    orders = intake.accept_all(steady(rate, seconds, first), desk.default())
     due = {each.client_order_id: each.due for each in planned(orders)}
     ours = Order.objects.filter(pk__in=[order.pk for order in orders])
     live = ours.filter(finished_at__isnull=True)
@@ -87,11 +75,7 @@ def _lateness(log: Path, due: dict[str, float]) -> list[float]:
         told = json.loads(line)
         if told["kind"] == "attempt":
             attempts.setdefault(told["client_order_id"], told["t"] / 1e9)
-    return sorted((at - due[name]) * 1000 for name, at in attempts.items())
-
-
-def _at(ranked: Sequence[float], percent: int) -> float:
-    return round(ranked[min(len(ranked) * percent // 100, len(ranked) - 1)], 2)
+    return [(at - due[name]) * 1000 for name, at in attempts.items()]
 
 
 if __name__ == "__main__":

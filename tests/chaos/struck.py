@@ -3,32 +3,26 @@
 import signal
 from datetime import datetime
 
-from typing_extensions import override
-
 from execution.broker.alpaca import AlpacaBroker
 from execution.broker.base import BrokerOrder, Ticket
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from tests.chaos.client import struck
 
 
-class Alpaca(AlpacaBroker):
-    @override
+class Struck:
+    """Before the adapter in the order of methods."""
+
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
-        _before()
-        seen = super().place(ticket, now=now)
+        struck("kill-before", signal.SIGKILL)
+        struck("freeze-before", signal.SIGSTOP)
+        seen: BrokerOrder = super().place(ticket, now=now)
         struck("kill-after", signal.SIGKILL)
         return seen
 
 
-class Ibkr(InteractiveBrokers):
-    @override
-    def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
-        _before()
-        seen = super().place(ticket, now=now)
-        struck("kill-after", signal.SIGKILL)
-        return seen
+class Alpaca(Struck, AlpacaBroker):
+    pass
 
 
-def _before() -> None:
-    struck("kill-before", signal.SIGKILL)
-    struck("freeze-before", signal.SIGSTOP)
+class Ibkr(Struck, InteractiveBrokers):
+    pass

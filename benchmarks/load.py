@@ -1,0 +1,33 @@
+"""Orders that make a steady load, and what is said of how late their slices were."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+PERCENTILES = (50, 90, 99, 100)
+
+
+def twap(*, slices: int, minutes: float, quantity: int) -> dict[str, object]:
+    return {
+        "symbol": "AAPL",
+        "side": "BUY",
+        "quantity": quantity,
+        "algorithm": "TWAP",
+        "slices": slices,
+        "window_minutes": minutes,
+    }
+
+
+def steady(rate: int, seconds: int, first: datetime) -> list[dict[str, object]]:
+    """`rate` parents with a slice each second, their starts spread over the second from `first`."""
+    signal = twap(slices=seconds, minutes=seconds / 60, quantity=seconds * 10)
+    starts = [first + timedelta(seconds=parent / rate) for parent in range(rate)]
+    return [signal | {"start_at": start} for start in starts]
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    ranked = sorted(values)
+    last = len(ranked) - 1
+    return {
+        f"p{percent}": round(ranked[min(len(ranked) * percent // 100, last)], 2)
+        for percent in PERCENTILES
+    }
