@@ -142,9 +142,12 @@ def _stay(order: Order, part: Slice, why: NotNow, desk: Desk, *, now: datetime) 
 def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: datetime) -> None:
     """Due again at `until`, which must lie before the slice's end."""
     if part.status == SliceStatus.PLANNED:
-        part.due_at, part.enqueued_wall, part.reason = until, None, reason[:300]
+        known, part.reason = part.reason, reason[:300]
+        part.due_at, part.enqueued_wall = until, None
         save(part, "due_at", "enqueued_wall", "reason")
-        tell(order, "SLICE_DEFERRED", {"slice": part.sequence, "reason": reason}, at=at, part=part)
+        if part.reason != known:  # a halt of an hour is one event, not one each second
+            facts = {"slice": part.sequence, "reason": reason}
+            tell(order, "SLICE_DEFERRED", facts, at=at, part=part)
         return
     move_slice(part, SliceStatus.PLANNED, at=at, reason=reason, due_at=until, enqueued_wall=None)
 

@@ -53,7 +53,10 @@ def test_nothing_leaves_in_a_halt_and_the_rest_of_the_plan_catches_up() -> None:
     assert held.status == SliceStatus.SKIPPED
     since = at_minute(HALT).isoformat()
     assert held.reason == f"SYMBOL_HALTED: since={since}, reason=news pending"
-    assert order.events.filter(kind="SLICE_DEFERRED", data__reason=held.reason).exists()
+    assert (
+        order.events.filter(kind="SLICE_DEFERRED", data__reason=held.reason, slice=held).count()
+        == 1
+    )
 
 
 def test_a_halt_that_outlasts_the_window_leaves_the_rest_undone() -> None:
