@@ -252,7 +252,9 @@ FAULTS: dict[str, Fault] = {
     "corrections and fills after cancel": Fault(
         nothing, conduct={"correct": 0.2, "fill_after_cancel": 0.8, "partial": 0.4}
     ),
-    "HALT during 50 concurrent sends": Fault(_halt, conduct={"slow": 0.3}, together=50),
+    "HALT during 50 concurrent sends": Fault(
+        _halt, conduct={"slow": 0.3}, together=50, seconds=12.0
+    ),
     "cancel of every parent": Fault(
         _cancel_all, conduct={"partial": 0.3, "silent": 0.05, "throttle": 0.1}
     ),
