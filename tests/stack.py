@@ -64,6 +64,8 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """To the whole group: SIGSTOP freezes it, SIGCONT wakes it."""
+        if self.popen.returncode is not None:
+            return  # its number may be another's by now, such as a backend's of PostgreSQL
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
