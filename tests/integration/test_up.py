@@ -98,7 +98,7 @@ def test_what_dies_is_started_again_and_the_end_leaves_nothing(services: Service
     before["w1@"].kill()
     psutil.Process(int((folder / "redis/redis.pid").read_text())).kill()
     wait_for(
-        lambda: "w1@" in children(service) and children(service)["w1@"] != before["w1@"],
+        lambda: children(service).get("w1@", before["w1@"]) != before["w1@"],
         START_SECONDS,
         "the killed worker to be replaced",
     )
