@@ -7,6 +7,7 @@ needs one, in a folder of this run alone. Tests that need neither start nothing.
 import os
 import secrets
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -50,6 +51,8 @@ EMBED_REDIS = not settings.CONFIG.redis_url
 
 
 def pytest_configure() -> None:
+    # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if settings.CONFIG.trading_mode != "paper":
         pytest.exit("tests run with TRADING_MODE=paper only", returncode=2)
     # pytest-django has read the settings by now, but nothing has connected yet.

@@ -160,6 +160,8 @@ class Stack:
             "SECRET_KEY": "only-for-tests-" + "x" * 40,
             "TRADING_MODE": "paper",
             "LOG_FILE": str(self.folder / "deepstack.log"),
+            # What a process prints is what tests wait for: into a file it would be kept back.
+            "PYTHONUNBUFFERED": "1",
         }
         return os.environ | ours | self.environment | more
 
