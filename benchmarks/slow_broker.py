@@ -65,7 +65,8 @@ def _run(
     due = {each.client_order_id: each.due for each in planned(orders)}
     ours = Order.objects.filter(pk__in=[order.pk for order in orders])
     live = ours.filter(finished_at__isnull=True)
-    wait_until(lambda: not live.exists(), LEAD_SECONDS + seconds + PATIENCE, "every order to end")
+    longest = LEAD_SECONDS + seconds + PATIENCE
+    wait_until(lambda: not live.exists(), longest, "every order to end", pause=0.5)
     return _lateness(log, due), ours.filter(status="FILLED").count()
 
 

@@ -1,7 +1,7 @@
 """What the broker says is taken over; what nobody knows is asked, never guessed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import IntegrityError
@@ -25,8 +25,13 @@ from execution.story import move_slice, tell
 
 log = structlog.get_logger(__name__)
 
+EPOCH = datetime.fromtimestamp(0, UTC)
 SETTLING = timedelta(seconds=1)
-OVERLAP = timedelta(seconds=5)
+# News are asked for anew from shortly before the last question, and from long before once in a
+# while: what the broker tells up to LATE - SELDOM after its moment is heard.
+OVERLAP = timedelta(seconds=1)
+LATE = timedelta(seconds=10)
+SELDOM = timedelta(seconds=5)
 LOST_PAUSE = timedelta(seconds=30)
 LONG_UNHEARD = timedelta(seconds=15)
 # Most news are known: the outcome of the send has told the same.
@@ -183,11 +188,18 @@ def catch_up(account: str, desk: Desk, since: datetime | None = None) -> Sequenc
         account=account,
         defaults={"heard_until": now - timedelta(days=1)},
     )
-    heard = cursor.heard_until - OVERLAP * clock.speed()
+    heard = unheard_since(cursor.heard_until, now, speed=clock.speed())
     news = desk.broker.news(account, min(heard, since or heard), now=now)
     if take_over_all(news, desk):
         BrokerCursor.objects.filter(pk=cursor.pk, heard_until__lt=now).update(heard_until=now)
     return news
+
+
+def unheard_since(heard_until: datetime, now: datetime, *, speed: float) -> datetime:
+    """From when on news are asked for; `speed`: seconds of trading time in one of the wall's."""
+    seldom = SELDOM * speed
+    first_since_long = (now - EPOCH) // seldom != (heard_until - EPOCH) // seldom
+    return heard_until - (LATE if first_since_long else OVERLAP) * speed
 
 
 def take_over_all(news: Sequence[BrokerOrder], desk: Desk) -> bool:

@@ -23,10 +23,12 @@ class Dropped(Exception):
 
 
 class Desk(BaseHTTPRequestHandler):
-    """One request on one connection."""
+    """One connection of a client, with one request after the other."""
 
     book: Book
-    protocol_version = "HTTP/1.0"
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # an answer leaves in one piece
 
     def do_GET(self) -> None:
         where = urlsplit(self.path)

@@ -8,6 +8,7 @@ A file in the folder DEEPSTACK_CHAOS_POINTS is a fault for the one worker that r
 import json
 import os
 import signal
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -34,12 +35,13 @@ POINTS = "DEEPSTACK_CHAOS_POINTS"
 
 
 class StandInBroker:
-    """Speaks to the process of `tests.chaos.broker`; one connection for each request."""
+    """Speaks to the process of `tests.chaos.broker`; one connection for each thread."""
 
     name = "chaos"
 
     def __init__(self, config: Config) -> None:
         self._address = os.environ[ADDRESS]
+        self._own = threading.local()
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         wanted = asdict(ticket) | {"limit_price": str(ticket.limit_price)}
@@ -79,19 +81,25 @@ class StandInBroker:
     def _ask(
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> tuple[int, Any]:
-        connection = HTTPConnection(self._address, timeout=PATIENCE)
-        try:
-            connection.connect()
-        except OSError as error:
-            raise BrokerUnavailable(str(error)) from error
+        connection = self._connected()
         try:
             connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())
         except (OSError, HTTPException, ValueError) as error:
-            raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
-        finally:
             connection.close()
+            raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+
+    def _connected(self) -> HTTPConnection:
+        if not hasattr(self._own, "connection"):
+            self._own.connection = HTTPConnection(self._address, timeout=PATIENCE)
+        connection: HTTPConnection = self._own.connection
+        if connection.sock is None:
+            try:
+                connection.connect()
+            except OSError as error:
+                raise BrokerUnavailable(str(error)) from error
+        return connection
 
 
 def struck(point: str, number: signal.Signals) -> None:
