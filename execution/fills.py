@@ -11,8 +11,9 @@ from execution import orders
 from execution.broker.base import Execution
 from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
 from execution.models import Fill, Order, Slice
-from execution.prepared import IsAny, Param, Prepared, insert, save
+from execution.prepared import IsAny, Param, Prepared, execute
 from execution.story import move_order, move_slice, tell
+from execution.writing import insertion, save
 
 ZERO = Decimal(0)
 _KNOWN = Prepared[Fill](
@@ -20,7 +21,9 @@ _KNOWN = Prepared[Fill](
         IsAny(F("execution_id"), Param("ids", [""])), broker=Param("broker", "")
     )
 )
-_TOTALS = Prepared[tuple[int, int, Decimal, Decimal]](
+_Key = tuple[str, str]  # account, execution id
+_Totals = tuple[int, int, Decimal, Decimal]
+_TOTALS = Prepared[_Totals](
     lambda: (
         Fill.objects.filter(order=Param("order", 0))
         .values("order")
@@ -33,6 +36,19 @@ _TOTALS = Prepared[tuple[int, int, Decimal, Decimal]](
         .values_list("part", "shares", "notional", "fees")
     )
 )
+# Books what is not known yet, and tells which that was and what `_TOTALS` will say then.
+_BOOK = """
+WITH fresh AS ({insertion} ON CONFLICT (broker, account, execution_id) DO NOTHING
+               RETURNING slice_id, account, execution_id, quantity, price, commission),
+     fills AS (SELECT slice_id, quantity, price, commission FROM execution_fill WHERE order_id = %s
+               UNION ALL SELECT slice_id, quantity, price, commission FROM fresh)
+SELECT coalesce(sum(quantity) FILTER (WHERE slice_id = %s), 0)::bigint,
+       coalesce(sum(quantity), 0)::bigint,
+       coalesce(sum(quantity * price), 0), coalesce(sum(commission), 0),
+       (SELECT json_agg(json_build_array(account, execution_id)) FROM fresh)
+FROM fills
+"""
+_CORRECTED = ("revision", "quantity", "price", "executed_at", "commission")
 
 
 def book(
@@ -45,42 +61,63 @@ def book(
     """
     if not executions:
         return False
-    ids = [execution.execution_id for execution in executions]
-    known = {(fill.account, fill.execution_id): fill for fill in _KNOWN.all(broker=broker, ids=ids)}
-    changed = False
-    for execution in executions:
-        fill = known.get((execution.account, execution.execution_id))
-        if fill is None:
-            fill = _first(order, part, execution, broker=broker, at=at)
-            known[execution.account, execution.execution_id] = fill
-            changed = True
-        elif fill.slice_id != part.pk or fill.revision == execution.revision:
-            changed |= _repeated(order, part, fill, execution, at=at)
-        elif fill.revision < execution.revision:
-            _corrected(order, part, fill, execution, at=at)
-            changed = True
-    if changed:
-        _derive(order, part, at=at)
-    return changed
-
-
-def _first(order: Order, part: Slice, execution: Execution, *, broker: str, at: datetime) -> Fill:
+    new, totals = _enter(order, part, executions, broker=broker)
+    known = {} if len(new) == len(executions) else _known(executions, broker=broker)
+    changed, told = False, set[_Key]()
     late = part.status in SLICE_TERMINAL
-    fill = Fill(
-        order=order,
-        slice=part,
-        broker=broker,
-        account=execution.account,
-        execution_id=execution.execution_id,
-        revision=execution.revision,
-        quantity=execution.quantity,
-        price=execution.price,
-        commission=execution.commission,
-        executed_at=execution.executed_at,
-    )
-    insert([fill])
-    tell(order, "LATE_FILL" if late else "FILL", _numbers(part, execution), at=at, part=part)
-    return fill
+    for execution in executions:
+        key = (execution.account, execution.execution_id)
+        if key in new - told:
+            told.add(key)
+            kind = "LATE_FILL" if late else "FILL"
+            tell(order, kind, _numbers(part, execution), at=at, part=part)
+        else:
+            changed |= _again(order, part, known[key], execution, at=at)
+    if changed:
+        totals = _TOTALS.first(order=order.pk, slice=part.pk) or totals
+    if changed or new:
+        part.filled_quantity, order.filled_quantity = totals[0], totals[1]
+        order.filled_notional, order.commission = totals[2], totals[3]
+        _follow(order, part, at=at)
+    return changed or bool(new)
+
+
+def _enter(
+    order: Order, part: Slice, executions: Sequence[Execution], *, broker: str
+) -> tuple[set[_Key], _Totals]:
+    """Store what nobody has booked yet: the executions that were new, and the totals with them."""
+    fills = [
+        Fill(
+            order=order,
+            slice=part,
+            broker=broker,
+            account=execution.account,
+            execution_id=execution.execution_id,
+            revision=execution.revision,
+            quantity=execution.quantity,
+            price=execution.price,
+            commission=execution.commission,
+            executed_at=execution.executed_at,
+        )
+        for execution in executions
+    ]
+    text, values = insertion(fills)
+    row = execute(_BOOK.format(insertion=text), [*values, order.pk, part.pk]).fetchall()[0]
+    return {(account, key) for account, key in row[4] or ()}, row[:4]
+
+
+def _known(executions: Sequence[Execution], *, broker: str) -> dict[_Key, Fill]:
+    ids = [execution.execution_id for execution in executions]
+    return {(fill.account, fill.execution_id): fill for fill in _KNOWN.all(broker=broker, ids=ids)}
+
+
+def _again(order: Order, part: Slice, fill: Fill, execution: Execution, *, at: datetime) -> bool:
+    if fill.slice_id != part.pk or fill.revision == execution.revision:
+        return _repeated(order, part, fill, execution, at=at)
+    if fill.revision > execution.revision:
+        return False
+    _corrected(order, part, fill, execution, at=at)
+    return True
 
 
 def _repeated(order: Order, part: Slice, fill: Fill, execution: Execution, *, at: datetime) -> bool:
@@ -107,7 +144,7 @@ def _corrected(
     fill.price, fill.executed_at = execution.price, execution.executed_at
     if execution.commission is not None:
         fill.commission = execution.commission
-    fill.save()
+    save(fill, *_CORRECTED)
     tell(order, "FILL_CORRECTED", _numbers(part, execution), at=at, part=part)
 
 
@@ -121,13 +158,6 @@ def _numbers(part: Slice, execution: Execution) -> dict[str, object]:
         "commission": execution.commission,
         "executed_at": execution.executed_at.isoformat(),
     }
-
-
-def _derive(order: Order, part: Slice, *, at: datetime) -> None:
-    totals = _TOTALS.first(order=order.pk, slice=part.pk) or (0, 0, ZERO, ZERO)
-    part.filled_quantity, order.filled_quantity = totals[0], totals[1]
-    order.filled_notional, order.commission = totals[2], totals[3]
-    _follow(order, part, at=at)
 
 
 def _follow(order: Order, part: Slice, *, at: datetime) -> None:

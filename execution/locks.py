@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import Error, OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
+from execution.domain.lifecycle import SLICE_TERMINAL
 from execution.models import Order, Slice
 from execution.prepared import Param, Prepared, execute
-from execution.story import collected
+from execution.writing import gathered
 
 # Keys of PostgreSQL advisory locks; the numbers only have to differ.
 LEADER = 0x4453_0001
@@ -25,24 +26,29 @@ MESSAGES = 0x4453_0006  # with the account
 UPDATES = 0x4453_0010  # whoever listens to the broker's stream
 
 
-_SLICE = Prepared[Slice](lambda: Slice.objects.filter(pk=Param("slice", 0)))
+_OTHERS = Slice.objects.filter(order=OuterRef("order")).exclude(pk=OuterRef("pk"))
+_SLICE = Prepared[Slice](
+    lambda: Slice.objects.annotate(
+        others_live=Exists(_OTHERS.exclude(status__in=sorted(SLICE_TERMINAL)))
+    ).filter(pk=Param("slice", 0))
+)
 _ORDER = Prepared[Order](lambda: Order.objects.select_for_update().filter(pk=Param("order", 0)))
 
 
 @contextmanager
 def locked(order_id: int) -> Iterator[Order]:
-    """A transaction that holds the order's row lock, and ends by writing what was told of it.
-    Raises Order.DoesNotExist."""
-    with transaction.atomic():
+    """A transaction that holds the order's row lock, with its writes gathered. Raises
+    Order.DoesNotExist."""
+    with transaction.atomic(), gathered():
         order = _ORDER.first(order=order_id)
         if order is None:
             raise Order.DoesNotExist(f"order {order_id}")
-        with collected(order):
-            yield order
+        yield order
 
 
 def slice_of(order: Order, slice_id: int) -> Slice:
-    """A slice of a locked order, as it is now. Raises Slice.DoesNotExist."""
+    """A slice of a locked order as it is now, with whether `others_live` of the order. Raises
+    Slice.DoesNotExist."""
     part = _SLICE.first(slice=slice_id)
     if part is None:
         raise Slice.DoesNotExist(f"slice {slice_id}")

@@ -84,10 +84,12 @@ def existing(references: Iterable[tuple[str, str | None]]) -> dict[tuple[str, st
     }
 
 
-def finish_if_done(order: Order, *, at: datetime) -> None:
+def finish_if_done(order: Order, *, at: datetime, part: Slice | None = None) -> None:
     """Let a locked order none of whose slices can do anything any more go on with what is left, if
-    that was decided when it was accepted, or end."""
-    if order.is_terminal or _ALIVE.first(order=order.pk) is not None:
+    that was decided when it was accepted, or end. `part`: a slice as `slice_of` has read it."""
+    if order.is_terminal or (part is not None and _lives(part)):
+        return
+    if _ALIVE.first(order=order.pk) is not None:
         return
     if order.status == OrderStatus.PAUSED and at < order.end_at:
         return  # a person may still amend it
@@ -103,6 +105,10 @@ def finish_if_done(order: Order, *, at: datetime) -> None:
     left = order.quantity - order.filled_quantity
     reason = f"{left:,} of {order.quantity:,} not executed" if left else ""
     move_order(order, after, at=at, reason=reason)
+
+
+def _lives(part: Slice) -> bool:
+    return not part.is_terminal or part.others_live  # type: ignore[attr-defined]  # annotated
 
 
 def expire(order_id: int, *, at: datetime) -> None:

@@ -28,8 +28,8 @@ from execution.domain.lifecycle import (
 from execution.locks import locked, slice_of
 from execution.market import clock
 from execution.models import Order, Slice
-from execution.prepared import save
 from execution.story import move_order, move_slice, tell
+from execution.writing import save
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +134,7 @@ def apply(
         save(part, "check_wall")
     if named and part.status == before:
         save(part, "broker_order_id")
-    orders.finish_if_done(order, at=at)
+    orders.finish_if_done(order, at=at, part=part)
 
 
 def _next_question(status: str, incomplete: bool) -> dict[str, object]:

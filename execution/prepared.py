@@ -1,27 +1,28 @@
-"""Statements whose SQL is built once: what the path of a slice asks and writes again and again.
+"""Queries whose SQL is built once: what the path of a slice asks again and again.
 
 Django builds the SQL of a queryset anew at every use, which costs several times what PostgreSQL
 needs to answer it. Here PostgreSQL keeps the plan as well: constants stand in the text, so that
 partial indexes apply, and only what changes from slice to slice is a parameter.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache, cached_property
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import psycopg
-from django.db import DatabaseError, connection, transaction
-from django.db.models import BooleanField, Expression, Func, JSONField, Model, QuerySet
+from django.db import transaction
+from django.db.models import BooleanField, Expression, Func, QuerySet
 from django.db.models.query import get_related_populators
-from psycopg import sql
-from psycopg.types.numeric import Int8
 from typing_extensions import override
 
-M = TypeVar("M", bound=Model)
+from execution import statement, writing
+from execution.statement import literal
+
+if TYPE_CHECKING:
+    import psycopg
+
 Row = TypeVar("Row")
 _COMPILED = "default"
-_INT8 = range(-(2**63), 2**63)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -72,7 +73,7 @@ class Prepared(Generic[Row]):
         queryset = self._build()
         compiler: Any = queryset.query.get_compiler(using=_COMPILED)
         text, found = compiler.as_sql()
-        slots = ["%s" if isinstance(value, Param) else _literal(value) for value in found]
+        slots = ["%s" if isinstance(value, Param) else literal(value) for value in found]
         params = [value for value in found if isinstance(value, Param)]
         rows_are_models = compiler.klass_info is not None and queryset._fields is None  # type: ignore[attr-defined]  # as QuerySet itself tells them apart
         make: Any = _instances(compiler) if rows_are_models else tuple
@@ -85,10 +86,6 @@ def _converter(compiler: Any) -> Callable[[Any], Any]:
     if not converters:
         return iter
     return lambda rows: compiler.apply_converters(rows, converters)
-
-
-def _literal(value: object) -> str:
-    return sql.Literal(value).as_string(None).replace("%", "%%")
 
 
 def _instances(compiler: Any) -> Callable[[Any], Any]:
@@ -121,74 +118,7 @@ def warm() -> None:
             query.warm()
 
 
-def save(row: Model, *names: str, among: Collection[str] = ()) -> bool:
-    """Write the named columns of a stored row; with `among` only while its status is one of them.
-
-    Whether it was written. Without a condition a missing row raises DatabaseError.
-    """
-    text, fields = _update(type(row), names, tuple(sorted(among)))
-    values = [ready(getattr(row, name)) for name, ready in fields]
-    written = execute(text, [*values, row.pk]).rowcount == 1
-    if not written and not among:
-        raise DatabaseError(f"{row._meta.label} {row.pk} is gone: nothing was written")
-    return written
-
-
-def insert(rows: Iterable[Model]) -> None:
-    """Store new rows of one model in one statement; they know their ids afterwards."""
-    made = list(rows)
-    if not made:
-        return
-    text, fields = _insert(type(made[0]), len(made))
-    values = [ready(take(row, True)) for row in made for take, ready in fields]
-    for row, (key,) in zip(made, execute(text, values), strict=True):
-        row.pk, row._state.adding = key, False
-
-
-@cache
-def _update(
-    model: type[Model], names: tuple[str, ...], among: tuple[str, ...]
-) -> tuple[str, list[Any]]:
-    fields: list[Any] = [model._meta.get_field(name) for name in names]
-    changes = ", ".join(f'"{field.column}" = %s' for field in fields)
-    ready = [(field.attname, _ready(field)) for field in fields]
-    condition = f" AND status IN ({', '.join(map(_literal, among))})" if among else ""
-    return f'UPDATE "{model._meta.db_table}" SET {changes} WHERE id = %s{condition}', ready  # noqa: S608
-
-
-@cache
-def _insert(model: type[Model], count: int) -> tuple[str, list[Any]]:
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
-    row = f"({', '.join(['%s'] * len(fields))})"
-    rows = ", ".join([row] * count)
-    ready = [(field.pre_save, _ready(field)) for field in fields]
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {rows} RETURNING id', ready  # noqa: S608
-
-
-def _ready(field: Any) -> Callable[[Any], Any]:
-    """What makes a value one that psycopg knows how to send: nearly all are."""
-    if isinstance(field, JSONField):
-        return lambda value: field.get_db_prep_save(value, connection)
-    return lambda value: value
-
-
 def execute(text: str, values: Sequence[object] = ()) -> "psycopg.Cursor[Any]":
-    """Run a statement that PostgreSQL keeps the plan of; its errors are Django's."""
-    connection.close_if_health_check_failed()  # as every cursor of Django's own begins
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors:
-        return psycopg.Cursor(connection.connection).execute(text, _told(values), prepare=True)
-
-
-def _told(values: Sequence[object]) -> list[object]:
-    """Whole numbers as 64 bits: psycopg would take the smallest type for each, and PostgreSQL plan
-    the statement anew for every mixture of sizes."""
-    return [_wide(each) for each in values]
-
-
-def _wide(value: object) -> object:
-    if type(value) is int and value in _INT8:
-        return Int8(value)
-    return [_wide(each) for each in value] if type(value) is list else value
+    """Run a statement that PostgreSQL keeps the plan of, after all that was written before it."""
+    writing.flush()
+    return statement.run(text, values)

@@ -18,9 +18,9 @@ from execution.domain.session import Session
 from execution.domain.volume_profile import U_SHAPE, Profile
 from execution.market import clock
 from execution.models import Order, Slice, VolumeProfile
-from execution.prepared import save
 from execution.story import tell
 from execution.windows import Window
+from execution.writing import save
 
 log = structlog.get_logger(__name__)
 

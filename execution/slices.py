@@ -31,9 +31,10 @@ from execution.market.base import Quote
 from execution.models import Order, Slice
 from execution.outcomes import NotSent
 from execution.pacing import Look
-from execution.prepared import Param, Prepared, save
+from execution.prepared import Param, Prepared
 from execution.risk import Priced
 from execution.story import move_order, move_slice, tell
+from execution.writing import Overtaken, save
 
 log = structlog.get_logger(__name__)
 
@@ -102,30 +103,39 @@ def claim(
     part: Slice, quote: Quote | None, desk: Desk, *, now: datetime, seen: Look = UNSEEN
 ) -> Intent | None:
     """Claim the slice and commit its intent; None when there is nothing to send."""
-    with locked(part.order_id) as order:
-        part, working, seen_now = glance.claimable(order, part.pk)
-        if part.status not in SLICE_CLAIMABLE or order.status not in ORDER_SENDING:
-            return None
-        aim = pacing.aim(order, part, seen.curve)
-        part.aimed_quantity = aim.aimed
-        decision = decide(
-            order,
-            part,
-            quote,
-            desk,
-            aim=aim,
-            seen=seen,
-            working=working,
-            glance=seen_now,
-            now=now,
-        )
-        if isinstance(decision, NotNow):
-            _stay(order, part, decision, desk, now=now)
-            return None
-        intent = _commit_intent(order, part, decision, desk, now=now)
-        if intent is not None and order.status == OrderStatus.ACCEPTED:
-            move_order(order, OrderStatus.WORKING, at=now)
-        return intent
+    try:
+        with locked(part.order_id) as order:
+            return _claim(order, part.pk, quote, desk, now=now, seen=seen)
+    except Overtaken:
+        return None
+
+
+def _claim(
+    order: Order, slice_id: int, quote: Quote | None, desk: Desk, *, now: datetime, seen: Look
+) -> Intent | None:
+    part, working, seen_now = glance.claimable(order, slice_id)
+    if part.status not in SLICE_CLAIMABLE or order.status not in ORDER_SENDING:
+        return None
+    aim = pacing.aim(order, part, seen.curve)
+    part.aimed_quantity = aim.aimed
+    decision = decide(
+        order,
+        part,
+        quote,
+        desk,
+        aim=aim,
+        seen=seen,
+        working=working,
+        glance=seen_now,
+        now=now,
+    )
+    if isinstance(decision, NotNow):
+        _stay(order, part, decision, desk, now=now)
+        return None
+    intent = _intend(order, part, decision, desk, now=now)
+    if order.status == OrderStatus.ACCEPTED:
+        move_order(order, OrderStatus.WORKING, at=now)
+    return intent
 
 
 def _stay(order: Order, part: Slice, why: NotNow, desk: Desk, *, now: datetime) -> None:
@@ -152,9 +162,7 @@ def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: dateti
     move_slice(part, SliceStatus.PLANNED, at=at, reason=reason, due_at=until, enqueued_wall=None)
 
 
-def _commit_intent(
-    order: Order, part: Slice, child: Child, desk: Desk, *, now: datetime
-) -> Intent | None:
+def _intend(order: Order, part: Slice, child: Child, desk: Desk, *, now: datetime) -> Intent:
     scheduling = desk.config.execution.scheduling
     wall = timezone.now()
     life = timedelta(seconds=scheduling.min_life_seconds) * clock.speed()
@@ -167,8 +175,7 @@ def _commit_intent(
     part.reference_price, part.explanation = child.reference_price, child.explanation
     part.broker, part.sent_at = desk.broker.name, now
     part.lateness_ms = (wall - clock.wall_of(part.due_at)).total_seconds() * 1000
-    if not save(part, *_INTENT, among=SLICE_CLAIMABLE):
-        return None  # another worker got there first
+    save(part, *_INTENT, among=SLICE_CLAIMABLE)
     facts = {
         "slice": part.sequence,
         "client_order_id": part.client_order_id,

@@ -1,17 +1,15 @@
 """The append-only story of an order, written in the transaction that changes it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from execution.domain.lifecycle import SliceStatus, check_order, check_slice
 from execution.models import Order, OrderEvent, Slice
-from execution.prepared import insert, save
+from execution.writing import insert, save
 
 _MOVED = ("status", "reason", "finished_at", "check_wall", "broker_order_id")
-_WAITING = "_told_at_the_end"
 
 
 def event(
@@ -27,24 +25,7 @@ def event(
 def tell(
     order: Order, kind: str, data: Mapping[str, Any], *, at: datetime, part: Slice | None = None
 ) -> None:
-    """Write an event; of a locked order all together, at the end of its transaction."""
-    told = event(order, kind, data, at=at, part=part)
-    waiting: list[OrderEvent] | None = vars(order).get(_WAITING)
-    if waiting is None:
-        insert([told])
-    else:
-        waiting.append(told)
-
-
-@contextmanager
-def collected(order: Order) -> Iterator[None]:
-    """Within, events wait; what ends by an exception has not happened and tells nothing."""
-    waiting = vars(order)[_WAITING] = list[OrderEvent]()
-    try:
-        yield
-    finally:
-        del vars(order)[_WAITING]
-    insert(waiting)
+    insert([event(order, kind, data, at=at, part=part)])
 
 
 def move_order(

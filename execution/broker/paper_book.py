@@ -19,7 +19,7 @@ from .paper_rules import PaperFill, Resting, commission_due, match, shares
 ready.ensure()
 
 from execution.models import PaperExecution, PaperOrder  # noqa: E402
-from execution.prepared import insert  # noqa: E402
+from execution.writing import insert  # noqa: E402
 
 log = structlog.get_logger(__name__)
 

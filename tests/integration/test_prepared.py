@@ -56,11 +56,3 @@ def test_what_is_given_stands_where_it_was_left_open() -> None:
     assert sorted(part.sequence for part in found) == [0, 1]
     assert {part.order for part in found} == {order}
     assert parts.first(order=order.pk, last=-1) is None
-
-
-def test_a_row_that_is_gone_is_an_error_and_a_condition_that_fails_is_none() -> None:
-    order = new_order()
-    assert not prepared.save(order, "status", among=("FILLED",))
-    gone = Order(pk=order.pk + 1, status=order.status)
-    with pytest.raises(prepared.DatabaseError, match="is gone"):
-        prepared.save(gone, "status")

@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from execution import prepared
 from execution.models import IbkrExecution, IbkrGateway, IbkrOrder
 from execution.prepared import IsAny, Param, Prepared
+from execution.writing import insert, save
 
 from . import rules
 from .answers import executed, executions_of
@@ -253,7 +253,7 @@ class Book:
             commission=early.amount if early else None,
             commission_currency=early.currency if early else "",
         )
-        prepared.insert([execution])
+        insert([execution])
         rows.add(execution)
         row.perm_id = row.perm_id or seen.perm_id or None
         rules.on_execution(row, executed(executions_of([row])[row.pk]))
@@ -266,7 +266,7 @@ class Book:
         elif execution.commission != seen.amount:
             execution.commission = seen.amount
             execution.commission_currency = seen.currency
-            prepared.save(execution, "commission", "commission_currency")
+            save(execution, "commission", "commission_currency")
             touched[execution.order_id] = execution.order.client_order_id
 
     def _error(self, seen: ErrorSeen, rows: _Rows, wishes: Wishes) -> None:
@@ -345,4 +345,4 @@ def _save(rows: Sequence[IbkrOrder]) -> None:
     now = timezone.now()
     for row in rows:
         row.changed_wall = now
-        prepared.save(row, *_COLUMNS)
+        save(row, *_COLUMNS)

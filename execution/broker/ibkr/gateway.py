@@ -21,7 +21,7 @@ from deepstack.config import Config
 from execution import prepared
 from execution.broker import ib_library
 from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
-from execution.prepared import save
+from execution.writing import save
 
 from .book import Book, Wishes
 from .codes import LINK_RESTORED

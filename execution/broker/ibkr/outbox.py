@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from execution.domain.native import Native
 from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder
-from execution.prepared import Param, Prepared, execute, save
+from execution.prepared import Param, Prepared, execute
+from execution.writing import save
 
 from . import rules
 from .book import Book

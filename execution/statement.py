@@ -1,0 +1,36 @@
+"""One statement that PostgreSQL keeps the plan of, run on this thread's connection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg import sql
+from psycopg.types.numeric import Int8
+
+_INT8 = range(-(2**63), 2**63)
+
+
+def run(text: str, values: Sequence[object] = ()) -> "psycopg.Cursor[Any]":
+    """Its errors are Django's."""
+    connection.close_if_health_check_failed()  # as every cursor of Django's own begins
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors:
+        return psycopg.Cursor(connection.connection).execute(text, _told(values), prepare=True)
+
+
+def literal(value: object) -> str:
+    return sql.Literal(value).as_string(None).replace("%", "%%")
+
+
+def _told(values: Sequence[object]) -> list[object]:
+    """Whole numbers as 64 bits: psycopg would take the smallest type for each, and PostgreSQL plan
+    the statement anew for every mixture of sizes."""
+    return [_wide(each) for each in values]
+
+
+def _wide(value: object) -> object:
+    if type(value) is int and value in _INT8:
+        return Int8(value)
+    return [_wide(each) for each in value] if type(value) is list else value
