@@ -15,7 +15,7 @@ from benchmarks.load import percentiles, steady
 from tests.chaos.ground import Ground, enter
 from tests.chaos.venue import wait_until
 
-LEAD_SECONDS = 5.0
+LEAD_SECONDS = 10.0
 PATIENCE = 60.0
 
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _measure(ground: Ground, asked: argparse.Namespace) -> dict[str, object]:
-    _run(ground, "warm", 10, 5, asked.answer_ms)
+    _run(ground, "warm", 30, 10, asked.answer_ms)
     load = os.getloadavg()[0]
     late, filled = _run(ground, "measured", asked.rate, asked.seconds, asked.answer_ms)
     return {

@@ -1,10 +1,12 @@
 """The Celery application: Redis carries bells, PostgreSQL knows what they are about."""
 
 import os
+import threading
 from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
 from threading import Barrier, BrokenBarrierError
+from time import monotonic
 from typing import Any
 
 from celery import Celery, bootsteps
@@ -12,13 +14,14 @@ from celery.schedules import crontab
 from celery.signals import setup_logging, task_prerun, worker_init
 from celery.utils.dispatch import Signal
 from celery.worker.components import Hub, Pool
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from deepstack import interpreter
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
 
 WARM_SECONDS = 10.0
+LOOK_AGAIN_SECONDS = 1.0
 
 
 class FireAllTimers(bootsteps.StartStopStep):
@@ -69,9 +72,20 @@ def _be_quick(**_: object) -> None:
     interpreter.be_quick()
 
 
+class _Looked(threading.local):
+    at = float("-inf")
+
+
+_looked = _Looked()
+
+
 @task_prerun.connect
 def _drop_broken_connections(**_: object) -> None:
-    close_old_connections()
+    """Django asks the server whether it still hears; a thread that had an answer a moment ago need
+    not ask. A task that fails by it is rung for again."""
+    if connection.errors_occurred or monotonic() - _looked.at > LOOK_AGAIN_SECONDS:
+        close_old_connections()
+        _looked.at = monotonic()
 
 
 app = Celery("deepstack")

@@ -1,6 +1,6 @@
 """What an account has and does, read for the checks; only what a bound asks for is read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -54,8 +54,10 @@ _POSITION = Prepared[tuple[int, int]](
     )
 )
 _Traded = tuple[str, str, int, Decimal, Decimal | None]
-_OWN_OF_TODAY = Prepared[_Traded](
-    lambda: (
+
+
+def _own_of_today() -> "QuerySet[Order, Any]":
+    return (
         Order.objects.filter(
             account=Param("account", ""),
             filled_quantity__gt=0,
@@ -65,23 +67,26 @@ _OWN_OF_TODAY = Prepared[_Traded](
         .values_list("symbol", "side")
         .annotate(Sum("filled_quantity"), Sum("filled_notional"), Sum("commission"))
     )
-)
-_OLDER = Prepared[_Traded](
-    lambda: (
-        Fill.objects.filter(
-            order__in=Order.objects.alias(ended=Coalesce("finished_at", "created_at")).filter(
-                Q(status__in=sorted(ORDER_LIVE)) | Q(ended__gte=Param("midnight", NEVER)),
-                account=Param("account", ""),
-                filled_quantity__gt=0,
-                created_at__lt=Param("midnight", NEVER),
-            ),
-            executed_at__gte=Param("midnight", NEVER),
-        )
+
+
+def _of_older() -> "QuerySet[Fill, Any]":
+    earlier = Order.objects.alias(ended=Coalesce("finished_at", "created_at")).filter(
+        Q(status__in=sorted(ORDER_LIVE)) | Q(ended__gte=Param("midnight", NEVER)),
+        account=Param("account", ""),
+        filled_quantity__gt=0,
+        created_at__lt=Param("midnight", NEVER),
+    )
+    return (
+        Fill.objects.filter(order__in=earlier, executed_at__gte=Param("midnight", NEVER))
         .order_by()
         .values_list("order__symbol", "order__side")
         .annotate(Sum("quantity"), money=Sum(F("quantity") * F("price")), fees=Sum("commission"))
     )
-)
+
+
+# Symbol, side, shares, money and fees since midnight: of the day's own orders by their totals,
+# which are many fewer than their fills; of an older one by the fills of the day.
+_TRADED = Prepared[_Traded](lambda: _own_of_today().union(_of_older(), all=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +244,8 @@ def day_result(at: Moment) -> Decimal | None:
     """Sold less bought less commission, and what is left over marked at the mid: the result of
     the day's fills alone. None where a price is missing."""
     result, left = ZERO, dict[str, int]()
-    for symbol, side, shares, money, fees in _traded(at.order.account, exchange_midnight(at.now)):
+    traded = _TRADED.all(account=at.order.account, midnight=exchange_midnight(at.now))
+    for symbol, side, shares, money, fees in traded:
         sign = 1 if side == Side.BUY else -1
         result -= sign * money + (fees or ZERO)
         left[symbol] = left.get(symbol, 0) + sign * shares
@@ -248,13 +254,6 @@ def day_result(at: Moment) -> Decimal | None:
             return None
         result += shares * at.marks.prices.get(symbol, ZERO)
     return result
-
-
-def _traded(account: str, midnight: datetime) -> Iterator[_Traded]:
-    """Symbol, side, shares, money and fees since midnight: of the day's own orders by their totals,
-    which are many fewer than their fills; of an older one by the fills of the day."""
-    yield from _OWN_OF_TODAY.all(account=account, midnight=midnight)
-    yield from _OLDER.all(account=account, midnight=midnight)
 
 
 def heat(at: Moment, equity: Decimal | None, pending: int) -> Heat | None:

@@ -72,7 +72,7 @@ def _claim(side: str) -> "QuerySet[Any, Any]":
     working = Slice.objects.filter(order=OuterRef("order"), status__in=sorted(SLICE_AT_BROKER))
     leaves = working.order_by().values("order").annotate(n=Sum(LEAVES)).values("n")
     claims: QuerySet[Any, Any] = _in_the_way(side).annotate(working=Subquery(leaves))
-    return claims.filter(pk=Param("slice", 0))
+    return claims.filter(pk=Param("slice", 0)).defer("explanation")
 
 
 def _last_look(side: str) -> "QuerySet[Slice, Any]":

@@ -28,9 +28,11 @@ UPDATES = 0x4453_0010  # whoever listens to the broker's stream
 
 _OTHERS = Slice.objects.filter(order=OuterRef("order")).exclude(pk=OuterRef("pk"))
 _SLICE = Prepared[Slice](
-    lambda: Slice.objects.annotate(
-        others_live=Exists(_OTHERS.exclude(status__in=sorted(SLICE_TERMINAL)))
-    ).filter(pk=Param("slice", 0))
+    lambda: (
+        Slice.objects.defer("explanation")
+        .annotate(others_live=Exists(_OTHERS.exclude(status__in=sorted(SLICE_TERMINAL))))
+        .filter(pk=Param("slice", 0))
+    )
 )
 _ORDER = Prepared[Order](lambda: Order.objects.select_for_update().filter(pk=Param("order", 0)))
 

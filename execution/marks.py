@@ -1,17 +1,19 @@
 """What the account's symbols are worth and how much they move, read before any lock is taken, as
 a source of quotes may be a network away."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
 from math import log
 from statistics import stdev
+from typing import Any
 
-from django.db.models import Count, Exists, Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Exists, Expression, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from execution import funds
@@ -44,34 +46,42 @@ class Marks:
 
 
 NO_MARKS = Marks()
-_LATELY = Prepared[tuple[str]](
-    lambda: (
+
+
+def _lately(account: Expression | F) -> "QuerySet[Order, Any]":
+    """The symbols that an account has traded since the exchange's midnight."""
+    return (
         Order.objects.alias(ended=Coalesce("finished_at", "created_at"))
         .filter(
             Q(created_at__gte=Param("midnight", NEVER))
             | Q(ended__gte=Param("midnight", NEVER))
             | Q(status__in=sorted(ORDER_LIVE)),
-            account=Param("account", ""),
+            account=account,
             filled_quantity__gt=0,
         )
         .order_by()
         .values_list("symbol")
         .distinct()
     )
-)
-# For a query of slices that is made anyway.
+
+
+_LATELY = Prepared[tuple[str]](lambda: _lately(Param("account", "")))
+# For a query of slices that is made anyway; the symbols where a limit surely asks for them.
 SET_BY_HAND = {
     "loss_set": Exists(RiskLimit.objects.filter(max_daily_loss__isnull=False)),
     "heat_set": Exists(RiskLimit.objects.filter(max_portfolio_heat__isnull=False)),
 }
+TRADED = {"traded": ArraySubquery(_lately(OuterRef("order__account")))}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which limits need marks."""
+    """Which limits need marks; `traded`: the account's symbols of the day, where they were read
+    already."""
 
     loss: bool
     heat: bool
+    traded: Collection[str] | None = None
 
 
 def asked(desk: Desk) -> Asked:
@@ -82,8 +92,9 @@ def asked(desk: Desk) -> Asked:
 
 
 def wanted(part: Slice, desk: Desk) -> Asked:
-    """`asked`, of a slice that was read with SET_BY_HAND."""
-    return _asked(desk, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
+    """`asked`, of a slice that was read with SET_BY_HAND and perhaps TRADED."""
+    known = _asked(desk, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
+    return replace(known, traded=vars(part).get("traded"))
 
 
 def _asked(desk: Desk, *, loss: bool, heat: bool) -> Asked:
@@ -96,7 +107,9 @@ def _asked(desk: Desk, *, loss: bool, heat: bool) -> Asked:
 
 def read(account: str, symbol: str, desk: Desk, *, wanted: Asked, now: datetime) -> Marks:
     """The market is asked for nothing that no limit needs."""
-    symbols = _traded_today(account, now) if wanted.loss else set()
+    symbols = set(wanted.traded or ()) if wanted.loss else set()
+    if wanted.loss and wanted.traded is None:
+        symbols = _traded_today(account, now)
     if wanted.heat:
         symbols |= _held(account) | {symbol}
     return Marks(

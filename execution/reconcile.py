@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import structlog
 from django.db import IntegrityError
@@ -35,15 +36,17 @@ SELDOM = timedelta(seconds=5)
 LOST_PAUSE = timedelta(seconds=30)
 LONG_UNHEARD = timedelta(seconds=15)
 # Most news are known: the outcome of the send has told the same.
-_TOLD = Prepared[Slice](
-    lambda: Slice.objects.filter(IsAny(F("client_order_id"), Param("ids", [""]))).only(
-        "order_id", "client_order_id", "status", "filled_quantity"
+_TOLD = Prepared[tuple[str, int, int, str, int]](
+    lambda: Slice.objects.filter(IsAny(F("client_order_id"), Param("ids", [""]))).values_list(
+        "client_order_id", "pk", "order_id", "status", "filled_quantity"
     )
 )
-_BOOKED = Prepared[Fill](
+_Key = tuple[str, str]  # account, execution id
+_Booked = tuple[int, int, Decimal, Decimal | None]  # revision, quantity, price, commission
+_BOOKED = Prepared[tuple[str, str, int, int, Decimal, Decimal | None]](
     lambda: Fill.objects.filter(
         IsAny(F("execution_id"), Param("ids", [""])), broker=Param("broker", "")
-    )
+    ).values_list("account", "execution_id", "revision", "quantity", "price", "commission")
 )
 
 
@@ -204,19 +207,15 @@ def unheard_since(heard_until: datetime, now: datetime, *, speed: float) -> date
 
 def take_over_all(news: Sequence[BrokerOrder], desk: Desk) -> bool:
     """Book what the broker reports of many children, where it is news; False if any cannot be."""
-    parts = {
-        part.client_order_id: part
-        for part in _TOLD.all(ids=[seen.client_order_id for seen in news])
-    }
+    parts = {row[0]: row for row in _TOLD.all(ids=[seen.client_order_id for seen in news])}
     executions = [execution.execution_id for seen in news for execution in seen.executions]
     fills = _BOOKED.all(ids=executions, broker=desk.broker.name) if executions else []
-    booked = {(fill.account, fill.execution_id): fill for fill in fills}
-    differing = [
-        (part, seen)
+    booked: dict[_Key, _Booked] = {(row[0], row[1]): row[2:] for row in fills}
+    taken = [
+        try_take_over(Slice(pk=row[1], order_id=row[2]), seen, desk)
         for seen in news
-        if (part := parts.get(seen.client_order_id)) and _differs(part, seen, booked)
+        if (row := parts.get(seen.client_order_id)) and _differs(row[3], row[4], seen, booked)
     ]
-    taken = [try_take_over(part, seen, desk) for part, seen in differing]
     return all(taken)
 
 
@@ -238,8 +237,8 @@ def try_take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
     return True
 
 
-def _differs(part: Slice, seen: BrokerOrder, booked: Mapping[tuple[str, str], Fill]) -> bool:
-    if part.status != seen.status or part.filled_quantity != seen.filled_quantity:
+def _differs(status: str, filled: int, seen: BrokerOrder, booked: Mapping[_Key, _Booked]) -> bool:
+    if (status, filled) != (seen.status, seen.filled_quantity):
         return True
     return any(
         _is_news(execution, booked.get((execution.account, execution.execution_id)))
@@ -247,10 +246,11 @@ def _differs(part: Slice, seen: BrokerOrder, booked: Mapping[tuple[str, str], Fi
     )
 
 
-def _is_news(execution: Execution, fill: Fill | None) -> bool:
-    if fill is None or fill.revision < execution.revision:
+def _is_news(execution: Execution, booked: _Booked | None) -> bool:
+    if booked is None:
         return True
-    if fill.commission is None and execution.commission is not None:
+    revision, quantity, price, commission = booked
+    if revision < execution.revision or (commission is None and execution.commission is not None):
         return True
-    same = (fill.quantity, fill.price) == (execution.quantity, execution.price)
-    return fill.revision == execution.revision and not same
+    same = (quantity, price) == (execution.quantity, execution.price)
+    return revision == execution.revision and not same

@@ -4,13 +4,17 @@ The claim and the intent are one commit. Before it nothing has happened and the 
 after it the broker may have the order, and only the broker is asked.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import Error, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from execution import glance, marks, native, orders, outcomes, pacing, risk
@@ -42,13 +46,15 @@ log = structlog.get_logger(__name__)
 EARLY = timedelta(milliseconds=50)
 CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
 UNSEEN = Look()
-_DUE = Prepared[Slice](
-    lambda: (
-        Slice.objects.select_related("order")
-        .annotate(**marks.SET_BY_HAND)
-        .filter(pk=Param("slice", 0))
-    )
-)
+
+
+def _due(extra: Mapping[str, Any]) -> "QuerySet[Slice, Any]":
+    read = Slice.objects.select_related("order").defer("explanation")
+    return read.annotate(**marks.SET_BY_HAND, **extra).filter(pk=Param("slice", 0))
+
+
+_DUE = Prepared[Slice](partial(_due, {}))
+_DUE_WITHIN_LOSS = Prepared[Slice](partial(_due, marks.TRADED))
 _INTENT = (
     "status",
     "reason",
@@ -84,11 +90,13 @@ class Intent:
 
 def send(slice_id: int, desk: Desk) -> None:
     """Send one slice if it is due, alive and nobody else's; harmless to call again at any time."""
-    part = _DUE.first(slice=slice_id)
+    now = desk.now()
+    bounded = desk.config.limits.max_daily_loss is not None
+    due = _DUE_WITHIN_LOSS if bounded else _DUE
+    part = due.first(slice=slice_id, midnight=marks.exchange_midnight(now))
     if part is None or part.status not in SLICE_CLAIMABLE:
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
-    now = desk.now()
     if now < part.due_at - EARLY * clock.speed() or part.order.status not in ORDER_SENDING:
         return
     # Asked before the transaction: a source of quotes may be a network away.

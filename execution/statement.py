@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import sql
 from psycopg.types.numeric import Int8
 
@@ -13,11 +13,13 @@ _INT8 = range(-(2**63), 2**63)
 
 def run(text: str, values: Sequence[object] = ()) -> "psycopg.Cursor[Any]":
     """Its errors are Django's."""
-    connection.close_if_health_check_failed()  # as every cursor of Django's own begins
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    with connection.wrap_database_errors:
-        return psycopg.Cursor(connection.connection).execute(text, _told(values), prepare=True)
+    own = connections[DEFAULT_DB_ALIAS]
+    own.close_if_health_check_failed()  # as every cursor of Django's own begins
+    if own.connection is None:
+        own.ensure_connection()
+    own.validate_no_broken_transaction()
+    with own.wrap_database_errors:
+        return psycopg.Cursor(own.connection).execute(text, _told(values), prepare=True)
 
 
 def literal(value: object) -> str:
