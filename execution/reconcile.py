@@ -31,8 +31,8 @@ SETTLING = timedelta(seconds=1)
 # News are asked for anew from shortly before the last question, and from long before once in a
 # while: what the broker tells up to LATE - SELDOM after its moment is heard.
 OVERLAP = timedelta(seconds=1)
-LATE = timedelta(seconds=10)
-SELDOM = timedelta(seconds=5)
+LATE = timedelta(seconds=5)
+SELDOM = timedelta(seconds=2.5)
 LOST_PAUSE = timedelta(seconds=30)
 LONG_UNHEARD = timedelta(seconds=15)
 # Most news are known: the outcome of the send has told the same.

@@ -162,7 +162,7 @@ class Book:
                 found += self.rng.sample(old, min(len(old), OLD_NEWS))
             if self.happens("shuffle"):
                 self.rng.shuffle(found)
-            return [self.view(placed) for placed in found]
+        return [self.view(placed) for placed in found]  # other clients' orders go on meanwhile
 
     def run_due(self) -> None:
         """Carry out what is due by now."""

@@ -10,7 +10,7 @@ NOON = datetime(2026, 6, 1, 16, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("speed", [1.0, 60.0])
-@pytest.mark.parametrize("late", [0.0, 0.9, 2.7, 5.0])
+@pytest.mark.parametrize("late", [0.0, 0.9, 1.7, 2.5])
 def test_news_that_come_late_are_heard(speed: float, late: float) -> None:
     for tenth in range(100):
         changed = NOON + timedelta(seconds=tenth / 10) * speed
@@ -21,7 +21,7 @@ def test_news_that_come_late_are_heard(speed: float, late: float) -> None:
 def test_most_questions_go_back_a_little_only() -> None:
     back = [at - since for since, at in questions(1.0)]
 
-    assert back.count(OVERLAP + timedelta(seconds=0.5)) == 9 * (len(back) // 10)
+    assert back.count(OVERLAP + timedelta(seconds=0.5)) == 4 * (len(back) // 5)
     assert max(back) == LATE + timedelta(seconds=0.5)
 
 
