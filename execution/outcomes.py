@@ -78,8 +78,17 @@ def of(call: Callable[..., BrokerOrder], *args: object, **kwargs: object) -> Out
         return Ambiguous(f"{type(error).__name__}: {error}")
 
 
-def record(order_id: int, slice_id: int, token: UUID, outcome: Outcome, desk: Desk) -> None:
-    """Write the outcome of a claim; a claim that was taken over writes nothing."""
+def record(
+    order_id: int,
+    slice_id: int,
+    token: UUID,
+    outcome: Outcome,
+    desk: Desk,
+    *,
+    left_wall: datetime | None = None,
+) -> None:
+    """Write the outcome of a claim; a claim that was taken over writes nothing. `left_wall`: when
+    its first request left."""
     with locked(order_id) as order:
         now = desk.now()  # the wait for the lock may be long: what came first is told first
         part = slice_of(order, slice_id)
@@ -88,6 +97,10 @@ def record(order_id: int, slice_id: int, token: UUID, outcome: Outcome, desk: De
                 "claim taken over, its outcome is left to the resolver", outcome=str(outcome)
             )
             return
+        if left_wall is not None:
+            late = left_wall - clock.wall_of(part.due_at)
+            part.lateness_ms = late.total_seconds() * 1000
+            save(part, "lateness_ms")
         if isinstance(outcome, BrokerOrder):
             apply(order, part, outcome, desk, asked=True, at=now)
         elif part.status != SliceStatus.SENDING:

@@ -4,6 +4,7 @@ The claim and the intent are one commit. Before it nothing has happened and the 
 after it the broker may have the order, and only the broker is asked.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from django.db import Error, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from execution import glance, marks, native, orders, outcomes, pacing, risk
+from execution import bells, glance, marks, native, orders, outcomes, pacing, risk
 from execution.broker.base import Ticket
 from execution.child import Child, NotNow, decide, retry_pause
 from execution.desk import Desk
@@ -68,7 +69,6 @@ _INTENT = (
     "reference_price",
     "broker",
     "sent_at",
-    "lateness_ms",
     "explanation",
     "aimed_quantity",
 )
@@ -97,14 +97,23 @@ def send(slice_id: int, desk: Desk) -> None:
     if part is None or part.status not in SLICE_CLAIMABLE:
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
-    if now < part.due_at - EARLY * clock.speed() or part.order.status not in ORDER_SENDING:
+    begins = part.due_at - bells.AHEAD - EARLY * clock.speed()
+    if now < begins or part.order.status not in ORDER_SENDING:
         return
     # Asked before the transaction: a source of quotes may be a network away.
     quote = desk.market.quote(part.order.symbol, now)
     seen = pacing.look(part, desk, now=now, wanted=marks.wanted(part, desk))
-    intent = claim(part, quote, desk, now=now, seen=seen)
+    intent = claim(part, quote, desk, now=max(now, part.due_at), seen=seen)
     if intent is not None:
+        _await(intent.part.due_at, desk)
         deliver(intent, desk)
+
+
+def _await(moment: datetime, desk: Desk) -> None:
+    """What is ready before its moment waits for it; the last look comes after that."""
+    left = (moment - desk.now()) / clock.speed()
+    if left > timedelta(0):
+        time.sleep(left.total_seconds())
 
 
 def claim(
@@ -182,7 +191,6 @@ def _intend(order: Order, part: Slice, child: Child, desk: Desk, *, now: datetim
     part.quantity, part.limit_price = child.quantity, child.limit_price
     part.reference_price, part.explanation = child.reference_price, child.explanation
     part.broker, part.sent_at = desk.broker.name, now
-    part.lateness_ms = (wall - clock.wall_of(part.due_at)).total_seconds() * 1000
     save(part, *_INTENT, among=SLICE_CLAIMABLE)
     facts = {
         "slice": part.sequence,
@@ -214,17 +222,21 @@ def _ticket(
 
 def deliver(intent: Intent, desk: Desk) -> None:
     """The last look, the broker call with no transaction open, and the fenced record of both."""
+    left_wall = None
     try:
         with sending(intent.part.pk) as alone:
             outcome: outcomes.Outcome | None = last_look(intent, desk) if alone else CLAIM_LOST
             if outcome is None:
+                left_wall = None if intent.again else timezone.now()
                 outcome = outcomes.of(desk.broker.place, intent.ticket, now=desk.now())
     except Error as error:
         # Only the locks and the look can raise this; the broker's answer is never an exception.
         outcome = NotSent(f"the last look failed: {error}".strip(), retry=True)
     if intent.again and isinstance(outcome, NotSent):
         outcome = outcomes.Ambiguous(outcome.reason, retry_after=outcome.retry_after)
-    outcomes.record(intent.part.order_id, intent.part.pk, intent.token, outcome, desk)
+    outcomes.record(
+        intent.part.order_id, intent.part.pk, intent.token, outcome, desk, left_wall=left_wall
+    )
 
 
 def last_look(intent: Intent, desk: Desk) -> NotSent | None:
