@@ -26,11 +26,15 @@ from tests.chaos.venue import StandIn, Venue, wait_until
 if TYPE_CHECKING:
     from tests.stack import Process, Stack
 
-WORKERS = 3
-THREADS = 17  # of each worker: together they can have 50 sends under way
 START_SECONDS = 60.0
-DISPATCHERS = 2
 HORIZON = 6.0  # seconds, shorter than the windows: the dispatch loop has something to feed
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    workers: int = 3
+    threads: int = 17  # of each worker: together they can have 50 sends under way
+    dispatchers: int = 2
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class Ground:
     stack: "Stack"
     broker: Venue
     points: Path
+    team: Team = Team()
     workers: list["Process"] = field(default_factory=list)
     dispatchers: list["Process"] = field(default_factory=list)
     companion: "Process | None" = None  # what the broker needs beside the workers
@@ -55,11 +60,11 @@ class Ground:
         self.tend()
         self.workers = [worker for worker in self.workers if worker.alive]
         self.dispatchers = [loop for loop in self.dispatchers if loop.alive]
-        while len(self.workers) < WORKERS:
+        while len(self.workers) < self.team.workers:
             name = self._name("worker")
-            command = processes.worker(name, threads=THREADS)
+            command = processes.worker(name, threads=self.team.threads)
             self.workers.append(self.stack.start(name, command, **env))
-        while len(self.dispatchers) < DISPATCHERS:
+        while len(self.dispatchers) < self.team.dispatchers:
             name = self._name("dispatch")
             self.dispatchers.append(self.stack.start(name, processes.dispatch(), **env))
         try:
@@ -161,7 +166,7 @@ VENUES: dict[str, Callable[[], Venue]] = {
 
 
 @contextmanager
-def enter(folder: Path, venue: str = "stand-in") -> Iterator[Ground]:
+def enter(folder: Path, venue: str = "stand-in", team: Team = Team()) -> Iterator[Ground]:
     """Start the servers and the broker, and set this process up as one more member."""
     broker: Venue = VENUES[venue]()
     folder.chmod(0o755)
@@ -182,7 +187,7 @@ def enter(folder: Path, venue: str = "stand-in") -> Iterator[Ground]:
         stack = Stack(folder, environment=environment)
         try:
             broker.start(stack)
-            ground = Ground(folder, stack, broker, points)
+            ground = Ground(folder, stack, broker, points, team)
             ground.mend()
             yield ground
         finally:
