@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
@@ -102,8 +103,13 @@ def _enter(
         for execution in executions
     ]
     text, values = insertion(fills)
-    row = execute(_BOOK.format(insertion=text), [*values, order.pk, part.pk]).fetchall()[0]
+    row = execute(_booking(text), [*values, order.pk, part.pk]).fetchall()[0]
     return {(account, key) for account, key in row[4] or ()}, row[:4]
+
+
+@cache
+def _booking(insertion: str) -> str:
+    return _BOOK.format(insertion=insertion)
 
 
 def _known(executions: Sequence[Execution], *, broker: str) -> dict[_Key, Fill]:
