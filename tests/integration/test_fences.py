@@ -69,6 +69,34 @@ def sent(intent: Intent) -> int:
     return PaperOrder.objects.filter(client_order_id=intent.ticket.client_order_id).count()
 
 
+def due_in(seconds: float) -> Slice:
+    part = new_order(parts=1).slices.get()
+    part.due_at = desks.default().now() + timedelta(seconds=seconds)
+    part.save(update_fields=["due_at"])
+    return part
+
+
+def test_what_is_ready_early_leaves_at_its_moment() -> None:
+    slices.send(due_in(0).pk, desks.default())  # what is asked for the first time takes longer
+    part = due_in(0.085)
+    slices.send(part.pk, desks.default())
+
+    sent = Slice.objects.get(pk=part.pk)
+    taken = PaperOrder.objects.get(client_order_id=sent.client_order_id)
+    assert sent.sent_at is not None
+    assert sent.lateness_ms is not None
+    assert sent.sent_at >= part.due_at
+    assert taken.accepted_at >= part.due_at
+    assert sent.lateness_ms >= 0
+
+
+def test_a_bell_that_rings_far_too_early_is_not_heard() -> None:
+    part = due_in(0.5)
+    slices.send(part.pk, desks.default())
+
+    assert Slice.objects.get(pk=part.pk).attempt == 0
+
+
 def test_a_slice_that_never_arrived_is_sent_again_under_its_own_id() -> None:
     intent = intended(new_order())
     lease_over(intent)
