@@ -105,7 +105,7 @@ def send(slice_id: int, desk: Desk) -> None:
     seen = pacing.look(part, desk, now=now, wanted=marks.wanted(part, desk))
     intent = claim(part, quote, desk, now=max(now, part.due_at), seen=seen)
     if intent is not None:
-        _await(intent.part.due_at, desk)
+        _await(part.due_at, desk)  # not the claimed one's, which may be another by now, and far off
         deliver(intent, desk)
 
 
