@@ -49,6 +49,13 @@ def in_a_thread(work: Callable[[], object]) -> Future[object]:
     return ThreadPoolExecutor(1).submit(run)
 
 
+def serves(pid: int) -> bool:
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s)", [pid])
+        row: tuple[bool] = cursor.fetchone()
+        return row[0]
+
+
 def test_a_second_copy_refuses_to_start_and_names_the_first(rig: IbkrRig) -> None:
     first = rig.desk.gateways[-1]
     second = rig.desk.stack.manage("ibkr_gateway")
@@ -151,6 +158,9 @@ def test_an_order_whose_worker_died_is_not_sent(rig: IbkrRig) -> None:
     try:
         worker = in_a_thread(lambda: rig.broker._queue(ticket, rig.desk.row))  # and dies
         worker.result(PATIENCE)
+        waiter = IbkrOrder.objects.get(client_order_id=ticket.client_order_id).waiter_pid
+        # PostgreSQL notices a closed connection a moment later.
+        wait_for(lambda: not serves(waiter), PATIENCE, "the worker's session to end")
     finally:
         gateway.signal(signal.SIGCONT)
     rig.desk.ready()
