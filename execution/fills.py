@@ -9,7 +9,7 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
 from execution import orders
-from execution.broker.base import Execution
+from execution.broker.base import Execution, ExecutionKey
 from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
 from execution.models import Fill, Order, Slice
 from execution.prepared import IsAny, Param, Prepared, execute
@@ -22,7 +22,6 @@ _KNOWN = Prepared[Fill](
         IsAny(F("execution_id"), Param("ids", [""])), broker=Param("broker", "")
     )
 )
-_Key = tuple[str, str]  # account, execution id
 _Totals = tuple[int, int, Decimal, Decimal]
 _TOTALS = Prepared[_Totals](
     lambda: (
@@ -64,16 +63,15 @@ def book(
         return False
     new, totals = _enter(order, part, executions, broker=broker)
     known = {} if len(new) == len(executions) else _known(executions, broker=broker)
-    changed, told = False, set[_Key]()
+    changed, told = False, set[ExecutionKey]()
     late = part.status in SLICE_TERMINAL
     for execution in executions:
-        key = (execution.account, execution.execution_id)
-        if key in new - told:
-            told.add(key)
+        if execution.key in new - told:
+            told.add(execution.key)
             kind = "LATE_FILL" if late else "FILL"
             tell(order, kind, _numbers(part, execution), at=at, part=part)
         else:
-            changed |= _again(order, part, known[key], execution, at=at)
+            changed |= _again(order, part, known[execution.key], execution, at=at)
     if changed:
         totals = _TOTALS.first(order=order.pk, slice=part.pk) or totals
     if changed or new:
@@ -85,7 +83,7 @@ def book(
 
 def _enter(
     order: Order, part: Slice, executions: Sequence[Execution], *, broker: str
-) -> tuple[set[_Key], _Totals]:
+) -> tuple[set[ExecutionKey], _Totals]:
     """Store what nobody has booked yet: the executions that were new, and the totals with them."""
     fills = [
         Fill(
@@ -112,7 +110,7 @@ def _booking(insertion: str) -> str:
     return _BOOK.format(insertion=insertion)
 
 
-def _known(executions: Sequence[Execution], *, broker: str) -> dict[_Key, Fill]:
+def _known(executions: Sequence[Execution], *, broker: str) -> dict[ExecutionKey, Fill]:
     ids = [execution.execution_id for execution in executions]
     return {(fill.account, fill.execution_id): fill for fill in _KNOWN.all(broker=broker, ids=ids)}
 

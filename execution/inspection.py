@@ -298,5 +298,5 @@ def _shares(seen: BrokerOrder) -> int:
     """Executed, each execution at its latest revision."""
     latest = {}
     for execution in sorted(seen.executions, key=lambda execution: execution.revision):
-        latest[execution.account, execution.execution_id] = execution.quantity
+        latest[execution.key] = execution.quantity
     return sum(latest.values())

@@ -10,7 +10,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from execution import halts, orders, outcomes, slices
-from execution.broker.base import BrokerError, BrokerOrder, BrokerRejected, Execution, TooSoon
+from execution.broker.base import (
+    BrokerError,
+    BrokerOrder,
+    BrokerRejected,
+    Execution,
+    ExecutionKey,
+    TooSoon,
+)
 from execution.desk import Desk
 from execution.domain.lifecycle import (
     ORDER_SENDING,
@@ -31,7 +38,7 @@ SETTLING = timedelta(seconds=1)
 # News are asked for anew from shortly before the last question, and from long before once in a
 # while: what the broker tells up to LATE - SELDOM after its moment is heard.
 OVERLAP = timedelta(seconds=1)
-LATE = timedelta(seconds=5)
+LATE = timedelta(seconds=7.5)
 SELDOM = timedelta(seconds=2.5)
 LOST_PAUSE = timedelta(seconds=30)
 LONG_UNHEARD = timedelta(seconds=15)
@@ -41,7 +48,6 @@ _TOLD = Prepared[tuple[str, int, int, str, int]](
         "client_order_id", "pk", "order_id", "status", "filled_quantity"
     )
 )
-_Key = tuple[str, str]  # account, execution id
 _Booked = tuple[int, int, Decimal, Decimal | None]  # revision, quantity, price, commission
 _BOOKED = Prepared[tuple[str, str, int, int, Decimal, Decimal | None]](
     lambda: Fill.objects.filter(
@@ -210,7 +216,7 @@ def take_over_all(news: Sequence[BrokerOrder], desk: Desk) -> bool:
     parts = {row[0]: row for row in _TOLD.all(ids=[seen.client_order_id for seen in news])}
     executions = [execution.execution_id for seen in news for execution in seen.executions]
     fills = _BOOKED.all(ids=executions, broker=desk.broker.name) if executions else []
-    booked: dict[_Key, _Booked] = {(row[0], row[1]): row[2:] for row in fills}
+    booked: dict[ExecutionKey, _Booked] = {(row[0], row[1]): row[2:] for row in fills}
     taken = [
         try_take_over(Slice(pk=row[1], order_id=row[2]), seen, desk)
         for seen in news
@@ -237,13 +243,12 @@ def try_take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
     return True
 
 
-def _differs(status: str, filled: int, seen: BrokerOrder, booked: Mapping[_Key, _Booked]) -> bool:
+def _differs(
+    status: str, filled: int, seen: BrokerOrder, booked: Mapping[ExecutionKey, _Booked]
+) -> bool:
     if (status, filled) != (seen.status, seen.filled_quantity):
         return True
-    return any(
-        _is_news(execution, booked.get((execution.account, execution.execution_id)))
-        for execution in seen.executions
-    )
+    return any(_is_news(execution, booked.get(execution.key)) for execution in seen.executions)
 
 
 def _is_news(execution: Execution, booked: _Booked | None) -> bool:

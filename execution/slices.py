@@ -55,7 +55,7 @@ def _due(extra: Mapping[str, Any]) -> "QuerySet[Slice, Any]":
 
 
 _DUE = Prepared[Slice](partial(_due, {}))
-_DUE_WITHIN_LOSS = Prepared[Slice](partial(_due, marks.TRADED))
+_DUE_WITH_TRADED = Prepared[Slice](partial(_due, marks.TRADED))
 _INTENT = (
     "status",
     "reason",
@@ -92,7 +92,7 @@ def send(slice_id: int, desk: Desk) -> None:
     """Send one slice if it is due, alive and nobody else's; harmless to call again at any time."""
     now = desk.now()
     bounded = desk.config.limits.max_daily_loss is not None
-    due = _DUE_WITHIN_LOSS if bounded else _DUE
+    due = _DUE_WITH_TRADED if bounded else _DUE
     part = due.first(slice=slice_id, midnight=marks.exchange_midnight(now))
     if part is None or part.status not in SLICE_CLAIMABLE:
         return

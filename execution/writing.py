@@ -129,9 +129,10 @@ def _together(waiting: _Waiting) -> None:
     values = [each for (_, key), told in waiting.changes.items() for each in (*told.values(), key)]
     values += [each for rows in waiting.new.values() for _, told in rows for each in told]
     found = run(_joint(tuple(shapes)), values).fetchone() or ()
-    for (model, key), ids in zip(waiting.changes, found, strict=False):
+    changed, stored = found[: len(waiting.changes)], found[len(waiting.changes) :]
+    for (model, key), ids in zip(waiting.changes, changed, strict=True):
         _check(model, key, written=bool(ids), among=bool(waiting.among.get((model, key))))
-    for rows, ids in zip(waiting.new.values(), found[len(waiting.changes) :], strict=True):
+    for rows, ids in zip(waiting.new.values(), stored, strict=True):
         _stored(rows, ids)
 
 

@@ -62,6 +62,9 @@ class Ticket:
     native: Native | None = None
 
 
+ExecutionKey = tuple[str, str]  # account, execution id: one execution, whatever its revision
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One execution report. `quantity` is of this execution alone."""
@@ -74,6 +77,10 @@ class Execution:
     executed_at: datetime
     commission: Decimal | None = None  # None: not reported yet
     revision: int = 0
+
+    @property
+    def key(self) -> ExecutionKey:
+        return self.account, self.execution_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ NOON = datetime(2026, 6, 1, 16, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("speed", [1.0, 60.0])
-@pytest.mark.parametrize("late", [0.0, 0.9, 1.7, 2.5])
+@pytest.mark.parametrize("late", [0.0, 0.9, 2.7, 5.0])
 def test_news_that_come_late_are_heard(speed: float, late: float) -> None:
     for tenth in range(100):
         changed = NOON + timedelta(seconds=tenth / 10) * speed
