@@ -5,17 +5,17 @@ whose clock runs 480 times as fast as the wall's, so that an hour takes seven se
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from deepstack.config import Config
 from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
 from execution.market import clock
+from execution.market.calendar import NEW_YORK
 from execution.models import MarketClock, Order
 from execution.router import ExecutionRouter
 from execution.slippage import SlippageModel
@@ -25,6 +25,8 @@ from monitoring.monitor import AlertSeverity, ExecutionMonitor
 from tests.stack import SessionStacks
 
 SPEED = 480.0
+# A day's summary counts the orders of one day: it must not end while they are worked.
+EARLY = datetime(2026, 1, 6, 1, tzinfo=NEW_YORK)
 Results = dict[str, Any]
 
 config = Config.from_env()
@@ -34,7 +36,7 @@ config = Config.from_env()
 def running(session_stacks: SessionStacks, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         stack = session_stacks.alone()
-        clock.start_clock(timezone.now(), SPEED)
+        clock.start_clock(EARLY, SPEED)
         stack.worker()
         stack.dispatcher()
         yield
