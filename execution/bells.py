@@ -18,7 +18,7 @@ CLOSE = "execution.tasks.close_slice"
 NEWS = "execution.tasks.hear_broker"
 # Trading time. A bell rings a little before its slice is due: what leaves at its moment has been
 # sized, checked and stored by then.
-AHEAD = timedelta(milliseconds=40)
+AHEAD = timedelta(milliseconds=80)
 
 
 def ring_due(slices: Sequence[tuple[int, datetime]]) -> None:

@@ -105,15 +105,8 @@ def send(slice_id: int, desk: Desk) -> None:
     seen = pacing.look(part, desk, now=now, wanted=marks.wanted(part, desk))
     intent = claim(part, quote, desk, now=max(now, part.due_at), seen=seen)
     if intent is not None:
-        _await(part.due_at, desk)  # not the claimed one's, which may be another by now, and far off
-        deliver(intent, desk)
-
-
-def _await(moment: datetime, desk: Desk) -> None:
-    """What is ready before its moment waits for it; the last look comes after that."""
-    left = (moment - desk.now()) / clock.speed()
-    if left > timedelta(0):
-        time.sleep(left.total_seconds())
+        # Not the claimed one's moment, which may be another by now, and far off.
+        deliver(intent, desk, moment=part.due_at)
 
 
 def claim(
@@ -220,11 +213,14 @@ def _ticket(
     )
 
 
-def deliver(intent: Intent, desk: Desk) -> None:
-    """The last look, the broker call with no transaction open, and the fenced record of both."""
+def deliver(intent: Intent, desk: Desk, *, moment: datetime | None = None) -> None:
+    """The last look, at `moment` if that is still to come, the broker call with no transaction
+    open, and the fenced record of both."""
     left_wall = None
     try:
         with sending(intent.part.pk) as alone:
+            if moment is not None:
+                _await(moment, desk)
             outcome: outcomes.Outcome | None = last_look(intent, desk) if alone else CLAIM_LOST
             if outcome is None:
                 left_wall = None if intent.again else timezone.now()
@@ -237,6 +233,12 @@ def deliver(intent: Intent, desk: Desk) -> None:
     outcomes.record(
         intent.part.order_id, intent.part.pk, intent.token, outcome, desk, left_wall=left_wall
     )
+
+
+def _await(moment: datetime, desk: Desk) -> None:
+    left = (moment - desk.now()) / clock.speed()
+    if left > timedelta(0):
+        time.sleep(left.total_seconds())
 
 
 def last_look(intent: Intent, desk: Desk) -> NotSent | None:

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from execution import controls, outcomes, reconcile, slices
+from execution import controls, halts, outcomes, reconcile, slices
 from execution import desk as desks
 from execution.broker.base import (
     BrokerOrder,
@@ -22,9 +22,11 @@ from execution.broker.base import (
 from execution.desk import Desk
 from execution.domain.lifecycle import SliceStatus
 from execution.locks import sole_sender
+from execution.market import clock
 from execution.models import Order, OrderEvent, PaperOrder, Slice
 from execution.slices import Intent
 from tests.integration.desk_work import claim, hear, new_order, quote_at, report, working
+from tests.stack import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,6 +90,35 @@ def test_what_is_ready_early_leaves_at_its_moment() -> None:
     assert sent.sent_at >= part.due_at
     assert taken.accepted_at >= part.due_at
     assert sent.lateness_ms >= 0
+
+
+@pytest.fixture
+def slow_clock() -> Iterator[None]:
+    """Two seconds of the wall clock are a twenty-fifth of one of trading time."""
+    clock.start_clock(timezone.now(), 0.02)
+    yield
+    clock.forget()
+
+
+@pytest.mark.usefixtures("slow_clock")
+def test_a_halt_that_comes_while_a_ready_slice_waits_is_seen() -> None:
+    part = due_in(0.04)
+    rows = Slice.objects.filter(pk=part.pk)
+
+    def send() -> None:
+        slices.send(part.pk, desks.default())
+        connection.close()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    wait_for(lambda: rows.filter(status=SliceStatus.SENDING).exists(), 10, "the slice to be ready")
+    halts.set_state(scope="SYMBOL", key="AAPL", state="HALTED", by="ann", reason="news")
+    halted = desks.default().now()
+    sender.join()
+
+    assert halted < part.due_at
+    assert rows.get().status == SliceStatus.PLANNED
+    assert not PaperOrder.objects.filter(client_order_id=part.client_order_id).exists()
 
 
 def test_a_bell_that_rings_far_too_early_is_not_heard() -> None:
