@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import Error, OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import CharField, Exists, Func, OuterRef, QuerySet, Value
 
 from execution.domain.lifecycle import SLICE_TERMINAL
 from execution.models import Order, Slice
@@ -34,15 +34,34 @@ _SLICE = Prepared[Slice](
         .filter(pk=Param("slice", 0))
     )
 )
-_ORDER = Prepared[Order](lambda: Order.objects.select_for_update().filter(pk=Param("order", 0)))
+# Lets the commit of this transaction not wait for the disk.
+_UNHURRIED = Func(
+    Value("synchronous_commit"),
+    Value("off"),
+    Value(True),
+    function="set_config",
+    output_field=CharField(),
+)
+
+
+def _to_lock() -> "QuerySet[Order]":
+    return Order.objects.select_for_update().filter(pk=Param("order", 0))
+
+
+_ORDER = Prepared[Order](_to_lock)
+_ORDER_UNHURRIED = Prepared[Order](lambda: _to_lock().annotate(unhurried=_UNHURRIED))
 
 
 @contextmanager
-def locked(order_id: int) -> Iterator[Order]:
+def locked(order_id: int, *, durable: bool = True) -> Iterator[Order]:
     """A transaction that holds the order's row lock, with its writes gathered. Raises
-    Order.DoesNotExist."""
+    Order.DoesNotExist.
+
+    What is not `durable` may be gone after a crash of PostgreSQL, together with all that was
+    committed after it; the next durable commit makes it so.
+    """
     with transaction.atomic(), gathered():
-        order = _ORDER.first(order=order_id)
+        order = (_ORDER if durable else _ORDER_UNHURRIED).first(order=order_id)
         if order is None:
             raise Order.DoesNotExist(f"order {order_id}")
         yield order

@@ -88,8 +88,12 @@ def record(
     left_wall: datetime | None = None,
 ) -> None:
     """Write the outcome of a claim; a claim that was taken over writes nothing. `left_wall`: when
-    its first request left."""
-    with locked(order_id) as order:
+    its first request left.
+
+    Its commit does not wait for the disk: the intent is there, and the broker, asked for it, tells
+    the same again.
+    """
+    with locked(order_id, durable=False) as order:
         now = desk.now()  # the wait for the lock may be long: what came first is told first
         part = slice_of(order, slice_id)
         if part.claim_token != token:

@@ -21,7 +21,7 @@ from execution.broker.base import (
 )
 from execution.desk import Desk
 from execution.domain.lifecycle import SliceStatus
-from execution.locks import sole_sender
+from execution.locks import locked, sole_sender
 from execution.market import clock
 from execution.models import Order, OrderEvent, PaperOrder, Slice
 from execution.slices import Intent
@@ -178,6 +178,21 @@ def test_a_worker_that_wakes_after_its_lease_sends_nothing() -> None:
     lease_over(intent)
     slices.deliver(intent, desks.default())
     assert sent(intent) == 0
+
+
+def test_a_commit_waits_for_the_disk_unless_it_need_not() -> None:
+    def waits() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            (setting,) = cursor.fetchone()
+        return str(setting)
+
+    order = new_order()
+    with locked(order.pk):
+        usual = waits()
+    with locked(order.pk, durable=False):
+        unhurried = waits()
+    assert (usual, unhurried, waits()) == ("on", "off", "on")
 
 
 def test_the_outcome_of_a_claim_that_was_taken_over_is_not_written() -> None:
