@@ -176,14 +176,11 @@ def enter(folder: Path, venue: str = "stand-in", team: Team = Team()) -> Iterato
         environment = _environment(services, broker, points)
         os.environ |= environment
         django.setup()
-        from django.apps import apps
-        from django.conf import settings
         from django.core.management import call_command
 
         from tests.stack import Stack
 
-        settings.MIGRATION_MODULES = {app.label: None for app in apps.get_app_configs()}
-        call_command("migrate", verbosity=0, run_syncdb=True)
+        call_command("migrate", verbosity=0)
         stack = Stack(folder, environment=environment)
         try:
             broker.start(stack)
