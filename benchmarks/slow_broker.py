@@ -18,7 +18,7 @@ from tests.chaos.venue import wait_until
 LEAD_SECONDS = 10.0
 PATIENCE = 60.0
 # Two cores have no room for more; a send waits for the broker in one of the threads.
-TEAM = Team(workers=2, threads=14, dispatchers=1)
+TEAM = Team(workers=2, threads=16, dispatchers=1)
 
 
 def main() -> None:
