@@ -110,6 +110,8 @@ def _addresses(broker: str, port: int) -> Mapping[str, str]:
             "ALPACA_DATA_URL": url,
             "ALPACA_API_KEY": "test-key",
             "ALPACA_SECRET_KEY": "test-secret",
+            # The orders of an hour within a minute: the usual budget would hold the last ones up.
+            "ALPACA_REQUESTS_PER_MINUTE": "1000",
         }
     return {"IBKR_HOST": "127.0.0.1", "IBKR_PORT": str(port), "IBKR_CLIENT_ID": CLIENT_ID}
 
