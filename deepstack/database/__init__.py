@@ -11,8 +11,10 @@ _LIMITS = {
     # Every transaction is short: one that rests this long belongs to a frozen process, whose
     # locks would hold up everybody else.
     "idle_in_transaction_session_timeout": "10s",
-    # A prepared statement is planned once for a connection, not for its first five values too.
+    # A prepared statement is planned once for a connection, not for its first five values too,
     "plan_cache_mode": "force_generic_plan",
+    # and perhaps while a table is nearly empty: by its indexes, as will be right when it is full.
+    "random_page_cost": "1.1",
 }
 
 

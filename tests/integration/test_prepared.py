@@ -46,6 +46,19 @@ def test_a_warm_connection_has_prepared_what_every_slice_needs() -> None:
     assert kept(once) == 1
 
 
+@pytest.mark.parametrize("table", ["order", "slice", "fill", "orderevent"])
+def test_an_empty_table_is_planned_for_as_if_it_were_full(table: str) -> None:
+    prepared.warm()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        texts = [text for (text,) in cursor.fetchall() if f'"execution_{table}"' in text]
+        for text in texts:
+            cursor.execute("EXPLAIN (GENERIC_PLAN) " + text)
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert f"Seq Scan on execution_{table} " not in plan, plan
+    assert texts
+
+
 def test_what_is_given_stands_where_it_was_left_open() -> None:
     order = new_order(parts=3)
     parts = Prepared[Slice](
