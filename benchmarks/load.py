@@ -1,7 +1,10 @@
 """Orders that make a steady load, and what is said of how late their slices were."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+
+import psutil
 
 PERCENTILES = (50, 90, 99, 100)
 
@@ -31,3 +34,19 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
         f"p{percent}": round(ranked[min(len(ranked) * percent // 100, last)], 2)
         for percent in PERCENTILES
     }
+
+
+def stolen_since() -> Callable[[], float]:
+    """What tells the percentage of this machine's processors that its host has given to others
+    since now: beyond one or two, lateness says more of the host than of the service."""
+    began, before = time.monotonic(), _stolen()
+
+    def percent() -> float:
+        lasted = (time.monotonic() - began) * psutil.cpu_count()
+        return round((_stolen() - before) / lasted * 100, 1)
+
+    return percent
+
+
+def _stolen() -> float:
+    return getattr(psutil.cpu_times(), "steal", 0.0)

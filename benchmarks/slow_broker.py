@@ -11,7 +11,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.load import percentiles, steady
+from benchmarks.load import percentiles, steady, stolen_since
 from tests.chaos.ground import Ground, Team, enter
 from tests.chaos.venue import wait_until
 
@@ -37,11 +37,12 @@ def main() -> None:
 
 def _measure(ground: Ground, asked: argparse.Namespace) -> dict[str, object]:
     _run(ground, "warm", 30, 10, asked.answer_ms)
-    load = os.getloadavg()[0]
+    load, stolen = os.getloadavg()[0], stolen_since()
     late, filled = _run(ground, "measured", asked.rate, asked.seconds, asked.answer_ms)
     return {
         "cores": os.cpu_count(),
         "load_before": round(load, 2),
+        "stolen_percent": stolen(),
         "answer_ms": asked.answer_ms,
         "rate": asked.rate,
         "planned": asked.rate * asked.seconds,
