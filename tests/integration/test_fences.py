@@ -94,7 +94,7 @@ def test_what_is_ready_early_leaves_at_its_moment() -> None:
 
 @pytest.fixture
 def slow_clock() -> Iterator[None]:
-    """Two seconds of the wall clock are a twenty-fifth of one of trading time."""
+    """Trading time takes fifty times as long as the wall clock's."""
     clock.start_clock(timezone.now(), 0.02)
     yield
     clock.forget()

@@ -1,6 +1,6 @@
 """Risk limits are read fresh: at intake, and once more before each child leaves."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal as D
@@ -16,8 +16,6 @@ from execution.broker.paper_trader import PaperTrader
 from execution.desk import Desk
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.exposure import Moment, day_result, heat
-from execution.market import clock
-from execution.market.calendar import NEW_YORK
 from execution.marks import Asked, Marks
 from execution.models import (
     Fill,
@@ -331,15 +329,7 @@ def test_the_result_of_the_day_marks_what_is_held(mid: D | None, result: D | Non
     assert day_result(moment(order, 200, known)) == result
 
 
-@pytest.fixture
-def early(db: None) -> Iterator[None]:
-    """The day's slices are due on the same day."""
-    clock.start_clock(datetime(2026, 1, 6, 1, tzinfo=NEW_YORK), 1.0)
-    yield
-    clock.forget()
-
-
-@pytest.mark.usefixtures("early")
+@pytest.mark.usefixtures("at_noon")  # its second slice is due two hours later
 def test_a_loss_beyond_the_limit_stops_children_and_orders() -> None:
     order = new_order()
     filled(order)
