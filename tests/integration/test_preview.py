@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from io import StringIO
 from typing import Any
 
@@ -29,7 +29,8 @@ GOOD: dict[str, Any] = {
     "decision_price": 150,
     "average_daily_volume": 20_000_000,
 }
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+# Always to come, and in the middle of the simulated market's UTC day.
+NOON = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(12), UTC)
 
 
 def asked(**changes: Any) -> Any:
@@ -74,7 +75,7 @@ def test_what_does_not_fit_under_the_cap_says_by_when_it_would() -> None:
 
 def test_the_price_tags_are_stored_with_the_order_and_agree_with_the_preview() -> None:
     desk = desks.default()
-    at = {"start_at": datetime(2030, 1, 7, 12, tzinfo=UTC), "decision_price": 150}
+    at = {"start_at": NOON, "decision_price": 150}
     seen = preview(GOOD | at, desk)
     order = Order.objects.get(pk=intake.accept(GOOD | at, desk).pk)
     assert order.algorithm == seen["algorithm"]
