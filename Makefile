@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test chaos bench bench-vwap check format clean
+.PHONY: help demo up test test-clock chaos bench bench-vwap check format clean
 
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
@@ -13,6 +13,7 @@ help:
 	@echo "             BROKER=alpaca or ibkr: live trading with a stand-in of the broker, no key"
 	@echo "make up      run the service until Ctrl-C"
 	@echo "make test    all tests, three files at a time (JOBS); ARGS='-k name' goes to pytest"
+	@echo "make test-clock  the same on a Saturday, a half-day, a clock change, ...; MOMENT=saturday: one"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
 	@echo "make bench   how fast, printed as JSON; bench-vwap: how close to the market VWAP"
 	@echo "make check   ruff, mypy and the import rules"
@@ -30,6 +31,12 @@ up: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The library is compiled at its installation: this target alone needs a C compiler.
+test-clock: $(VENV)/installed-dev $(VENV)/false_clock
+	$(BIN)/python -m tests.false_clock $(if $(MOMENT),--moment $(MOMENT)) \
+	  --library $(VENV)/false_clock/libfaketime/vendor/libfaketime/src/libfaketime.so.1 \
+	  -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/python -m tests.chaos.run $(if $(BROKER),--broker "$(BROKER)") $(ARGS)
@@ -58,6 +65,9 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/false_clock: | $(VENV)/bin/python
+	$(PIP) --no-deps --target $@ libfaketime==3.0.1
 
 $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	$(PIP) -r requirements.txt
