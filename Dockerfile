@@ -8,8 +8,8 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 WORKDIR /srv/deepstack
 
 # Time zones come from the tzdata package; the slim image has none.
-COPY requirements.txt .
-RUN pip install -r requirements.txt
+COPY requirements.lock .
+RUN pip install --require-hashes -r requirements.lock
 
 COPY . .
 RUN useradd --system --uid 10001 --home-dir /srv/deepstack deepstack \

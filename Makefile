@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test test-clock chaos bench bench-vwap check format clean
+.PHONY: help demo up test test-clock chaos bench bench-vwap check format lock clean
 
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
@@ -17,17 +17,18 @@ help:
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
 	@echo "make bench   how fast, printed as JSON; bench-vwap: how close to the market VWAP"
 	@echo "make check   ruff, mypy and the import rules"
+	@echo "make lock    write the lock files anew from requirements.txt and requirements-dev.txt"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove what was installed and cached; data (var/) and logs/ stay"
 
 demo: $(VENV)/installed
-	@$(BIN)/python -m deepstack.stack demo \
+	@$(BIN)/deepstack demo \
 	  $(if $(BARS),--bars "$(BARS)") $(if $(SYMBOL),--symbol "$(SYMBOL)") \
 	  $(if $(DATE),--date "$(DATE)") $(if $(SPEED),--speed "$(SPEED)") \
 	  $(if $(BROKER),--broker "$(BROKER)") $(if $(MINUTES),--minutes "$(MINUTES)")
 
 up: $(VENV)/installed
-	@$(BIN)/python -m deepstack.stack up
+	@$(BIN)/deepstack up
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -57,6 +58,16 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# After a change of requirements.txt or requirements-dev.txt.
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	for name in requirements requirements-dev; do \
+	  $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
+	    --no-emit-index-url --generate-hashes $$name.txt --output-file $$name.lock; \
+	done
+	rm -rf $(VENV)-lock
+
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -69,11 +80,14 @@ $(VENV)/bin/python:
 $(VENV)/false_clock: | $(VENV)/bin/python
 	$(PIP) --no-deps --target $@ libfaketime==3.0.1
 
-$(VENV)/installed: requirements.txt | $(VENV)/bin/python
-	$(PIP) -r requirements.txt
+# The exact files that the lock names; the project itself runs from the checkout.
+$(VENV)/installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/installed-dev: requirements.txt requirements-dev.txt requirements-ib_async.txt | $(VENV)/bin/python
-	$(PIP) -r requirements-dev.txt
+$(VENV)/installed-dev: requirements-dev.lock requirements-ib_async.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation -e .
 	$(PIP) --upgrade --no-deps --target $(VENV)/ib_async -r requirements-ib_async.txt
 	@touch $@ $(VENV)/installed

@@ -3,6 +3,7 @@
 A nested key is written `EXECUTION__TWAP__DEFAULT_NUM_SLICES` in the environment.
 """
 
+import os
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,18 @@ from pydantic_settings import (
 )
 from yaml import YAMLError
 
-ROOT = Path(__file__).resolve().parent.parent
+CODE = Path(__file__).resolve().parent.parent
+
+
+def home() -> Path:
+    """The folder of `.env`, `config/`, `logs/` and `var/`: DEEPSTACK_HOME, else the checkout that
+    the code runs from, else (the package is installed) the current folder."""
+    if chosen := os.environ.get("DEEPSTACK_HOME"):
+        return Path(chosen).resolve()
+    return CODE if (CODE / "manage.py").exists() else Path.cwd()
+
+
+ROOT = home()
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]

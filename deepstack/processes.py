@@ -3,15 +3,13 @@
 import sys
 from pathlib import Path
 
-from deepstack.config import ROOT
-
 QUEUES = "slices,settle,reports"
 WORKER_THREADS = 8
 _CELERY = [sys.executable, "-m", "celery", "-A", "deepstack"]
 
 
 def manage(*words: str) -> list[str]:
-    return [sys.executable, str(ROOT / "manage.py"), *words]
+    return [sys.executable, "-m", "deepstack.manage", *words]
 
 
 def web(address: str) -> list[str]:

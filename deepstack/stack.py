@@ -1,4 +1,4 @@
-"""The whole service on one machine: `python -m deepstack.stack up`, or `demo`.
+"""The whole service on one machine: `deepstack up`, or `deepstack demo`.
 
 Starts PostgreSQL and Redis (unless DATABASE_URL or REDIS_URL name others), brings the tables up to
 date, runs every process of the service, and stops all of it in order at the end.
@@ -272,8 +272,9 @@ def say(text: str) -> None:
         _console.print(text)
 
 
-def main() -> int:
-    asked = _arguments()
+def main(words: Sequence[str] | None = None) -> int:
+    """Run `up` or `demo` with its options (default: those of the process)."""
+    asked = _arguments(words)
     try:
         if asked.what == "up":
             return up(asked.data.resolve())
@@ -286,8 +287,8 @@ def main() -> int:
         return 1
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="deepstack.stack", description=__doc__)
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="deepstack", description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     service = commands.add_parser("up", help="run until Ctrl-C")
     service.add_argument("--data", type=Path, default=embedded.VAR, help="the folder of its data")
@@ -303,7 +304,7 @@ def _arguments() -> argparse.Namespace:
         choices=["", *stand_in.NAMES],
         help="trade live, with a stand-in of this broker that needs no key",
     )
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     if asked.what == "demo" and asked.broker and asked.bars:
         parser.error("--bars belongs to the paper market, not to --broker")
     if asked.what == "demo" and asked.bars:

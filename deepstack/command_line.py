@@ -1,0 +1,56 @@
+"""`deepstack`: what a trader needs from a terminal. Everything else stays under `manage.py`."""
+
+import sys
+
+from deepstack import manage
+
+COMMANDS = {
+    "up": "run the service until Ctrl-C",
+    "demo": "run the guide's scenarios on a paper market, then stop",
+    "preview": "what an order would become and cost; nothing is stored",
+    "order": "submit an order and follow it",
+    "orders": "the orders that are open, and today's",
+    "explain": "one order's audit trail: every decision with its numbers",
+    "amend": "change an order that is working",
+    "pause": "keep an order from sending",
+    "resume": "let a paused order go on",
+    "cancel": "end an order",
+    "halt": "kill switch: stop all sending, or one symbol, account or strategy",
+    "resume_trading": "lift a halt",
+    "summary": "a day's executions, costs and quality",
+    "reconcile": "compare orders, fills, positions and cash with the broker",
+    "check_broker": "say what works and what is missing at a broker",
+    "load_bars": "store a file of one-minute bars",
+    "learn_profiles": "learn volume profiles from stored bars",
+    "calibrate_slippage": "learn cost coefficients from your own orders",
+    "check": "say which settings are wrong or missing",
+}
+_STACK = ("up", "demo")
+
+
+def main() -> int:
+    """Run one command; a name may be written with hyphens, such as `check-broker`."""
+    words = sys.argv[1:]
+    if not words or words[0] in ("-h", "--help", "help"):
+        _show_help()
+        return 0
+    name = words[0].replace("-", "_")
+    if name not in COMMANDS:
+        sys.stderr.write(f"deepstack: no command {words[0]!r}; `deepstack help` lists them\n")
+        return 2
+    if name in _STACK:
+        from deepstack import stack  # reads the configuration, which a wrong word should not need
+
+        return stack.main([name, *words[1:]])
+    manage.main([name, *words[1:]])
+    return 0
+
+
+def _show_help() -> None:
+    lines = [f"  {name.replace('_', '-'):19} {text}" for name, text in COMMANDS.items()]
+    usage = "usage: deepstack COMMAND [options]; `deepstack COMMAND --help` says which"
+    sys.stdout.write("\n".join([usage, "", *lines, ""]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
