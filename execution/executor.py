@@ -11,9 +11,11 @@ from typing_extensions import Unpack
 
 from execution import controls, waiting
 from execution import desk as desks
+from execution.arguments import EXECUTOR, checked, read_as_signal
 from execution.broker.order_manager import OrderManager
 from execution.desk import Desk
-from execution.domain.signal import Controls
+from execution.domain.reading import minutes, whole
+from execution.domain.signal import MAX_QUANTITY, Controls
 from execution.models import Order
 from execution.results import ExecutionResult, result_of
 
@@ -32,6 +34,8 @@ class Executor:
         default_time_window: float | None = None,
         default_num_slices: int | None = None,
     ) -> None:
+        checked("default_time_window", default_time_window, minutes)
+        checked("default_num_slices", default_num_slices, whole(MAX_QUANTITY))
         self._desk: Desk = desks.on(order_manager)
         self.default_time_window = default_time_window
         self.default_num_slices = default_num_slices
@@ -57,32 +61,34 @@ class Executor:
         **controls: Unpack[Controls],
     ) -> ExecutionResult:
         """As `ExecutionRouter.route_order`, with the algorithm fixed."""
-        return await waiting.execute(
-            {
-                "symbol": symbol,
-                "quantity": total_quantity,
-                "side": action,
-                "algorithm": self.algorithm,
-                "window_minutes": time_window_minutes or self.default_time_window,
-                "slices": num_slices or self._usual_slices(total_quantity),
-                "decision_price": current_price,
-                "limit_price": limit_price,
-                "account": account,
-                "strategy": strategy,
-                "client_reference": client_reference,
-                **self._parameters(),
-                **controls,
-            },
-            self._desk,
-            wait=wait,
-        )
+        window = time_window_minutes
+        arguments = {
+            "symbol": symbol,
+            "total_quantity": total_quantity,
+            "action": action,
+            "algorithm": self.algorithm,
+            "time_window_minutes": self.default_time_window if window is None else window,
+            "num_slices": self._usual_slices(total_quantity) if num_slices is None else num_slices,
+            "current_price": current_price,
+            "limit_price": limit_price,
+            "account": account,
+            "strategy": strategy,
+            "client_reference": client_reference,
+            **self._parameters(),
+        }
+        with read_as_signal(arguments, controls, EXECUTOR) as signal:
+            return await waiting.execute(signal, self._desk, wait=wait)
 
     def _usual_slices(self, quantity: object) -> int | None:
         """A default is a wish: unlike an explicit number it gives way to a small order."""
         most = self.default_num_slices
-        if most is None or not isinstance(quantity, int):
+        if most is None:
             return None
-        return min(most, max(quantity, 1))
+        try:
+            shares: int = whole(MAX_QUANTITY)(quantity)
+        except ValueError:
+            return None  # the signal's parser says so
+        return min(most, shares)
 
     async def progress(self, order_id: int) -> ExecutionResult:
         """Where an order stands. Raises Order.DoesNotExist."""

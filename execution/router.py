@@ -11,7 +11,9 @@ from typing_extensions import Unpack
 
 from execution import desk as desks
 from execution import waiting
+from execution.arguments import ROUTER, read_as_signal
 from execution.broker.order_manager import OrderManager
+from execution.domain.reading import number, refusal
 from execution.domain.routing import Thresholds
 from execution.domain.signal import Controls
 from execution.preview import Preview, preview
@@ -33,8 +35,8 @@ class ExecutionRouter:
         self._desk = desks.on(order_manager)
         rules = self._desk.config.execution.routing
         self._thresholds = Thresholds(
-            _money(small_order_threshold, rules.small_order_threshold),
-            _money(large_order_threshold, rules.large_order_threshold),
+            _money("small_order_threshold", small_order_threshold, rules.small_order_threshold),
+            _money("large_order_threshold", large_order_threshold, rules.large_order_threshold),
         )
         if self._thresholds.small > self._thresholds.large:
             raise ValueError(
@@ -69,28 +71,24 @@ class ExecutionRouter:
         Raises ValueError naming every wrong field, or NoLiveWorker; nothing is stored then. An
         order that the rules refuse comes back with the status DENIED and a reason.
         """
-        return await waiting.execute(
-            {
-                "symbol": symbol,
-                "quantity": quantity,
-                "side": action,
-                "decision_price": current_price,
-                "urgency": urgency,
-                "average_daily_volume": avg_daily_volume,
-                "algorithm": algorithm,
-                "limit_price": limit_price,
-                "window_minutes": time_window_minutes,
-                "slices": num_slices,
-                "max_participation": max_participation,
-                "account": account,
-                "strategy": strategy,
-                "client_reference": client_reference,
-                **controls,
-            },
-            self._desk,
-            wait=wait,
-            thresholds=self._thresholds,
-        )
+        arguments = {
+            "symbol": symbol,
+            "quantity": quantity,
+            "action": action,
+            "current_price": current_price,
+            "urgency": urgency,
+            "avg_daily_volume": avg_daily_volume,
+            "algorithm": algorithm,
+            "limit_price": limit_price,
+            "time_window_minutes": time_window_minutes,
+            "num_slices": num_slices,
+            "max_participation": max_participation,
+            "account": account,
+            "strategy": strategy,
+            "client_reference": client_reference,
+        }
+        with read_as_signal(arguments, controls, ROUTER) as signal:
+            return await waiting.execute(signal, self._desk, wait=wait, thresholds=self._thresholds)
 
     async def preview(
         self,
@@ -112,27 +110,29 @@ class ExecutionRouter:
     ) -> Preview:
         """What `route_order` would do now, and what each way of working the order is expected to
         cost; nothing is stored. Raises ValueError naming every wrong field."""
-        return await sync_to_async(preview)(
-            {
-                "symbol": symbol,
-                "quantity": quantity,
-                "side": action,
-                "decision_price": current_price,
-                "urgency": urgency,
-                "average_daily_volume": avg_daily_volume,
-                "algorithm": algorithm,
-                "limit_price": limit_price,
-                "window_minutes": time_window_minutes,
-                "slices": num_slices,
-                "max_participation": max_participation,
-                "account": account,
-                "strategy": strategy,
-                **controls,
-            },
-            self._desk,
-            thresholds=self._thresholds,
-        )
+        arguments = {
+            "symbol": symbol,
+            "quantity": quantity,
+            "action": action,
+            "current_price": current_price,
+            "urgency": urgency,
+            "avg_daily_volume": avg_daily_volume,
+            "algorithm": algorithm,
+            "limit_price": limit_price,
+            "time_window_minutes": time_window_minutes,
+            "num_slices": num_slices,
+            "max_participation": max_participation,
+            "account": account,
+            "strategy": strategy,
+        }
+        with read_as_signal(arguments, controls, ROUTER) as signal:
+            return await sync_to_async(preview)(signal, self._desk, thresholds=self._thresholds)
 
 
-def _money(given: float | Decimal | None, configured: Decimal) -> Decimal:
-    return configured if given is None else Decimal(str(given))
+def _money(name: str, given: float | Decimal | None, configured: Decimal) -> Decimal:
+    if given is None:
+        return configured
+    found = number(given)
+    if found is None or found < 0:
+        raise ValueError(f"{name}: {refusal('an amount of at least 0', given)}")
+    return found

@@ -1,6 +1,8 @@
 """Volume-weighted average price: slices sized by the volume expected of the session."""
 
+from execution.arguments import checked
 from execution.broker.order_manager import OrderManager
+from execution.domain.reading import share
 from execution.executor import Executor
 
 
@@ -21,6 +23,7 @@ class VWAPExecutor(Executor):
         default_time_window: float | None = None,
         default_num_slices: int | None = None,
     ) -> None:
+        checked("vwap_deviation_threshold", vwap_deviation_threshold, share)
         super().__init__(order_manager, default_time_window, default_num_slices)
         self.vwap_deviation_threshold = vwap_deviation_threshold
 

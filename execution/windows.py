@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from deepstack.config import Execution
 from execution.domain.algos import ALGOS, SCHEDULED
 from execution.domain.session import Session
-from execution.domain.signal import InvalidSignal, Signal
+from execution.domain.signal import InvalidSignal, Signal, wrong_end, wrong_start
 from execution.market import clock
 
 
@@ -21,6 +21,23 @@ class Window:
     note: str = ""
 
 
+PAST_TOLERANCE = timedelta(seconds=2)  # of the wall clock, for signals under way
+
+
+def start_of(signal: Signal, now: datetime) -> datetime:
+    """When the signal wants to start: now, if it does not say. Raises InvalidSignal for times that
+    no order can have."""
+    start = signal.start_at or now
+    if start < now - PAST_TOLERANCE * clock.speed():
+        raise InvalidSignal({"start_at": f"{start.isoformat()} is past; it is {now.isoformat()}"})
+    if wrong := wrong_start(start, now):
+        raise InvalidSignal({"start_at": wrong})
+    if signal.end_at and (wrong := wrong_end(start, signal.end_at)):
+        wrong = wrong if signal.start_at else wrong.replace("start_at", "the start, which is now,")
+        raise InvalidSignal({"end_at": wrong})
+    return start
+
+
 def window_of(
     signal: Signal, algorithm: str, session: Session, start: datetime, config: Execution
 ) -> Window:
@@ -29,7 +46,7 @@ def window_of(
     beyond the session, or when nothing of it is left."""
     regular = session.is_regular(start)
     last = session.close if regular else session.extended_close
-    length = signal.window or (signal.end_at - start if signal.end_at else None)
+    length = signal.end_at - start if signal.end_at else signal.window
     if session.always:
         end = start + (length or _usual(algorithm, last - start, config))
         return Window(start, end, _stretched(session, end))

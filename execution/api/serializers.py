@@ -10,11 +10,11 @@ from typing_extensions import override
 
 from execution import queries, results
 from execution.domain.native import NATIVES
+from execution.domain.reading import MAX_WINDOW_MINUTES
 from execution.domain.signal import (
     ALGORITHMS,
     MAX_EXTENSIONS,
     MAX_QUANTITY,
-    MAX_WINDOW_MINUTES,
     RESIDUALS,
     SIDES,
     URGENCIES,

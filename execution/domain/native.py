@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
+
+from execution.domain.reading import number, one_of, refusal
 
 # What maxPctVol and pctVol may be, as shares of the market's volume.
 LEAST_SHARE, MOST_SHARE = Decimal("0.1"), Decimal("0.5")
@@ -26,31 +28,18 @@ class Native:
         return {"name": self.name, "parameters": dict(self.parameters)}
 
 
-def _one_of(*allowed: str) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if value not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}, got {value!r}")
-        return str(value)
-
-    return read
-
-
 def _switch(value: object) -> str:
     for known, words in (("1", (True, "1", "true")), ("0", (False, "0", "false"))):
-        if value in words:
+        if isinstance(value, bool | int | str) and value in words:
             return known
-    raise ValueError(f"must be 1 or 0, got {value!r}")
+    raise refusal("1 or 0", value)
 
 
 def _share(value: object) -> str:
-    try:
-        share = Decimal(str(value))
-        sane = LEAST_SHARE <= share <= MOST_SHARE
-    except InvalidOperation:
-        sane = False
-    if not sane:
-        raise ValueError(f"must be a share from {LEAST_SHARE} to {MOST_SHARE}, got {value!r}")
-    return _text(share)
+    found = number(value)
+    if found is not None and LEAST_SHARE <= found <= MOST_SHARE:
+        return _text(found)
+    raise refusal(f"a share from {LEAST_SHARE} to {MOST_SHARE}", value)
 
 
 def _text(share: Decimal) -> str:
@@ -73,14 +62,14 @@ _ENDS = {"allowPastEndTime": "0"}
 
 NATIVES: dict[str, Kind] = {
     "Adaptive": Kind(
-        {"adaptivePriority": _one_of("Urgent", "Normal", "Patient")},
+        {"adaptivePriority": one_of(("Urgent", "Normal", "Patient"))},
         {"adaptivePriority": "Normal"},
         over_time=False,
     ),
     "Twap": Kind(
         {
-            "strategyType": _one_of(
-                "Marketable", "Matching Midpoint", "Matching Same Side", "Matching Last"
+            "strategyType": one_of(
+                ("Marketable", "Matching Midpoint", "Matching Same Side", "Matching Last")
             )
         },
         {"strategyType": "Marketable", **_ENDS},
@@ -93,7 +82,7 @@ NATIVES: dict[str, Kind] = {
     "ArrivalPx": Kind(
         {
             "maxPctVol": _share,
-            "riskAversion": _one_of("Get Done", "Aggressive", "Neutral", "Passive"),
+            "riskAversion": one_of(("Get Done", "Aggressive", "Neutral", "Passive")),
             "forceCompletion": _switch,
         },
         {"riskAversion": "Neutral", "forceCompletion": "0", **_ENDS},

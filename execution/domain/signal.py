@@ -1,14 +1,15 @@
 """A strategy's signal: what may be asked, checked field by field before anything is stored."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from operator import index
-from typing import Any, TypedDict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Self, TypedDict
 
-from execution.domain import native
+from execution.domain import native, reading
+from execution.domain.reading import MAX_WINDOW_MINUTES, MIN_WINDOW
 
 SIDES = ("BUY", "SELL")
 URGENCIES = ("LOW", "NORMAL", "HIGH", "IMMEDIATE")
@@ -28,12 +29,11 @@ OVER_TIME = (
 )
 
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,3})?")
-_NAME = re.compile(r"[A-Za-z0-9_.:@/ -]{1,64}")
+_NAME = re.compile(r"(?! )[A-Za-z0-9_.:@/ -]{1,64}(?<! )")
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 MAX_QUANTITY = 1_000_000_000
-MAX_PRICE = Decimal(10_000_000)
-MAX_WINDOW_MINUTES = 24 * 60
 MAX_EXTENSIONS = 100
+MOST_DAYS_AHEAD = 30  # that an order may wait for its start
 
 
 class InvalidSignal(ValueError):
@@ -42,6 +42,26 @@ class InvalidSignal(ValueError):
     def __init__(self, errors: Mapping[str, str]) -> None:
         self.errors = dict(errors)
         super().__init__("; ".join(f"{field}: {text}" for field, text in self.errors.items()))
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """The same in the words of a caller who writes other names for some fields; what the caller
+        wrote as a value stays untouched."""
+        words = re.compile(rf"\b({'|'.join(names)})\b")
+
+        def said(text: str) -> str:
+            sentence, got, value = text.partition(", got ")
+            return words.sub(lambda found: names[found[0]], sentence) + got + value
+
+        return type(self)({names.get(name, name): said(text) for name, text in self.errors.items()})
+
+
+@contextmanager
+def as_written(names: Mapping[str, str]) -> Iterator[None]:
+    """Errors name fields as a door's caller writes them: `names` by the fields of `Signal`."""
+    try:
+        yield
+    except InvalidSignal as error:
+        raise error.renamed(names) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +117,17 @@ class Controls(TypedDict, total=False):
 def parse(values: Mapping[str, object]) -> Signal:
     """A Signal from plain values; raises InvalidSignal that names every wrong field at once.
 
+    None is "not given"; every other value is read, an empty text and a zero like any other.
     `window` is given in minutes, as `window_minutes`.
     """
     errors: dict[str, str] = {}
     clean: dict[str, Any] = {}
-    for name in sorted(values.keys() - _READERS.keys()):
+    for name in values.keys() - _READERS.keys():
         errors[str(name)] = f"unknown; known are {', '.join(sorted(_READERS))}"
     for name, read in _READERS.items():
         value = values.get(name)
         try:
-            if value is not None and value != "":
+            if value is not None:
                 clean["window" if name == "window_minutes" else name] = read(value)
             elif name in ("symbol", "side", "quantity"):
                 errors[name] = "is required"
@@ -124,14 +145,34 @@ def _contradictions(clean: Mapping[str, Any]) -> dict[str, str]:
     start, end = clean.get("start_at"), clean.get("end_at")
     if end is not None and "window" in clean:
         errors["end_at"] = "give either end_at or window_minutes, not both"
-    if start is not None and end is not None and end <= start:
-        errors["end_at"] = f"must be after start_at {start.isoformat()}, got {end.isoformat()}"
+    if start is not None and end is not None and (wrong := wrong_end(start, end)):
+        errors["end_at"] = wrong
     if clean.get("slices", 1) > clean["quantity"]:
         errors["slices"] = (
             f"must not exceed the quantity {clean['quantity']}, got {clean['slices']}: "
             "a slice has at least one share"
         )
     return errors | _wrong_sizes(clean) | _pointless(clean) | _not_native(clean)
+
+
+def wrong_end(start: datetime, end: datetime) -> str:
+    """Why an order that starts then cannot end then; empty if it can."""
+    told = f"start_at {start.isoformat()}, got {end.isoformat()}"
+    if end <= start:
+        return f"must be after {told}"
+    if end - start < MIN_WINDOW:
+        return f"must be at least a second after {told}"
+    if end - start > timedelta(minutes=MAX_WINDOW_MINUTES):
+        return f"must be at most {MAX_WINDOW_MINUTES} minutes after {told}"
+    return ""
+
+
+def wrong_start(start: datetime, now: datetime) -> str:
+    """Why an order cannot wait for a start that lies so far ahead; empty if it can."""
+    if start - now <= timedelta(days=MOST_DAYS_AHEAD):
+        return ""
+    latest = f"at most {MOST_DAYS_AHEAD} days ahead of {now.isoformat()}"
+    return f"must be {latest}, got {start.isoformat()}"
 
 
 def _wrong_sizes(clean: Mapping[str, Any]) -> dict[str, str]:
@@ -199,139 +240,43 @@ def _not_native(clean: Mapping[str, Any]) -> dict[str, str]:
     return errors
 
 
-def _one_of(allowed: tuple[str, ...]) -> Any:
-    def read(value: object) -> str:
-        if value not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}, got {value!r}")
-        return str(value)
-
-    return read
+def _strategy(value: object) -> str:
+    """Empty is the value of an order that no strategy claims."""
+    return "" if isinstance(value, str) and value == "" else _named_strategy(value)
 
 
-def _matching(pattern: re.Pattern[str], wanted: str) -> Any:
-    def read(value: object) -> str:
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise ValueError(f"must be {wanted}, got {value!r}")
-        return value
-
-    return read
-
-
-def _whole(maximum: int) -> Any:
-    def read(value: object) -> int:
-        wrong = ValueError(f"must be a whole number from 1 to {maximum:,}, got {value!r}")
-        if isinstance(value, bool):
-            raise wrong
-        try:
-            number = int(value) if isinstance(value, str) else index(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            raise wrong from None
-        if not 1 <= number <= maximum:
-            raise wrong
-        return number
-
-    return read
-
-
-def _price(value: object) -> Decimal:
-    wrong = ValueError(f"must be a price above 0 and up to {MAX_PRICE:,}, got {value!r}")
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise wrong
-    try:
-        price = Decimal(str(value)).quantize(Decimal("0.000001"))
-        sane = 0 < price <= MAX_PRICE
-    except InvalidOperation:  # also what not-a-number and infinity end in
-        sane = False
-    if not sane:
-        raise wrong
-    return price
-
-
-def _time(value: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        moment = None
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        raise ValueError(
-            f"must be a time with its zone, like 2026-11-23T10:00:00-05:00, got {value!r}"
-        )
-    return moment.astimezone(UTC)
-
-
-def _share(value: object) -> float:
-    wrong = ValueError(f"must be a share above 0 and up to 1, got {value!r}")
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise wrong
-    try:
-        share = float(value)
-    except ValueError:
-        raise wrong from None
-    if not 0 < share <= 1:
-        raise wrong
-    return share
-
-
-def _inner_share(value: object) -> float:
-    share = _share(value)
-    if share == 1:
-        raise ValueError(f"must be a share above 0 and below 1, got {value!r}")
-    return share
-
-
-def _switch(value: object) -> bool:
-    for known, word in ((True, "true"), (False, "false")):
-        if value is known or value == word:
-            return known
-    raise ValueError(f"must be true or false, got {value!r}")
-
-
-def _minutes(value: object) -> timedelta:
-    wrong = ValueError(
-        f"must be a number of minutes above 0 and up to {MAX_WINDOW_MINUTES}, got {value!r}"
-    )
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise wrong
-    try:
-        minutes = float(value)
-    except ValueError:
-        raise wrong from None
-    if not 0 < minutes <= MAX_WINDOW_MINUTES:
-        raise wrong
-    return timedelta(minutes=minutes)
-
-
-def _number_of_minutes(value: object) -> float:
-    return _minutes(value) / timedelta(minutes=1)
-
-
-_READERS: dict[str, Any] = {
-    "symbol": _matching(_SYMBOL, "a ticker in capitals, like AAPL or BRK.B"),
-    "side": _one_of(SIDES),
-    "quantity": _whole(MAX_QUANTITY),
-    "urgency": _one_of(URGENCIES),
-    "algorithm": _one_of(ALGORITHMS),
-    "decision_price": _price,
-    "limit_price": _price,
-    "average_daily_volume": _whole(10**12),
-    "start_at": _time,
-    "end_at": _time,
-    "window_minutes": _minutes,
-    "slices": _whole(MAX_QUANTITY),
-    "vwap_deviation_threshold": _share,
-    "max_participation": _share,
-    "residual": _one_of(RESIDUALS),
-    "residual_minutes": _number_of_minutes,
-    "max_extensions": _whole(MAX_EXTENSIONS),
-    "residual_ignores_cap": _switch,
-    "aggressive_after": _inner_share,
-    "would_price": _price,
-    "lot_size": _whole(MAX_QUANTITY),
-    "min_slice": _whole(MAX_QUANTITY),
-    "max_slice": _whole(MAX_QUANTITY),
-    "native": _one_of(tuple(native.NATIVES)),
+_named_strategy = reading.matching(
+    _NAME, "1 to 64 letters, digits, blanks between them, or any of _ . : @ / -"
+)
+_READERS: dict[str, reading.Reader] = {
+    "symbol": reading.matching(_SYMBOL, "a ticker in capitals, like AAPL or BRK.B"),
+    "side": reading.one_of(SIDES),
+    "quantity": reading.whole(MAX_QUANTITY),
+    "urgency": reading.one_of(URGENCIES),
+    "algorithm": reading.one_of(ALGORITHMS),
+    "decision_price": reading.price,
+    "limit_price": reading.price,
+    "average_daily_volume": reading.whole(10**12),
+    "start_at": reading.moment,
+    "end_at": reading.moment,
+    "window_minutes": reading.minutes,
+    "slices": reading.whole(MAX_QUANTITY),
+    "vwap_deviation_threshold": reading.share,
+    "max_participation": reading.share,
+    "residual": reading.one_of(RESIDUALS),
+    "residual_minutes": reading.number_of_minutes,
+    "max_extensions": reading.whole(MAX_EXTENSIONS),
+    "residual_ignores_cap": reading.switch,
+    "aggressive_after": reading.inner_share,
+    "would_price": reading.price,
+    "lot_size": reading.whole(MAX_QUANTITY),
+    "min_slice": reading.whole(MAX_QUANTITY),
+    "max_slice": reading.whole(MAX_QUANTITY),
+    "native": reading.one_of(tuple(native.NATIVES)),
     "native_parameters": native.pairs,
-    "account": _matching(re.compile(r"[A-Za-z0-9_.-]{1,32}"), "1 to 32 letters, digits, _ . or -"),
-    "strategy": _matching(_NAME, "1 to 64 plain characters"),
-    "client_reference": _matching(_REFERENCE, "1 to 128 visible ASCII characters"),
+    "account": reading.matching(
+        re.compile(r"[A-Za-z0-9_.-]{1,32}"), "1 to 32 letters, digits, _ . or -"
+    ),
+    "strategy": _strategy,
+    "client_reference": reading.matching(_REFERENCE, "1 to 128 visible ASCII characters"),
 }

@@ -3,8 +3,8 @@ what was asked wrongly and 1 for what could not be done."""
 
 import getpass
 import json
-from argparse import ArgumentParser
-from collections.abc import Iterator
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import IO, Any, cast
@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from execution import controls, halts
 from execution.controls import NotAllowed
+from execution.domain.reading import Reader, whole
 from execution.domain.signal import InvalidSignal
 from execution.halts import HaltReport, Scope
 from execution.market import clock
@@ -26,6 +27,19 @@ from execution.results import result_of
 from execution.waiting import NoLiveWorker
 
 PIPED_WIDTH = 140
+ORDER_ID = whole(2**63 - 1)
+
+
+def argument(read: Reader) -> Callable[[str], Any]:
+    """The type of an option that is read as strictly as a signal's fields."""
+
+    def typed(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return typed
 
 
 class BadInput(CommandError):
@@ -94,7 +108,7 @@ class ControlCommand(OversightCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("order", type=int, metavar="ID")
+        parser.add_argument("order", type=argument(ORDER_ID), metavar="ID")
         parser.add_argument("--reason", default="", help="for the record")
         add_person(parser)
 

@@ -18,7 +18,7 @@ from deepstack import processes
 from deepstack.config import ROOT
 from execution import desk, heartbeat, intake
 from execution.domain.lifecycle import ORDER_TERMINAL
-from execution.management.commands.order import FIELDS
+from execution.management.commands.order import OPTIONS
 from execution.market.calendar import ExchangeCalendar
 from execution.models import (
     Bar,
@@ -34,7 +34,6 @@ from tests.bad_signals import BAD_SIGNALS, GOOD
 from tests.stack import Stack, wait_for
 
 BARS = Path(os.environ.get("DEEPSTACK_DATA", ROOT.parent / "shared" / "data"))
-OPTIONS = {field: f"--{option.replace('_', '-')}" for option, field in FIELDS.items()}
 SIGNAL = {
     "symbol": "AAPL",
     "side": "BUY",
@@ -81,7 +80,7 @@ def worker(db: None) -> None:
 def test_bad_input_names_the_field_and_stores_nothing(changes: dict[str, Any], field: str) -> None:
     refusal = refused("order", *words(GOOD | changes))
     assert refusal.returncode == 2
-    assert f"  {field}: " in str(refusal)
+    assert f"  {OPTIONS.get(field, field)}: " in str(refusal)
     assert not any(model.objects.exists() for model in (Order, Slice, OrderEvent))
 
 
@@ -268,7 +267,7 @@ def test_a_window_beyond_the_session_is_bad_input(stack: Stack) -> None:
         MARKET__SOURCE="replay",
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"window_minutes: ends after the session, which closes at {close.isoformat()}" in (
+    assert f"--window-minutes: ends after the session, which closes at {close.isoformat()}" in (
         done.stderr
     )
     assert not Order.objects.filter(symbol="LATE").exists()

@@ -122,9 +122,9 @@ def test_the_command_shows_a_table_and_json() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--urgency", "SOON"], "urgency: must be one of"),
-        (["--max-participation", "much"], "a share such as 0.1 is allowed"),
-        (["--max-participation", "2"], "max_participation: must be a share above 0"),
+        (["--urgency", "SOON"], "--urgency: must be one of"),
+        (["--max-participation", "much"], "--max-participation: must be a share from"),
+        (["--max-participation", "2"], "--max-participation: must be a share from 0.000001"),
     ],
 )
 def test_the_command_refuses_wrong_wishes(options: list[str], message: str) -> None:

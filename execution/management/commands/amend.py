@@ -5,9 +5,14 @@ from typing import Any
 from typing_extensions import override
 
 from execution import amend, desk
-from execution.management.console import OversightCommand
+from execution.domain.reading import whole
+from execution.domain.signal import as_written
+from execution.management.console import ORDER_ID, OversightCommand, argument
 from execution.models import Order
 from execution.results import result_of
+
+OPTIONS = {"quantity": "--quantity", "end_at": "--end-at", "limit_price": "--limit"}
+MAX_VERSION = 2**31 - 1
 
 
 class Command(OversightCommand):
@@ -16,21 +21,25 @@ class Command(OversightCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         # Every value is read by the signal's own parser, which says what is wrong with it.
-        parser.add_argument("order", type=int)
+        parser.add_argument("order", type=argument(ORDER_ID))
         parser.add_argument("--quantity", help="whole shares, at least what is filled and working")
         parser.add_argument("--end-at", help="a time with its zone, ahead")
         parser.add_argument("--limit", dest="limit_price", help="price per share")
-        parser.add_argument("--read-version", type=int, help="the order's version as you read it")
+        parser.add_argument(
+            "--read-version", type=argument(whole(MAX_VERSION)), help="the order's, as you read it"
+        )
         parser.add_argument("--by", default=getpass.getuser(), help="who is recorded")
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        names = ("quantity", "end_at", "limit_price")
-        values = {name: options[name] for name in names if options[name] is not None}
-        version = options["read_version"] or Order.objects.get(pk=options["order"]).version
-        order = amend.amend(
-            options["order"], values, version=version, by=options["by"], desk=desk.default()
-        )
+        values = {name: options[name] for name in OPTIONS if options[name] is not None}
+        version = options["read_version"]
+        if version is None:
+            version = Order.objects.get(pk=options["order"]).version
+        with as_written(OPTIONS):
+            order = amend.amend(
+                options["order"], values, version=version, by=options["by"], desk=desk.default()
+            )
         if options["json"]:
             self.print_json(result_of(order, plan=True))
         else:

@@ -59,7 +59,7 @@ class Command(OversightCommand):
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST:
         raise BadInput(f"--min-fills {text!r}: a whole number from 1 to {MOST:,} is allowed")
     return int(text)
 

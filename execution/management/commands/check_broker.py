@@ -1,7 +1,7 @@
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,6 +12,7 @@ from deepstack.config import Config, ConfigError, current
 from execution.broker import BROKERS
 from execution.broker.base import Broker
 from execution.broker.examination import Finding, Grade, examine, round_trip
+from execution.domain import reading
 from execution.domain.signal import InvalidSignal, parse
 
 
@@ -82,9 +83,7 @@ def _price(text: str | None) -> Decimal | None:
     if text is None:
         return None
     try:
-        price = Decimal(text)
-    except InvalidOperation:
-        price = Decimal("NaN")
-    if not price.is_finite() or price <= 0:
-        raise CommandError(f"--price {text!r}: a price above 0 is allowed")
-    return price
+        found: Decimal = reading.price(text)
+    except ValueError:
+        raise CommandError(f"--price {text!r}: a price above 0 is allowed") from None
+    return found

@@ -1,4 +1,3 @@
-import math
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from datetime import date, time
@@ -18,8 +17,9 @@ from execution.demonstration import (
     fills_within_bars,
     guide_scenarios,
 )
+from execution.domain import reading
 from execution.domain.lifecycle import OrderStatus
-from execution.management.console import BadInput, OversightCommand
+from execution.management.console import BadInput, OversightCommand, argument
 from execution.market import clock
 from execution.market.calendar import NEW_YORK, ExchangeCalendar, new_york
 from execution.models import Bar, Heartbeat, Order
@@ -41,7 +41,9 @@ class Command(OversightCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--minutes", type=_minutes, help="windows of the guide's scenarios")
         parser.add_argument("--symbol", help="whose stored bars to trade on")
-        parser.add_argument("--date", type=_day, help="the day of the bars, such as 2024-06-12")
+        parser.add_argument(
+            "--date", type=argument(reading.day), help="the day of the bars, such as 2024-06-12"
+        )
         parser.add_argument("--speed", type=_speed, help="market seconds in each second")
         parser.add_argument(
             "--start-clock-only",
@@ -179,17 +181,7 @@ def _speed(text: str) -> float:
 
 
 def _positive(text: str, what: str, most: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= most:
-        raise ArgumentTypeError(f"{what}: above 0 and up to {most:g}, got {text!r}")
-    return value
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"a day such as 2024-06-12 is needed, got {text!r}") from None
+    value = reading.number(text)
+    if value is None or not 0 < value <= most:
+        raise ArgumentTypeError(f"{what}: above 0 and up to {most:g}, got {reading.shown(text)}")
+    return float(value)

@@ -5,7 +5,7 @@ from rich.text import Text
 from typing_extensions import override
 
 from execution import desk, progress, queries
-from execution.management.console import OversightCommand
+from execution.management.console import ORDER_ID, OversightCommand, argument
 from execution.market.calendar import NEW_YORK
 from execution.models import Order, OrderEvent
 from execution.sentences import sentence
@@ -16,7 +16,7 @@ class Command(OversightCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("order", type=int, metavar="ID")
+        parser.add_argument("order", type=argument(ORDER_ID), metavar="ID")
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution import profiles
+from execution.domain import reading
 from execution.domain.volume_profile import FEWEST_SESSIONS
 from execution.management.console import BadInput, OversightCommand
 from execution.market import clock
@@ -66,14 +67,17 @@ def _from_file(file: Path, symbols: list[str], wish: dict[str, Any]) -> list[Vol
 
 def _day(text: str | None) -> date | None:
     try:
-        return date.fromisoformat(text) if text else None
+        return None if text is None else reading.day(text)
     except ValueError:
         raise BadInput(f"--until {text!r}: a day such as 2024-06-12 is allowed") from None
 
 
 def _count(text: str) -> int:
     least = FEWEST_SESSIONS
-    if not text.isdecimal() or not least <= int(text) <= profiles.MOST_SESSIONS:
+    if (
+        not (text.isascii() and text.isdecimal())
+        or not least <= int(text) <= profiles.MOST_SESSIONS
+    ):
         raise BadInput(
             f"--sessions {text!r}: a whole number from {least} to {profiles.MOST_SESSIONS}"
             " is allowed"

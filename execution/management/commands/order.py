@@ -1,10 +1,12 @@
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import override
 
 from execution import desk, intake, progress, queries, waiting
 from execution.domain.lifecycle import OrderStatus
+from execution.domain.signal import as_written
 from execution.management.console import OversightCommand
 from execution.models import Order
 from execution.progress import Watch
@@ -44,6 +46,12 @@ FIELDS = {
     "strategy": "strategy",
     "reference": "client_reference",
 }
+# What the fields of a signal are called here.
+OPTIONS = {
+    field: f"--{option.replace('_', '-')}"
+    for option, field in FIELDS.items()
+    if option not in ("side", "quantity", "symbol")
+}
 INTERRUPTED = 130
 
 
@@ -56,24 +64,15 @@ class Command(OversightCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_signal(parser)
-        parser.add_argument(
-            "--vwap-deviation-threshold", type=_number, help="a share of the market VWAP"
-        )
-        parser.add_argument(
-            "--max-participation", type=_number, help="a share of the market's volume"
-        )
+        parser.add_argument("--vwap-deviation-threshold", help="a share of the market VWAP")
         parser.add_argument("--reference", help="the same reference again is the same order")
         parser.add_argument("--no-wait", action="store_true", help="do not watch it")
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         waiting.require_worker()
-        signal = {
-            field: options[option]
-            for option, field in FIELDS.items()
-            if options[option] is not None
-        }
-        order = intake.accept(signal, desk.default())
+        with as_written(OPTIONS):
+            order = intake.accept(signal_of(options), desk.default())
         if not options["no_wait"]:
             order = self._watch(order)
         report = queries.report(order, desk.default().market, now=desk.default().now())
@@ -98,6 +97,15 @@ class Command(OversightCommand):
         return order
 
 
+def signal_of(options: Mapping[str, Any]) -> dict[str, object]:
+    """What was asked for, as the fields of a signal."""
+    return {
+        field: options[option]
+        for option, field in FIELDS.items()
+        if options.get(option) is not None
+    }
+
+
 def add_signal(parser: ArgumentParser) -> None:
     """The options that an order and its preview have in common."""
     # Every value is read by the signal's own parser, which says what is wrong with it.
@@ -113,14 +121,8 @@ def add_signal(parser: ArgumentParser) -> None:
     parser.add_argument("--window-minutes")
     parser.add_argument("--slices")
     parser.add_argument("--adv", help="average daily volume in shares")
+    parser.add_argument("--max-participation", help="cap, as a share of the market's volume")
     parser.add_argument("--account")
     parser.add_argument("--strategy")
     for name, text in CONTROLS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", help=text)
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text  # for the signal's parser to refuse

@@ -9,13 +9,16 @@ from typing_extensions import override
 
 from execution import queries
 from execution.domain.lifecycle import OrderStatus
-from execution.management.console import BadInput, OversightCommand
+from execution.domain.reading import whole
+from execution.management.console import OversightCommand, argument
 from execution.market import clock, market_data
 from execution.market.calendar import NEW_YORK
 from execution.models import Order
 from execution.progress import STYLES, price
 from execution.queries import Tracking
 from execution.results import actual_slippage_bps, average_price, result_of
+
+MOST = 100_000
 
 
 class Command(OversightCommand):
@@ -29,13 +32,13 @@ class Command(OversightCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--status", choices=[each.value for each in OrderStatus])
         parser.add_argument("--symbol")
-        parser.add_argument("--limit", type=int, default=20, help="how many at most")
+        parser.add_argument(
+            "--limit", type=argument(whole(MOST)), default=20, help="how many at most"
+        )
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["limit"] < 1:
-            raise BadInput(f"--limit: must be at least 1, got {options['limit']}")
-        wanted = {name: options[name] for name in ("status", "symbol") if options[name]}
+        wanted = {n: options[n] for n in ("status", "symbol") if options[n] is not None}
         orders = list(Order.objects.filter(**wanted).order_by("-pk")[: options["limit"]])
         seen = queries.trackings(orders, market_data(), now=clock.now())
         if options["json"]:

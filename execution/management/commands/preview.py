@@ -9,8 +9,9 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution import desk
-from execution.management.commands.order import FIELDS, add_signal
-from execution.management.console import BadInput, OversightCommand
+from execution.domain.signal import as_written
+from execution.management.commands.order import OPTIONS, add_signal, signal_of
+from execution.management.console import OversightCommand
 from execution.preview import Preview, preview
 
 COLUMNS = (
@@ -33,18 +34,11 @@ class Command(OversightCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_signal(parser)
-        parser.add_argument("--max-participation", help="cap, as a share of the market's volume")
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        signal = {
-            field: options[option]
-            for option, field in FIELDS.items()
-            if options.get(option) is not None
-        }
-        if options["max_participation"] is not None:
-            signal["max_participation"] = _number(options["max_participation"])
-        seen = preview(signal, desk.default())
+        with as_written(OPTIONS):
+            seen = preview(signal_of(options), desk.default())
         if options["json"]:
             self.print_json(seen)
             return
@@ -52,13 +46,6 @@ class Command(OversightCommand):
             self.stdout.write(sentence)
         if seen["alternatives"]:
             self.out.print(_table(seen))
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise BadInput(f"--max-participation {text!r}: a share such as 0.1 is allowed") from None
 
 
 def _sentence(seen: Preview) -> str:

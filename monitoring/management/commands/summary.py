@@ -1,9 +1,8 @@
 """The figures of a day, for a person or as JSON."""
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from typing import IO, Any, cast
 
@@ -13,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from execution.domain import reading
+from execution.management.console import argument
 from execution.models import Order
 from monitoring.figures import Figures, QualityScore, Summary
 from monitoring.models import Alert
@@ -31,13 +32,15 @@ class Command(BaseCommand):
     help = "Show what a day came to: executions, costs, quality and alerts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--date", type=_day, help="YYYY-MM-DD, New York; by default today")
-        parser.add_argument("--account", default="", help="by default all accounts together")
+        parser.add_argument(
+            "--date", type=argument(reading.day), help="YYYY-MM-DD, New York; by default today"
+        )
+        parser.add_argument("--account", help="by default all accounts together")
         parser.add_argument("--json", action="store_true", help="for a program to read")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        account: str = options["account"]
-        if account and not Order.objects.filter(account=account).exists():
+        account: str | None = options["account"]
+        if account is not None and not Order.objects.filter(account=account).exists():
             known = ", ".join(
                 Order.objects.values_list("account", flat=True).distinct().order_by("account")
             )
@@ -45,7 +48,7 @@ class Command(BaseCommand):
                 f"--account {account!r}: no such account has orders; known are {known or 'none'}",
                 returncode=2,
             )
-        monitor = ExecutionMonitor(account=account)
+        monitor = ExecutionMonitor(account=account or "")
         summary = monitor.get_daily_summary(options["date"])
         score = monitor.get_execution_quality_score(options["date"])
         active = monitor.get_active_alerts()
@@ -66,13 +69,6 @@ class Command(BaseCommand):
             console.print(_algorithms(summary))
         if active:
             console.print(_alerts(active))
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"a day as YYYY-MM-DD is needed, got {text!r}") from None
 
 
 def _plain(alert: Alert) -> dict[str, object]:
