@@ -46,6 +46,8 @@ class Change:
             "quantity": order.quantity,
         }
         given = {name: value for name, value in values.items() if value is not None}
+        if not given:
+            raise InvalidSignal(dict.fromkeys(sorted(allowed), "one of them is required"))
         signal: Signal = parse(whole | given)
         return cls(
             quantity=signal.quantity if "quantity" in given else None,
@@ -71,7 +73,7 @@ def amend(
         _check(order, change, version, now=desk.now())
         seen, planned = _position(order), order.slice_count
         # Planned before the lock: a source of quotes may be a network away.
-        plan = _plan_rest(order, change, sum(seen), desk)
+        plan = _plan_rest(order, change, intake.Amended(order.pk, *seen), desk)
         with locked(order_id) as order:
             if order.version == version and order.status in ORDER_SENDING | {OrderStatus.PAUSED}:
                 if (_position(order), order.slice_count) != (seen, planned):
@@ -122,10 +124,11 @@ def _check(order: Order, change: Change, version: int, *, now: datetime) -> None
         )
 
 
-def _plan_rest(order: Order, change: Change, committed: int, desk: Desk) -> Draft | None:
-    """What is neither filled nor working, planned and checked like a new order; None for nothing.
-    Sizes that were wished for give way to a small rest."""
-    rest = (change.quantity or order.quantity) - committed
+def _plan_rest(order: Order, change: Change, done: intake.Amended, desk: Desk) -> Draft | None:
+    """What is neither filled nor working, planned from now, or from the order's start if that lies
+    ahead, and checked like a new order; None for nothing. Sizes that were wished for give way to a
+    small rest."""
+    rest = (change.quantity or order.quantity) - done.filled - done.working
     if rest <= 0:
         return None
     limit = change.limit_price or order.limit_price
@@ -138,6 +141,7 @@ def _plan_rest(order: Order, change: Change, committed: int, desk: Desk) -> Draf
         "account": order.account,
         "strategy": order.strategy,
         "average_daily_volume": order.average_daily_volume,
+        "start_at": order.start_at if order.start_at > desk.now() else None,
         "end_at": change.end_at or order.end_at,
         "limit_price": limit,
         **order.parameters,
@@ -145,7 +149,7 @@ def _plan_rest(order: Order, change: Change, committed: int, desk: Desk) -> Draf
     for name in ("slices", "min_slice"):
         if name in order.parameters:
             values[name] = min(order.parameters[name], rest)
-    draft = intake.draft(values, desk, replacing=order)
+    draft = intake.draft(values, desk, amending=done)
     if draft.order.status == OrderStatus.DENIED:
         raise NotAllowed(f"the amended order would be denied: {draft.order.status_reason}")
     return draft

@@ -94,7 +94,8 @@ class Moment:
     """One order when it is about to leave, or one child of it of `quantity` shares.
 
     `working`: shares of the order that the broker holds beside them. `alongside`: orders of the
-    same batch that were accepted before it and are not stored yet.
+    same batch that were accepted before it and are not stored yet. `whole`: what an order has as a
+    whole that is amended, and of which `quantity` is the rest.
     """
 
     order: Order
@@ -103,6 +104,7 @@ class Moment:
     now: datetime
     working: int = 0
     alongside: Sequence[Order] = ()
+    whole: int | None = None
 
 
 def read(
@@ -182,9 +184,10 @@ _OPPOSING = {
 
 
 def twin(at: Moment, seconds: float) -> str | None:
-    """An earlier order like this one; one with a reference of its own is meant to be another."""
+    """An earlier order like this one; one with a reference of its own is meant to be another, and
+    one that is amended was compared when it came."""
     order = at.order
-    if order.client_reference:
+    if order.client_reference or _is_amended(order):
         return None
     if any(_same_book(each, order) and each.quantity == order.quantity for each in at.alongside):
         return "of the same batch"
@@ -218,7 +221,7 @@ def recent_orders(at: Moment) -> int:
         recent = recent.filter(account=order.account)
     stored = recent.exclude(status=OrderStatus.DENIED).count()
     batch = sum(runaway_scope(each) == (scope, key) for each in at.alongside)
-    return stored + batch + (order._state.adding)
+    return stored + batch + (order._state.adding and not _is_amended(order))
 
 
 def runaway_scope(order: Order) -> tuple[str, str]:
@@ -283,5 +286,11 @@ def _heat(shares: dict[str, int], marks: Marks) -> Decimal:
     )
 
 
+def _is_amended(order: Order) -> bool:
+    """Drafted anew under the number that it is stored with: it is no further order."""
+    return order._state.adding and order.pk is not None
+
+
 def _before(order: Order) -> QuerySet[Order]:
-    return Order.objects.all() if order._state.adding else Order.objects.filter(pk__lt=order.pk)
+    new = order._state.adding and not _is_amended(order)
+    return Order.objects.all() if new else Order.objects.filter(pk__lt=order.pk)

@@ -17,6 +17,7 @@ from execution import (
     planned,
     price_tags,
     profiles,
+    references,
     residual,
     risk,
     wishes,
@@ -33,17 +34,25 @@ from execution.domain.pricing import round_away
 from execution.domain.routing import Route, Thresholds
 from execution.domain.session import Session
 from execution.domain.signal import InvalidSignal, Signal, parse
+from execution.domain.terms import terms_of
 from execution.exposure import Moment
-from execution.market import clock
 from execution.market.base import Quote
+from execution.marks import Marks
 from execution.models import Order, TradingState
 from execution.orders import Draft, ReferenceTaken, existing, store, told
 from execution.price_tags import Knowledge
 from execution.profiles import Known
 from execution.risk import Priced
-from execution.windows import Window, ends_of, usual_slices, window_of
+from execution.windows import Window, ends_of, start_of, usual_slices, window_of
 
-PAST_TOLERANCE = timedelta(seconds=2)  # of the wall clock, for signals under way
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """An order whose rest is planned anew: what of it is done already, in shares."""
+
+    order_id: int
+    filled: int
+    working: int
 
 
 def accept(
@@ -62,16 +71,16 @@ def draft(
     desk: Desk,
     *,
     thresholds: Thresholds | None = None,
-    replacing: Order | None = None,
+    amending: Amended | None = None,
 ) -> Draft:
     """The signal as the order that it would become now; nothing is stored. Raises InvalidSignal.
 
-    The order that it would be `replacing` does not count against it.
+    With `amending` it is the rest of that order, which does not count against itself.
     """
     [signal] = _parse_all([values], desk.config.account)
     rules = _Rules.read(desk)
     drafting = _Drafting(
-        desk, desk.now(), thresholds or _configured(desk), rules, replacing=replacing
+        desk, desk.now(), thresholds or _configured(desk), rules, amending=amending
     )
     return drafting.draft(signal)
 
@@ -88,7 +97,7 @@ def accept_all(
         known = existing((signal.account, signal.client_reference) for signal in signals)
         now = desk.now()
         drafting = _Drafting(desk, now, thresholds or _configured(desk), _Rules.read(desk))
-        slots = _slots(signals, known, drafting)
+        slots = references.slots(signals, known, drafting.draft)
         drafts = list({id(slot): slot for slot in slots if isinstance(slot, Draft)}.values())
         for draft in drafts:
             code = draft.order.routing.get("denial", {}).get("code", "")
@@ -115,34 +124,6 @@ def _parse_all(batch: Sequence[Mapping[str, object]], account: str) -> list[Sign
     if errors:
         raise InvalidSignal(errors)
     return signals
-
-
-def _slots(
-    signals: Sequence[Signal], known: Mapping[tuple[str, str], Order], drafting: "_Drafting"
-) -> list[Draft | Order]:
-    """For each signal the order that exists, or a draft; one draft for one reference."""
-    slots: list[Draft | Order] = []
-    drafted: dict[tuple[str, str], Draft] = {}
-    for signal in signals:
-        key = (signal.account, signal.client_reference or "")
-        slot = known.get(key) or drafted.get(key) if signal.client_reference else None
-        if slot is None:
-            slot = drafting.draft(signal)
-            drafted[key] = slot
-        else:
-            _same_or_refuse(signal, slot.order if isinstance(slot, Draft) else slot)
-        slots.append(slot)
-    return slots
-
-
-def _same_or_refuse(signal: Signal, order: Order) -> None:
-    if (signal.symbol, signal.side, signal.quantity) != (order.symbol, order.side, order.quantity):
-        raise InvalidSignal(
-            {
-                "client_reference": f"{signal.client_reference!r} belongs to another order: "
-                f"{order.side} {order.quantity:,} {order.symbol}"
-            }
-        )
 
 
 def _configured(desk: Desk) -> Thresholds:
@@ -174,14 +155,10 @@ class _Drafting:
     accepted: list[Order] = field(default_factory=list)
     known: dict[tuple[str, date], Known] = field(default_factory=dict)
     fitted: dict[str, Coefficients] = field(default_factory=dict)
-    replacing: Order | None = None
+    amending: Amended | None = None
 
     def draft(self, signal: Signal) -> Draft:
-        start = signal.start_at or self.now
-        if start < self.now - PAST_TOLERANCE * clock.speed():
-            raise InvalidSignal(
-                {"start_at": f"{start.isoformat()} is past; it is {self.now.isoformat()}"}
-            )
+        start = start_of(signal, self.now)
         quote = self.desk.market.quote(signal.symbol, self.now)
         price = signal.decision_price or (quote.mid if quote else None)
         session = self.desk.market.session(start)
@@ -260,7 +237,7 @@ class _Drafting:
 
     def _order(self, signal: Signal, quote: Quote | None, start: datetime) -> Order:
         return Order(
-            pk=self.replacing.pk if self.replacing else None,
+            pk=self.amending.order_id if self.amending else None,
             account=signal.account,
             strategy=signal.strategy,
             client_reference=signal.client_reference,
@@ -270,6 +247,7 @@ class _Drafting:
             urgency=signal.urgency,
             algorithm=signal.algorithm or "",
             parameters=wishes.of(signal),
+            asked=terms_of(signal),
             limit_price=signal.limit_price,
             average_daily_volume=signal.average_daily_volume,
             start_at=start,
@@ -297,11 +275,23 @@ class _Drafting:
         wanted = self.rules.marks_for
         known = marks.read(order.account, order.symbol, self.desk, wanted=wanted, now=self.now)
         return risk.parent_denial(
-            Moment(order, order.quantity, known, self.now, alongside=self.accepted),
+            self._moment(order, known),
             Priced(native.worst_price(order, price, self.desk), order.limit_price, quote),
             self.desk,
             book=self.rules.book,
             states=self.rules.states,
+        )
+
+    def _moment(self, order: Order, known: Marks) -> Moment:
+        done = self.amending
+        return Moment(
+            order,
+            order.quantity,
+            known,
+            self.now,
+            working=done.working if done else 0,
+            alongside=self.accepted,
+            whole=done.filled + done.working + order.quantity if done else None,
         )
 
     def _about(self, order: Order, session: Session, quote: Quote | None) -> Knowledge:
@@ -316,9 +306,9 @@ class _Drafting:
     def _slice_count(self, signal: Signal, order: Order, window: Window) -> int:
         """As many as were asked for, else as usual and as the largest slice makes necessary."""
         most = self.desk.config.limits.max_slices
-        if (signal.slices or 0) > most:
-            raise InvalidSignal({"slices": f"must not exceed {most:,}, got {signal.slices:,}"})
-        if signal.slices:
+        if signal.slices is not None:
+            if signal.slices > most:
+                raise InvalidSignal({"slices": f"must not exceed {most:,}, got {signal.slices:,}"})
             return signal.slices
         largest = wishes.most(order)
         needed = wishes.slices_for(order.quantity, largest, wishes.lot(order))

@@ -12,14 +12,18 @@ from execution.api.parsers import BoundedJSON
 from execution.controls import NotAllowed
 from execution.domain.signal import InvalidSignal
 from execution.market.base import MarketDataUnavailable
+from execution.references import ReferenceConflict
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """400 names every wrong field; 409 says why the order's status does not allow it."""
+    """400 names every wrong field; 409 says why the order's status does not allow it, or which
+    order has the reference already."""
     match error:
         case InvalidSignal():
             fields = {name: [text] for name, text in error.errors.items()}
-            return Response(fields, status=status.HTTP_400_BAD_REQUEST)
+            taken = isinstance(error, ReferenceConflict)
+            code = status.HTTP_409_CONFLICT if taken else status.HTTP_400_BAD_REQUEST
+            return Response(fields, status=code)
         case NotAllowed():
             return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT)
         case MarketDataUnavailable():

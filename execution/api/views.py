@@ -131,7 +131,7 @@ def _signal(request: Request) -> Mapping[str, Any]:
     key = request.headers[KEY].strip()
     if not key:
         raise ValidationError({KEY: ["must not be empty"]})
-    if signal.get("client_reference") not in (None, "", key):
+    if signal.get("client_reference") not in (None, key):
         given = signal["client_reference"]
         raise ValidationError({"client_reference": [f"is {given!r}, but {KEY} is {key!r}"]})
     return signal | {"client_reference": key}

@@ -39,6 +39,10 @@ class Order(models.Model):
     urgency = models.CharField(max_length=16)
     algorithm = models.CharField(max_length=16)
     parameters = models.JSONField(default=dict, blank=True)
+    # The signal's own terms, for a signal that comes again under the same reference.
+    asked = models.JSONField(default=dict, blank=True)
+    # Limits that the caller's own configuration sets tighter than the service's.
+    own_limits = models.JSONField(default=dict, blank=True)
     limit_price = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     average_daily_volume = models.BigIntegerField(null=True, blank=True)
     start_at = models.DateTimeField()

@@ -1,6 +1,7 @@
 """Amending a live order: versioned, idempotent, never below what is filled or working."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from django.test import Client
 from execution import amend, controls, orders
 from execution import desk as desks
 from execution.controls import NotAllowed
+from execution.desk import Desk
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.domain.signal import InvalidSignal
 from execution.models import Order
@@ -80,6 +82,81 @@ def test_the_same_amendment_twice_is_one() -> None:
     assert order.events.filter(kind="ORDER_AMENDED").count() == 1
 
 
+@pytest.mark.parametrize("values", [{"quantity": 1_500}, {"limit_price": "151"}])
+def test_an_order_that_has_not_begun_keeps_its_start_when_it_is_amended(
+    values: dict[str, object],
+) -> None:
+    start = desks.default().now() + timedelta(hours=3)
+    order = change(new_order(start_at=start), **values)
+    assert order.start_at == start
+    unsent_parts = order.slices.filter(status__in=SLICE_CLAIMABLE)
+    assert unsent(order) == order.quantity
+    assert all(part.due_at >= start for part in unsent_parts)
+
+
+def test_an_end_before_the_start_of_an_order_is_refused() -> None:
+    start = desks.default().now() + timedelta(hours=3)
+    order = new_order(start_at=start)
+    with pytest.raises(InvalidSignal, match="end_at: must be after start_at"):
+        change(order, end_at=(start - timedelta(minutes=1)).isoformat())
+
+
+BOUNDS: dict[str, object] = {
+    "max_open_orders": 1,
+    "max_orders_per_minute": 1,
+    "max_position": 1_000,
+    "max_order_quantity": 1_000,
+    "max_order_notional": Decimal(152_000),
+    "duplicate_seconds": 3_600.0,
+    "max_adv_share": Decimal("0.1"),
+}
+
+
+def bounded(**values: object) -> Desk:
+    desk = desks.default()
+    bounds = desk.config.limits.model_copy(update=values)
+    return replace(desk, config=desk.config.model_copy(update={"limits": bounds}))
+
+
+@pytest.mark.parametrize("make", [new_order, partly_worked], ids=["unsent", "partly worked"])
+@pytest.mark.parametrize("bound", [*BOUNDS, "all"])
+def test_an_amendment_does_not_count_against_itself(make: Callable[[], Order], bound: str) -> None:
+    values = BOUNDS if bound == "all" else {bound: BOUNDS[bound]}
+    order = make()
+    Order.objects.filter(pk=order.pk).update(average_daily_volume=10_000)
+    desk = bounded(**values)
+    for version, limit in enumerate(("150.50", "150.60"), start=1):
+        amend.amend(order.pk, {"limit_price": limit}, version=version, by="trader", desk=desk)
+    order.refresh_from_db()
+    assert (order.version, order.limit_price) == (3, Decimal("150.60"))
+
+
+@pytest.mark.parametrize(
+    ("bound", "code"),
+    [
+        ("max_order_quantity", "QUANTITY_EXCEEDS_MAX"),
+        ("max_order_notional", "NOTIONAL_EXCEEDS_MAX"),
+        ("max_adv_share", "ADV_SHARE_EXCEEDS_MAX"),
+        ("max_position", "POSITION_EXCEEDS_MAX"),
+    ],
+)
+def test_a_limit_holds_for_the_whole_order_that_an_amendment_makes(bound: str, code: str) -> None:
+    """400 of 1,000 are filled or working: a rest of 700 alone would pass."""
+    order = partly_worked()
+    Order.objects.filter(pk=order.pk).update(average_daily_volume=10_000)
+    desk = bounded(**{bound: BOUNDS[bound]})
+    with pytest.raises(NotAllowed, match=code):
+        amend.amend(order.pk, {"quantity": 1_100}, version=1, by="trader", desk=desk)
+
+
+def test_an_amendment_that_says_nothing_is_refused() -> None:
+    order = new_order()
+    with pytest.raises(InvalidSignal, match="is required"):
+        change(order, quantity=None)
+    order.refresh_from_db()
+    assert order.version == 1
+
+
 @pytest.mark.parametrize(
     ("values", "version", "error", "said"),
     [
@@ -144,5 +221,6 @@ def test_the_command_amends(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("amend", str(order.pk), "--quantity", "900")
     order.refresh_from_db()
     assert (order.quantity, order.version) == (900, 2)
-    with pytest.raises(CommandError, match="quantity"):
-        call_command("amend", str(order.pk), "--quantity", "-5")
+    for words in (["--quantity=-5"], ["--limit=1_0"], ["--end-at=soon"], ["--read-version=0"]):
+        with pytest.raises(CommandError, match=words[0].split("=")[0]):
+            call_command("amend", str(order.pk), *words)

@@ -63,6 +63,7 @@ class Facts:
 
     `halts` are the trading states other than ACTIVE that apply, like ("SYMBOL AAPL", "HALTED").
     `halted_since`: the exchange has halted the symbol; None: not that anybody knows.
+    `whole`: the shares of an order that is amended, where `quantity` is its rest; None: it is not.
     """
 
     now: datetime
@@ -79,6 +80,12 @@ class Facts:
     halt_reason: str
     halts: tuple[tuple[str, str], ...]
     exposure: Exposure
+    whole: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Shares of the order, or of the child, that a limit on one of them is compared with."""
+        return self.quantity if self.whole is None else self.whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,15 @@ from .base import Bounds, Denial, Facts
 
 
 def quantity(facts: Facts, bounds: Bounds) -> Denial | None:
-    if facts.quantity > bounds.max_quantity:
-        return Denial(
-            "QUANTITY_EXCEEDS_MAX", {"max": bounds.max_quantity, "quantity": facts.quantity}
-        )
+    if facts.size > bounds.max_quantity:
+        return Denial("QUANTITY_EXCEEDS_MAX", {"max": bounds.max_quantity, "quantity": facts.size})
     return None
 
 
 def notional(facts: Facts, bounds: Bounds) -> Denial | None:
     if facts.price is None:
-        return Denial("PRICE_UNKNOWN", {"quantity": facts.quantity})
-    value = facts.price * facts.quantity
+        return Denial("PRICE_UNKNOWN", {"quantity": facts.size})
+    value = facts.price * facts.size
     if value > bounds.max_notional:
         return Denial(
             "NOTIONAL_EXCEEDS_MAX", {"max": f"{bounds.max_notional:f}", "notional": f"{value:.2f}"}
