@@ -69,6 +69,8 @@ def resolve(slice_id: int, desk: Desk) -> None:
             seen = desk.broker.find(part.client_order_id, now=desk.now())
         except BrokerError as error:
             _still_unknown(part, str(error), desk)
+            if part.status == SliceStatus.CANCELLING:
+                _cancel(part, desk)  # what holds up a look-up need not hold up a cancel
             return
         if seen is None:
             _not_found(part, desk, alone=alone)

@@ -1,5 +1,6 @@
 """What is remembered: orders, the controls over them, the market, and the paper broker's book."""
 
+from .broker_link import BrokerLink
 from .calibration import SlippageCalibration
 from .comparison import BrokerAccount, BrokerDifference
 from .controls import BrokerCursor, Heartbeat, TradingState, TradingStateChange
@@ -15,6 +16,7 @@ __all__ = [
     "BrokerAccount",
     "BrokerCursor",
     "BrokerDifference",
+    "BrokerLink",
     "CalendarOverride",
     "Fill",
     "Heartbeat",

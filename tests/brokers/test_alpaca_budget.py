@@ -10,7 +10,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from execution.broker.alpaca import AlpacaBroker
-from execution.broker.base import BrokerUnavailable, Ticket
+from execution.broker.base import BrokerRejected, BrokerUnavailable, Ticket
 from tests.brokers.alpaca_rig import AlpacaRig
 from tests.brokers.alpaca_rig import settings as configured
 from tests.stack import wait_for
@@ -103,3 +103,43 @@ def test_tokens_come_back_evenly(alpaca: AlpacaRig) -> None:
     late = [at for at in times if at > times[-1] - 1]
     assert len(late) > 5
     assert all(0.05 < second - first < 0.3 for first, second in pairwise(late))
+
+
+TIRED = {"code": 42910000, "message": "too many requests."}
+
+
+def pause_told(rig: AlpacaRig, method: str, seconds: int) -> None:
+    headers = {"Retry-After": str(seconds)}
+    rig.peer.tell("fault", method=method, status=429, headers=headers, body=TIRED)
+
+
+def test_a_cancel_does_not_wait_for_a_pause_that_a_look_up_was_told(alpaca: AlpacaRig) -> None:
+    known, unknown = alpaca.placed(), alpaca.placed()
+    pause_told(alpaca, "GET", 60)
+    with pytest.raises(BrokerUnavailable, match="429"):
+        alpaca.find(known)
+    forgotten = alpaca.broker._shared
+    forgotten._redis.delete(f"{forgotten._key}:id:{unknown.client_order_id}")
+    started = monotonic()
+    for ticket in (known, unknown):
+        alpaca.broker.cancel(ticket.client_order_id, now=alpaca.now())
+    assert monotonic() - started < 2
+    assert len(sent_at(alpaca, "DELETE")) == 2
+    with pytest.raises(BrokerUnavailable, match="asked for a pause"):
+        alpaca.broker.place(alpaca.ticket(), now=alpaca.now())
+
+
+def test_a_pause_that_a_cancel_was_told_is_kept_by_cancels_and_ends(alpaca: AlpacaRig) -> None:
+    first, second = alpaca.placed(), alpaca.placed()
+    pause_told(alpaca, "DELETE", 3)
+    with pytest.raises(BrokerRejected) as refused:
+        alpaca.broker.cancel(first.client_order_id, now=alpaca.now())
+    assert refused.value.transient
+    assert refused.value.retry_after == 3
+    with pytest.raises(BrokerUnavailable, match="asked for a pause"):
+        alpaca.broker.cancel(second.client_order_id, now=alpaca.now())
+    assert alpaca.broker.budget.closed_for() > 0
+    wait_for(lambda: not alpaca.broker.budget.closed_for(), 5, "the pause to end")
+    for ticket in (first, second):
+        alpaca.broker.cancel(ticket.client_order_id, now=alpaca.now())
+    assert len(sent_at(alpaca, "DELETE")) == 3

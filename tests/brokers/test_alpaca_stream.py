@@ -4,12 +4,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from time import monotonic
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
+from deepstack.config import Config
 from execution.broker.base import Ticket
+from execution.broker_links import trouble
 from execution.domain.lifecycle import SliceStatus
 from execution.models import Fill, Heartbeat, Slice
 from tests.brokers.alpaca_rig import AlpacaRig, environment
@@ -18,6 +21,7 @@ from tests.brokers.rig import PRICE
 from tests.stack import Process, SessionStacks, Stack, wait_for
 
 SOON = 10.0  # seconds
+WITHIN = 5.0  # seconds, for a lost connection to be known of
 
 
 @dataclass
@@ -187,6 +191,53 @@ def test_a_connection_that_hangs_is_noticed_without_any_order(
     finally:
         alpaca.peer.thaw()
     wait_for(lambda: state_of(listener) == "listening", 40, "the listener to listen again")
+
+
+def test_an_alpaca_that_hangs_is_known_within_five_seconds_and_its_return_too(
+    alpaca: AlpacaRig, listener: Process
+) -> None:
+    well_again(alpaca)
+    alpaca.peer.freeze()
+    try:
+        assert "answer" in trouble_of(alpaca)
+    finally:
+        alpaca.peer.thaw()
+    well_again(alpaca)
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_an_alpaca_that_answers_nothing_usable_is_known_within_five_seconds(
+    alpaca: AlpacaRig, listener: Process, status: int
+) -> None:
+    well_again(alpaca)
+    alpaca.peer.tell("fault", method="GET", path="/v2", status=status, body="<html>", times=-1)
+    assert str(status) in trouble_of(alpaca)
+    alpaca.peer.tell("set", faults=[])
+    well_again(alpaca)
+
+
+def test_a_pause_that_alpaca_asks_for_is_known_of(alpaca: AlpacaRig, listener: Process) -> None:
+    well_again(alpaca)
+    alpaca.broker.budget.close(8, cancels=False)
+    assert "429" in trouble_of(alpaca)
+    well_again(alpaca)
+
+
+def trouble_of(rig: AlpacaRig) -> str:
+    began = monotonic()
+    wait_for(lambda: trouble(live(rig)), 30, "the trouble to be known")
+    assert monotonic() - began < WITHIN
+    seen = trouble(live(rig))
+    assert seen is not None
+    return seen.reason
+
+
+def well_again(rig: AlpacaRig) -> None:
+    wait_for(lambda: trouble(live(rig)) is None, 40, "the trouble to end")
+
+
+def live(rig: AlpacaRig) -> Config:
+    return rig.config.model_copy(update={"trading_mode": "live", "live_broker": "alpaca"})
 
 
 def test_a_second_listener_stands_by_and_takes_over(

@@ -52,8 +52,8 @@ class AlpacaBroker:
         redis = shared.connect()
         key = f"alpaca:{shared.owner(self.address, config.alpaca_api_key)}"
         self._shared = shared.Shared(redis, key)
-        budget = Budget(redis, key, config.alpaca_requests_per_minute)
-        self.wire = Wire(self._open_client, config, budget)
+        self.budget = Budget(redis, key, config.alpaca_requests_per_minute)
+        self.wire = Wire(self._open_client, config, self.budget)
         fills = Fills(self.wire)
         self._orders = Orders(self.wire, fills, self._shared, self.account)
         self._news = News(self._orders, fills, self._shared, config.alpaca_requests_per_minute)

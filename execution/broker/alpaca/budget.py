@@ -1,6 +1,7 @@
 """The account's message budget, shared by every worker through Redis."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -12,6 +13,7 @@ from execution.broker.base import BrokerUnavailable
 # One in five may go at once; the rest of the minute's budget comes back evenly. In no 60 seconds
 # can more than `capacity + 60 * refill` = the whole budget be spent.
 BURST = 0.2
+ANSWER_COUNTS = 1_500  # milliseconds
 
 # KEYS: bucket, closed. ARGV: capacity, refill per millisecond, tokens that must be left over.
 # Returns 0 for a token taken, or the milliseconds until one can be.
@@ -44,8 +46,13 @@ class Lane:
     patience: float
 
 
+class BudgetSpent(BrokerUnavailable):
+    """We hold the message back ourselves; the broker may be well."""
+
+
 class Lanes(Enum):
-    """Cancels go first: while one waits, every token that comes back is its own."""
+    """Cancels go first: while one waits, every token that comes back is its own, and only an
+    answer to a cancel can close their lane."""
 
     CANCEL = Lane(reserve=0.0, patience=2.0)
     ASK = Lane(reserve=0.2, patience=1.0)
@@ -60,32 +67,57 @@ class Budget:
         self.per_minute = per_minute
         self._capacity = max(per_minute * BURST, 2.0)
         self._refill = (per_minute - self._capacity) / 60_000
-        self._keys = [f"{key}:budget", f"{key}:closed"]
+        self._bucket = f"{key}:budget"
+        self._closed = f"{key}:closed"  # all lanes but the cancels'
+        self._cancels_closed = f"{key}:closed:cancels"
+        self._answered = f"{key}:answered"
         self._redis = redis
         self._take = redis.register_script(TAKE)
 
     def take(self, lane: Lanes) -> None:
-        """Spend one message; waits a little. Raises BrokerUnavailable when there is none, or
-        when Redis cannot say."""
+        """Spend one message; waits a little. Raises BudgetSpent when there is none, and
+        BrokerUnavailable when Redis cannot say."""
         deadline = time.monotonic() + lane.value.patience
-        while wait := self._try(lane.value):
+        while wait := self._try(lane):
             if time.monotonic() + wait > deadline:
-                raise BrokerUnavailable(
-                    f"message budget of {self.per_minute} a minute is spent, "
-                    f"the next {lane.name.lower()} in {wait:.1f} s"
-                )
+                why = "Alpaca asked for a pause (HTTP 429)"
+                if not self.closed_for():
+                    why = f"message budget of {self.per_minute} a minute is spent"
+                raise BudgetSpent(f"{why}, the next {lane.name.lower()} in {wait:.1f} s")
             time.sleep(wait)
 
-    def close(self, seconds: float) -> None:
-        """The broker itself said "too many": nobody sends for so long."""
+    def close(self, seconds: float, *, cancels: bool) -> None:
+        """The broker itself said "too many": nobody sends for so long. `cancels`: it said so to a
+        cancel, and those wait, too."""
+        keys = [self._closed, *([self._cancels_closed] if cancels else [])]
         try:
-            self._redis.set(self._keys[1], 1, px=max(int(seconds * 1000), 1))
+            for key in keys:
+                self._redis.set(key, 1, px=max(int(seconds * 1000), 1))
         except RedisError:
             return  # whoever asks next for a token meets the same Redis
 
-    def _try(self, lane: Lane) -> float:
-        arguments = [self._capacity, self._refill, self._capacity * lane.reserve]
+    def closed_for(self) -> float:
+        """Seconds for which the broker wants to hear nothing; 0 while it listens, or when Redis
+        cannot say."""
         try:
-            return int(self._take(keys=self._keys, args=arguments)) / 1000
+            return max(int(self._redis.pttl(self._closed)), 0) / 1000
+        except RedisError:
+            return 0.0
+
+    def note_answer(self) -> None:
+        """Alpaca has answered somebody: nobody need ask whether it does."""
+        with suppress(RedisError):
+            self._redis.set(self._answered, 1, px=ANSWER_COUNTS)
+
+    def answered_lately(self) -> bool:
+        with suppress(RedisError):
+            return bool(self._redis.exists(self._answered))
+        return False
+
+    def _try(self, lane: Lanes) -> float:
+        closed = self._cancels_closed if lane is Lanes.CANCEL else self._closed
+        arguments = [self._capacity, self._refill, self._capacity * lane.value.reserve]
+        try:
+            return int(self._take(keys=[self._bucket, closed], args=arguments)) / 1000
         except RedisError as error:
             raise BrokerUnavailable(f"the message budget is in Redis: {error}") from error

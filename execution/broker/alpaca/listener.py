@@ -8,12 +8,13 @@ import structlog
 from django.db import Error, connection
 from django.utils import timezone
 
-from execution import heartbeat, reconcile
+from execution import broker_links, heartbeat, reconcile
 from execution.desk import Desk
 from execution.locks import NEWS, UPDATES, try_session_lock, unlock_session
 from execution.models import BrokerAccount, BrokerCursor, Fill, Heartbeat
 
 from .adapter import AlpacaBroker
+from .link_watch import LinkWatch
 from .stream import Updates
 from .updates import UpdateBook
 
@@ -38,8 +39,15 @@ class Listener:
         self._book = UpdateBook(broker, desk)
         self._stream = Updates(desk.config, self._book.hear, self._note_listening, self._note_lost)
         self._listening_since: datetime | None = None
+        self._lost_at: datetime | None = timezone.now()
         self._gap_until: datetime | None = None
         self._noted_gap: datetime | None = None
+        self._watch = LinkWatch(
+            broker.wire,
+            broker.budget,
+            broker_links.address_of(desk.config),
+            lambda: self._lost_at,
+        )
         self.stopping = False
 
     def run(self) -> None:
@@ -49,11 +57,14 @@ class Listener:
             return
         self._book.start()
         self._stream.start()
+        self._lost_at = timezone.now()
+        self._watch.start()
         log.info("listening to trade updates", account=self._account)
         try:
             while not self.stopping and self._turn():
                 self._sleep(TURN)
         finally:
+            self._watch.end()
             self._stream.end()
             self._book.end()
 
@@ -85,10 +96,12 @@ class Listener:
 
     def _note_listening(self) -> None:
         self._listening_since = self._gap_until = timezone.now()
+        self._lost_at = None
         log.info("trade updates are on; what happened before is read from the account")
 
     def _note_lost(self) -> None:
         self._listening_since = None
+        self._lost_at = self._lost_at or timezone.now()
 
     def _close_gap(self) -> None:
         """Have the news read up to the moment from which the stream tells, by whichever process."""

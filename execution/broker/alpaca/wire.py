@@ -63,21 +63,26 @@ class Wire:
         return self._send(lambda client: client.post(path, dict(body)), lane)
 
     def delete(self, path: str, lane: Lanes) -> object:
-        return self._send(lambda client: client.delete(path), lane)
+        """A cancel. Only what is said to one of these holds up those that follow."""
+        return self._send(lambda client: client.delete(path), lane, cancels=True)
 
-    def _send(self, request: Callable[[RESTClient], object], lane: Lanes) -> object:
+    def _send(
+        self, request: Callable[[RESTClient], object], lane: Lanes, *, cancels: bool = False
+    ) -> object:
         self._budget.take(lane)
         try:
-            return request(self._client())
+            answer = request(self._client())
         except APIError as error:
             said = _complaint(error)
             if said.retry_after:
-                self._budget.close(said.retry_after)
+                self._budget.close(said.retry_after, cancels=cancels)
             raise said from error
         except requests.RequestException as error:
             if _never_left(error):
                 raise BrokerUnavailable(str(error)) from error
             raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+        self._budget.note_answer()
+        return answer
 
     def _client(self) -> RESTClient:
         client: RESTClient | None = getattr(self._local, "client", None)

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from deepstack.config import Config
-from execution import prepared
+from execution import broker_links, prepared
 from execution.broker import ib_library
 from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
 from execution.writing import save
@@ -267,6 +267,7 @@ class Gateway:
         row.seen_wall, row.heard_wall = timezone.now(), standing.heard_wall
         row.reconciled_wall = standing.reconciled_wall
         save(row, *_NOTED)
+        broker_links.note("ibkr", self._endpoint, reason=standing.trouble)
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_EVERY
             self._tidy()
@@ -283,6 +284,8 @@ class Gateway:
             IbkrGateway.objects.filter(pk=self._row.pk).update(
                 state=IbkrGateway.State.DOWN, detail="stopped", process=""
             )
+            reason = "the gateway was stopped: start `manage.py ibkr_gateway`"
+            broker_links.note("ibkr", self._endpoint, reason=reason)
         except DatabaseError as error:
             log.warning("could not say that the gateway stops", error=str(error).strip())
         connection.close()

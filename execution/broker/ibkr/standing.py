@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -15,7 +15,19 @@ from .codes import (
     PORT_CHANGED,
     TOO_MANY_MESSAGES,
 )
-from .messages import Beat, Connected, Disconnected, ErrorSeen, LookEnded, Message
+from .messages import (
+    Answered,
+    Beat,
+    CancelNotSent,
+    Connected,
+    Disconnected,
+    ErrorSeen,
+    Left,
+    LookBegan,
+    LookEnded,
+    Message,
+    NotSent,
+)
 
 State = IbkrGateway.State
 
@@ -23,6 +35,10 @@ WORRYING_SKEW = 2.0  # seconds
 STOPPING_SKEW = 10.0
 # Without these nothing is known of what works at the broker; ended orders alone may be missing.
 _NEEDED = ("open orders", "executions")
+# TWS is asked for its clock every second: after this it is frozen, or the network swallows all.
+SILENCE = timedelta(seconds=2.5)
+# These are our own doing; everything else is TWS's voice.
+_OURS = (Disconnected, LookBegan, LookEnded, Left, NotSent, CancelNotSent, Answered)
 
 
 @dataclass(slots=True)
@@ -55,6 +71,16 @@ class Standing:
         return "" if self.state == State.READY else self.why
 
     @property
+    def trouble(self) -> str:
+        """Why nothing can be sent now; empty while orders may leave and TWS answers."""
+        if self.state != State.READY:
+            return f"{self.state}: {self.detail}".rstrip(": ")
+        silent = timezone.now() - self.heard_wall if self.heard_wall else timedelta(0)
+        if silent > SILENCE:
+            return f"TWS has not answered for {silent.total_seconds():.0f} s"
+        return ""
+
+    @property
     def may_cancel(self) -> bool:
         return self.connected and self.link_lost_at is None
 
@@ -66,7 +92,7 @@ class Standing:
 
     def hear(self, message: Message) -> bool:
         """Take a message into account; True when the link broke or came back."""
-        if not isinstance(message, Disconnected):
+        if not isinstance(message, _OURS):
             self.heard_wall = timezone.now()
         match message:
             case Connected():
