@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from execution import intake, residual, wishes
+from execution import intake, price_steps, residual, wishes
 from execution.controls import NotAllowed
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
@@ -179,6 +179,7 @@ def _apply(
     order.limit_price = change.limit_price or order.limit_price
     order.slice_count = first + len(plan)
     order.version += 1
+    price_steps.amended(order, draft)
     order.save(
         update_fields=["quantity", "end_at", "limit_price", "slice_count", "version", "routing"]
     )
@@ -192,6 +193,7 @@ def _apply(
             "quantity": order.quantity,
             "end_at": order.end_at.isoformat(),
             "limit_price": order.limit_price,
+            **price_steps.told(order),
             "first_new_slice": first,
             "slices": order.slice_count,
         },

@@ -7,11 +7,17 @@ from decimal import Decimal
 from django.db.models import Max
 from django.utils import timezone
 
-from execution import pacing, residual, risk, wishes
+from execution import pacing, price_steps, residual, risk, wishes
 from execution.desk import Desk
 from execution.domain.checks import CHILD_CHECKS, PASSING, Denial
 from execution.domain.plan import ChildReason, next_child
-from execution.domain.pricing import is_good, marketable_limit, protective_limit, stricter
+from execution.domain.pricing import (
+    is_good,
+    marketable_limit,
+    protective_limit,
+    round_away,
+    stricter,
+)
 from execution.domain.residual import Policy
 from execution.exposure import Moment
 from execution.glance import Glance
@@ -92,6 +98,7 @@ def decide(
     explanation |= {
         "checks": [check.__name__ for check in CHILD_CHECKS],
         "limit": f"{limit:f}",
+        **price_steps.of_child(order, limit),
     }
     return Child(quantity, limit, quote.mid, explanation)
 
@@ -252,11 +259,12 @@ def _limit(order: Order, part: Slice, quote: Quote, desk: Desk, would: Would) ->
 
 def _patient_limit(order: Order, quote: Quote) -> Decimal:
     """The order's own limit; where it will cross the spread later, its own side of the book unless
-    the limit is more patient still."""
-    if order.limit_price is not None and not wishes.is_passive_first(order):
-        return order.limit_price
+    the limit is more patient still. On the grid, whatever the limit and the book say."""
     near = quote.bid if order.side_sign > 0 else quote.ask
-    return stricter(order.side_sign, near, order.limit_price) or near
+    limit = order.limit_price
+    if limit is None or wishes.is_passive_first(order):
+        limit = stricter(order.side_sign, near, limit) or near
+    return round_away(limit, order.side_sign)
 
 
 def _quoted(quote: Quote | None) -> dict[str, object]:

@@ -15,6 +15,7 @@ from execution import (
     native,
     pacing,
     planned,
+    price_steps,
     price_tags,
     profiles,
     references,
@@ -30,7 +31,6 @@ from execution.domain.checks import Denial
 from execution.domain.cost_models import Coefficients
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.plan import PlannedSlice
-from execution.domain.pricing import round_away
 from execution.domain.routing import Route, Thresholds
 from execution.domain.session import Session
 from execution.domain.signal import InvalidSignal, Signal, parse
@@ -195,7 +195,7 @@ class _Drafting:
         order.start_at, order.end_at = window.start, window.end
         left_out = wishes.sift(order)
         if _joins_the_book(order):
-            order.limit_price = _near_touch(order, quote, price)
+            order.limit_price = price_steps.near_touch(order, quote, price)
         denial = native.refusal(order, self.desk) or self._refusal(order, quote, price)
         if denial is not None:
             return self._denied(order, denial)
@@ -230,6 +230,8 @@ class _Drafting:
         if quote and quote.halt:
             since = quote.halt.since.isoformat()
             order.routing["halted"] = {"since": since, "reason": quote.halt.reason}
+        written = {"limit_price": signal.limit_price, "would_price": wishes.would_price(order)}
+        price_steps.enter(order, written)
         native.enter(order, self.desk)
         residual.enter(order, terms, spec)
         self.accepted.append(order)
@@ -365,13 +367,6 @@ def _joins_the_book(order: Order) -> bool:
     takes the price of the moment at which it leaves, and the broker's algorithms find their own."""
     unlimited = order.algorithm == "LIMIT" and order.limit_price is None
     return unlimited and not wishes.is_passive_first(order) and not wishes.native(order)
-
-
-def _near_touch(order: Order, quote: Quote | None, price: Decimal) -> Decimal:
-    """A patient order joins its own side of the book."""
-    if quote is None:
-        return round_away(price, order.side_sign)
-    return quote.bid if order.side_sign > 0 else quote.ask
 
 
 def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:

@@ -7,7 +7,7 @@ A broker may add what only it knows: a method `examine()` that yields findings, 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from statistics import median
 from time import monotonic
@@ -17,9 +17,9 @@ from uuid import uuid4
 from deepstack import ready
 from deepstack.config import Config, ConfigError
 from execution.domain.lifecycle import SLICE_TERMINAL, SliceStatus
+from execution.domain.pricing import round_away
 from execution.market import MARKET_DATA, open_market
 from execution.market.base import MarketDataUnavailable, Quote
-from execution.market.touch import TICK
 
 from .base import AccountBroker, AccountState, Broker, BrokerError, BrokerOrder, Ticket
 
@@ -186,7 +186,7 @@ def _far_below(
         quote = _quote(broker, config, symbol, now())
     except (MarketDataUnavailable, ConfigError):
         return None
-    return (quote.bid / 2).quantize(TICK, ROUND_FLOOR) if quote else None
+    return round_away(quote.bid / 2, 1) if quote else None
 
 
 def _wait_for_end(

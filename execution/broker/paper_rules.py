@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from execution.domain.pricing import on_grid, round_away, tick
 from execution.market.base import Quote, TapeBar
-from execution.market.touch import SMALL_TICK, TICK
 
 from .base import Ticket
 
@@ -146,9 +146,8 @@ def problem(ticket: Ticket) -> str:
         return f"quantity = {ticket.quantity}: a whole number of shares above 0 is allowed"
     if not price.is_finite() or price <= 0:
         return f"limit_price = {price}: a price above 0 is allowed"
-    tick = TICK if price >= 1 else SMALL_TICK
-    if price % tick:
-        return f"limit_price = {price}: a multiple of {tick} is allowed"
+    if not on_grid(price):
+        return f"limit_price = {price}: a multiple of {tick(price)} is allowed"
     return ""
 
 
@@ -159,10 +158,14 @@ def commission_due(filled: int, *, per_share: Decimal, minimum: Decimal) -> Deci
 
 def _levels(side: str, quote: Quote) -> Iterator[tuple[Decimal, int]]:
     touch, size = (quote.ask, quote.ask_size) if side == "BUY" else (quote.bid, quote.bid_size)
-    half_spread = ((quote.ask - quote.bid) / 2).quantize(TICK, ROUND_CEILING)
-    step = max(half_spread, TICK) * (1 if side == "BUY" else -1)
+    sign = 1 if side == "BUY" else -1
+    ticks = ((quote.ask - quote.bid) / 2 / tick(touch)).to_integral_value(ROUND_CEILING)
+    step = sign * max(ticks, Decimal(1)) * tick(touch)
     for level in range(LEVELS):
-        yield touch + level * step, size
+        # Each level is on the grid of its own price, which may lie beyond the dollar.
+        price = round_away(touch + level * step, -sign)
+        if price > 0:
+            yield price, size
 
 
 def _wants(order: Resting, bar: TapeBar) -> bool:

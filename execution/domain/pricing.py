@@ -1,18 +1,41 @@
-"""Limit prices of child orders."""
+"""The price grid, and the limit prices of child orders on it."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 BPS = Decimal(10_000)
+CENT, SMALL_TICK = Decimal("0.01"), Decimal("0.0001")
 
 
-def tick(price: Decimal) -> Decimal:
-    """The smallest price step of US stocks: a cent from one dollar up, 0.0001 below (Rule 612)."""
-    return Decimal("0.01") if price >= 1 else Decimal("0.0001")
+def tick(price: Decimal, coarser: Decimal | None = None) -> Decimal:
+    """The smallest price step of US stocks: a cent from one dollar up, 0.0001 below (Rule 612).
+
+    `coarser`: the contract's own smallest step, where the broker tells it; one of up to a cent is
+    what brokers tell of contracts that trade in both steps, and says nothing new."""
+    if coarser is not None and coarser > CENT:
+        return coarser
+    return CENT if price >= 1 else SMALL_TICK
 
 
-def round_away(price: Decimal, side_sign: int) -> Decimal:
-    """To the tick, never more aggressive: a buy is rounded down, a sell up."""
-    return price.quantize(tick(price), ROUND_FLOOR if side_sign > 0 else ROUND_CEILING)
+def on_grid(price: Decimal, coarser: Decimal | None = None) -> bool:
+    return price % tick(price, coarser) == 0
+
+
+def round_away(price: Decimal, side_sign: int, coarser: Decimal | None = None) -> Decimal:
+    """To the tick, never more aggressive: a buy is rounded down, a sell up. A buy below the
+    smallest step becomes nought, which is no price."""
+    return _rounded(price, ROUND_FLOOR if side_sign > 0 else ROUND_CEILING, coarser)
+
+
+def nearest(price: Decimal) -> Decimal:
+    """The closest price on the grid: for what is told of a market, never for a limit."""
+    return _rounded(price, ROUND_HALF_EVEN)
+
+
+def _rounded(price: Decimal, rounding: str, coarser: Decimal | None = None) -> Decimal:
+    step = tick(price, coarser)
+    rounded = (price / step).to_integral_value(rounding) * step
+    # 0.99995 rounded up is a dollar, and from there on prices are told in cents.
+    return rounded.quantize(tick(rounded, coarser))
 
 
 def marketable_limit(

@@ -12,7 +12,7 @@ from execution.domain.session import Session
 
 from .base import Quote, TapeBar, typical
 from .calendar import NEW_YORK, ExchangeCalendar, new_york
-from .touch import price_of, touch_around
+from .touch import touch_around
 from .trading_halts import TradingHalts
 
 ready.ensure()
@@ -62,8 +62,8 @@ class ReplayMarket:
         return Quote(
             symbol=symbol,
             at=min(at, last.end + self._grace),
-            bid=price_of(bid),
-            ask=price_of(ask),
+            bid=bid,
+            ask=ask,
             bid_size=self._displayed,
             ask_size=self._displayed,
             halt=self._halts.at(symbol, at),

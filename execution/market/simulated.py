@@ -15,7 +15,7 @@ from execution.domain.session import Session
 
 from .base import Quote, TapeBar
 from .calendar import always_open
-from .touch import price_of, touch_around
+from .touch import touch_around
 from .trading_halts import TradingHalts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,8 +72,8 @@ class SimulatedMarket:
         return Quote(
             symbol=symbol,
             at=made,
-            bid=price_of(bid),
-            ask=price_of(ask),
+            bid=bid,
+            ask=ask,
             bid_size=self._size(key, 2 * step),
             ask_size=self._size(key, 2 * step + 1),
             halt=halt,
@@ -126,9 +126,8 @@ class SimulatedMarket:
         first = index * steps
         mids = [self._mid(key, base, n * STEP_SECONDS) for n in range(first, first + steps + 1)]
         volumes = [self._volume(key, n) for n in range(first, first + steps)]
-        low, _ = touch_around(min(mids), self._spread_bps)
-        _, high = touch_around(max(mids), self._spread_bps)
-        floor, ceiling = price_of(low), price_of(high)
+        floor, _ = touch_around(min(mids), self._spread_bps)
+        _, ceiling = touch_around(max(mids), self._spread_bps)
         return TapeBar(
             symbol=symbol,
             start=EPOCH + timedelta(seconds=first * STEP_SECONDS),

@@ -37,6 +37,23 @@ def arrived(rig: IbkrRig, ticket: Ticket) -> list[Placement]:
 
 
 @pytest.mark.parametrize(
+    ("side", "limit", "sent"),
+    [
+        ("BUY", "19.8055", "19.80"),
+        ("SELL", "0.99995", "1.00"),
+        ("BUY", "0.45665", "0.4566"),
+        ("SELL", "19.80", "19.80"),
+    ],
+)
+def test_a_limit_leaves_on_the_tick_whoever_asks_for_it(
+    rig: IbkrRig, side: str, limit: str, sent: str
+) -> None:
+    ticket = rig.placed(side=side, limit_price=Decimal(limit))
+    (said,) = arrived(rig, ticket)
+    assert said.limit_price == Decimal(sent)
+
+
+@pytest.mark.parametrize(
     ("name", "wishes", "told"),
     [
         ("Adaptive", {"adaptivePriority": "Urgent"}, {"adaptivePriority": "Urgent"}),

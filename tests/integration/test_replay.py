@@ -358,3 +358,19 @@ def test_fills_on_real_bars_lie_in_their_ranges() -> None:
         bar = bars[bisect_right(starts, fill.executed_at) - 1]
         assert fill.executed_at < bar.start_at + timedelta(minutes=1)
         assert bar.low <= fill.price <= bar.high
+
+
+def test_below_a_dollar_a_quote_is_told_in_hundredths_of_a_cent() -> None:
+    price = Decimal("0.4566")
+    Bar.objects.create(
+        symbol="GWW",
+        start_at=at("09:30"),
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        volume=1_000,
+    )
+    quote = ReplayMarket(CONFIG).quote("GWW", at("09:31"))
+    assert quote is not None
+    assert (quote.bid, quote.ask) == (price, Decimal("0.4567"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from alpaca.common.rest import RESTClient
 from alpaca.trading.client import TradingClient
@@ -19,6 +19,7 @@ from execution.broker.base import (
     Ticket,
 )
 from execution.broker.examination import Finding
+from execution.domain.pricing import SMALL_TICK, round_away
 
 from . import addresses, messages, shared
 from .budget import Budget, Lanes
@@ -31,7 +32,6 @@ from .wire import NoSuchOrder, Wire
 
 LONGEST_ID = 48  # characters; today's specification allows 128, the older one no more than this
 LONGEST_SKEW = timedelta(seconds=10)
-CENT, SMALL_STEP = Decimal("0.01"), Decimal("0.0001")  # from one dollar up, and below
 
 
 class AlpacaBroker:
@@ -121,11 +121,10 @@ class AlpacaBroker:
         price = ticket.limit_price
         if problem := _problem(ticket):
             raise BrokerRejected("INVALID_ORDER", problem)
-        rounding = ROUND_FLOOR if ticket.side == "BUY" else ROUND_CEILING
-        on_grid = price.quantize(CENT if price >= 1 else SMALL_STEP, rounding)
-        if on_grid <= 0:
-            raise BrokerRejected("INVALID_ORDER", f"limit_price = {price}: below {SMALL_STEP}")
-        return on_grid
+        rounded = round_away(price, 1 if ticket.side == "BUY" else -1)
+        if rounded <= 0:
+            raise BrokerRejected("INVALID_ORDER", f"limit_price = {price}: below {SMALL_TICK}")
+        return rounded
 
     def _check_clock(self) -> None:
         if self.wire.skew is None or abs(self.wire.skew) > LONGEST_SKEW:

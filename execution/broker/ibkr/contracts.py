@@ -1,14 +1,25 @@
 """From our symbols to the broker's contracts, and from a ticket to the broker's order."""
 
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from execution.broker.ib_library import Order, Stock, TagValue
+from execution.domain.pricing import round_away
 
 from .messages import Outgoing
 
 
 class NotQualified(Exception):
     """The broker has no such contract, or more than one. Nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A contract as orders name it, and its smallest price step where the broker tells one."""
+
+    contract: Any
+    tick: Decimal | None = None
 
 
 def stock(symbol: str) -> Any:
@@ -24,7 +35,7 @@ def name_of(contract: Any) -> str:
     return f"{contract.secType} {contract.localSymbol or contract.symbol}"
 
 
-def the_one(symbol: str, found: list[Any]) -> Any:
+def the_one(symbol: str, found: list[Any]) -> Known:
     """The contract among the details found for a symbol; raises NotQualified.
 
     It is asked for by reqContractDetails: of what qualifyContracts finds not to be unique, one
@@ -36,19 +47,30 @@ def the_one(symbol: str, found: list[Any]) -> Any:
         raise NotQualified(f"symbol = {symbol!r}: the broker has {many}")
     contract = found[0].contract
     contract.exchange = "SMART"
-    return contract
+    return Known(contract, _tick(found[0].minTick))
 
 
-def order_of(outgoing: Outgoing) -> Any:
-    """A limit order for the day. The time in force is always named, or a preset would choose it;
-    the price survives as a float because the shortest text of a float is sent."""
+def _tick(told: object) -> Decimal | None:
+    """An unset number is told as nought, or as the largest float."""
+    try:
+        tick = Decimal(str(told))
+    except InvalidOperation:
+        return None
+    return tick if 0 < tick < 1 else None
+
+
+def order_of(outgoing: Outgoing, tick: Decimal | None = None) -> Any:
+    """A limit order for the day, its limit on the contract's own grid. The time in force is always
+    named, or a preset would choose it; the price survives as a float because the shortest text of
+    a float is sent."""
     native = outgoing.native
+    limit = round_away(outgoing.limit_price, 1 if outgoing.side == "BUY" else -1, tick)
     return Order(
         orderId=outgoing.order_id,
         orderType="LMT",
         action=outgoing.side,
         totalQuantity=outgoing.quantity,
-        lmtPrice=float(outgoing.limit_price),
+        lmtPrice=float(limit),
         tif="DAY",
         orderRef=outgoing.ref,
         account=outgoing.account,

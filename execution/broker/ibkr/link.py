@@ -72,7 +72,7 @@ class Link:
         self._stopped = asyncio.Event()
         self._asking = asyncio.Lock()  # the library answers one request of a kind at a time
         self._look_wanted = asyncio.Event()
-        self._contracts: dict[str, Any] = {}
+        self._contracts: dict[str, contracts.Known] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -239,11 +239,12 @@ class Link:
     async def _place(self, outgoing: Outgoing) -> None:
         ib = self._ib
         try:
-            contract = await self._contract(ib, outgoing.symbol)
+            known = await self._contract(ib, outgoing.symbol)
             # The look-up may have outlived its connection; the next one has not been compared.
             if ib is not self._ib:
                 raise Gone("the connection changed before it left")
-            ib.client.placeOrder(outgoing.order_id, contract, contracts.order_of(outgoing))
+            order = contracts.order_of(outgoing, known.tick)
+            ib.client.placeOrder(outgoing.order_id, known.contract, order)
         except contracts.NotQualified as error:
             self._post(NotSent(outgoing.pk, NO_SUCH_CONTRACT, str(error), final=True))
         except RequestError as error:
@@ -255,7 +256,7 @@ class Link:
         else:
             self._post(Left(outgoing.pk, time.monotonic()))
 
-    async def _contract(self, ib: Any, symbol: str) -> Any:
+    async def _contract(self, ib: Any, symbol: str) -> contracts.Known:
         if ib is None:
             raise Gone("not connected")
         if symbol not in self._contracts:

@@ -65,6 +65,8 @@ def _notes(seen: Preview) -> Iterator[str]:
     if plan:
         times = f"from {_clock(plan['from'])} until {_clock(plan['until'])}"
         yield f"what its slices leave: {plan['policy']}, {times}"
+    for name, price in seen["rounded"].items():
+        yield f"{name} {price['asked']} lies between two ticks: {price['sent']} is sent"
     if seen["left_out"]:
         yield f"{seen['algorithm']} leaves out {', '.join(seen['left_out'])}"
 

@@ -67,6 +67,28 @@ def test_an_arriving_order_takes_from_the_book(
 
 
 @pytest.mark.parametrize(
+    ("side", "bid", "ask", "expected"),
+    [
+        ("BUY", "0.4566", "0.4567", [(5, "0.4567"), (5, "0.4568"), (5, "0.4569")]),
+        ("BUY", "0.4566", "0.4570", [(5, "0.4570"), (5, "0.4572"), (5, "0.4574")]),
+        ("SELL", "0.0002", "0.0003", [(5, "0.0002"), (5, "0.0001")]),  # never at nought
+        ("BUY", "0.9998", "0.9999", [(5, "0.9999"), (5, "1.00"), (5, "1.01")]),  # the dollar
+        ("SELL", "1.00", "1.01", [(5, "1.00"), (5, "0.99"), (5, "0.98")]),
+    ],
+)
+def test_each_level_of_the_book_is_on_the_grid_of_its_price(
+    side: str, bid: str, ask: str, expected: list[tuple[int, str]]
+) -> None:
+    limit = Decimal("2") if side == "BUY" else Decimal("0.0001")
+    fills = take_from_book(
+        side=side, quantity=15, limit=limit, quote=quote(bid, ask, size=5), at=AT
+    )
+    assert [(fill.quantity, fill.price) for fill in fills] == [
+        (shares, Decimal(price)) for shares, price in expected
+    ]
+
+
+@pytest.mark.parametrize(
     ("side", "limit", "printing", "expected"),
     [
         ("BUY", "101", bar(low="99", high="101"), [(500, "100.02"), (200, "100.04")]),

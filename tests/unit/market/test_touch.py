@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.market.touch import price_of, touch_around
+from execution.domain.pricing import on_grid, tick
+from execution.market.touch import touch_around
 
-mids = st.floats(min_value=0.02, max_value=10_000)
+mids = st.floats(min_value=0.0002, max_value=10_000)
 spreads = st.floats(min_value=0, max_value=500)
 
 
@@ -16,11 +17,15 @@ spreads = st.floats(min_value=0, max_value=500)
         (150.003, 2, "149.99", "150.02"),  # three cents
         (912.03, 2, "911.94", "912.12"),
         (20.00, 0, "20.00", "20.01"),  # never less than one tick
-        (0.004, 2, "0.01", "0.02"),  # never at nought
+        (0.4566, 2, "0.4566", "0.4567"),  # below a dollar a tick is a hundredth of a cent
+        (0.99995, 0, "1.00", "1.01"),  # the dollar itself belongs to the cents
+        (0.99994, 0, "0.9999", "1.00"),
+        (1.0, 2, "0.9999", "1.00"),
+        (0.00004, 2, "0.0001", "0.0002"),  # never at nought
     ],
 )
 def test_touch(mid: float, spread_bps: float, bid: str, ask: str) -> None:
-    assert tuple(map(price_of, touch_around(mid, spread_bps))) == (Decimal(bid), Decimal(ask))
+    assert touch_around(mid, spread_bps) == (Decimal(bid), Decimal(ask))
 
 
 @settings(deadline=None)
@@ -29,7 +34,9 @@ def test_the_bid_is_below_the_ask_and_the_mid_between(mid: float, spread_bps: fl
     bid, ask = touch_around(mid, spread_bps)
 
     assert 0 < bid < ask
-    assert bid - 1 <= mid * 100 <= ask + 1
+    assert on_grid(bid)
+    assert on_grid(ask)
+    assert bid - tick(bid) <= Decimal(mid) <= ask + tick(ask)
 
 
 @settings(deadline=None)
