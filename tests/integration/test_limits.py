@@ -101,9 +101,9 @@ def work_on_the_other_side() -> None:
         (lambda: limit("max_order_quantity", 200), "SENDING"),
         (lambda: limit("max_order_notional", 100), "SKIPPED NOTIONAL_EXCEEDS_MAX"),
         (lambda: limit("max_adv_share", D("0.0001")), "SKIPPED ADV_SHARE_EXCEEDS_MAX"),
-        (lambda: limit("max_position", 199), "SKIPPED POSITION_EXCEEDS_MAX"),
+        (lambda: limit("max_position", 199), "PLANNED POSITION_EXCEEDS_MAX"),
         (lambda: limit("max_position", 200), "SENDING"),
-        (lambda: limit("max_open_orders", 0), "SKIPPED OPEN_ORDERS_EXCEED_MAX"),
+        (lambda: limit("max_open_orders", 0), "PLANNED OPEN_ORDERS_EXCEED_MAX"),
         (lambda: limit("max_orders_per_minute", 0), "PLANNED REPEATED_EXECUTION"),
         (lambda: limit("max_messages_per_minute", 0), "PLANNED MESSAGE_RATE_EXCEEDED"),
         (lambda: limit("max_daily_loss", 1_000), "SENDING"),
@@ -159,14 +159,14 @@ def test_the_position_counts_fills_and_what_other_parents_may_still_buy() -> Non
     assert tried(one.slices.get(sequence=1)) == "SENDING"
     limit("max_position", 1_199)
     # 200 + 800 of the first + 200
-    assert tried(other.slices.get(sequence=0)) == "SKIPPED POSITION_EXCEEDS_MAX"
+    assert tried(other.slices.get(sequence=0)) == "PLANNED POSITION_EXCEEDS_MAX"
     assert code_of(new_order(1, 1)) == "POSITION_EXCEEDS_MAX"
     assert code_of(new_order(1, 1, account="other")) == "ACCEPTED"
     assert code_of(new_order(1, 1, symbol="MSFT")) == "ACCEPTED"
 
 
 @pytest.mark.parametrize(
-    ("most", "outcome"), [(400, "SENDING"), (399, "SKIPPED POSITION_EXCEEDS_MAX")]
+    ("most", "outcome"), [(400, "SENDING"), (399, "PLANNED POSITION_EXCEEDS_MAX")]
 )
 def test_what_works_already_counts_into_the_position(most: int, outcome: str) -> None:
     order = new_order(1_000, 5)
@@ -261,7 +261,7 @@ def test_of_two_same_orders_stored_at_once_only_the_first_trades() -> None:
 def test_the_first_come_go_on_when_fewer_orders_may_be_open() -> None:
     one, other = new_order(100, 1), new_order(100, 1)
     limit("max_open_orders", 1)
-    assert tried(first(other)) == "SKIPPED OPEN_ORDERS_EXCEED_MAX"
+    assert tried(first(other)) == "PLANNED OPEN_ORDERS_EXCEED_MAX"
     assert tried(first(one)) == "SENDING"
     assert code_of(new_order(100, 1)) == "OPEN_ORDERS_EXCEED_MAX"
 
@@ -398,7 +398,7 @@ def test_heat_is_positions_times_volatility_over_equity() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bound", "outcome"), [("0.01", "SENDING"), ("0.0001", "SKIPPED HEAT_EXCEEDS_MAX")]
+    ("bound", "outcome"), [("0.01", "SENDING"), ("0.0001", "PLANNED HEAT_EXCEEDS_MAX")]
 )
 def test_a_hot_portfolio_stops_children(bound: str, outcome: str) -> None:
     order = new_order(200, 1)

@@ -287,3 +287,16 @@ def test_the_first_denial_of_the_table_counts() -> None:
     denial = first_denial(checks.CHILD_CHECKS, facts, BOUNDS)
     assert denial is not None
     assert denial.code == "TRADING_HALTED"
+
+
+@pytest.mark.parametrize("code", sorted(checks.CODES))
+def test_a_child_waits_where_something_is_unknown(code: str) -> None:
+    if code.endswith(("_UNKNOWN", "_MISSING", "_STALE")):
+        assert code in checks.PASSING
+
+
+def test_without_a_quote_a_child_is_told_that_and_no_doubt_about_its_value() -> None:
+    facts = replace(FINE, bid=None, ask=None, quoted_at=None, price=None, limit_price=None)
+    denial = checks.first_denial(checks.CHILD_CHECKS, facts, BOUNDS)
+    assert denial is not None
+    assert (denial.code, denial.code in checks.PASSING) == ("QUOTE_MISSING", True)

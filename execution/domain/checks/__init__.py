@@ -66,21 +66,24 @@ _ACCOUNT: tuple[Check, ...] = (
     buying_power,
     heat,
 )
-_BOTH: tuple[Check, ...] = (halted, restricted, quantity, notional, adv_share)
+_FORBIDDEN: tuple[Check, ...] = (halted, restricted)
+_SIZE: tuple[Check, ...] = (quantity, notional, adv_share)
 
 # A parent waits through a bad quote or a halt, which may end within its window; it is denied only
 # where no price for it can be known.
-PARENT_CHECKS: tuple[Check, ...] = (*_BOTH, collar, *_ACCOUNT)
+PARENT_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, collar, *_ACCOUNT)
+# The market before the size: a child's value is not known without a usable quote.
 CHILD_CHECKS: tuple[Check, ...] = (
-    *_BOTH,
+    *_FORBIDDEN,
     symbol_halted,
     quote_usable,
+    *_SIZE,
     collar,
     *_ACCOUNT,
     messages,
 )
 # An intent that is sent once more keeps its limit, whatever the market has become.
-RESEND_CHECKS: tuple[Check, ...] = (*_BOTH, *_ACCOUNT, messages)
+RESEND_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, *_ACCOUNT, messages)
 # What may change between the committed intent and the broker call.
 LAST_CHECKS: tuple[Check, ...] = (halted, opposite)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Code:
     """`numbers`: the names that the denial carries. `passes`: a child waits, as the reason may go
-    by itself; without it the child is skipped and its shares return to the plan."""
+    by itself: missing data, and figures of the market or of other orders. Without it the reason is
+    a fact: the child is skipped and its shares return to the plan."""
 
     meaning: str
     numbers: tuple[str, ...]
@@ -45,6 +46,7 @@ CODES: dict[str, Code] = {
         "no price is known, so the value cannot be bounded",
         ("quantity",),
         "send a price with the signal, or wait for a quote",
+        passes=True,
     ),
     "NOTIONAL_EXCEEDS_MAX": Code(
         "worth more than one order may be",
@@ -55,6 +57,7 @@ CODES: dict[str, Code] = {
         "a limit on the share of the daily volume is set, and the volume is not known",
         ("max",),
         "send average_daily_volume with the signal",
+        passes=True,
     ),
     "ADV_SHARE_EXCEEDS_MAX": Code(
         "the whole order is too large a share of the average daily volume",
@@ -95,16 +98,19 @@ CODES: dict[str, Code] = {
         "the limit is too far beyond the market's mid",
         ("max", "beyond", "mid"),
         "check the price; limits.price_collar is the bound",
+        passes=True,
     ),
     "POSITION_UNKNOWN": Code(
         "the position is bounded and could not be read",
         ("max", "scope"),
         "check the database",
+        passes=True,
     ),
     "POSITION_EXCEEDS_MAX": Code(
         "the position would be too large once all live orders on this side are done",
         ("max", "position", "pending", "worst"),
         "order less, cancel another order, or raise max_position",
+        passes=True,
     ),
     "OPPOSITE_ORDER_WORKING": Code(
         "an own order works on the other side at a price with which this one would trade",
@@ -121,16 +127,19 @@ CODES: dict[str, Code] = {
         "the number of live orders is bounded and could not be read",
         ("max",),
         "check the database",
+        passes=True,
     ),
     "OPEN_ORDERS_EXCEED_MAX": Code(
         "the account has too many live orders",
         ("max", "open_orders"),
         "wait for orders to end, cancel some, or raise max_open_orders",
+        passes=True,
     ),
     "ORDER_RATE_UNKNOWN": Code(
         "the orders of a strategy are bounded and could not be counted",
         ("max",),
         "check the database",
+        passes=True,
     ),
     "REPEATED_EXECUTION": Code(
         "too many orders of one strategy within a minute; the strategy (without a name, the "
@@ -143,6 +152,7 @@ CODES: dict[str, Code] = {
         "the messages of the account are bounded and could not be counted",
         ("max",),
         "check the database",
+        passes=True,
     ),
     "MESSAGE_RATE_EXCEEDED": Code(
         "too many orders of the account went to the broker within the last minute",
@@ -183,6 +193,7 @@ CODES: dict[str, Code] = {
         "positions x daily volatility would be too large a share of equity",
         ("max", "before", "after"),
         "order less, reduce positions, or raise max_portfolio_heat",
+        passes=True,
     ),
     "PARTICIPATION_CAP": Code(
         "more than the order's share of what the market has traded",
