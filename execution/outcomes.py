@@ -85,10 +85,11 @@ def record(
     outcome: Outcome,
     desk: Desk,
     *,
-    left_wall: datetime | None = None,
+    left_at: datetime | None = None,
+    again: bool = False,
 ) -> None:
-    """Write the outcome of a claim; a claim that was taken over writes nothing. `left_wall`: when
-    its first request left.
+    """Write the outcome of a claim; a claim that was taken over writes nothing. `left_at`: when its
+    request left, None if none did; `again`: an earlier one with the same id may have left before.
 
     Its commit does not wait for the disk: the intent is there, and the broker, asked for it, tells
     the same again.
@@ -101,10 +102,8 @@ def record(
                 "claim taken over, its outcome is left to the resolver", outcome=str(outcome)
             )
             return
-        if left_wall is not None:
-            late = left_wall - clock.wall_of(part.due_at)
-            part.lateness_ms = late.total_seconds() * 1000
-            save(part, "lateness_ms")
+        if left_at is not None and not isinstance(outcome, NotSent):
+            _note_leaving(part, left_at, again=again)
         if isinstance(outcome, BrokerOrder):
             apply(order, part, outcome, desk, asked=True, at=now)
         elif part.status != SliceStatus.SENDING:
@@ -115,6 +114,18 @@ def record(
             _refused(order, part, outcome, desk, at=now)
         else:
             _unknown(part, outcome, at=now)
+
+
+def _note_leaving(part: Slice, left_at: datetime, *, again: bool) -> None:
+    """Until here `sent_at` is the moment that was meant. From a later request nobody learns when
+    the first one left, nor how late."""
+    if again and part.lateness_ms is not None:
+        return
+    part.sent_at = left_at
+    if not again:
+        late = (left_at - part.due_at) / clock.speed()
+        part.lateness_ms = late / timedelta(milliseconds=1)
+    save(part, "sent_at", "lateness_ms")
 
 
 def apply(
@@ -221,13 +232,14 @@ def _not_sent(order: Order, part: Slice, outcome: NotSent, desk: Desk, *, at: da
             check_wall=None,
         )
     else:
-        move_slice(part, SliceStatus.SKIPPED, at=at, reason=outcome.reason)
+        move_slice(part, SliceStatus.SKIPPED, at=at, reason=outcome.reason, sent_at=None)
         orders.finish_if_done(order, at=at)
 
 
 def _refused(order: Order, part: Slice, outcome: Refused, desk: Desk, *, at: datetime) -> None:
     tell(
         order,
+            sent_at=None,
         "BROKER_REJECTED",
         {"slice": part.sequence, "code": outcome.code, "text": outcome.text},
         at=at,

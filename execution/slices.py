@@ -216,22 +216,28 @@ def _ticket(
 def deliver(intent: Intent, desk: Desk, *, moment: datetime | None = None) -> None:
     """The last look, at `moment` if that is still to come, the broker call with no transaction
     open, and the fenced record of both."""
-    left_wall = None
+    left_at = None
     try:
         with sending(intent.part.pk) as alone:
             if moment is not None:
                 _await(moment, desk)
             outcome: outcomes.Outcome | None = last_look(intent, desk) if alone else CLAIM_LOST
             if outcome is None:
-                left_wall = None if intent.again else timezone.now()
-                outcome = outcomes.of(desk.broker.place, intent.ticket, now=desk.now())
+                left_at = desk.now()
+                outcome = outcomes.of(desk.broker.place, intent.ticket, now=left_at)
     except Error as error:
         # Only the locks and the look can raise this; the broker's answer is never an exception.
         outcome = NotSent(f"the last look failed: {error}".strip(), retry=True)
     if intent.again and isinstance(outcome, NotSent):
         outcome = outcomes.Ambiguous(outcome.reason, retry_after=outcome.retry_after)
     outcomes.record(
-        intent.part.order_id, intent.part.pk, intent.token, outcome, desk, left_wall=left_wall
+        intent.part.order_id,
+        intent.part.pk,
+        intent.token,
+        outcome,
+        desk,
+        left_at=left_at,
+        again=intent.again,
     )
 
 

@@ -170,6 +170,7 @@ class Slice(models.Model):
     reference_price = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     broker = models.CharField(max_length=16, blank=True)
     broker_order_id = models.CharField(max_length=64, blank=True)
+    # When the request left; from the claim until that is known, when it is meant to.
     sent_at = models.DateTimeField(null=True, blank=True)
     lateness_ms = models.FloatField(null=True, blank=True)  # wall: due to the broker call
     finished_at = models.DateTimeField(null=True, blank=True)
