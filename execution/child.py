@@ -41,12 +41,14 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """Not sent. With `passing` it is tried again while the slice lasts."""
+    """Not sent. With `passing` it is tried again while the slice lasts; with `late` it lasts no
+    longer."""
 
     reason: str
     explanation: dict[str, object]
     passing: bool = False
     until: datetime | None = None  # when to try again; by default after a moment
+    late: bool = False
 
 
 def decide(
@@ -64,7 +66,8 @@ def decide(
     """`working` is W of the order."""
     over = _too_late(order, part, desk, now=now)
     if over:
-        return NotNow(over, {"now": now.isoformat(), "due_at": part.due_at.isoformat()})
+        told: dict[str, object] = {"now": now.isoformat(), "due_at": part.due_at.isoformat()}
+        return NotNow(over, told, late=True)
     would = _would(order, quote)
     quantity, why = _size(order, part, aim, working, would)
     explanation: dict[str, object] = {

@@ -35,14 +35,13 @@ def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         move_order(order, OrderStatus.CANCELLING, at=now, reason=reason or f"cancelled by {by}")
         drop_unsent(order, SliceStatus.CANCELLED, at=now, reason="the order was cancelled")
         finish_if_done(order, at=now)
-        working = list(order.slices.filter(status=SliceStatus.WORKING).values_list("pk", flat=True))
-        if working:
-            transaction.on_commit(lambda: bells.ring(bells.CLOSE, working), robust=True)
+        _ring_cancels(order)
     return order
 
 
 def pause(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
-    """No child leaves until the order is resumed; those at the broker stay there.
+    """No child leaves until the order is resumed; those at the broker are cancelled, and their
+    shares leave again after the resume.
 
     Raises NotAllowed for an order that has ended or is being cancelled.
     """
@@ -52,6 +51,7 @@ def pause(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         if order.status not in ORDER_SENDING:
             raise NotAllowed(f"order {order.pk} is {order.status}; only a live one can be paused")
         move_order(order, OrderStatus.PAUSED, at=now, reason=reason or f"paused by {by}")
+        _ring_cancels(order)
     return order
 
 
@@ -70,6 +70,13 @@ def resume(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         move_order(order, after, at=now, reason=reason or f"resumed by {by}")
         finish_if_done(order, at=now)
     return order
+
+
+def _ring_cancels(order: Order) -> None:
+    """The dispatch loop finds what a lost bell leaves working."""
+    working = list(order.slices.filter(status=SliceStatus.WORKING).values_list("pk", flat=True))
+    if working:
+        transaction.on_commit(lambda: bells.ring(bells.CLOSE, working), robust=True)
 
 
 def unconfirmed(order: Order) -> int:

@@ -41,6 +41,7 @@ HEAD_START = timedelta(seconds=1)
 PATIENCE = timedelta(seconds=2)
 LONGEST_WAIT = 1.0  # seconds, while a store is down
 SILENCE = timedelta(seconds=3)  # a leader that shows no life for this long is stood in for
+_NOTHING_WORKS = [*ORDER_TERMINAL, OrderStatus.CANCELLING, OrderStatus.PAUSED]
 OLD_NEWS_SECONDS = 5.0  # how often an account is asked about that has nothing at the broker
 
 
@@ -155,7 +156,7 @@ class Dispatcher:
         return self._ring(bells.RESOLVE, open_questions)
 
     def _close(self, now: datetime) -> int:
-        ended = Q(end_at__lte=now) | Q(order__status__in=[*ORDER_TERMINAL, OrderStatus.CANCELLING])
+        ended = Q(end_at__lte=now) | Q(order__status__in=_NOTHING_WORKS)
         over = Q(status=SliceStatus.WORKING) & ended | halts.to_cancel()
         rested = Q(check_wall__isnull=True) | Q(check_wall__lte=self.wall())
         return self._ring(bells.CLOSE, over & rested)

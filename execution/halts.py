@@ -57,6 +57,13 @@ def in_force(order: Order) -> tuple[tuple[str, str], ...]:
     )
 
 
+def halting(order: Order) -> TradingState | None:
+    """One of the states that have an order's working children cancelled, the widest scope first."""
+    apply = scopes.applying(account=order.account, strategy=order.strategy, symbol=order.symbol)
+    rows = list(TradingState.objects.filter(apply, state=State.HALTED))
+    return min(rows, key=lambda row: Scope.values.index(row.scope), default=None)
+
+
 def all_in_force() -> tuple[TradingState, ...]:
     return tuple(TradingState.objects.exclude(state=State.ACTIVE))
 
@@ -85,8 +92,10 @@ def change(*, scope: str, key: str, state: str, by: str, reason: str, now: datet
     """
     with transaction.atomic(durable=True):
         row = set_state(scope=scope, key=key, state=state, by=by, reason=reason)
-    still = quiet() if row.state != State.ACTIVE else True
+    # What works is cancelled first: the sends under way may be slow, and what comes of them is
+    # found by the dispatch loop.
     rung = row.state != State.HALTED or _ring_cancels(row)
+    still = quiet() if row.state != State.ACTIVE else True
     affected = _affected(row)
     _tell(row, affected, now=now)
     return HaltReport(row, still, affected, rung)

@@ -10,7 +10,7 @@ from execution.domain.native import LEAST_SHARE, NATIVES, Native, instructions, 
 from execution.domain.pricing import protective_limit
 from execution.domain.signal import InvalidSignal
 from execution.market import clock
-from execution.models import Order
+from execution.models import Order, Slice
 
 KEY = "native"
 
@@ -62,9 +62,14 @@ def enter(order: Order, desk: Desk) -> None:
     order.routing[KEY] = native.told()
 
 
-def of(order: Order) -> Native | None:
+def of(order: Order, part: Slice) -> Native | None:
+    """What the broker is told with a child: all but the first are for shares that came back, and
+    start when they leave."""
     kept = order.routing.get(KEY)
-    return Native.read(kept) if kept else None
+    if not kept:
+        return None
+    told = Native.read(kept)
+    return told.starting(clock.wall_of(part.due_at)) if part.sequence else told
 
 
 def _cap(order: Order, name: str, config: Execution) -> Decimal | None:

@@ -7,7 +7,7 @@ from operator import itemgetter
 
 from django.db import IntegrityError, transaction
 
-from execution import bells, residual
+from execution import bells, holds, residual, returned
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     SLICE_CLAIMABLE,
@@ -85,8 +85,9 @@ def existing(references: Iterable[tuple[str, str | None]]) -> dict[tuple[str, st
 
 
 def finish_if_done(order: Order, *, at: datetime, part: Slice | None = None) -> None:
-    """Let a locked order none of whose slices can do anything any more go on with what is left, if
-    that was decided when it was accepted, or end. `part`: a slice as `slice_of` has read it."""
+    """Let a locked order none of whose slices can do anything any more go on with what was only
+    held back, or as was decided about its residual when it was accepted, or end. `part`: a slice
+    as `slice_of` has read it."""
     if order.is_terminal or (part is not None and _lives(part)):
         return
     if _ALIVE.first(order=order.pk) is not None:
@@ -100,11 +101,19 @@ def finish_if_done(order: Order, *, at: datetime, part: Slice | None = None) -> 
         refused_all=sent.exists() and not sent.exclude(status=SliceStatus.REJECTED).exists(),
         cancelled=order.status == OrderStatus.CANCELLING,
     )
-    if after in _WITH_RESIDUAL and residual.carry_on(order, at=at):
+    if after in _WITH_RESIDUAL and (
+        returned.to_plan(order, at=at) or residual.carry_on(order, at=at)
+    ):
         return
+    move_order(order, after, at=at, reason=_left(order, after, at=at))
+
+
+def _left(order: Order, after: OrderStatus, *, at: datetime) -> str:
     left = order.quantity - order.filled_quantity
-    reason = f"{left:,} of {order.quantity:,} not executed" if left else ""
-    move_order(order, after, at=at, reason=reason)
+    if not left:
+        return ""
+    why = holds.why_left(order, at=at) if after == OrderStatus.EXPIRED else ""
+    return f"{left:,} of {order.quantity:,} not executed" + (f": {why}" if why else "")
 
 
 def _lives(part: Slice) -> bool:
@@ -117,7 +126,7 @@ def expire(order_id: int, *, at: datetime) -> None:
     with locked(order_id) as order:
         if order.is_terminal or at < order.end_at:
             return
-        drop_unsent(order, SliceStatus.SKIPPED, at=at, reason="WINDOW_OVER")
+        _drop_waiting(order, at=at)
         finish_if_done(order, at=at)
 
 
@@ -126,6 +135,16 @@ def drop_unsent(order: Order, status: SliceStatus, *, at: datetime, reason: str)
     unsent = list(order.slices.filter(status__in=SLICE_CLAIMABLE).order_by("sequence"))
     if unsent:
         move_slices(order, unsent, status, at=at, reason=reason)
+
+
+def _drop_waiting(order: Order, *, at: datetime) -> None:
+    """At the end of a locked order's window; each slice keeps the reason for which it waited."""
+    unsent = order.slices.filter(status__in=SLICE_CLAIMABLE).order_by("sequence")
+    reasons = dict.fromkeys(part.reason for part in unsent)
+    for why in reasons:
+        parts = [part for part in unsent if part.reason == why]
+        reason = f"{holds.WINDOW_OVER}: {why}" if why else holds.WINDOW_OVER
+        move_slices(order, parts, SliceStatus.SKIPPED, at=at, reason=reason)
 
 
 def overdue(now: datetime) -> list[int]:

@@ -152,7 +152,8 @@ def apply(
         part.status == SliceStatus.CANCELLING and status == SliceStatus.WORKING
     )
     if not known_better and status in SLICE_TRANSITIONS[SliceStatus(part.status)]:
-        move_slice(part, status, at=at, reason=seen.reason, **_next_question(status, incomplete))
+        reason = _why_ended(part, status, seen.reason)
+        move_slice(part, status, at=at, reason=reason, **_next_question(status, incomplete))
     elif incomplete or part.status == SliceStatus.CANCELLING:
         missing = "its executions are missing" if incomplete else "its cancel is not confirmed"
         if asked or part.check_wall is None:
@@ -163,6 +164,14 @@ def apply(
     if named and part.status == before:
         save(part, "broker_order_id")
     orders.finish_if_done(order, at=at, part=part)
+
+
+def _why_ended(part: Slice, status: str, said: str) -> str:
+    """What ends by our own cancel keeps our reason, before the broker's words."""
+    ours = part.reason if part.status == SliceStatus.CANCELLING else ""
+    if status != SliceStatus.CANCELLED or not ours:
+        return said
+    return f"{ours}; {said}" if said else ours
 
 
 def _next_question(status: str, incomplete: bool) -> dict[str, object]:
@@ -230,6 +239,7 @@ def _not_sent(order: Order, part: Slice, outcome: NotSent, desk: Desk, *, at: da
             enqueued_wall=None,
             claim_token=None,
             check_wall=None,
+            sent_at=None,
         )
     else:
         move_slice(part, SliceStatus.SKIPPED, at=at, reason=outcome.reason, sent_at=None)
@@ -239,7 +249,6 @@ def _not_sent(order: Order, part: Slice, outcome: NotSent, desk: Desk, *, at: da
 def _refused(order: Order, part: Slice, outcome: Refused, desk: Desk, *, at: datetime) -> None:
     tell(
         order,
-            sent_at=None,
         "BROKER_REJECTED",
         {"slice": part.sequence, "code": outcome.code, "text": outcome.text},
         at=at,

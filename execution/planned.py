@@ -1,9 +1,12 @@
 """Planned slices as rows that are not stored yet."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
-from execution.domain.plan import PlannedSlice
+from execution import wishes
+from execution.domain.plan import PlannedSlice, plan_twap
+from execution.domain.residual import SHORTEST
 from execution.models import Order, Slice
 
 
@@ -25,3 +28,25 @@ def rows(
         )
         for planned in plan
     ]
+
+
+def evenly(
+    order: Order, rest: int, start: datetime, end: datetime, *, slices: int = 1
+) -> Sequence[PlannedSlice]:
+    """What is left of an order in `slices` of equal size and length, or as many as the largest
+    slice makes necessary; in no more than the time has room for. Raises ValueError as `plan_twap`.
+    """
+    lot, most = wishes.lot(order), wishes.most(order)
+    room = max((end - start) // SHORTEST, 1)
+    count = min(max(slices, wishes.slices_for(rest, most, lot)), room)
+    return plan_twap(
+        quantity=rest if most is None else min(rest, count * (most // lot * lot)),
+        start=start,
+        end=end,
+        slices=count,
+        jitter=timedelta(0),
+        seed=order.seed,
+        lot=lot,
+        min_slice=min(wishes.least(order), rest) if slices > 1 else 1,
+        max_slice=most,
+    )

@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.db.models import F
 from django.utils import timezone
 
-from execution import halts, orders, outcomes, slices
+from execution import halts, holds, orders, outcomes, slices
 from execution.broker.base import (
     BrokerError,
     BrokerOrder,
@@ -147,18 +147,22 @@ def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
 
 
 def close(slice_id: int, desk: Desk) -> None:
-    """Ask the broker to cancel what is left of a child; only its confirmation ends the child."""
-    part = Slice.objects.select_related("order").filter(pk=slice_id).first()
-    if part is None or part.status not in (SliceStatus.WORKING, SliceStatus.CANCELLING):
+    """Ask the broker to cancel what is left of a child, if there is a reason to now; only the
+    broker's confirmation ends the child. A cancel that was asked for is left to `resolve`."""
+    part = Slice.objects.filter(pk=slice_id).first()
+    if part is None or part.status != SliceStatus.WORKING:
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
     with locked(part.order_id) as order:
         at = desk.now()
         part = slice_of(order, slice_id)
-        if part.status == SliceStatus.WORKING:
-            move_slice(part, SliceStatus.CANCELLING, at=at, reason="its time is over")
-        part.check_wall, part.checks = timezone.now() + SETTLING, 0
-        part.save(update_fields=["check_wall", "checks"])
+        if part.status != SliceStatus.WORKING:
+            return
+        why = holds.why_cancelled(order, part, at=at)
+        if why is None:
+            return  # trading has resumed before the bell was heard
+        asked = {"check_wall": timezone.now() + SETTLING, "checks": 0}
+        move_slice(part, SliceStatus.CANCELLING, at=at, reason=why, **asked)
     _cancel(part, desk)
     try:
         seen = desk.broker.find(part.client_order_id, now=desk.now())

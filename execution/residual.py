@@ -12,8 +12,8 @@ from deepstack.config import Execution
 from execution import planned, profiles, wishes
 from execution.domain.algos import ALGOS, Spec
 from execution.domain.lifecycle import ORDER_SENDING
-from execution.domain.plan import PlannedSlice, plan_twap
-from execution.domain.residual import SHORTEST, Policy, Schedule, Stage, Terms
+from execution.domain.plan import PlannedSlice
+from execution.domain.residual import Policy, Schedule, Stage, Terms
 from execution.domain.session import Session
 from execution.domain.volume_profile import U_SHAPE, Profile
 from execution.market import clock
@@ -140,27 +140,12 @@ def amended(order: Order, draft: Order, *, done: int) -> bool:
 def _plan(order: Order, terms: Terms, stage: Stage) -> Sequence[PlannedSlice]:
     rest = order.quantity - order.filled_quantity
     try:
-        return _final(order, rest, stage) if terms.is_final else _longer(order, rest, stage)
+        if terms.is_final:
+            return planned.evenly(order, rest, stage.start, stage.end)
+        return _longer(order, rest, stage)
     except ValueError as error:
         log.warning("a residual cannot be planned and is left", order=order.pk, error=str(error))
         return ()
-
-
-def _final(order: Order, rest: int, stage: Stage) -> Sequence[PlannedSlice]:
-    """One slice, or as many as the largest slice makes necessary and the time has room for."""
-    lot, most = wishes.lot(order), wishes.most(order)
-    room = max((stage.end - stage.start) // SHORTEST, 1)
-    count = min(wishes.slices_for(rest, most, lot), room)
-    return plan_twap(
-        quantity=rest if most is None else min(rest, count * (most // lot * lot)),
-        start=stage.start,
-        end=stage.end,
-        slices=count,
-        jitter=timedelta(0),
-        seed=order.seed,
-        lot=lot,
-        max_slice=most,
-    )
 
 
 def _longer(order: Order, rest: int, stage: Stage) -> Sequence[PlannedSlice]:

@@ -11,6 +11,7 @@ SENTENCES = {
     "CANCEL_REQUESTED": "cancel requested by {by}",
     "TRADING_STATE": "{scope} set to {state} by {by}",
     "RESIDUAL_PLANNED": "{policy}: {residual} shares are left, planned anew until {end_at}",
+    "SHARES_RETURNED": "{shares} shares return to the plan, until {until}",
     "SLICE_STATUS": "slice {slice}: {from} -> {to}",
     "SLICES_STATUS": "slices {slices} -> {to}",
     "SLICE_SENDING": "slice {slice}: {quantity} at {limit_price} to the broker, {client_order_id}",

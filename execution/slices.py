@@ -32,7 +32,7 @@ from execution.domain.lifecycle import (
 from execution.exposure import Moment, working_leaves
 from execution.locks import locked, sending, slice_of
 from execution.market import clock
-from execution.market.base import Quote
+from execution.market.base import MarketDataUnavailable, Quote
 from execution.models import Order, Slice
 from execution.outcomes import NotSent
 from execution.pacing import Look
@@ -101,12 +101,26 @@ def send(slice_id: int, desk: Desk) -> None:
     if now < begins or part.order.status not in ORDER_SENDING:
         return
     # Asked before the transaction: a source of quotes may be a network away.
-    quote = desk.market.quote(part.order.symbol, now)
+    quote = _quote(part.order.symbol, desk, now=now)
     seen = pacing.look(part, desk, now=now, wanted=marks.wanted(part, desk))
     intent = claim(part, quote, desk, now=max(now, part.due_at), seen=seen)
     if intent is not None:
         # Not the claimed one's moment, which may be another by now, and far off.
         deliver(intent, desk, moment=part.due_at)
+
+
+def _quote(symbol: str, desk: Desk, *, now: datetime) -> Quote | None:
+    """None where the source has no quote or cannot answer, whatever the way it fails: the slice is
+    deferred then. What PostgreSQL raises, where halts are stored, is no answer of the market's."""
+    try:
+        return desk.market.quote(symbol, now)
+    except MarketDataUnavailable as error:
+        log.warning("no quote", symbol=symbol, error=str(error))
+    except Error:
+        raise
+    except Exception:  # of a plug-in: nothing may be concluded from it
+        log.exception("the source of quotes failed", symbol=symbol)
+    return None
 
 
 def claim(
@@ -155,7 +169,8 @@ def _stay(order: Order, part: Slice, why: NotNow, desk: Desk, *, now: datetime) 
     if why.passing and until < part.end_at:
         defer(order, part, until=until, reason=why.reason, at=now)
     else:
-        move_slice(part, SliceStatus.SKIPPED, at=now, reason=why.reason)
+        waited = f": {part.reason}" if why.late and part.reason else ""
+        move_slice(part, SliceStatus.SKIPPED, at=now, reason=why.reason + waited)
         orders.finish_if_done(order, at=now)
 
 
@@ -209,7 +224,7 @@ def _ticket(
         quantity=quantity,
         limit_price=limit_price,
         extended_hours=session is not None and not session.is_regular(now),
-        native=native.of(order),
+        native=native.of(order, part),
     )
 
 
@@ -254,7 +269,8 @@ def last_look(intent: Intent, desk: Desk) -> NotSent | None:
     if seen is None or seen.lease_until_wall <= timezone.now():
         return CLAIM_LOST
     if seen.order_status not in ORDER_SENDING:
-        return NotSent(f"ORDER_{seen.order_status}")
+        # A paused order goes on: the slice waits for that.
+        return NotSent(f"ORDER_{seen.order_status}", retry=seen.order_status == OrderStatus.PAUSED)
     if intent.again:
         denial = _resend_denial(part, desk)
     else:

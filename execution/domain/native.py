@@ -27,6 +27,13 @@ class Native:
     def told(self) -> dict[str, object]:
         return {"name": self.name, "parameters": dict(self.parameters)}
 
+    def starting(self, at: datetime) -> "Native":
+        """The same for what is left of an order at a later moment on the wall clock."""
+        told = dict(self.parameters)
+        if "startTime" in told:
+            told["startTime"] = _moment(at)
+        return Native(self.name, tuple(told.items()))
+
 
 def _switch(value: object) -> str:
     for known, words in (("1", (True, "1", "true")), ("0", (False, "0", "false"))):

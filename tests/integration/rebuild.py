@@ -36,7 +36,7 @@ class Rebuilt:
             case "ORDER_STATUS":
                 assert data["from"] == self.status
                 self.status = data["to"]
-            case "ORDER_AMENDED" | "RESIDUAL_PLANNED":
+            case "ORDER_AMENDED" | "RESIDUAL_PLANNED" | "SHARES_RETURNED":
                 added = range(data["first_new_slice"], data["slices"])
                 self.slices |= dict.fromkeys(added, "PLANNED")
             case "SLICE_SENDING":

@@ -319,6 +319,27 @@ def test_a_halt_cancels_what_works_and_the_order_lives_on(stack: Stack) -> None:
     )
 
 
+def test_a_resting_order_outlives_a_halt_and_rests_again_after_the_resume(stack: Stack) -> None:
+    patient = {"symbol": "HELD", "algorithm": "LIMIT", "window_minutes": 10, "limit_price": 1}
+    order = intake.accept(SIGNAL | {"slices": None} | patient, desk.default())
+    working = order.slices.filter(status="WORKING")
+    wait_for(working.exists, 20, "a child at the broker")
+    stack.manage("halt", "--symbol=HELD", "--reason=news")
+    wait_for(lambda: not working.exists(), 20, "its cancel")
+    stack.manage("resume_trading", "--symbol=HELD", "--reason=over")
+    wait_for(working.exists, 20, "its shares to be at the broker again")
+    held, again = order.slices.order_by("sequence")
+    assert held.reason.startswith("HALTED: SYMBOL HELD by ")
+    assert again.quantity == order.quantity
+
+    stack.manage("pause", str(order.pk))
+    wait_for(lambda: not working.exists(), 20, "its cancel")
+    stack.manage("resume", str(order.pk))
+    wait_for(working.exists, 20, "its shares to be at the broker again")
+    stack.manage("cancel", str(order.pk))
+    wait_for(lambda: Order.objects.get(pk=order.pk).status == "CANCELLED", 20, "its end")
+
+
 def test_the_demonstration_by_the_guide(stack: Stack) -> None:
     done = stack.manage("demo", "--minutes=0.2", timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from execution import amend, controls, limits, slices
+from execution import amend, controls, halts, limits, reconcile, slices
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.order_manager import OrderManager
 from execution.controls import NotAllowed
 from execution.desk import Desk
-from execution.domain.lifecycle import OrderStatus
+from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.domain.signal import InvalidSignal
+from execution.locks import slice_of
 from execution.models import Order, Slice
 from execution.slices import Intent
+from execution.story import move_slice
+from tests.integration.desk_work import hear, report
 from tests.integration.rebuild import assert_story_matches
 from tests.integration.test_api import client_of
 from tests.integration.thin_market import at_minute, desk_at, order_of, trade
@@ -30,6 +33,7 @@ TEN, EVENING = 30, 400  # minutes from the open
 WINDOW = {"startTime": "20240612-14:00:00", "endTime": "20240612-15:00:00"}
 VWAP: dict[str, Any] = {"native": "Vwap", "native_parameters": {"maxPctVol": 0.2}}
 MID = Decimal(900)
+HELD = "HALTED: SYSTEM by ann: news"
 
 
 @pytest.fixture(autouse=True)
@@ -221,3 +225,31 @@ def test_every_door_knows_it() -> None:
     assert "NATIVE_UNAVAILABLE" in said.getvalue()
     with pytest.raises(CommandError, match="maxPctVol must be a share"):
         call_command("preview", *words[:-1], "--native-parameters=maxPctVol=2")
+
+
+def test_what_a_halt_cancels_goes_to_the_same_algorithm_and_starts_when_it_leaves() -> None:
+    at = desk()
+    order = taken(at)
+    first = claimed(order, at)
+    assert first is not None
+    hear(first, report(first, SliceStatus.WORKING))
+    halts.set_state(scope="SYSTEM", key="", state="HALTED", by="ann", reason="news")
+    later = desk(TEN + 10)
+    move_slice(slice_of(order, first.part.pk), SliceStatus.CANCELLING, at=later.now(), reason=HELD)
+    reconcile.take_over(first.part, report(first, SliceStatus.CANCELLED), later)
+    halts.set_state(scope="SYSTEM", key="", state="ACTIVE", by="ann", reason="over")
+
+    part = order.slices.select_related("order").get(sequence=1)
+    quote = later.market.quote(order.symbol, later.now())
+    again = slices.claim(part, quote, later, now=part.due_at)
+    assert again is not None
+    assert again.ticket.native is not None
+    told = again.ticket.native.told()["parameters"]
+    assert told == {
+        "maxPctVol": "0.2",
+        "noTakeLiq": "0",
+        "allowPastEndTime": "0",
+        **WINDOW,
+        "startTime": "20240612-14:10:01",
+    }
+    assert (again.ticket.quantity, part.end_at) == (1_000, order.end_at)

@@ -64,7 +64,10 @@ def test_a_halt_that_outlasts_the_window_leaves_the_rest_undone() -> None:
     order = Trial(order_of(desk), desk).run()
 
     assert (order.status, order.filled_quantity) == ("EXPIRED", 300)
-    assert order.status_reason == "700 of 1,000 not executed"
+    since = at_minute(HALT).isoformat()
+    assert order.status_reason == (
+        f"700 of 1,000 not executed: SYMBOL_HALTED: since={since}, reason=news pending"
+    )
 
 
 def test_a_market_order_waits_for_the_end_of_the_halt_and_says_so() -> None:

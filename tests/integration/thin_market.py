@@ -176,6 +176,15 @@ class Trial:
         reconcile.take_over(child.part, cancelled, self.desk)
         self.check()
 
+    def hold(self, now: datetime) -> None:
+        """The dispatch loop has what works cancelled, if it is to be; the broker confirms it."""
+        self.desk = replace(self.desk, now=lambda: now)
+        for child in self.children:
+            reconcile.close(child.part.pk, self.desk)
+            child.part.refresh_from_db()
+            if child.part.status == SliceStatus.CANCELLING:
+                self.end(child)
+
     def _cancel_what_is_over(self, now: datetime) -> None:
         over = self.order.slices.filter(status=SliceStatus.WORKING, end_at__lte=now)
         ids = set(over.values_list("pk", flat=True))

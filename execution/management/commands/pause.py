@@ -8,7 +8,7 @@ from execution.models import Order
 
 
 class Command(ControlCommand):
-    help = "Pause an order: no child leaves until it is resumed; those at the broker stay there."
+    help = "Pause an order: its working children are cancelled, none leaves until it is resumed."
 
     @override
     def control(self, order_id: int, *, by: str, now: datetime, reason: str) -> Order:

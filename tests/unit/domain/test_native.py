@@ -124,3 +124,11 @@ def test_parameters_are_an_object_or_text(given: object, found: dict[str, object
 def test_parameters_that_are_neither(given: object) -> None:
     with pytest.raises(ValueError, match="must be an object, or text"):
         pairs(given)
+
+
+def test_shares_that_came_back_start_when_they_leave() -> None:
+    later = datetime(2024, 11, 22, 16, tzinfo=UTC)
+    again = instructions("Twap", {}, start=START, end=END).starting(later)
+    told = dict(again.parameters)
+    assert (told["startTime"], told["endTime"]) == ("20241122-16:00:00", WINDOW["endTime"])
+    assert "startTime" not in dict(instructions("Adaptive", {}, start=START, end=END).parameters)
