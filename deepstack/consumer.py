@@ -1,21 +1,30 @@
 """How a worker keeps its connection to Redis, and what it sends through it."""
 
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from celery.worker import consumer
+from redis.exceptions import ResponseError
 from typing_extensions import override
 
 EVENTS_EVERY = 0.25  # seconds
+REFUSED_PAUSE = 1.0  # seconds
 
 
 class Consumer(consumer.Consumer):
     """Celery's, except for what it does when Redis goes away and how it tells Flower of tasks."""
 
     hub: Any
+    conninfo: Any
     _flush_events: Any
     _events_due = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """To kombu an answer that refuses is an error of the channel, which ends the worker. A
+        Redis that has become a replica, or may not write, refuses even to hand out a message."""
+        super().__init__(*args, **kwargs)
+        self.connection_errors = (*self.conninfo.connection_errors, ResponseError)
 
     @override
     def ensure_connected(self, conn: Any) -> Any:
@@ -33,6 +42,8 @@ class Consumer(consumer.Consumer):
         connection: Any = self.connection
         for channel in connection.transport.channels:
             channel.do_restore = False
+        if isinstance(exc, ResponseError):
+            sleep(REFUSED_PAUSE)  # connecting succeeds, and would be tried again at once
         super().on_connection_error_after_connected(exc)
 
     @override

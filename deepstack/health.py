@@ -3,29 +3,28 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
-from functools import cache
 
 import redis
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import KombuError as QueueError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from deepstack import redis_check
 from deepstack.config import Config
+from deepstack.database import sessions
 from execution import heartbeat
 from execution.broker.ibkr.names import endpoint_of
 from execution.models import Heartbeat, IbkrGateway
 
 log = structlog.get_logger(__name__)
 
-ANSWER_SECONDS = 2.0  # a store that takes longer counts as away
+ANSWER_SECONDS = 2.5  # a store that takes longer counts as away
 RETRY_AFTER_SECONDS = 2
 
 Part = Mapping[str, object]
@@ -86,9 +85,9 @@ class StoreDownMiddleware:
 
 def _lost_store(error: Exception) -> str | None:
     match error:
-        case OperationalError() | InterfaceError():
+        case Error() if sessions.is_away(error):
             return "database"
-        case QueueError() | redis.ConnectionError() | redis.TimeoutError():
+        case QueueError() | redis.RedisError():
             return "redis"
     return None
 
@@ -102,22 +101,40 @@ def _answered(name: str, answer: Future[dict[str, Part]]) -> dict[str, Part]:
         return answer.result()
     # The text may hold addresses and names, and nobody has logged in to read this page.
     log.warning("not ready", part=name, error=str(error).strip())
-    return {name: {"ok": False, "reason": "does not answer"}}
+    return {name: {"ok": False, "reason": sessions.in_words(error)}}
 
 
 def _database() -> dict[str, Part]:
+    """Shows life like every other process: a session that answers need not be able to write."""
     close_old_connections()
     missing = _missing_migrations()
     if missing:
         reason = f"{missing} to apply: run `manage.py migrate`"
         return {"database": {"ok": True}, "migrations": {"ok": False, "reason": reason}}
     return {
-        "database": {"ok": True},
+        "database": _written(),
         "migrations": {"ok": True},
         "dispatch": _alive(Heartbeat.Kind.DISPATCH),
         "worker": _alive(Heartbeat.Kind.WORKER),
+        **_clocks(),
         **_live_broker(),
     }
+
+
+def _written() -> Part:
+    try:
+        heartbeat.beat(Heartbeat.Kind.WEB)
+    except Error as error:
+        log.warning("not ready", part="database", error=str(error).strip())
+        return {"ok": False, "reason": f"takes no write: {sessions.in_words(error)}"}
+    return {"ok": True}
+
+
+def _clocks() -> dict[str, Part]:
+    wrong = [str(each) for each in heartbeat.wrong_clocks()]
+    if not wrong:
+        return {}
+    return {"clocks": {"ok": False, "reason": "; ".join([*wrong, "set it, for example by NTP"])}}
 
 
 def _missing_migrations() -> int:
@@ -126,9 +143,11 @@ def _missing_migrations() -> int:
 
 
 def _alive(kind: str) -> Part:
-    found = heartbeat.alive(kind)
-    reason = f"none seen for {heartbeat.DEAD_AFTER.total_seconds():.0f} s"
-    return {"ok": True, "alive": found} if found else {"ok": False, "alive": 0, "reason": reason}
+    """Whether a process of the kind can do its work; what keeps the others from it."""
+    fit, troubles = heartbeat.troubles(kind)
+    silence = f"none seen for {heartbeat.DEAD_AFTER.total_seconds():.0f} s"
+    reason = "; ".join(troubles) or ("" if fit else silence)
+    return {"ok": fit > 0, "alive": fit} | ({"reason": reason} if reason else {})
 
 
 def _live_broker() -> dict[str, Part]:
@@ -153,14 +172,5 @@ def _gateway(config: Config) -> Part:
 
 
 def _redis() -> dict[str, Part]:
-    return {"redis": {"ok": bool(_redis_client().ping())}}
-
-
-@cache
-def _redis_client() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-        retry=Retry(NoBackoff(), retries=0),
-    )
+    trouble = redis_check.trouble()
+    return {"redis": {"ok": False, "reason": trouble} if trouble else {"ok": True}}

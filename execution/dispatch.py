@@ -6,17 +6,20 @@ worker's. Two may run; the one that holds the leader's lock acts.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 from django.db import Error, connection, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
+from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import KombuError as QueueError
 from redis.exceptions import RedisError
 
+from deepstack import redis_check
 from deepstack.config import Scheduling
+from deepstack.database.sessions import in_words
 from execution import bells, halts, heartbeat, orders
 from execution.domain.lifecycle import (
     ORDER_SENDING,
@@ -68,31 +71,41 @@ class Dispatcher:
     _failures: int = 0
     _news_after: float = 0.0
     _old_news_after: float = 0.0
-    _shown: str = ""
+    _trouble: str = ""
+    _shown: tuple[str, str] = ("", "")
     _show_after: float = 0.0
+    _redis: redis_check.Lookout = field(default_factory=redis_check.Lookout)
 
     def run(self) -> None:
         """Tick until `stopping`; waits while PostgreSQL or Redis are away, and goes on."""
+        self._redis.start()
         while not self.stopping:
             started = time.monotonic()
             self.run_once()
             pause = self.scheduling.tick_seconds * 2 ** min(self._failures, 5)
             pause = min(pause, LONGEST_WAIT) if self._failures else pause
             self.sleep(max(pause - (time.monotonic() - started), 0.0))
+        self._redis.end()
 
     def run_once(self) -> None:
         """One turn if this loop is to act, and a sign of life; errors are told, never raised."""
         self._show_life(self._turn())
 
     def _show_life(self, state: str) -> None:
-        if state == self._shown and time.monotonic() < self._show_after:
+        # A Redis that takes no bells shows only when there is one to ring.
+        redis = self._redis.trouble
+        trouble = self._trouble or (f"Redis takes no bells: {redis}" if redis else "")
+        if (state, trouble) == self._shown and time.monotonic() < self._show_after:
             return
-        self._shown, self._show_after = state, time.monotonic() + heartbeat.EVERY
-        facts = {"leads": self.leads, "state": state}
+        self._shown, self._show_after = (state, trouble), time.monotonic() + heartbeat.EVERY
+        facts: dict[str, object] = {"leads": self.leads, "state": state}
+        if trouble:
+            facts[heartbeat.TROUBLE] = trouble
         if not heartbeat.beat_quietly(Heartbeat.Kind.DISPATCH, facts):
             self.leads = False
 
     def _turn(self) -> str:
+        self._trouble = error_text = ""
         try:
             self.leads = self.leads or try_session_lock(LEADER)
             acts = self.leads or self._leader_is_silent()
@@ -100,28 +113,29 @@ class Dispatcher:
                 self.tick()
             state = "leading" if self.leads else "standing in" if acts else "standing by"
         except (QueueError, RedisError) as error:
-            state = f"waiting for Redis: {error}"
+            self._trouble = f"Redis takes no bells: {redis_check.in_words(error)}"
+            state, error_text = "waiting for Redis", str(error).strip()
         except Error as error:
             # The lock lived on that connection: whoever has it now leads.
             self.leads = False
             connection.close()
-            state = f"waiting for PostgreSQL: {error}".strip()
+            self._trouble = f"PostgreSQL: {in_words(error)}"
+            state, error_text = "waiting for PostgreSQL", str(error).strip()
         except Exception as error:  # nothing else repairs what this loop repairs
             log.exception("dispatch failed")
-            state = f"waiting after {type(error).__name__}: {error}"
-        waiting = state.startswith("waiting")
-        if waiting:
-            log.warning("dispatch waits", state=state)
+            self._trouble = state = f"waiting after {type(error).__name__}"
+            error_text = str(error)
+        if self._trouble:
+            log.warning("dispatch waits", state=state, why=self._trouble, error=error_text)
         elif self._failures:
             log.info("dispatch goes on", state=state)
-        self._failures = self._failures + 1 if waiting else 0
+        self._failures = self._failures + 1 if self._trouble else 0
         return state
 
     def _leader_is_silent(self) -> bool:
         """A frozen leader keeps its lock. Two that act do no harm; none that acts does."""
-        lately = self.wall() - SILENCE
         leaders = Heartbeat.objects.filter(kind=Heartbeat.Kind.DISPATCH, detail__leads=True)
-        return not leaders.filter(seen_wall__gt=lately).exists()
+        return not leaders.filter(seen_wall__gt=Now() - SILENCE).exists()
 
     def tick(self) -> Tick:
         """One turn; every part may be repeated at any time without harm."""

@@ -1,29 +1,96 @@
-"""Signs of life, so that a caller knows at once whether anybody will work."""
+"""Signs of life, so that a caller knows at once whether anybody will work, and what is amiss.
 
+They are dated by the database's clock, the one that all processes share: a process whose own clock
+is wrong is alive all the same, and says by how much it is wrong.
+"""
+
+import json
 import os
 import socket
 import threading
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import Error, connection
+from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
+from deepstack.database.sessions import in_words
 from execution.models import Heartbeat
 
 log = structlog.get_logger(__name__)
 
 EVERY = 1.0  # seconds
 DEAD_AFTER = timedelta(seconds=5)
+# Slices leave so much early or late where a clock is wrong; less than this is told to nobody.
+WRONG_CLOCK_SECONDS = 1.0
+TROUBLE, AHEAD = "trouble", "clock_ahead_seconds"
+_BEAT = (
+    f"INSERT INTO {Heartbeat._meta.db_table} (kind, process, detail, started_wall, seen_wall)"  # noqa: S608
+    " VALUES (%s, %s, %s, clock_timestamp(), clock_timestamp())"
+    " ON CONFLICT (kind, process) DO UPDATE"
+    " SET detail = EXCLUDED.detail, seen_wall = clock_timestamp() RETURNING seen_wall"
+)
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Of this process; how many seconds it is ahead of the database's, as last measured."""
+
+    ahead: float = 0.0
+
+
+_clock = _Clock()
+
+
+@dataclass(frozen=True, slots=True)
+class WrongClock:
+    """A process whose clock is `ahead` so many seconds of the database's, behind where negative."""
+
+    kind: str
+    process: str
+    ahead: float
+
+    def __str__(self) -> str:
+        where = "ahead of" if self.ahead > 0 else "behind"
+        return (
+            f"the clock of {self.kind.lower()} {self.process} is {abs(self.ahead):.1f} s {where}"
+            " the database's"
+        )
+
+
+def own_name() -> str:
+    """host:pid"""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def beat(kind: str, detail: Mapping[str, object] | None = None) -> None:
-    Heartbeat.objects.update_or_create(
-        kind=kind,
-        process=f"{socket.gethostname()}:{os.getpid()}",
-        defaults={"seen_wall": timezone.now(), "detail": dict(detail or {})},
-    )
+    """Say that this process is alive; `detail` may name its TROUBLE, in words."""
+    told = _clock.ahead
+    _beat(kind, dict(detail or {}))
+    if abs(told - _clock.ahead) > WRONG_CLOCK_SECONDS / 2:
+        _beat(kind, dict(detail or {}))
+
+
+def _beat(kind: str, detail: dict[str, object]) -> None:
+    if abs(_clock.ahead) >= WRONG_CLOCK_SECONDS:
+        detail[AHEAD] = round(_clock.ahead, 1)
+    before = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(_BEAT, [kind, own_name(), json.dumps(detail)])
+        row: tuple[datetime] = cursor.fetchone()
+    _clock.ahead = ahead_of(row[0], before=before, after=timezone.now())
+
+
+def ahead_of(theirs: datetime, *, before: datetime, after: datetime) -> float:
+    """Seconds that our clock is ahead of another that showed `theirs` at some moment between our
+    `before` and `after`; nought as far as the time between the two explains it."""
+    if before > theirs:
+        return (before - theirs).total_seconds()
+    return min((after - theirs).total_seconds(), 0.0)
 
 
 def beat_quietly(kind: str, detail: Mapping[str, object] | None = None) -> bool:
@@ -35,26 +102,60 @@ def beat_quietly(kind: str, detail: Mapping[str, object] | None = None) -> bool:
         beat(kind, detail)
     except Error as error:
         connection.close()
-        log.warning("no heartbeat", error=str(error).strip())
+        log.warning(
+            "no heartbeat: PostgreSQL takes no write", why=in_words(error), error=str(error).strip()
+        )
         return False
     return True
 
 
+def seen_lately(kind: str | None = None) -> QuerySet[Heartbeat]:
+    """The rows of the living processes, of one kind or of all."""
+    alive = Heartbeat.objects.filter(seen_wall__gt=Now() - DEAD_AFTER)
+    return alive if kind is None else alive.filter(kind=kind)
+
+
 def alive(kind: str) -> int:
     """How many processes of a kind were seen lately."""
-    seen_after = timezone.now() - DEAD_AFTER
-    return Heartbeat.objects.filter(kind=kind, seen_wall__gt=seen_after).count()
+    return seen_lately(kind).count()
 
 
-def keep_beating(kind: str) -> threading.Event:
-    """Beat from a thread of its own until the returned event is set."""
+def last_seen(kind: str) -> str:
+    """Which process of the kind showed life last, and how long ago; to be a part of a sentence."""
+    ago = ExpressionWrapper(Now() - F("seen_wall"), output_field=DurationField())
+    row = Heartbeat.objects.filter(kind=kind).annotate(ago=ago).order_by("ago").first()
+    if row is None:
+        return ""
+    return f" (the last, {row.process}, showed life {row.ago.total_seconds():,.0f} s ago)"
+
+
+def troubles(kind: str) -> tuple[int, list[str]]:
+    """How many living processes of a kind can do their work, and what each of the others says."""
+    rows = seen_lately(kind).order_by("process").values_list("process", "detail")
+    words = [f"{process}: {detail[TROUBLE]}" for process, detail in rows if detail.get(TROUBLE)]
+    return len(rows) - len(words), words
+
+
+def wrong_clocks(kind: str | None = None) -> list[WrongClock]:
+    """Of the living processes."""
+    rows = seen_lately(kind).filter(detail__has_key=AHEAD).order_by("kind", "process")
+    return [WrongClock(row.kind, row.process, float(row.detail[AHEAD])) for row in rows]
+
+
+def keep_beating(kind: str, trouble: Callable[[], str] = str) -> threading.Event:
+    """Beat from a thread of its own until the returned event is set; `trouble` tells why the
+    process cannot do its work, or nothing."""
     stop = threading.Event()
 
     def loop() -> None:
         while not stop.wait(EVERY):
-            beat_quietly(kind)
+            beat_quietly(kind, _told(trouble()))
         connection.close()
 
-    beat_quietly(kind)
+    beat_quietly(kind, _told(trouble()))
     threading.Thread(target=loop, name="heartbeat", daemon=True).start()
     return stop
+
+
+def _told(trouble: str) -> dict[str, object]:
+    return {TROUBLE: trouble} if trouble else {}

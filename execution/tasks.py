@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 
+from deepstack import redis_check, troubles
 from deepstack.celery import thread_began
 from execution import comparison, desk, gate, heartbeat, prepared, profiles, reconcile, slices
 from execution.locks import NEWS, try_session_lock, unlock_session
@@ -71,5 +72,10 @@ def _warm_thread(**_: object) -> None:
 
 @worker_ready.connect
 def _show_life(**_: object) -> None:
-    stop = heartbeat.keep_beating(Heartbeat.Kind.WORKER)
+    stop = heartbeat.keep_beating(Heartbeat.Kind.WORKER, trouble=_trouble)
     worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+
+
+def _trouble() -> str:
+    redis = redis_check.trouble()
+    return f"Redis: {redis}" if redis else troubles.found()

@@ -17,16 +17,16 @@ LOOK_EVERY = 0.1  # seconds
 class NoLiveWorker(RuntimeError):
     """Nobody would work the order; nothing was stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, last_seen: str = "") -> None:
         super().__init__(
-            "no live worker: start the stack with `make up`, or a worker with "
+            f"no live worker{last_seen}: start the stack with `make up`, or a worker with "
             "`celery -A deepstack worker -P threads -Q slices,settle,reports`, then try again"
         )
 
 
 def require_worker() -> None:
     if not heartbeat.alive(Heartbeat.Kind.WORKER):
-        raise NoLiveWorker
+        raise NoLiveWorker(heartbeat.last_seen(Heartbeat.Kind.WORKER))
 
 
 async def execute(

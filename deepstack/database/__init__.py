@@ -28,7 +28,7 @@ def entry(url: str) -> dict[str, Any]:
     found: dict[str, Any] = dict(
         dj_database_url.parse(
             url,
-            engine="django.db.backends.postgresql",
+            engine="deepstack.database.postgresql",
             conn_max_age=None,
             conn_health_checks=True,
         )

@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from typing_extensions import override
@@ -129,7 +128,7 @@ class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
 
     @admin.display(boolean=True)
     def alive(self, row: Heartbeat) -> bool:
-        return row.seen_wall > timezone.now() - heartbeat.DEAD_AFTER
+        return heartbeat.seen_lately().filter(pk=row.pk).exists()
 
 
 @admin.register(BrokerCursor)

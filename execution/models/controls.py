@@ -62,6 +62,7 @@ class Heartbeat(models.Model):
         WORKER = "WORKER"
         DISPATCH = "DISPATCH"
         LISTENER = "LISTENER"
+        WEB = "WEB"
 
     kind = models.CharField(max_length=8, choices=Kind.choices)
     process = models.CharField(max_length=120)

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import redis
 
 from deepstack import embedded
+from tests.faults import FAKETIME, clock_ahead, read_only_database
 from tests.stack import Process, Stack, wait_for
 
 NOWHERE = "/nonexistent"
@@ -52,6 +54,71 @@ def test_ready_while_a_worker_and_a_dispatcher_are_alive(empty_stack: Stack) -> 
     wait_for(lambda: ask(web, "/readyz")[0] == 503, 10, "the killed worker to be missed")
     assert states(web) == stores | {"dispatch": True, "worker": False}
     assert ask(web, "/readyz")[1]["parts"]["worker"]["reason"] == "none seen for 5 s"
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[str]:
+    """A Redis of this test alone."""
+    folder = embedded.VAR / "test" / tmp_path.name
+    with embedded.started(folder, database=False) as services:
+        yield services.redis_url
+    embedded.remove_abandoned(folder.parent)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("maxmemory", "100000", "its memory is full (maxmemory), it refuses writes"),
+        ("min-replicas-to-write", "3", "too few replicas are connected, it refuses writes"),
+    ],
+)
+def test_a_redis_that_refuses_writes_is_not_ready_although_it_answers(
+    empty_stack: Stack, own_redis: str, setting: str, value: str, words: str
+) -> None:
+    web = empty_stack.web(REDIS_URL=own_redis)
+    dispatcher = empty_stack.dispatcher(REDIS_URL=own_redis)
+    worker = empty_stack.worker(REDIS_URL=own_redis)
+    wait_for(lambda: ask(web, "/readyz")[0] == 200, 10, "all to be well")
+
+    with redis.Redis.from_url(own_redis) as client:
+        client.config_set(setting, value)
+        assert client.ping()
+        wait_for(lambda: not states(web)["worker"], 10, "the worker to notice")
+        wait_for(lambda: not states(web)["dispatch"], 10, "the dispatcher to notice")
+        status, body, _ = ask(web, "/readyz")
+        assert status == 503
+        assert body["parts"]["redis"] == {"ok": False, "reason": words}
+        for name, process in (("worker", worker), ("dispatch", dispatcher)):
+            assert str(process.pid) in body["parts"][name]["reason"]
+            assert words in body["parts"][name]["reason"]
+        client.config_set(setting, "0")
+    wait_for(lambda: ask(web, "/readyz")[0] == 200, 10, "all to be well again")
+
+
+def test_a_read_only_database_is_not_ready_although_it_answers(empty_stack: Stack) -> None:
+    web = empty_stack.web()
+    with read_only_database():
+        status, body, _ = ask(web, "/readyz")
+        assert status == 503
+        assert body["parts"]["database"] == {
+            "ok": False,
+            "reason": "takes no write: it is read-only",
+        }
+        user = {"Authorization": "Token x"}
+        assert ask(web, "/api/v1/orders/", **user)[0] == 401, "reading goes on"
+    wait_for(lambda: states(web)["database"], 10, "the page to recover by itself")
+
+
+def test_a_wrong_clock_is_named(empty_stack: Stack) -> None:
+    if FAKETIME is None:
+        pytest.skip("libfaketime is not installed")
+    web, _ = empty_stack.web(), empty_stack.dispatcher()
+    worker = empty_stack.worker(**clock_ahead(8))
+    status, body, _ = ask(web, "/readyz")
+    assert status == 503
+    assert body["parts"]["worker"]["ok"], "it lives, whatever its clock shows"
+    reason = body["parts"]["clocks"]["reason"]
+    assert f"{worker.pid} is 8.0 s ahead of the database's" in reason
 
 
 def test_without_redis(empty_stack: Stack) -> None:

@@ -5,9 +5,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
-from execution.heartbeat import DEAD_AFTER
+from execution.heartbeat import DEAD_AFTER, seen_lately
 from execution.models import Heartbeat
 
 
@@ -18,10 +17,6 @@ class Command(BaseCommand):
         parser.add_argument("kind", choices=Heartbeat.Kind.values)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        seen = Heartbeat.objects.filter(
-            kind=options["kind"],
-            process__startswith=f"{socket.gethostname()}:",
-            seen_wall__gt=timezone.now() - DEAD_AFTER,
-        )
+        seen = seen_lately(options["kind"]).filter(process__startswith=f"{socket.gethostname()}:")
         if not seen.exists():
             raise CommandError(f"no {options['kind']} on this host seen for {DEAD_AFTER.seconds} s")

@@ -1,0 +1,47 @@
+"""Which errors of PostgreSQL end the use of a session, and how they are told."""
+
+import psycopg
+import pytest
+
+from deepstack.database.sessions import in_words, is_spent
+
+
+@pytest.mark.parametrize(
+    ("code", "spent"),
+    [
+        pytest.param("25006", True, id="read-only session"),
+        pytest.param("25P03", True, id="ended for resting in a transaction"),
+        pytest.param("57P01", True, id="administrator's shutdown"),
+        pytest.param("57P02", True, id="crash of the server"),
+        pytest.param("57P03", True, id="server starts"),
+        pytest.param("57P05", True, id="idle session ended"),
+        pytest.param("08006", True, id="connection failure"),
+        pytest.param("08P01", True, id="protocol violation"),
+        pytest.param("53200", True, id="server out of memory"),
+        pytest.param("58030", True, id="I/O error"),
+        pytest.param("XX000", True, id="internal error"),
+        pytest.param("0A000", True, id="cached plan with another result"),
+        pytest.param("26000", True, id="prepared statement forgotten"),
+        pytest.param("53100", False, id="disk full"),
+        pytest.param("53300", False, id="too many connections"),
+        pytest.param("55P03", False, id="lock not free"),
+        pytest.param("57014", False, id="statement too slow"),
+        pytest.param("40001", False, id="serialization"),
+        pytest.param("40P01", False, id="deadlock"),
+        pytest.param("23505", False, id="unique violation"),
+        pytest.param("42P01", False, id="no such table"),
+        pytest.param(None, False, id="no code"),
+    ],
+)
+def test_a_session_is_given_up_only_when_it_cannot_go_on(code: str | None, spent: bool) -> None:
+    assert is_spent(code) is spent
+
+
+def test_words_name_the_cause_and_no_address() -> None:
+    outer = RuntimeError("host=10.0.0.1 user=deepstack")
+    outer.__cause__ = psycopg.errors.ReadOnlySqlTransaction("cannot execute UPDATE")
+    assert in_words(outer) == "it is read-only"
+    assert in_words(psycopg.errors.DiskFull("/var/lib")) == "its disk is full"
+    assert in_words(psycopg.errors.IoError("/var/lib")) == "it met an error of its system"
+    assert in_words(psycopg.errors.UndefinedTable("t")) == "it answers with error 42P01"
+    assert in_words(psycopg.OperationalError("host=10.0.0.1")) == "does not answer"

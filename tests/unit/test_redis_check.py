@@ -1,0 +1,27 @@
+"""What is said of a Redis that does not take a write."""
+
+import pytest
+from redis import exceptions
+
+from deepstack.redis_check import in_words
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (exceptions.OutOfMemoryError("command not allowed when used memory"), "memory is full"),
+        (exceptions.ResponseError("OOM command not allowed"), "memory is full"),
+        (exceptions.ResponseError("MISCONF Redis is configured to save RDB"), "save to its disk"),
+        (exceptions.ReadOnlyError("You can't write against a read only replica."), "read-only"),
+        (exceptions.BusyLoadingError("Redis is loading the dataset"), "loading"),
+        (exceptions.AuthenticationError("Authentication required."), "refuses the password"),
+        (exceptions.NoPermissionError("no permissions to run 'set'"), "may not write"),
+        (exceptions.ResponseError("NOREPLICAS Not enough good replicas"), "too few replicas"),
+        (exceptions.ResponseError("WRONGPASS 10.0.0.1"), "it answers with error WRONGPASS"),
+        (exceptions.TimeoutError("Timeout reading from 10.0.0.1:6379"), "no answer within 2 s"),
+        (exceptions.ConnectionError("Error 111 connecting to 10.0.0.1:6379"), "does not answer"),
+    ],
+)
+def test_the_cause_is_named_and_no_address(error: Exception, words: str) -> None:
+    assert words in in_words(error)
+    assert "10.0.0.1" not in in_words(error)
