@@ -4,19 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
-
 from execution import halts
-from execution.domain.holds import UNSENT, Hold
-from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus, SliceStatus
+from execution.domain.holds import Hold
+from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
 from execution.market.calendar import NEW_YORK
 from execution.models import Order, Slice
 
 TIME_OVER = "its time is over"
 WINDOW_OVER = "WINDOW_OVER"
-_WAITED = Q(
-    status=SliceStatus.SKIPPED, reason__regex=rf"^({WINDOW_OVER}: |({'|'.join(sorted(UNSENT))})\y)"
-)
 
 
 def why_cancelled(order: Order, part: Slice, *, at: datetime) -> str | None:
@@ -48,16 +43,15 @@ class Span:
         return f"{self.hold} from {_exchange_time(self.start)} to {_exchange_time(end)}{self.why}"
 
 
-def why_left(order: Order, *, at: datetime) -> str:
-    """What held a locked order back that ends at `at`: a halt or a pause that outlasts it or took
-    half of its window, else what its last slices waited for; empty where nothing did."""
+def lasting(order: Order, *, at: datetime) -> Span | None:
+    """What held an order back that ends at `at`: a halt or a pause that outlasts it or took half
+    of its window."""
     end, half = order.end_at, (order.end_at - order.start_at) / 2
     for span in _spans(order):
         outlasts = span.end is None and span.start < end
         if outlasts or (span.end or at) - span.start >= half:
-            return span.told(end)
-    waited = order.slices.filter(_WAITED).order_by("-sequence").first()
-    return "" if waited is None else waited.reason.removeprefix(f"{WINDOW_OVER}: ")
+            return span
+    return None
 
 
 def _spans(order: Order) -> Iterator[Span]:

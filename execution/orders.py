@@ -7,7 +7,7 @@ from operator import itemgetter
 
 from django.db import IntegrityError, transaction
 
-from execution import bells, holds, residual, returned
+from execution import bells, holds, residual, returned, unexecuted
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     SLICE_CLAIMABLE,
@@ -16,6 +16,7 @@ from execution.domain.lifecycle import (
     SliceStatus,
     end_of,
 )
+from execution.domain.unexecuted import sentence
 from execution.locks import locked
 from execution.models import Order, OrderEvent, Slice
 from execution.prepared import Param, Prepared
@@ -105,15 +106,17 @@ def finish_if_done(order: Order, *, at: datetime, part: Slice | None = None) -> 
         returned.to_plan(order, at=at) or residual.carry_on(order, at=at)
     ):
         return
-    move_order(order, after, at=at, reason=_left(order, after, at=at))
+    move_order(order, after, at=at, reason=_why_left(order, at=at))
 
 
-def _left(order: Order, after: OrderStatus, *, at: datetime) -> str:
+def _why_left(order: Order, *, at: datetime) -> str:
+    """Why the order ends with a rest; empty where it has all its shares."""
     left = order.quantity - order.filled_quantity
-    if not left:
+    if left <= 0:
         return ""
-    why = holds.why_left(order, at=at) if after == OrderStatus.EXPIRED else ""
-    return f"{left:,} of {order.quantity:,} not executed" + (f": {why}" if why else "")
+    cancelled = order.status_reason if order.status == OrderStatus.CANCELLING else ""
+    cause = unexecuted.dominating(order, at=at, cancelled=cancelled)
+    return sentence(left, order.quantity, cause)
 
 
 def _lives(part: Slice) -> bool:

@@ -241,7 +241,9 @@ def test_a_short_halt_is_no_excuse_for_a_price_that_was_never_met() -> None:
     until(given, TEN + 2)
     Halted(given, TEN + 2).resume(TEN + 3)
     assert finished(given) == ("EXPIRED", 0)
-    assert given.order.status_reason == "1,000 of 1,000 not executed"
+    assert "1,000 of 1,000 not executed: the market did not come to the limit of" in (
+        given.order.status_reason
+    )
 
 
 def test_what_is_forbidden_by_a_fact_does_not_come_back() -> None:
@@ -464,7 +466,10 @@ def test_an_order_that_ends_without_a_price_says_so() -> None:
     silent = Silent(given.desk.market, lambda quote: None)
     given.desk = replace(given.desk, market=silent)  # type: ignore[arg-type]
     assert finished(given) == ("EXPIRED", 0)
-    assert given.order.status_reason == "1,000 of 1,000 not executed: QUOTE_MISSING"
+    assert given.order.status_reason == (
+        "1,000 of 1,000 not executed: held back as the market has no quote for"
+        " the symbol (QUOTE_MISSING)"
+    )
 
 
 def test_a_note_that_a_bell_rang_is_for_its_moment_alone() -> None:
