@@ -7,11 +7,14 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from statistics import fmean
 
+import structlog
+
 from execution.domain.session import Session
 from execution.domain.tape import (
     MINUTE,
     Minute,
     TradedDay,
+    adjusted,
     daily_volatility,
     full_days,
     traded_day,
@@ -23,6 +26,8 @@ from execution.market.bar_file import BarRow
 from execution.market.base import typical
 from execution.market.calendar import NEW_YORK, ExchangeCalendar, new_york
 from execution.models import Bar, VolumeProfile
+
+log = structlog.get_logger(__name__)
 
 SESSIONS = 20
 MOST_SESSIONS = 250
@@ -158,7 +163,7 @@ def _learn(
     until: date | None,
     count: int,
 ) -> list[VolumeProfile]:
-    full = {symbol: full_days(days, count=count) for symbol, days in tape.items()}
+    full = {symbol: _in_todays_shares(symbol, days, count) for symbol, days in tape.items()}
     usable = {symbol: days for symbol, days in full.items() if len(days) >= FEWEST_SESSIONS}
     if not usable:
         return []
@@ -169,6 +174,20 @@ def _learn(
     if pool and common is not None:
         rows.append(common)
     return VolumeProfile.objects.bulk_create([row for row in rows if _is_new(row)])
+
+
+def _in_todays_shares(symbol: str, days: Sequence[TradedDay], count: int) -> list[TradedDay]:
+    full = full_days(days, count=count)
+    made = adjusted(full)
+    if made != full:
+        changed = [old.day for old, new in zip(full, made, strict=True) if old is not new]
+        log.warning(
+            "a jump of the price, taken for a split: days before it were adjusted",
+            symbol=symbol,
+            adjusted=len(changed),
+            until=max(changed).isoformat(),
+        )
+    return made
 
 
 def _common(

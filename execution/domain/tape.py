@@ -12,6 +12,9 @@ from execution.domain.session import Session
 
 MINUTE = timedelta(minutes=1)
 FEWEST_RETURNS = 5
+# A price that is multiplied by more than this, or divided, from one bar to the next is taken for a
+# split: more than a day's news moves a price, less than the smallest usual split, three for two.
+JUMP = 1.4
 
 
 class Minute(NamedTuple):
@@ -59,6 +62,32 @@ def full_days(days: Iterable[TradedDay], *, count: int) -> list[TradedDay]:
     ordered = sorted(days, key=lambda traded: traded.day)
     longest = max((len(traded.volumes) for traded in ordered), default=0)
     return [traded for traded in ordered if len(traded.volumes) == longest][-count:]
+
+
+def is_jump(ratio: float) -> bool:
+    """Whether a price may not have been multiplied by `ratio` by trading alone."""
+    return not 1 / JUMP < ratio < JUMP
+
+
+def adjusted(days: Sequence[TradedDay]) -> list[TradedDay]:
+    """The days, oldest first, in the shares of the last one: before each overnight jump, prices are
+    multiplied by its ratio and volumes divided by it, as for a split."""
+    ratio, made = 1.0, []
+    for index in range(len(days) - 1, -1, -1):
+        day = days[index]
+        made.append(day if ratio == 1 else _scaled(day, ratio))
+        step = day.prices[0] / days[index - 1].close if index else 1.0
+        ratio *= step if is_jump(step) else 1.0
+    return made[::-1]
+
+
+def _scaled(day: TradedDay, ratio: float) -> TradedDay:
+    return TradedDay(
+        day.day,
+        tuple(round(volume / ratio) for volume in day.volumes),
+        tuple(price * ratio for price in day.prices),
+        day.close * ratio,
+    )
 
 
 def daily_volatility(days: Sequence[TradedDay]) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import IO, Any, cast
+from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
@@ -124,6 +125,16 @@ class ControlCommand(OversightCommand):
         self.stdout.write(f"order {order.pk} is {order.status}")
         if open_children:
             self.stdout.write(f"children that the broker may still execute: {open_children}")
+
+
+def zone_of(text: str) -> ZoneInfo:
+    """A command-line option that names a time zone."""
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ArgumentTypeError(
+            f"{text!r}: a zone such as America/New_York or UTC is allowed"
+        ) from None
 
 
 def add_person(parser: ArgumentParser) -> None:

@@ -1,4 +1,5 @@
 import gzip
+import json
 import os
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -305,10 +306,49 @@ def test_loading_again_adds_what_is_new(tmp_path: Path) -> None:
     assert Bar.objects.count() == 8
 
 
+PARTIAL = LINES[0].replace(",5,1.5", ",3,1.5")
+
+
+def test_a_bar_that_is_stored_with_other_figures_is_refused_unless_it_is_to_be_replaced(
+    tmp_path: Path,
+) -> None:
+    load(tmp_path, [PARTIAL, *LINES[1:3]])
+    with pytest.raises(CommandError, match=r"1 bars are stored already with.*line 2: --rep"):
+        load(tmp_path, LINES)
+    assert Bar.objects.count() == 3
+
+    said = load(tmp_path, LINES, "--replace")
+    assert "8 bars of GWW, TYL read, 5 stored, 1 replaced, 2 were there already" in said
+    assert Bar.objects.get(symbol="GWW", start_at=at("09:30")).volume == 5
+
+
+def test_the_result_tells_sessions_gaps_and_what_lies_outside(tmp_path: Path) -> None:
+    outside = [
+        "GWW,2024-06-12T08:00:00-04:00,1,2,1,2,5,",
+        "GWW,2024-06-15T12:00:00-04:00,1,2,1,2,5,",
+    ]
+    said = load(tmp_path, [*LINES, *outside])
+    assert "4 sessions of 2 symbols; 1,552 minutes of their regular hours have no bar" in said
+    assert "1 bars lie outside the regular hours" in said
+    assert "warning: 1 bars lie outside every session" in said
+    found = json.loads(load(tmp_path, LINES, "--json"))
+    assert (found["bars"], found["stored"], len(found["jumps"])) == (8, 0, 6)
+
+
+def test_times_without_an_offset_are_read_in_the_zone_that_is_named(tmp_path: Path) -> None:
+    line = "GWW,2024-06-12T13:30:00,1,2,1,2,5,1.5"
+    with pytest.raises(CommandError, match=r"line 2: .*--timezone.*nothing was stored"):
+        load(tmp_path, [line])
+    load(tmp_path, [line], "--timezone", "UTC")
+    assert Bar.objects.get().start_at == at("09:30")
+    with pytest.raises(CommandError, match="'Mars/Base': a zone such as"):
+        load(tmp_path, [line], "--timezone", "Mars/Base")
+
+
 @pytest.mark.parametrize(
     ("lines", "options", "message"),
     [
-        ([*LINES, "GWW,2024-06-14T09:30,0,2,1,2,5,1"], [], "line 10: open = '0'"),
+        ([*LINES, "GWW,2024-06-14T09:30Z,0,2,1,2,5,1"], [], "line 10: open = '0'"),
         (LINES, ["--symbol", "GWW", "AZO"], "no bars of AZO"),
         (LINES, ["--date", "2024-06-15"], "no bars"),
         (LINES, ["--date", "15 June"], "'15 June': a day such as 2024-06-12 is allowed"),

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandError
 from rich.table import Table
@@ -12,8 +13,9 @@ from typing_extensions import override
 from execution import profiles
 from execution.domain import reading
 from execution.domain.volume_profile import FEWEST_SESSIONS
-from execution.management.console import BadInput, OversightCommand
+from execution.management.console import BadInput, OversightCommand, zone_of
 from execution.market import clock
+from execution.market.bar_checks import Findings, checked
 from execution.market.bar_file import BarFileError, as_text, read_bars
 from execution.models import VolumeProfile
 
@@ -31,6 +33,9 @@ class Command(OversightCommand):
         parser.add_argument("--sessions", default=str(profiles.SESSIONS), help="as many as this")
         parser.add_argument("--until", help="the last session to learn from, like 2024-06-12")
         parser.add_argument("--source", type=Path, metavar="FILE", help="CSV or gzip CSV of bars")
+        parser.add_argument(
+            "--timezone", type=zone_of, metavar="ZONE", help="of the file's times without an offset"
+        )
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,7 +46,9 @@ class Command(OversightCommand):
         }
         symbols, file = options["symbol"], options["source"]
         learned = (
-            _from_file(file, symbols, wish) if file else profiles.learn_from_bars(symbols, **wish)
+            _from_file(file, symbols, options["timezone"], wish)
+            if file
+            else profiles.learn_from_bars(symbols, **wish)
         )
         if options["json"]:
             self.print_json([_shown(row) for row in learned])
@@ -54,10 +61,12 @@ class Command(OversightCommand):
             )
 
 
-def _from_file(file: Path, symbols: list[str], wish: dict[str, Any]) -> list[VolumeProfile]:
+def _from_file(
+    file: Path, symbols: list[str], zone: ZoneInfo | None, wish: dict[str, Any]
+) -> list[VolumeProfile]:
     try:
         with file.open("rb") as raw, as_text(raw) as text:
-            rows = read_bars(text, symbols=set(symbols))
+            rows = checked(read_bars(text, symbols=set(symbols), zone=zone), Findings())
             return profiles.learn_from_rows(rows, source=file.name, pool=not symbols, **wish)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror or error}") from None

@@ -2,6 +2,8 @@ import gzip
 import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,15 +13,19 @@ HEADER = "symbol,timestamp,open,high,low,close,volume,vwap"
 GOOD = "GWW,2024-06-12T09:30:00-04:00,912.48,914.47,908.335,912.03,3357,912.5991"
 
 
-def read(text: str | bytes, **chosen: set[str] | set[date]) -> list[BarRow]:
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def read(text: str | bytes, **chosen: Any) -> list[BarRow]:
     raw = text if isinstance(text, bytes) else text.encode()
     with as_text(io.BytesIO(raw)) as opened:
-        return list(read_bars(opened, **chosen))  # type: ignore[arg-type]
+        return list(read_bars(opened, **chosen))
 
 
 def test_a_bar() -> None:
     assert read(f"{HEADER}\n{GOOD}\n\n") == [
         BarRow(
+            line=2,
             symbol="GWW",
             start=datetime(2024, 6, 12, 13, 30, tzinfo=UTC),
             open=Decimal("912.48"),
@@ -33,16 +39,18 @@ def test_a_bar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "start"),
+    ("timestamp", "zone", "start"),
     [
-        ("2024-06-12T09:30:00-04:00", "2024-06-12 13:30"),
-        ("2024-06-12T13:30:00Z", "2024-06-12 13:30"),
-        ("2024-06-12 09:30:00", "2024-06-12 13:30"),  # New York, in summer
-        ("2024-01-10 09:30", "2024-01-10 14:30"),  # and in winter
+        ("2024-06-12T09:30:00-04:00", None, "2024-06-12 13:30"),
+        ("2024-06-12T13:30:00Z", None, "2024-06-12 13:30"),
+        ("2024-06-12 13:30:00+00:00", "America/New_York", "2024-06-12 13:30"),
+        ("2024-06-12 09:30:00", "America/New_York", "2024-06-12 13:30"),  # in summer
+        ("2024-01-10 09:30", "America/New_York", "2024-01-10 14:30"),  # and in winter
+        ("2024-06-12 13:30", "UTC", "2024-06-12 13:30"),
     ],
 )
-def test_the_zone_of_a_timestamp(timestamp: str, start: str) -> None:
-    [bar] = read(f"{HEADER}\nGWW,{timestamp},1,1,1,1,5,\n")
+def test_the_zone_of_a_timestamp(timestamp: str, zone: str | None, start: str) -> None:
+    [bar] = read(f"{HEADER}\nGWW,{timestamp},1,1,1,1,5,\n", zone=ZoneInfo(zone) if zone else None)
 
     assert bar.start.strftime("%Y-%m-%d %H:%M") == start
     assert bar.vwap is None
@@ -54,10 +62,36 @@ def test_plain_packed_and_with_a_byte_order_mark(pack: type[bytes]) -> None:
 
 
 def test_columns_in_another_order_and_without_vwap() -> None:
-    [bar] = read("timestamp,volume,symbol,low,open,close,high\n2024-06-12T09:30,7,T,1,2,3,4\n")
+    text = "timestamp,volume,symbol,low,open,close,high\n2024-06-12T09:30Z,7,T,1,2,3,4\n"
+    [bar] = read(text)
 
     assert (bar.symbol, bar.volume, bar.vwap) == ("T", 7, None)
     assert (bar.low, bar.open, bar.close, bar.high) == tuple(map(Decimal, range(1, 5)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "symbol,timestamp,open,high,low,close,volume,trade_count,vwap\n"
+            "GWW,2024-06-12 13:30:00+00:00,2.0,4.0,1.0,3.0,7.0,3.0,2.5\n",
+            id="as alpaca-py writes a bar set",
+        ),
+        pytest.param(
+            "Datetime,Open,High,Low,Close,Adj Close,Volume\n"
+            "2024-06-12 09:30:00-04:00,2,4,1,3,3,7\n",
+            id="as Yahoo names the columns",
+        ),
+        pytest.param(
+            "Ticker, Time ,Open,High,Low,Close,Volume\nGWW,2024-06-12T13:30Z,2,4,1,3,7\n",
+            id="in capitals",
+        ),
+    ],
+)
+def test_known_forms_of_files(text: str) -> None:
+    [bar] = read(text, symbols={"GWW"})
+    assert (bar.symbol, bar.start) == ("GWW", datetime(2024, 6, 12, 13, 30, tzinfo=UTC))
+    assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (2, 4, 1, 3, 7)
 
 
 def test_only_the_chosen() -> None:
@@ -92,6 +126,14 @@ def test_only_the_chosen() -> None:
         (GOOD.replace("3357", "1.5"), "line 3: volume = '1.5'"),
         (GOOD.replace("3357", "1e400"), "line 3: volume = '1e400'"),
         (GOOD.replace("912.5991", "x"), "line 3: vwap = 'x'"),
+        (GOOD.replace("912.5991", "9125.991"), "line 3: vwap 9125.991 is far outside low"),
+        (GOOD.replace("912.5991", "9.125991"), "line 3: vwap 9.125991 is far outside low"),
+        (GOOD.replace("-04:00", ""), "line 3: timestamp = '2024-06-12T09:30:00' has no offset"),
+        (GOOD.replace("T09:30:00-04:00", ""), "line 3: timestamp = '2024-06-12' is a day without"),
+        (
+            GOOD.replace("2024-06-12T09:30:00-04:00", "0001-01-01T09:30+14:00"),
+            "line 3: timestamp = '0001-01-01T09:30",
+        ),
         ('"GWW', "line 3: not CSV text"),
     ],
 )
@@ -102,11 +144,31 @@ def test_a_bad_line_is_named(line: str, message: str) -> None:
     assert str(raised.value).startswith(message)
 
 
+@pytest.mark.parametrize("local", ["2024-11-03T01:30", "2024-03-10T02:30"])
+def test_a_time_that_comes_twice_or_never_is_refused(local: str) -> None:
+    with pytest.raises(BarFileError, match="comes twice or never in America/New_York"):
+        read(f"{HEADER}\nGWW,{local},1,1,1,1,5,\n", zone=NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        (f"{HEADER},mood", "column 'mood' is not known"),
+        (HEADER.replace(",low", ""), "column 'low' is missing"),
+        (HEADER.replace("open", "high"), "column 'high' stands twice"),
+        (HEADER.replace("symbol,", ""), "name it with --symbol"),
+    ],
+)
+def test_the_column_that_is_wrong_is_named(header: str, message: str) -> None:
+    with pytest.raises(BarFileError, match=message):
+        read(f"{header}\n")
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
         (b"", "the file is empty"),
-        (b"a,b\n", "line 1: the header is a,b; it must name symbol,timestamp"),
+        (b"a,b\n", "line 1: the header is a,b: column 'a' is not known"),
         (f"{HEADER},volume\n".encode(), "line 1: the header is"),
         (f"{HEADER}\n".encode() + b"\xff\xfe", "line"),
         (gzip.compress(f"{HEADER}\n{GOOD}\n".encode())[:-12], "after line"),
