@@ -257,5 +257,11 @@ def planned(orders: Sequence[Order]) -> list[Planned]:
     ]
 
 
+def added(plan: Sequence[Planned], orders: Sequence[Order]) -> list[Planned]:
+    """The slices that were planned after the orders were stored: for shares that came back."""
+    known = {each.slice_id for each in plan}
+    return [each for each in planned(orders) if each.slice_id not in known]
+
+
 def _seconds(moment: datetime) -> float:
     return moment.timestamp()

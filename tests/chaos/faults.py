@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -207,6 +208,33 @@ def _halt(scene: Scene) -> None:
     scene.heal()
 
 
+def _hold(scene: Scene) -> None:
+    """Halted early and again when each parent's last slice rests; some parents are paused as well.
+    What rests is cancelled, and leaves again after the resume."""
+    for first in (0.2, 0.83):
+        scene.between(first, first + 0.02)
+        report = halts.halt(scope="SYSTEM", key="", by="chaos", reason="hold", now=desk().now())
+        paused = _pause_some(scene)
+        scene.strike()
+        wait_until(lambda report=report: report.quiet or halts.quiet(), 20, "the sends to end")
+        scene.silent_after = time.time()
+        time.sleep(1)
+        scene.silent_until = time.time()
+        halts.resume(scope="SYSTEM", key="", by="chaos", reason="over", now=desk().now())
+        for order in paused:
+            with suppress(controls.NotAllowed):  # filled meanwhile, or its window is over
+                controls.resume(order.pk, by="chaos", now=desk().now())
+        scene.heal()
+
+
+def _pause_some(scene: Scene) -> list[Order]:
+    paused = []
+    for order in scene.rng.sample(scene.orders, len(scene.orders) // 10):
+        with suppress(controls.NotAllowed):  # it has ended by now
+            paused.append(controls.pause(order.pk, by="chaos", now=desk().now()))
+    return paused
+
+
 def _cancel_all(scene: Scene) -> None:
     scene.between(0.4, 0.6)
     scene.strike()
@@ -254,6 +282,12 @@ FAULTS: dict[str, Fault] = {
     ),
     "HALT during 50 concurrent sends": Fault(
         _halt, conduct={"slow": 0.3}, together=50, seconds=12.0
+    ),
+    "halt and resume with resting children": Fault(
+        _hold,
+        conduct={"partial": 0.5, "in_parts": 0.5, "fill_after_cancel": 0.3},
+        together=200,
+        seconds=40.0,
     ),
     "cancel of every parent": Fault(
         _cancel_all, conduct={"partial": 0.3, "silent": 0.05, "throttle": 0.1}

@@ -20,7 +20,7 @@ from execution import desk, intake
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.models import Fill, Heartbeat, IbkrGateway, MarketClock, Order, OrderEvent, Slice
-from tests.chaos.audit import Row, judge, planned
+from tests.chaos.audit import Row, added, judge, planned
 from tests.chaos.broker_faults import of
 from tests.chaos.faults import Fault, Scene
 from tests.chaos.ground import Ground
@@ -52,6 +52,7 @@ def run(name: str, ground: Ground, seed: int, asked: Namespace) -> Row:
     scene = Scene(ground, rng, seconds, orders)
     fault.strike(scene)
     _await_end(ground, scene)
+    plan += added(plan, orders)
     row = judge(name, plan, ground.broker.entries(), ground.broker.excess(), scene.blow)
     if not row.clean:
         _keep(ground, EVIDENCE / log.stem)
