@@ -1,7 +1,8 @@
 """The loop that feeds Redis with what comes inside the horizon, and repairs what got lost.
 
-It only reads the database, publishes bells and ends what the clock ends: every broker call is a
-worker's. Two may run; the one that holds the leader's lock acts.
+It only reads the database, publishes bells and ends what the clock ends. Every broker call is a
+worker's, but for cancels that no worker takes up: those have a lane of their own. Two may run; the
+one that holds the leader's lock acts.
 """
 
 import time
@@ -21,6 +22,7 @@ from deepstack import redis_check
 from deepstack.config import Scheduling
 from deepstack.database.sessions import in_words
 from execution import bells, halts, heartbeat, orders
+from execution.cancel_lane import CancelLane
 from execution.domain.lifecycle import (
     ORDER_SENDING,
     ORDER_TERMINAL,
@@ -66,6 +68,7 @@ class Dispatcher:
     now: Callable[[], datetime] = clock.now
     wall: Callable[[], datetime] = timezone.now
     sleep: Callable[[float], None] = time.sleep
+    lane: CancelLane | None = None
     leads: bool = False
     stopping: bool = False
     _failures: int = 0
@@ -140,10 +143,13 @@ class Dispatcher:
     def tick(self) -> Tick:
         """One turn; every part may be repeated at any time without harm."""
         now = self.now()
+        over = self._to_cancel(now)
+        if self.lane is not None:  # before anything that may fail by Redis
+            self.lane.offer(over)
         done = Tick(
             fed=self._feed(now),
             repaired=self._repair(),
-            closed=self._close(now),
+            closed=self._close(over),
         )
         for order_id in orders.overdue(now):
             done.expired += self._expire(order_id, now)
@@ -169,11 +175,17 @@ class Dispatcher:
         open_questions = Q(status__in=SLICE_AT_BROKER, check_wall__lte=self.wall())
         return self._ring(bells.RESOLVE, open_questions)
 
-    def _close(self, now: datetime) -> int:
+    def _to_cancel(self, now: datetime) -> list[int]:
         ended = Q(end_at__lte=now) | Q(order__status__in=_NOTHING_WORKS)
         over = Q(status=SliceStatus.WORKING) & ended | halts.to_cancel()
+        slices = Slice.objects.filter(over, status__in=SLICE_AT_BROKER)
+        return list(slices.values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+    def _close(self, over: list[int]) -> int:
+        if not over:
+            return 0
         rested = Q(check_wall__isnull=True) | Q(check_wall__lte=self.wall())
-        return self._ring(bells.CLOSE, over & rested)
+        return self._ring(bells.CLOSE, Q(pk__in=over) & rested)
 
     def _ring(self, task: str, condition: Q) -> int:
         ids = list(

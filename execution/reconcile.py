@@ -147,23 +147,10 @@ def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
 
 
 def close(slice_id: int, desk: Desk) -> None:
-    """Ask the broker to cancel what is left of a child, if there is a reason to now; only the
-    broker's confirmation ends the child. A cancel that was asked for is left to `resolve`."""
-    part = Slice.objects.filter(pk=slice_id).first()
-    if part is None or part.status != SliceStatus.WORKING:
+    """`ask_to_cancel`, and then how the child stands."""
+    part = ask_to_cancel(slice_id, desk)
+    if part is None:
         return
-    structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
-    with locked(part.order_id) as order:
-        at = desk.now()
-        part = slice_of(order, slice_id)
-        if part.status != SliceStatus.WORKING:
-            return
-        why = holds.why_cancelled(order, part, at=at)
-        if why is None:
-            return  # trading has resumed before the bell was heard
-        asked = {"check_wall": timezone.now() + SETTLING, "checks": 0}
-        move_slice(part, SliceStatus.CANCELLING, at=at, reason=why, **asked)
-    _cancel(part, desk)
     try:
         seen = desk.broker.find(part.client_order_id, now=desk.now())
     except BrokerError as error:
@@ -171,6 +158,25 @@ def close(slice_id: int, desk: Desk) -> None:
         return
     if seen is not None:
         take_over(part, seen, desk, asked=True)
+
+
+def ask_to_cancel(slice_id: int, desk: Desk) -> Slice | None:
+    """Ask the broker to cancel what is left of a child; None where there is no reason to now. Only
+    the broker's confirmation ends the child, and a cancel that gets none is `resolve`'s."""
+    part = Slice.objects.filter(pk=slice_id).first()
+    if part is None or part.status != SliceStatus.WORKING:
+        return None
+    structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
+    with locked(part.order_id) as order:
+        at = desk.now()
+        part = slice_of(order, slice_id)
+        why = holds.why_cancelled(order, part, at=at)
+        if part.status != SliceStatus.WORKING or why is None:
+            return None  # trading may have resumed before the bell was heard
+        asked = {"check_wall": timezone.now() + SETTLING, "checks": 0}
+        move_slice(part, SliceStatus.CANCELLING, at=at, reason=why, **asked)
+    _cancel(part, desk)
+    return part
 
 
 def _cancel(part: Slice, desk: Desk) -> None:

@@ -26,6 +26,7 @@ from execution.models import (
     MarketClock,
     Order,
     OrderEvent,
+    PaperOrder,
     Slice,
     TradingState,
     TradingStateChange,
@@ -338,6 +339,26 @@ def test_a_resting_order_outlives_a_halt_and_rests_again_after_the_resume(stack:
     wait_for(working.exists, 20, "its shares to be at the broker again")
     stack.manage("cancel", str(order.pk))
     wait_for(lambda: Order.objects.get(pk=order.pk).status == "CANCELLED", 20, "its end")
+
+
+def test_a_halt_cancels_what_works_though_no_worker_has_a_thread_to_spare(stack: Stack) -> None:
+    """As when all of them wait for look-ups that take long: here the workers are frozen."""
+    patient = {"symbol": "BUSY", "algorithm": "LIMIT", "window_minutes": 10, "limit_price": 1}
+    order = intake.accept(SIGNAL | {"slices": None} | patient, desk.default())
+    wait_for(order.slices.filter(status="WORKING").exists, 20, "a child at the broker")
+    workers = [process for process in stack.members if process.name.startswith("worker")]
+    at_broker = PaperOrder.objects.filter(client_order_id=order.slices.get().client_order_id)
+    try:
+        for worker in workers:
+            worker.signal(signal.SIGSTOP)
+        stack.manage("halt", "--symbol=BUSY", "--reason=news")
+        wait_for(lambda: at_broker.get().status == "CANCELLED", 5, "its cancel")
+    finally:
+        for worker in workers:
+            worker.signal(signal.SIGCONT)
+    stack.manage("cancel", str(order.pk))
+    wait_for(lambda: Order.objects.get(pk=order.pk).status == "CANCELLED", 20, "its end")
+    assert order.slices.get(sequence=0).reason.startswith("HALTED: SYMBOL BUSY by ")
 
 
 def test_the_demonstration_by_the_guide(stack: Stack) -> None:

@@ -4,6 +4,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from deepstack.config import current
+from execution import desk
+from execution.cancel_lane import CancelLane
 from execution.dispatch import Dispatcher
 
 
@@ -11,7 +13,8 @@ class Command(BaseCommand):
     help = "Feed Redis with the slices that come due, and repair what got lost. Two may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        loop = Dispatcher(current().execution.scheduling)
+        lane = CancelLane(desk.default)
+        loop = Dispatcher(current().execution.scheduling, lane=lane)
 
         def stop(*_: object) -> None:
             loop.stopping = True
@@ -19,3 +22,4 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         loop.run()
+        lane.end()
