@@ -55,10 +55,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """It may have arrived. `retry_after` in seconds, where the broker named one."""
+    """It may have arrived. `retry_after` in seconds, where the broker named one. `held_until`:
+    where this request surely did not leave, until when an earlier one may still come through."""
 
     text: str
     retry_after: float | None = None
+    held_until: datetime | None = None
 
 
 Outcome = BrokerOrder | NotSent | Refused | Ambiguous
@@ -109,7 +111,7 @@ def record(
         elif part.status != SliceStatus.SENDING:
             return  # the broker's own news came first and are better
         elif isinstance(outcome, NotSent):
-            _not_sent(order, part, outcome, desk, at=now)
+            not_sent(order, part, outcome, at=now)
         elif isinstance(outcome, Refused):
             _refused(order, part, outcome, desk, at=now)
         else:
@@ -207,6 +209,7 @@ def _unknown(part: Slice, outcome: Ambiguous, *, at: datetime) -> None:
         reason=outcome.text,
         check_wall=timezone.now() + timedelta(seconds=pause),
         checks=part.checks + (part.attempt > 1),
+        lease_until_wall=outcome.held_until or part.lease_until_wall,
     )
     _worry(part, outcome.text, at=at)
 
@@ -224,7 +227,9 @@ def _dice(part: Slice) -> random.Random:
     )
 
 
-def _not_sent(order: Order, part: Slice, outcome: NotSent, desk: Desk, *, at: datetime) -> None:
+def not_sent(order: Order, part: Slice, outcome: NotSent, *, at: datetime) -> None:
+    """Surely nothing of the slice is at the broker: it is due again in its time, or its shares
+    return to the plan at once."""
     pause = pause_after(part.attempt, outcome.retry_after, _dice(part))
     until = at + timedelta(seconds=pause) * clock.speed()
     # A slice of an order that has ended, or is being cancelled, would be planned for nobody.

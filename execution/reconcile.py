@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.db.models import F
 from django.utils import timezone
 
-from execution import halts, holds, orders, outcomes, slices
+from execution import halts, holds, outcomes, slices
 from execution.broker.base import (
     BrokerError,
     BrokerOrder,
@@ -28,6 +28,7 @@ from execution.domain.lifecycle import (
 from execution.locks import locked, slice_of, sole_sender
 from execution.market import clock
 from execution.models import BrokerCursor, Fill, Order, Slice
+from execution.outcomes import NotSent
 from execution.prepared import IsAny, Param, Prepared
 from execution.story import move_slice, tell
 
@@ -41,6 +42,7 @@ OVERLAP = timedelta(seconds=1)
 LATE = timedelta(seconds=7.5)
 SELDOM = timedelta(seconds=2.5)
 LOST_PAUSE = timedelta(seconds=30)
+NEVER_ARRIVED = NotSent("NEVER_ARRIVED", retry=True)
 LONG_UNHEARD = timedelta(seconds=15)
 # Most news are known: the outcome of the send has told the same.
 _TOLD = Prepared[tuple[str, int, int, str, int]](
@@ -115,6 +117,7 @@ def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
 
 
 def _not_found(part: Slice, desk: Desk, *, alone: bool) -> None:
+    proven = alone and desk.broker.never_arrived(part.client_order_id)
     with locked(part.order_id) as order:
         at = desk.now()
         part = slice_of(order, part.pk)
@@ -129,14 +132,15 @@ def _not_found(part: Slice, desk: Desk, *, alone: bool) -> None:
             return
         # The same id may be sent again at a second "not found": the broker takes it only once.
         # To give its shares back to the plan, no request may be on its way any more.
-        if not _lease_over(part) and not (wanted and part.checks):
+        absent = proven or _lease_over(part)
+        if not absent and not (wanted and part.checks):
             outcomes.ask_later(part, "not found", at=at)
             return
         if not wanted:
-            move_slice(part, SliceStatus.SKIPPED, at=at, reason="NEVER_ARRIVED")
-            orders.finish_if_done(order, at=at)
+            outcomes.not_sent(order, part, NEVER_ARRIVED, at=at)
             return
-    slices.send_again(part.order_id, part.pk, desk)
+        claim = part.claim_token
+    slices.send_again(part.order_id, part.pk, desk, after=claim, absent=absent)
 
 
 def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:

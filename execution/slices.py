@@ -79,13 +79,17 @@ class Intent:
     """A claimed slice whose order to the broker is committed; the token fences every result.
 
     `again`: an earlier request with the same id may have left, so that only the broker's own word
-    about the id ends the question.
+    about the id ends the question. `absent`: that word was given, no earlier request can come
+    through any more, and until this one leaves nothing is at the broker. `held_until`: how long
+    the lease of the last request lasts that may have left.
     """
 
     part: Slice
     token: UUID
     ticket: Ticket
     again: bool = False
+    absent: bool = False
+    held_until: datetime | None = None
 
 
 def send(slice_id: int, desk: Desk) -> None:
@@ -231,7 +235,7 @@ def _ticket(
 def deliver(intent: Intent, desk: Desk, *, moment: datetime | None = None) -> None:
     """The last look, at `moment` if that is still to come, the broker call with no transaction
     open, and the fenced record of both."""
-    left_at = None
+    left_at, alone = None, False
     try:
         with sending(intent.part.pk) as alone:
             if moment is not None:
@@ -243,8 +247,9 @@ def deliver(intent: Intent, desk: Desk, *, moment: datetime | None = None) -> No
     except Error as error:
         # Only the locks and the look can raise this; the broker's answer is never an exception.
         outcome = NotSent(f"the last look failed: {error}".strip(), retry=True)
-    if intent.again and isinstance(outcome, NotSent):
-        outcome = outcomes.Ambiguous(outcome.reason, retry_after=outcome.retry_after)
+    if intent.again and isinstance(outcome, NotSent) and not (intent.absent and alone):
+        held_until = intent.held_until if alone else None
+        outcome = outcomes.Ambiguous(outcome.reason, outcome.retry_after, held_until)
     outcomes.record(
         intent.part.order_id,
         intent.part.pk,
@@ -293,17 +298,23 @@ def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
         return risk.resend_denial(moment, priced, desk, glance.anew(part))
 
 
-def send_again(order_id: int, slice_id: int, desk: Desk) -> None:
-    """Send the stored intent once more under its own id, after the broker's definite "never
-    arrived". The broker refuses the id should the first request still come through."""
+def send_again(
+    order_id: int, slice_id: int, desk: Desk, *, after: UUID | None, absent: bool
+) -> None:
+    """Send the stored intent once more under its own id, after the broker did not find that of the
+    claim `after`. The broker refuses the id should the first request still come through, which it
+    cannot where it is `absent`: what keeps the repetition from leaving frees the shares then."""
     with locked(order_id) as order:
         now = desk.now()
         part = slice_of(order, slice_id)
         if part.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
             return
+        if part.claim_token != after:
+            return  # somebody else has sent it since the broker was asked
         if part.quantity is None or part.limit_price is None:
             return
         lease = timezone.now() + timedelta(seconds=desk.config.execution.scheduling.lease_seconds)
+        before = part.lease_until_wall
         part.claim_token = token = uuid4()
         part.attempt += 1
         part.lease_until_wall = part.check_wall = lease
@@ -312,4 +323,4 @@ def send_again(order_id: int, slice_id: int, desk: Desk) -> None:
             move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived")
         tell(order, "SLICE_SENDING_AGAIN", {"slice": part.sequence}, at=now, part=part)
         ticket = _ticket(part, part.quantity, part.limit_price, desk, now=now)
-    deliver(Intent(part, token, ticket, again=True), desk)
+    deliver(Intent(part, token, ticket, again=True, absent=absent, held_until=before), desk)

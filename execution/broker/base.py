@@ -162,6 +162,19 @@ class AccountBroker(Broker, Protocol):
 
 
 @runtime_checkable
+class ProvingBroker(Broker, Protocol):
+    """A broker whose silence about an id can be a proof.
+
+    Others say "not found" also of a request that is still under way to them.
+    """
+
+    def never_arrived(self, client_order_id: str) -> bool:
+        """After a "not found", while nobody sends the id: whether no earlier request of it can
+        come through any more."""
+        ...
+
+
+@runtime_checkable
 class NativeBroker(Broker, Protocol):
     """A broker with algorithms of its own, by their names in `execution.domain.native.NATIVES`."""
 

@@ -17,6 +17,7 @@ from .base import (
     DuplicateOrder,
     NativeBroker,
     OutcomeUnknown,
+    ProvingBroker,
     Ticket,
 )
 
@@ -64,6 +65,11 @@ class OrderManager:
 
     def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
         return self.broker.find(client_order_id, now=now)
+
+    def never_arrived(self, client_order_id: str) -> bool:
+        """Whether a "not found" of the broker's is a proof; see ProvingBroker."""
+        broker = self.broker
+        return isinstance(broker, ProvingBroker) and broker.never_arrived(client_order_id)
 
     def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         return self.broker.news(account, since, now=now)

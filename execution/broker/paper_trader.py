@@ -145,6 +145,11 @@ class PaperTrader:
             order.refresh_from_db()
         return answer(order, list(order.executions.order_by("pk")), self._conduct, now)
 
+    def never_arrived(self, client_order_id: str) -> bool:
+        """An order is entered on the database connection that holds its sender's lock: who has
+        that lock now knows that all entries before are committed, or never will be."""
+        return not PaperOrder.objects.filter(client_order_id=client_order_id).exists()
+
     def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         """Orders that changed at or after `since`; a change is seen when it is committed, seconds
         after its stamp at worst, so ask with an overlap."""

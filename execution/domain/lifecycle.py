@@ -78,6 +78,7 @@ SLICE_TRANSITIONS: dict[SliceStatus, frozenset[SliceStatus]] = {
     # A definite "not found" sends the same id again, or gives the quantity back to the plan.
     S.UNKNOWN: frozenset(
         {
+            S.PLANNED,
             S.SENDING,
             S.WORKING,
             S.CANCELLING,

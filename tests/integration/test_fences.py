@@ -23,7 +23,7 @@ from execution.desk import Desk
 from execution.domain.lifecycle import SliceStatus
 from execution.locks import locked, sole_sender
 from execution.market import clock
-from execution.models import Order, OrderEvent, PaperOrder, Slice
+from execution.models import Order, OrderEvent, PaperOrder, RestrictedSymbol, Slice
 from execution.slices import Intent
 from tests.integration.desk_work import claim, hear, new_order, quote_at, report, working
 from tests.stack import wait_for
@@ -205,6 +205,116 @@ def test_the_outcome_of_a_claim_that_was_taken_over_is_not_written() -> None:
     assert slice_of(intent).status == before.status
 
 
+def unknown(order: Order) -> Intent:
+    """The first slice of the order, sent a moment ago to a broker whose answer got lost."""
+    intent = intended(order)
+    lost = outcomes.Ambiguous("OutcomeUnknown: the answer got lost")
+    outcomes.record(order.pk, intent.part.pk, intent.token, lost, desks.default())
+    assert slice_of(intent).status == SliceStatus.UNKNOWN
+    return intent
+
+
+def restrict() -> None:
+    RestrictedSymbol.objects.create(symbol="AAPL", reason="news", changed_by="ann")
+
+
+class Unproving:
+    """A broker at the outer edge that does not find what may still be on its way to it."""
+
+    name = "paper"
+    natives: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.placed = 0
+
+    def find(self, *_: object, **__: object) -> None:
+        return None
+
+    def never_arrived(self, client_order_id: str) -> bool:
+        return False
+
+    def place(self, *_: object, **__: object) -> None:
+        self.placed += 1
+        raise OutcomeUnknown("time-out")
+
+
+def test_what_surely_never_arrived_and_may_not_leave_again_is_free_at_once() -> None:
+    """Long before its lease is over: the paper exchange's silence is a proof."""
+    order = new_order()
+    intent = unknown(order)
+    restrict()
+    reconcile.resolve(intent.part.pk, desks.default())
+    part = slice_of(intent)
+    assert (part.status, sent(intent), working(order)) == (SliceStatus.PLANNED, 0, 0)
+    assert "SYMBOL_RESTRICTED" in part.reason
+    again = slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at)
+    assert again is None  # looked at anew, its shares are left to the slices after it
+    assert slice_of(intent).status == SliceStatus.SKIPPED
+
+
+@pytest.mark.parametrize("state", ["HALTED", "REDUCING"])
+def test_in_a_halt_a_definite_absence_waits_like_a_slice_that_has_not_left(state: str) -> None:
+    order = new_order(parts=1)
+    intent = unknown(order)
+    halts.set_state(scope="SYMBOL", key="AAPL", state=state, by="ann", reason="news")
+    reconcile.resolve(intent.part.pk, desks.default())
+    order.refresh_from_db()
+    assert (slice_of(intent).status, working(order)) == (SliceStatus.PLANNED, 0)
+    assert order.status == "WORKING"
+
+
+def test_a_silence_that_proves_nothing_keeps_being_asked_about_until_the_lease_is_over() -> None:
+    broker = Unproving()
+    desk = replace(desks.default(), broker=broker)  # type: ignore[arg-type]
+    order = new_order()
+    intent = unknown(order)
+    restrict()
+    lease = slice_of(intent).lease_until_wall
+    for checks in (1, 2, 3):
+        reconcile.resolve(intent.part.pk, desk)
+        part = slice_of(intent)
+        assert (part.status, part.checks) == (SliceStatus.UNKNOWN, checks)
+        # A repetition that did not leave keeps nobody waiting for it.
+        assert part.lease_until_wall == lease
+    assert working(order) == intent.ticket.quantity
+    lease_over(intent)
+    reconcile.resolve(intent.part.pk, desk)
+    assert (slice_of(intent).status, working(order), broker.placed) == (SliceStatus.PLANNED, 0, 0)
+
+
+def test_a_repetition_that_may_have_left_is_waited_for_anew() -> None:
+    broker = Unproving()
+    desk = replace(desks.default(), broker=broker)  # type: ignore[arg-type]
+    intent = unknown(new_order())
+    lease_over(intent)
+    reconcile.resolve(intent.part.pk, desk)
+    part = slice_of(intent)
+    assert (part.status, broker.placed) == (SliceStatus.UNKNOWN, 1)
+    assert part.lease_until_wall is not None
+    assert part.lease_until_wall > timezone.now()
+
+
+def test_of_two_that_heard_of_the_absence_one_sends_again() -> None:
+    intent = unknown(new_order())
+    heard = slice_of(intent).claim_token
+    slices.send_again(
+        intent.part.order_id, intent.part.pk, desks.default(), after=heard, absent=True
+    )
+    first = slice_of(intent)
+    slices.send_again(
+        intent.part.order_id, intent.part.pk, desks.default(), after=heard, absent=True
+    )
+    after = slice_of(intent)
+    assert (sent(intent), after.attempt, after.status) == (1, first.attempt, first.status)
+
+
+def test_while_another_sends_a_denied_repetition_concludes_nothing() -> None:
+    intent = replace(intended(new_order()), again=True, absent=True)
+    with elsewhere(lambda: sole_sender(intent.part.pk)):
+        slices.deliver(intent, desks.default())
+    assert slice_of(intent).status == SliceStatus.UNKNOWN
+
+
 class Answers:
     """A broker at the outer edge that answers every order in one way."""
 
@@ -229,11 +339,13 @@ class Answers:
 def test_only_a_first_attempt_can_be_known_not_to_have_arrived(
     error: Exception, first: SliceStatus, again: SliceStatus
 ) -> None:
-    """What an earlier request did is not told by the failure of a later one."""
+    """What an earlier request did is not told by the failure of a later one, unless it is known
+    that it did nothing."""
     usual = desks.default()
     desk = replace(usual, broker=Answers(error))  # type: ignore[arg-type]
-    for repeated, expected in ((False, first), (True, again)):
-        intent = replace(intended(new_order()), again=repeated)
+    cases = ((False, False, first), (True, False, again), (True, True, first))
+    for repeated, absent, expected in cases:
+        intent = replace(intended(new_order()), again=repeated, absent=absent)
         slices.deliver(intent, desk)
         assert slice_of(intent).status == expected
 

@@ -117,6 +117,11 @@ class InteractiveBrokers:
             self._compare(row.gateway)  # executions that were told of and never came
         return seen
 
+    def never_arrived(self, client_order_id: str) -> bool:
+        """By the gateway's book: nothing left it, or two comparisons did not show the order. An
+        order is queued on the database connection that holds its sender's lock, as in paper."""
+        return not self._known(client_order_id)
+
     def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         """A change is seen when it is committed, a moment after its stamp: ask with an overlap."""
         self._gateway()

@@ -1,0 +1,90 @@
+"""What the gateway's book proves about an order that nobody finds."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from execution import desk as desks
+from execution import outcomes, reconcile
+from execution.broker.ibkr.adapter import InteractiveBrokers
+from execution.broker.ibkr.names import endpoint_of
+from execution.broker.order_manager import OrderManager
+from execution.desk import Desk
+from execution.models import IbkrGateway, IbkrOrder, RestrictedSymbol, Slice
+from tests.integration.desk_work import claim, new_order, working
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def desk() -> Desk:
+    """Before a gateway that is connected, has compared its book, and hears TWS."""
+    usual = desks.default()
+    now = timezone.now()
+    IbkrGateway.objects.create(
+        endpoint=endpoint_of(usual.config),
+        state=IbkrGateway.State.READY,
+        accounts=[usual.config.account],
+        seen_wall=now,
+        heard_wall=now,
+        reconciled_wall=now,
+    )
+    broker = InteractiveBrokers(usual.config)
+    return replace(usual, broker=OrderManager(config=usual.config, paper_trader=broker))
+
+
+def row(client_order_id: str, stage: str) -> IbkrOrder:
+    now = timezone.now()
+    return IbkrOrder.objects.create(
+        gateway=IbkrGateway.objects.get(),
+        client_order_id=client_order_id,
+        account="default",
+        symbol="AAPL",
+        side="BUY",
+        quantity=200,
+        limit_price=150,
+        stage=stage,
+        order_id=7,
+        attempt=1,
+        waiter_pid=1,
+        valid_until_wall=now - timedelta(seconds=5),
+        changed_wall=now,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "proof"),
+    [
+        ("ABSENT", True),
+        ("WITHDRAWN", True),
+        ("QUEUED", False),
+        ("SENDING", False),
+        ("WORKING", False),
+        ("CANCELLED", False),
+        ("LOST", False),
+    ],
+)
+def test_only_what_never_left_or_was_looked_for_in_vain_never_arrived(
+    stage: str, proof: bool
+) -> None:
+    broker = desk().broker
+    assert broker.never_arrived("nobody's")
+    row("c1", stage)
+    assert broker.never_arrived("c1") is proof
+
+
+def test_an_order_that_the_broker_does_not_have_is_free_at_once() -> None:
+    """Its repetition is denied before it leaves: it waits for no lease and no end of a window."""
+    at = desk()
+    order = new_order()
+    intent = claim(order.slices.get(sequence=0))
+    assert intent is not None
+    row(intent.ticket.client_order_id, "ABSENT")
+    lost = outcomes.Ambiguous("OutcomeUnknown: TWS has not answered")
+    outcomes.record(order.pk, intent.part.pk, intent.token, lost, at)
+    RestrictedSymbol.objects.create(symbol="AAPL", reason="news", changed_by="ann")
+    reconcile.resolve(intent.part.pk, at)
+    part = Slice.objects.get(pk=intent.part.pk)
+    assert (part.status, working(order)) == ("PLANNED", 0)
+    assert IbkrOrder.objects.get().stage == "ABSENT"
