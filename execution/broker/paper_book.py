@@ -1,5 +1,6 @@
 """The paper broker's orders and executions as rows: entered, matched with the tape, ended."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -11,13 +12,14 @@ from django.db.models import Min
 from deepstack import ready
 from deepstack.config import Paper
 from execution.domain.lifecycle import SliceStatus
-from execution.market.base import MarketData, MarketDataUnavailable, TapeBar
+from execution.market.base import MarketData, MarketDataUnavailable, TapeBar, TrialMarket
 
 from .paper_conduct import Conduct
-from .paper_rules import PaperFill, Resting, commission_due, match, shares
+from .paper_rules import PaperFill, Resting, commission_due, first_of, match, shares
 
 ready.ensure()
 
+from execution.broker import paper_volume  # noqa: E402
 from execution.models import PaperExecution, PaperOrder  # noqa: E402
 from execution.writing import insert  # noqa: E402
 
@@ -31,12 +33,23 @@ class PaperBook:
         self._settings = settings
         self._market = market
         self._conduct = conduct
+        self._trial = market if isinstance(market, TrialMarket) else None
 
     @transaction.atomic(durable=True)
     def enter(
-        self, order: PaperOrder, fills: Sequence[PaperFill], now: datetime
+        self,
+        order: PaperOrder,
+        fills: Sequence[PaperFill],
+        now: datetime,
+        printing: TapeBar | None = None,
     ) -> list[PaperExecution]:
-        """Store a new order with what it gets at once; raises IntegrityError for a known id."""
+        """Store a new order with what it gets at once, which others may have left of the minute
+        in progress (`printing`); raises IntegrityError for a known id."""
+        if fills and printing is not None:
+            wanted, volume = shares(fills), printing.volume
+            fills = first_of(
+                fills, paper_volume.take(order.symbol, now, wanted=wanted, volume=volume)
+            )
         self._count(order, fills, now)
         insert([order])
         return self._add(order, fills, now)
@@ -76,7 +89,9 @@ class PaperBook:
             bars,
             participation=self._settings.participation,
             displayed=self._settings.displayed_shares,
+            room=self._room(symbol, bars),
         )
+        self._note(symbol, resting)
         until = bars[-1].end if bars else since
         idle = []
         for order, state in zip(orders, resting, strict=True):
@@ -86,6 +101,23 @@ class PaperBook:
             elif not state.starved:
                 idle.append(order.pk)
         PaperOrder.objects.filter(pk__in=idle, matched_until__lt=until).update(matched_until=until)
+
+    def _room(self, symbol: str, bars: Sequence[TapeBar]) -> dict[datetime, int]:
+        """What is left of the minutes of which somebody got a part already."""
+        if self._trial is None or not bars:
+            return {}
+        taken = paper_volume.taken(symbol, bars[0].start, bars[-1].start)
+        whole = {minute: self._trial.printing(symbol, minute) for minute in taken}
+        return {minute: max(bar.volume - taken[minute], 0) for minute, bar in whole.items() if bar}
+
+    def _note(self, symbol: str, resting: Sequence[Resting]) -> None:
+        if self._trial is None:
+            return
+        got: dict[datetime, int] = defaultdict(int)
+        for fill in (fill for order in resting for fill in order.fills):
+            got[paper_volume.minute_of(fill.at)] += fill.quantity
+        for minute, quantity in sorted(got.items()):
+            paper_volume.note(symbol, minute, quantity)
 
     def _advance(self, order: PaperOrder, state: Resting, now: datetime) -> None:
         order.awaits_print, order.queue_ahead = state.awaits_print, state.ahead

@@ -3,8 +3,8 @@
 Prices come from the quote and the tape alone; a limit only ever says no.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -79,19 +79,27 @@ def match(
     *,
     participation: Decimal,
     displayed: int,
+    room: Mapping[datetime, int] | None = None,
 ) -> None:
     """Fill open orders, oldest first, from bars that have ended, oldest first.
 
     In each bar all of them together get `participation` of its volume, fractions saved up, at
-    its VWAP moved into its range, stamped at its middle.
+    its VWAP moved into its range, stamped at its middle. `room`: shares left of the minutes, by
+    their start, of which others got a part already.
     """
     saved = Decimal(0)
+    left = dict(room or {})
     hungry: list[Resting] = []
     for bar in bars:
         wanting = [order for order in resting if _wants(order, bar)]
         if wanting:
             budget = bar.volume * participation + saved
-            saved = _share_out(bar, wanting, budget, displayed) % 1
+            minute = bar.start.replace(second=0, microsecond=0)
+            most = min(bar.volume, left.get(minute, bar.volume))
+            before = sum(order.leaves for order in wanting)
+            saved = _share_out(bar, wanting, budget, displayed, most) % 1
+            if minute in left:
+                left[minute] -= before - sum(order.leaves for order in wanting)
             hungry += wanting
     if not any(order.fills or order.moved for order in resting):
         for order in hungry:
@@ -99,10 +107,10 @@ def match(
 
 
 def _share_out(
-    bar: TapeBar, wanting: Sequence[Resting], budget: Decimal, displayed: int
+    bar: TapeBar, wanting: Sequence[Resting], budget: Decimal, displayed: int, most: int
 ) -> Decimal:
-    """Serve the orders in turn; what is left of the budget."""
-    traded = bar.volume
+    """Serve the orders in turn with up to `most` shares; what is left of the budget."""
+    traded = most
     for order in wanting:
         cap = min(max(int(budget), displayed if order.awaits_print else 0), traded)
         shares = min(order.leaves, cap - _let_ahead(order, cap))
@@ -131,6 +139,17 @@ def displayed_ahead(side: str, limit: Decimal, quote: Quote) -> int:
 
 def shares(fills: Iterable[PaperFill]) -> int:
     return sum(fill.quantity for fill in fills)
+
+
+def first_of(fills: Iterable[PaperFill], quantity: int) -> list[PaperFill]:
+    """The first `quantity` shares of the fills."""
+    kept = []
+    for fill in fills:
+        if quantity <= 0:
+            break
+        kept.append(replace(fill, quantity=min(fill.quantity, quantity)))
+        quantity -= fill.quantity
+    return kept
 
 
 def within_limit(side: str, price: Decimal, limit: Decimal) -> bool:

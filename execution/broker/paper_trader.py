@@ -16,7 +16,13 @@ from deepstack.config import Config
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.session import Session
 from execution.market import open_market
-from execution.market.base import MarketData, MarketDataUnavailable, Quote, TrialMarket
+from execution.market.base import (
+    MarketData,
+    MarketDataUnavailable,
+    Quote,
+    TapeBar,
+    TrialMarket,
+)
 
 from .base import (
     AccountState,
@@ -96,8 +102,9 @@ class PaperTrader:
                 raise DuplicateOrder(ticket.client_order_id) from None
             raise
         order, fills = self._arrival(ticket, session, quote, now)
+        printing = self._printing(ticket.symbol, now)
         try:
-            executions = self._book.enter(order, fills, now)
+            executions = self._book.enter(order, fills, now, printing)
         except IntegrityError:
             if PaperOrder.objects.filter(client_order_id=ticket.client_order_id).exists():
                 raise DuplicateOrder(ticket.client_order_id) from None
@@ -226,7 +233,10 @@ class PaperTrader:
         """Whether the displayed book can be believed: it is fresh and something trades."""
         if quote.halt or now - quote.at > self._max_quote_age:
             return False
-        return self._trial is None or self._trial.printing(symbol, now) is not None
+        return self._trial is None or self._printing(symbol, now) is not None
+
+    def _printing(self, symbol: str, now: datetime) -> TapeBar | None:
+        return self._trial.printing(symbol, now) if self._trial else None
 
     def _at_once(self, ticket: Ticket, quote: Quote, now: datetime) -> list[PaperFill]:
         take = partial(
@@ -235,7 +245,7 @@ class PaperTrader:
             limit=ticket.limit_price,
             quote=quote,
             at=now,
-            printing=self._trial.printing(ticket.symbol, now) if self._trial else None,
+            printing=self._printing(ticket.symbol, now),
         )
         fills = take(quantity=ticket.quantity)
         share = self._conduct.at_arrival(ticket.client_order_id)

@@ -8,7 +8,7 @@ from .ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
 from .limits import RestrictedSymbol, RiskLimit, RiskLimitChange
 from .market import Bar, CalendarOverride, MarketClock, MarketHalt
 from .orders import Fill, Order, OrderEvent, Slice
-from .paper import PaperExecution, PaperOrder
+from .paper import PaperExecution, PaperOrder, PaperVolume
 from .profiles import VolumeProfile
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "OrderEvent",
     "PaperExecution",
     "PaperOrder",
+    "PaperVolume",
     "RestrictedSymbol",
     "RiskLimit",
     "RiskLimitChange",

@@ -56,3 +56,20 @@ class PaperExecution(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order} {self.quantity:,} @ {self.price}"
+
+
+class PaperVolume(models.Model):
+    """Shares of one minute's volume that paper orders have got; see `broker.paper_volume`."""
+
+    symbol = models.CharField(max_length=16)
+    minute = models.DateTimeField()
+    taken = models.BigIntegerField()
+    granted = models.BigIntegerField()  # of them, to the last order that asked
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["symbol", "minute"], name="paper_volume_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.minute:%Y-%m-%d %H:%M}: {self.taken:,}"

@@ -19,7 +19,7 @@ from execution.domain.lifecycle import SliceStatus
 from execution.market import clock
 from execution.market.calendar import NEW_YORK
 from execution.market.replay import ReplayMarket
-from execution.models import Bar, CalendarOverride, MarketClock
+from execution.models import Bar, CalendarOverride, MarketClock, PaperExecution, PaperOrder
 
 pytestmark = pytest.mark.django_db
 
@@ -367,6 +367,41 @@ def test_nothing_is_stored_half(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"none\.csv: No such file"):
         call_command("load_bars", str(tmp_path / "none.csv"), verbosity=0)
+
+
+def filled_in(minute: str) -> int:
+    """Shares of all paper orders that are stamped inside one minute."""
+    start = at(minute)
+    inside = PaperExecution.objects.filter(
+        executed_at__gte=start, executed_at__lt=start + timedelta(minutes=1)
+    )
+    return sum(inside.values_list("quantity", flat=True))
+
+
+def test_orders_that_arrive_in_one_minute_share_its_volume() -> None:
+    store(("09:30", "912", 5_000), ("09:31", "912", 1_696), ("09:32", "912", 50_000))
+    paper = PaperTrader(config=CONFIG, market=ReplayMarket(CONFIG))
+    seen = [
+        paper.place(ticket(f"c{second}", 1_500), now=at("09:31") + timedelta(seconds=second))
+        for second in range(1, 21)
+    ]
+    assert filled_in("09:31") == sum(order.filled_quantity for order in seen) == 1_696
+    assert [order.status for order in seen[-3:]] == [SliceStatus.WORKING] * 3
+    # The rest waits for the minutes to come, a tenth of whose volume resting orders get.
+    paper.news("default", at("09:30"), now=at("09:33"))
+    assert filled_in("09:32") == 5_000
+    assert filled_in("09:31") == 1_696
+
+
+def test_resting_orders_get_what_arriving_ones_left_of_the_minute() -> None:
+    store(("09:30", "912", 5_000), ("09:31", "912", 1_000), ("09:32", "912", 1_000))
+    paper = PaperTrader(config=CONFIG, market=ReplayMarket(CONFIG))
+    paper.place(ticket("resting", 900, limit="911.90"), now=at("09:31"))
+    PaperOrder.objects.update(limit_price=950, queue_ahead=0)  # the market has come to it
+    paper.place(ticket("arriving", 960), now=at("09:31") + timedelta(seconds=30))
+    paper.news("default", at("09:30"), now=at("09:33"))
+    assert filled_in("09:31") == 1_000  # 960, and 40 instead of the usual 100
+    assert filled_in("09:32") == 100
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the folder of market data is not here")
