@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import KombuError as QueueError
 
-from deepstack import redis_check
+from deepstack import problems, redis_check
 from deepstack.config import Config
 from deepstack.database import sessions
 from execution import heartbeat
@@ -72,13 +72,11 @@ class StoreDownMiddleware:
             return None
         log.error("store away", store=store, path=request.path, error=str(error).strip())
         # The connection may have broken after a commit: neither success nor failure is known.
-        return JsonResponse(
-            {
-                "code": f"{store.upper()}_UNAVAILABLE",
-                "detail": f"{store} does not answer. Whether this request changed anything is"
-                " unknown: send it again, an order with the same Idempotency-Key.",
-            },
-            status=503,
+        return problems.answer(
+            503,
+            f"{store} does not answer. Whether this request changed anything is"
+            " unknown: send it again, an order with the same Idempotency-Key.",
+            code=f"{store.upper()}_UNAVAILABLE",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
 

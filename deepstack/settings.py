@@ -34,16 +34,22 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "deepstack.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "deepstack.health.StoreDownMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "deepstack.problems.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+CSRF_FAILURE_VIEW = "deepstack.problems.csrf_failure"
+# Below /api/ and /admin/. A list of 5,000 orders fits; one order has a bound of its own.
+MOST_BODY_BYTES = 4 * 1024 * 1024
+MOST_QUERY_BYTES = 8_000
 
 ROOT_URLCONF = "deepstack.urls"
 WSGI_APPLICATION = "deepstack.wsgi.application"
@@ -96,8 +102,13 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["execution.api.permissions.ModelPermissions"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
+    "DEFAULT_FILTER_BACKENDS": ["execution.api.filters.KnownFilters"],
+    "DEFAULT_PAGINATION_CLASS": "execution.api.filters.NewestFirst",
+    "EXCEPTION_HANDLER": "execution.api.errors.handle",
+    "DEFAULT_PARSER_CLASSES": ["execution.api.parsers.BoundedJSON"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    # Half a character that came in cannot be written as UTF-8; as an escape it can.
+    "UNICODE_JSON": False,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "PAGE_SIZE": 50,
     "COERCE_DECIMAL_TO_STRING": True,

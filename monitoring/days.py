@@ -2,7 +2,10 @@
 
 from datetime import date, datetime, time, timedelta
 
+from execution.domain import reading
 from execution.market.calendar import NEW_YORK, new_york
+
+FIRST, LAST = date(1970, 1, 1), date(2199, 12, 31)  # days that can be asked about
 
 
 def day_of(at: datetime) -> date:
@@ -12,3 +15,11 @@ def day_of(at: datetime) -> date:
 def bounds(day: date) -> tuple[datetime, datetime]:
     """The first moment of the day and that of the next, in UTC."""
     return new_york(day, time()), new_york(day + timedelta(days=1), time())
+
+
+def readable(value: object) -> date:
+    """A day that orders may have, from text or a date; ValueError for any other."""
+    day: date = value if isinstance(value, date) else reading.day(value)
+    if not FIRST <= day <= LAST:
+        raise reading.refusal(f"a day from {FIRST} to {LAST}", str(day))
+    return day

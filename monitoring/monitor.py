@@ -19,7 +19,7 @@ from execution.domain.lifecycle import ORDER_LIVE  # noqa: E402
 from execution.market import market_data  # noqa: E402
 from execution.models import Order  # noqa: E402
 from monitoring import quality, summaries, thresholds, watch  # noqa: E402
-from monitoring.days import day_of  # noqa: E402
+from monitoring.days import day_of, readable  # noqa: E402
 from monitoring.figures import Dashboard, Live, QualityScore, Summary, figures  # noqa: E402
 from monitoring.models import Alert  # noqa: E402
 from monitoring.moment import Moment  # noqa: E402
@@ -172,12 +172,10 @@ def _order_id(result: Any) -> int:
 def _day(value: dt.date | str | None, moment: Moment) -> dt.date:
     if value is None:
         return day_of(moment.now)
-    if isinstance(value, dt.date):
-        return value
     try:
-        return dt.date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"date: a day as YYYY-MM-DD is needed, got {value!r}") from None
+        return readable(value)
+    except ValueError as error:
+        raise ValueError(f"date: {error}") from None
 
 
 def _severity(value: AlertSeverity | str) -> AlertSeverity:

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,6 +18,7 @@ from execution.market.calendar import NEW_YORK
 
 M = TypeVar("M", bound=models.Model)
 NOTHING = "-"
+MOST_DIGITS = 19  # of a row's number
 
 
 class Unchangeable:
@@ -39,6 +41,16 @@ class ReadOnlyAdmin(Unchangeable, admin.ModelAdmin[M]):
     class Media:
         css = {"all": ("execution/admin.css",)}
 
+    @override
+    def response_action(
+        self, request: HttpRequest, queryset: Any, *args: Any, **options: Any
+    ) -> HttpResponse | None:
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if all(is_id(text) for text in chosen):
+            return super().response_action(request, queryset, *args, **options)
+        self.message_user(request, "the chosen rows do not exist", messages.WARNING)
+        return None
+
 
 class StoryAdmin(ReadOnlyAdmin[M]):
     """Parts of orders: the newest first, but those of one order from its beginning."""
@@ -50,6 +62,11 @@ class StoryAdmin(ReadOnlyAdmin[M]):
     @override
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[M]:
         return super().get_queryset(request).select_related("order")
+
+
+def is_id(text: str) -> bool:
+    """Whether a row may have this number."""
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def badge(status: str) -> SafeString:

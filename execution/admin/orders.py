@@ -193,7 +193,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
-        if search_term.isdecimal():
+        if base.is_id(search_term):
             return queryset.filter(pk=int(search_term)), False
         return super().get_search_results(request, queryset, search_term)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from execution import amend, desk
 from execution.api import serializers
 from execution.api.errors import Door
 from execution.api.views import MaySubmit
+from execution.domain.reading import shown
 from execution.domain.signal import InvalidSignal
 from execution.models import Order
 
@@ -30,7 +31,7 @@ class AmendOrder(Door, GenericAPIView[Order]):
         try:
             order = amend.amend(pk, values, version=version, by=who, desk=desk.default())
         except Order.DoesNotExist:
-            return Response({"detail": f"no order {pk}"}, status=status.HTTP_404_NOT_FOUND)
+            raise NotFound(f"no order {pk}") from None
         return Response(serializers.OrderSerializer(order).data)
 
 
@@ -39,5 +40,5 @@ def _read(body: Any) -> tuple[dict[str, object], int]:
         raise InvalidSignal({"body": "must be a JSON object"})
     version = body.get("version")
     if isinstance(version, bool) or not isinstance(version, int):
-        raise InvalidSignal({"version": f"must be the order's version, got {version!r}"})
+        raise InvalidSignal({"version": f"must be the order's version, got {shown(version)}"})
     return {name: value for name, value in body.items() if name != "version"}, version

@@ -1,18 +1,23 @@
 """What each refusal inside becomes outside: a status, a reason, nothing of our insides."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rest_framework import status
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
+from deepstack import problems
 from execution.api.parsers import BoundedJSON
 from execution.controls import NotAllowed
 from execution.domain.signal import InvalidSignal
 from execution.market.base import MarketDataUnavailable
 from execution.references import ReferenceConflict
+
+Errors = Mapping[str, Sequence[str]]
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -20,25 +25,63 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     order has the reference already."""
     match error:
         case InvalidSignal():
-            fields = {name: [text] for name, text in error.errors.items()}
             taken = isinstance(error, ReferenceConflict)
             code = status.HTTP_409_CONFLICT if taken else status.HTTP_400_BAD_REQUEST
-            return Response(fields, status=code)
+            return wrong({name: [text] for name, text in error.errors.items()}, code)
         case NotAllowed():
-            return Response({"detail": str(error)}, status=status.HTTP_409_CONFLICT)
+            return problem(status.HTTP_409_CONFLICT, str(error))
         case MarketDataUnavailable():
-            detail = "the market data source does not answer; nothing was stored, send it again"
-            return Response(
-                {"code": "MARKET_DATA_UNAVAILABLE", "detail": detail},
-                status=status.HTTP_503_SERVICE_UNAVAILABLE,
+            return problem(
+                status.HTTP_503_SERVICE_UNAVAILABLE,
+                "the market data source does not answer; nothing was stored, send it again",
+                code="MARKET_DATA_UNAVAILABLE",
             )
-    return exception_handler(error, context)
+        case ValidationError():
+            return wrong(dict(_by_field(error.detail)))
+    answer = exception_handler(error, context)
+    if answer is None:
+        return None
+    told = problem(answer.status_code, str(answer.data["detail"]))
+    for name, value in answer.items():
+        told[name] = value
+    return told
+
+
+def problem(
+    http_status: int, detail: str, *, errors: Errors | None = None, **more: str
+) -> Response:
+    told = problems.body(http_status, detail, errors=errors, **more)
+    return Response(told, status=http_status, content_type=problems.CONTENT_TYPE)
+
+
+def wrong(errors: Errors, code: int = status.HTTP_400_BAD_REQUEST) -> Response:
+    """What is said about no single field is its detail."""
+    whole = [text for name in _OF_ALL for text in errors.get(name, ())]
+    fields = {name: texts for name, texts in errors.items() if name not in _OF_ALL}
+    if not fields:
+        return problem(code, "; ".join(whole))
+    names = ", ".join(list(fields)[: problems.MOST_FIELDS])
+    detail = "; ".join([*whole, f"wrong: {names}"])
+    return problem(code, detail, errors=fields)
+
+
+_OF_ALL = ("detail", api_settings.NON_FIELD_ERRORS_KEY)
+
+
+def _by_field(detail: Any, name: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The sentences of a ValidationError, however deep: `orders.3.side`."""
+    if isinstance(detail, Mapping):
+        for key, inner in detail.items():
+            yield from _by_field(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(detail, list) and any(isinstance(each, Mapping | list) for each in detail):
+        for index, inner in enumerate(detail):
+            yield from _by_field(inner, f"{name}.{index}" if name else str(index))
+    else:
+        texts = detail if isinstance(detail, list) else [detail]
+        yield name or "detail", [str(text) for text in texts]
 
 
 class Door:
-    """A view that reads bounded JSON and whose errors go through `handle`."""
+    """A view that reads bounded JSON."""
 
     parser_classes: Sequence[type[BaseParser]] = (BoundedJSON,)
-
-    def get_exception_handler(self) -> Any:
-        return handle

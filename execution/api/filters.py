@@ -5,25 +5,38 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 from rest_framework.views import APIView
 from typing_extensions import override
 
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
+from execution.domain.reading import shown
 from execution.domain.signal import ALGORITHMS, SIDES
 from execution.models import Order
+
+MAX_ID = 2**63 - 1
+_BAD_CURSOR = {"cursor": ["is not one of ours: take it from `next` or `previous` of a page"]}
 
 
 def _choices(values: Any) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
+class TrueOrFalse(django_filters.TypedChoiceFilter):
+    """Any other word is an error; django-filter's own would show all rows."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [("true", "true"), ("false", "false")]
+        super().__init__(choices=choices, coerce=lambda word: word == "true", **options)
+
+
 class OrderFilter(django_filters.FilterSet):
     symbol = django_filters.CharFilter()
     side = django_filters.ChoiceFilter(choices=_choices(SIDES))
     status = django_filters.MultipleChoiceFilter(choices=_choices(OrderStatus))
-    live = django_filters.BooleanFilter(method="filter_live", label="neither ended nor denied")
+    live = TrueOrFalse(method="filter_live", label="neither ended nor denied")
     algorithm = django_filters.ChoiceFilter(choices=_choices(ALGORITHMS))
     account = django_filters.CharFilter()
     strategy = django_filters.CharFilter()
@@ -54,15 +67,52 @@ class KnownFilters(DjangoFilterBackend):
         return super().filter_queryset(request, queryset, view)
 
 
-class NewestFirst(CursorPagination):
-    ordering = "-id"
+class StrictPages(CursorPagination):
+    """Pages by cursor. A cursor or a limit that means nothing is an error: the first page, or
+    pages of another size, would look like an answer."""
+
     page_size_query_param = "limit"
     max_page_size = 500
 
+    @override
+    def decode_cursor(self, request: Request) -> Any:
+        try:
+            cursor = super().decode_cursor(request)
+        except NotFound:
+            raise ValidationError(_BAD_CURSOR) from None
+        if (
+            cursor is not None
+            and cursor.position is not None
+            and not self._fits(str(cursor.position))
+        ):
+            raise ValidationError(_BAD_CURSOR)
+        return cursor
 
-class OldestFirst(NewestFirst):
+    def _fits(self, position: str) -> bool:
+        """Whether a row may stand there, by the column that the pages are ordered by."""
+        digits = position.isascii() and position.isdecimal() and len(position) < 20
+        return digits and int(position) <= MAX_ID
+
+    @override
+    def get_page_size(self, request: Request) -> int:
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size or self.max_page_size
+        if asked.isascii() and asked.isdecimal() and len(asked) < 5:
+            size = int(asked)
+            if 1 <= size <= self.max_page_size:
+                return size
+        text = f"must be a whole number from 1 to {self.max_page_size}, got {shown(asked)}"
+        raise ValidationError({"limit": [text]})
+
+
+class NewestFirst(StrictPages):
+    ordering = "-id"
+
+
+class OldestFirst(StrictPages):
     ordering = "id"
 
 
-class BySequence(NewestFirst):
+class BySequence(StrictPages):
     ordering = "sequence"

@@ -12,13 +12,16 @@ from typing_extensions import override
 
 from execution.domain.reading import shown
 
-MOST_BYTES = 8 * 1024 * 1024
+MOST_SIGNAL_BYTES = 16 * 1024  # of one object; a signal with every field has about one kB
+MOST_LIST_BYTES = 4 * 1024 * 1024  # of a list of orders
 
 
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
-    default_detail = f"the body must not exceed {MOST_BYTES:,} bytes"
+
+    def __init__(self, most: int, what: str) -> None:
+        super().__init__(f"{what} must not exceed {most:,} bytes")
 
 
 class BoundedJSON(BaseParser):
@@ -34,16 +37,32 @@ class BoundedJSON(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        request = (parser_context or {})["request"]
-        # A body without a length is not read at all, so the length can be relied on.
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
-            raise TooLarge
         try:
-            return json.loads(stream.read(), object_pairs_hook=_once, parse_constant=_no_number)
+            text = self.read(stream)
+            return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
         except RecursionError:
             raise ParseError("JSON parse error - nested too deeply") from None
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from None
+
+    def read(self, stream: IO[Any]) -> bytes:
+        text: bytes = stream.read(MOST_SIGNAL_BYTES + 1)
+        if len(text) > MOST_SIGNAL_BYTES:
+            raise TooLarge(MOST_SIGNAL_BYTES, "the body")
+        return text
+
+
+class BoundedList(BoundedJSON):
+    """One object, or a list of them, which may be longer."""
+
+    @override
+    def read(self, stream: IO[Any]) -> bytes:
+        text: bytes = stream.read(MOST_LIST_BYTES + 1)
+        if len(text) > MOST_LIST_BYTES:
+            raise TooLarge(MOST_LIST_BYTES, "a list of orders")
+        if len(text) > MOST_SIGNAL_BYTES and text.lstrip()[:1] != b"[":
+            raise TooLarge(MOST_SIGNAL_BYTES, "one order")
+        return text
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """Addresses below /api/v1/."""
 
 from django.urls import path
-from rest_framework.authtoken.views import obtain_auth_token
 
 from execution.api import views
 from execution.api.amend import AmendOrder
 from execution.api.preview import OrderPreview
+from execution.api.token import TokenView
 from execution.models import TradingState
 
 urlpatterns = [
-    path("token/", obtain_auth_token, name="token"),
+    path("token/", TokenView.as_view(), name="token"),
     path("orders/", views.OrderList.as_view(), name="order-list"),
     path("orders/preview/", OrderPreview.as_view(), name="order-preview"),
     path("orders/<int:pk>/", views.OrderDetail.as_view(), name="order-detail"),

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import GenericAPIView, ListAPIView, RetrieveAPIView, get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,9 +18,18 @@ from typing_extensions import override
 from execution import controls, desk, halts, heartbeat, intake, queries
 from execution.api import serializers
 from execution.api.errors import Door
-from execution.api.filters import BySequence, KnownFilters, NewestFirst, OldestFirst, OrderFilter
+from execution.api.filters import (
+    BySequence,
+    KnownFilters,
+    NewestFirst,
+    OldestFirst,
+    OrderFilter,
+    StrictPages,
+)
+from execution.api.parsers import BoundedList
 from execution.api.permissions import ModelPermissions
 from execution.domain.lifecycle import OrderStatus
+from execution.domain.reading import shown
 from execution.market import clock
 from execution.models import Fill, Heartbeat, Order, OrderEvent, Slice, TradingState
 from execution.models import TradingStateChange as StateChange
@@ -59,6 +68,7 @@ class OrderList(Door, ListAPIView[Order]):
     pagination_class = NewestFirst
     filter_backends = [KnownFilters]
     filterset_class = OrderFilter
+    parser_classes = [BoundedList]
 
     @extend_schema(
         request={"application/json": serializers.SIGNAL},
@@ -133,7 +143,9 @@ def _signal(request: Request) -> Mapping[str, Any]:
         raise ValidationError({KEY: ["must not be empty"]})
     if signal.get("client_reference") not in (None, key):
         given = signal["client_reference"]
-        raise ValidationError({"client_reference": [f"is {given!r}, but {KEY} is {key!r}"]})
+        raise ValidationError(
+            {"client_reference": [f"is {shown(given)}, but {KEY} is {shown(key)}"]}
+        )
     return signal | {"client_reference": key}
 
 
@@ -152,7 +164,7 @@ class OrderDetail(Door, RetrieveAPIView[Order]):
 class _Parts(Door, ListAPIView[Any]):
     permission_classes = [MayRead]
     filter_backends = [KnownFilters]
-    pagination_class: type[NewestFirst] = OldestFirst
+    pagination_class: type[StrictPages] = OldestFirst
 
     @override
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -211,7 +223,7 @@ class OrderControl(Door, GenericAPIView[Order]):
         try:
             order = CONTROLS[self.control](pk, by=who, now=clock.now(), **body.validated_data)
         except Order.DoesNotExist:
-            return Response({"detail": f"no order {pk}"}, status=status.HTTP_404_NOT_FOUND)
+            raise NotFound(f"no order {pk}") from None
         shown = serializers.OrderSerializer(order).data
         return Response(shown | {"unconfirmed_children": controls.unconfirmed(order)})
 

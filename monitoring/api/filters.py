@@ -1,10 +1,11 @@
 import django_filters
 
+from execution.api.filters import TrueOrFalse
 from monitoring.models import Alert, CostAnalysis, DailySummary
 
 
 class AlertFilter(django_filters.FilterSet):
-    active = django_filters.BooleanFilter(
+    active = TrueOrFalse(
         field_name="acknowledged_wall", lookup_expr="isnull", label="Not acknowledged yet"
     )
     since = django_filters.IsoDateTimeFilter(field_name="raised_at", lookup_expr="gte")

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from rest_framework import serializers
 
+from monitoring.days import FIRST, LAST
 from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary
 
 
@@ -150,5 +152,7 @@ class DashboardSerializer(serializers.Serializer[Any]):
 class DayQuery(serializers.Serializer[Any]):
     """Which day and account are asked about; nothing given: today, all accounts."""
 
-    date = serializers.DateField(required=False)
+    date = serializers.DateField(
+        required=False, validators=[MinValueValidator(FIRST), MaxValueValidator(LAST)]
+    )
     account = serializers.CharField(required=False, max_length=32)

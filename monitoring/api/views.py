@@ -6,11 +6,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from typing_extensions import override
 
+from execution.api.filters import NewestFirst, StrictPages
 from monitoring import alerts
 from monitoring.api import filters, serializers
 from monitoring.api.permissions import AcknowledgesAlerts, SeesAlerts
@@ -22,16 +23,19 @@ ACCOUNT = OpenApiParameter("account", OpenApiTypes.STR, description="empty: all 
 DATE = OpenApiParameter("date", OpenApiTypes.DATE, description="by default today, so far")
 
 
-class NewestFirst(CursorPagination):
-    ordering = "-id"
-
-
-class NewestOrderFirst(CursorPagination):
+class NewestOrderFirst(StrictPages):
     ordering = "-order_id"
 
 
-class LastDayFirst(CursorPagination):
+class LastDayFirst(StrictPages):
     ordering = ("-date", "account")
+
+    @override
+    def _fits(self, position: str) -> bool:
+        try:
+            return bool(dt.date.fromisoformat(position))
+        except ValueError:
+            return False
 
 
 class AlertViewSet(

@@ -61,7 +61,7 @@ def test_bad_input_names_the_field_and_stores_nothing(
 ) -> None:
     answer = post(api, GOOD | changes)
     assert answer.status_code == 400
-    assert list(answer.json()) == [field]
+    assert list(answer.json()["errors"]) == [field]
     assert nothing_stored()
 
 
@@ -97,11 +97,11 @@ def test_a_body_too_large_is_not_read(api: APIClient) -> None:
 
 def test_every_wrong_field_is_named_at_once(api: APIClient) -> None:
     answer = post(api, {"symbol": "aapl", "side": "HOLD", "quantity": 0, "colour": "red"})
-    assert set(answer.json()) == {"symbol", "side", "quantity", "colour"}
+    assert set(answer.json()["errors"]) == {"symbol", "side", "quantity", "colour"}
 
 
 def test_the_documentation_has_every_field_of_a_signal(api: APIClient) -> None:
-    refusal = post(api, {"no such field": 1}).json()["no such field"][0]
+    refusal = post(api, {"no such field": 1}).json()["errors"]["no such field"][0]
     assert refusal == f"unknown; known are {', '.join(sorted(SIGNAL['properties']))}"
 
 
@@ -158,7 +158,7 @@ def test_a_key_that_contradicts(
     post(api, GOOD, **{"Idempotency-Key": "abc"})
     answer = post(api, GOOD | changes, **{"Idempotency-Key": key})
     assert answer.status_code == 400
-    assert list(answer.json()) == [field]
+    assert list(answer.json()["errors"]) == [field]
     assert Order.objects.count() == 1
 
 
@@ -193,7 +193,7 @@ def test_a_list_is_stored_whole(api: APIClient) -> None:
 def test_a_list_with_one_mistake_is_not_stored_at_all(api: APIClient) -> None:
     answer = post(api, [GOOD, GOOD | {"side": "HOLD"}, GOOD])
     assert answer.status_code == 400
-    assert list(answer.json()) == ["1.side"]
+    assert list(answer.json()["errors"]) == ["1.side"]
     assert nothing_stored()
 
 
@@ -241,8 +241,9 @@ def test_a_password_is_exchanged_for_a_token() -> None:
     User.objects.create_user("ann", password="correct horse")
     client = APIClient()
     right = {"username": "ann", "password": "correct horse"}
-    token = client.post("/api/v1/token/", right).json()["token"]
-    assert client.post("/api/v1/token/", right | {"password": "wrong"}).status_code == 400
+    token = client.post("/api/v1/token/", right, format="json").json()["token"]
+    wrong = right | {"password": "wrong"}
+    assert client.post("/api/v1/token/", wrong, format="json").status_code == 400
     client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
     assert client.get(ORDERS).status_code == 403
 
@@ -286,7 +287,7 @@ def test_a_filter_that_means_nothing_is_an_error(
 ) -> None:
     answer = api.get(ORDERS, query)
     assert answer.status_code == 400
-    assert list(answer.json()) == [field]
+    assert list(answer.json()["errors"]) == [field]
 
 
 def test_pages_hold_every_order_once(api: APIClient) -> None:
@@ -378,7 +379,7 @@ def test_a_control_refuses_what_it_does_not_know(api: APIClient) -> None:
     pk = stored(api)
     for body, field in (({"resaon": "typo"}, "resaon"), ({"reason": "x" * 301}, "reason")):
         answer = post(api, body, f"{ORDERS}{pk}/cancel/")
-        assert (answer.status_code, list(answer.json())) == (400, [field])
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, [field])
     assert Order.objects.get(pk=pk).status == "ACCEPTED"
 
 
@@ -420,7 +421,7 @@ def test_a_halt_that_would_halt_nothing_is_an_error(
 ) -> None:
     answer = post(api, body, "/api/v1/halt/")
     assert answer.status_code == 400
-    assert list(answer.json()) == [field]
+    assert list(answer.json()["errors"]) == [field]
     assert not TradingState.objects.exists()
     assert not TradingStateChange.objects.exists()
 

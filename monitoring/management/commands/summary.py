@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from execution.domain import reading
 from execution.management.console import argument
 from execution.models import Order
+from monitoring.days import readable
 from monitoring.figures import Figures, QualityScore, Summary
 from monitoring.models import Alert
 from monitoring.monitor import ExecutionMonitor
@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--date", type=argument(reading.day), help="YYYY-MM-DD, New York; by default today"
+            "--date", type=argument(readable), help="YYYY-MM-DD, New York; by default today"
         )
         parser.add_argument("--account", help="by default all accounts together")
         parser.add_argument("--json", action="store_true", help="for a program to read")
