@@ -32,7 +32,12 @@ _DETAILS = {
 
 
 def body(
-    status: int, detail: str, *, errors: Mapping[str, Sequence[str]] | None = None, **more: str
+    status: int,
+    detail: str,
+    *,
+    errors: Mapping[str, Sequence[str]] | None = None,
+    left_out: int = 0,
+    **more: str,
 ) -> dict[str, Any]:
     """The members of a problem; of more than 20 wrong fields the first 20 and how many are left."""
     found: dict[str, Any] = {
@@ -48,7 +53,7 @@ def body(
             cut(name, MOST_NAME): [cut(text, MOST_TEXT) for text in texts[:MOST_SENTENCES]]
             for name, texts in first
         }
-        if left := len(errors) - len(first):
+        if left := left_out + len(errors) - len(first):
             found["errors_left_out"] = left
     return found
 
@@ -57,7 +62,7 @@ def answer(
     status: int, detail: str, *, headers: Mapping[str, str] | None = None, **more: str
 ) -> JsonResponse:
     return JsonResponse(
-        body(status, detail, errors=None, **more),
+        body(status, detail, errors=None, left_out=0, **more),
         status=status,
         content_type=CONTENT_TYPE,
         headers=headers,

@@ -33,7 +33,7 @@ from execution.domain.lifecycle import OrderStatus
 from execution.domain.plan import PlannedSlice
 from execution.domain.routing import Route, Thresholds
 from execution.domain.session import Session
-from execution.domain.signal import InvalidSignal, Signal, parse
+from execution.domain.signal import MOST_ERRORS, InvalidSignal, Signal, parse
 from execution.domain.terms import terms_of
 from execution.exposure import Moment
 from execution.market.base import Quote
@@ -121,6 +121,8 @@ def _parse_all(batch: Sequence[Mapping[str, object]], account: str) -> list[Sign
         except InvalidSignal as error:
             prefix = f"{index}." if len(batch) > 1 else ""
             errors |= {f"{prefix}{name}": text for name, text in error.errors.items()}
+            if len(errors) > MOST_ERRORS:
+                break
     if errors:
         raise InvalidSignal(errors)
     return signals

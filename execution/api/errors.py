@@ -27,7 +27,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         case InvalidSignal():
             taken = isinstance(error, ReferenceConflict)
             code = status.HTTP_409_CONFLICT if taken else status.HTTP_400_BAD_REQUEST
-            return wrong({name: [text] for name, text in error.errors.items()}, code)
+            fields = {name: [text] for name, text in error.errors.items()}
+            return wrong(fields, code, left_out=error.left_out)
         case NotAllowed():
             return problem(status.HTTP_409_CONFLICT, str(error))
         case MarketDataUnavailable():
@@ -42,19 +43,27 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if answer is None:
         return None
     told = problem(answer.status_code, str(answer.data["detail"]))
-    for name, value in answer.items():
-        told[name] = value
+    for name in ("WWW-Authenticate", "Retry-After"):
+        if name in answer:
+            told[name] = answer[name]
     return told
 
 
 def problem(
-    http_status: int, detail: str, *, errors: Errors | None = None, **more: str
+    http_status: int,
+    detail: str,
+    *,
+    errors: Errors | None = None,
+    left_out: int = 0,
+    **more: str,
 ) -> Response:
-    told = problems.body(http_status, detail, errors=errors, **more)
+    told = problems.body(http_status, detail, errors=errors, left_out=left_out, **more)
     return Response(told, status=http_status, content_type=problems.CONTENT_TYPE)
 
 
-def wrong(errors: Errors, code: int = status.HTTP_400_BAD_REQUEST) -> Response:
+def wrong(
+    errors: Errors, code: int = status.HTTP_400_BAD_REQUEST, *, left_out: int = 0
+) -> Response:
     """What is said about no single field is its detail."""
     whole = [text for name in _OF_ALL for text in errors.get(name, ())]
     fields = {name: texts for name, texts in errors.items() if name not in _OF_ALL}
@@ -62,7 +71,7 @@ def wrong(errors: Errors, code: int = status.HTTP_400_BAD_REQUEST) -> Response:
         return problem(code, "; ".join(whole))
     names = ", ".join(list(fields)[: problems.MOST_FIELDS])
     detail = "; ".join([*whole, f"wrong: {names}"])
-    return problem(code, detail, errors=fields)
+    return problem(code, detail, errors=fields, left_out=left_out)
 
 
 _OF_ALL = ("detail", api_settings.NON_FIELD_ERRORS_KEY)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Self, TypedDict
 
 from execution.domain import native, reading
@@ -33,15 +34,22 @@ _NAME = re.compile(r"(?! )[A-Za-z0-9_.:@/ -]{1,64}(?<! )")
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 MAX_QUANTITY = 1_000_000_000
 MAX_EXTENSIONS = 100
+MOST_ERRORS = 20  # wrong fields that are named
+LONGEST_NAME = 40
 MOST_DAYS_AHEAD = 30  # that an order may wait for its start
 
 
 class InvalidSignal(ValueError):
-    """The signal cannot be understood. `errors` has one sentence for each wrong field."""
+    """The signal cannot be understood. `errors` has one sentence for each of the first 20 wrong
+    fields."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
-        self.errors = dict(errors)
-        super().__init__("; ".join(f"{field}: {text}" for field, text in self.errors.items()))
+        self.errors = dict(islice(errors.items(), MOST_ERRORS))
+        self.left_out = len(errors) - len(self.errors)
+        sentences = [f"{field}: {text}" for field, text in self.errors.items()]
+        if self.left_out:
+            sentences.append(f"and {self.left_out:,} more")
+        super().__init__("; ".join(sentences))
 
     def renamed(self, names: Mapping[str, str]) -> Self:
         """The same in the words of a caller who writes other names for some fields; what the caller
@@ -52,7 +60,9 @@ class InvalidSignal(ValueError):
             sentence, got, value = text.partition(", got ")
             return words.sub(lambda found: names[found[0]], sentence) + got + value
 
-        return type(self)({names.get(name, name): said(text) for name, text in self.errors.items()})
+        told = type(self)({names.get(name, name): said(text) for name, text in self.errors.items()})
+        told.left_out = self.left_out
+        return told
 
 
 @contextmanager
@@ -122,8 +132,6 @@ def parse(values: Mapping[str, object]) -> Signal:
     """
     errors: dict[str, str] = {}
     clean: dict[str, Any] = {}
-    for name in values.keys() - _READERS.keys():
-        errors[str(name)] = f"unknown; known are {', '.join(sorted(_READERS))}"
     for name, read in _READERS.items():
         value = values.get(name)
         try:
@@ -133,11 +141,19 @@ def parse(values: Mapping[str, object]) -> Signal:
                 errors[name] = "is required"
         except ValueError as error:
             errors[name] = str(error)
+    unknown = f"unknown; known are {', '.join(sorted(_READERS))}"
+    errors |= {_named(name): unknown for name in values if name not in _READERS}
     if not errors:
         errors = _contradictions(clean)
     if errors:
         raise InvalidSignal(errors)
     return Signal(**clean | _native(clean))
+
+
+def _named(field: object) -> str:
+    """A field's name as a sentence may show it."""
+    plain = isinstance(field, str) and 0 < len(field) <= LONGEST_NAME and field.isprintable()
+    return str(field) if plain else reading.shown(field)
 
 
 def _contradictions(clean: Mapping[str, Any]) -> dict[str, str]:

@@ -90,6 +90,8 @@ def refusals() -> Iterator[None]:
         yield
     except InvalidSignal as error:
         lines = [f"  {field}: {text}" for field, text in error.errors.items()]
+        if error.left_out:
+            lines.append(f"  and {error.left_out:,} more")
         raise BadInput("\n".join(["nothing was stored:", *lines])) from None
     except (NotAllowed, NoLiveWorker) as error:
         raise CommandError(str(error)) from None

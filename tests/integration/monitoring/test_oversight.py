@@ -222,7 +222,7 @@ def test_summary_of_another_day(day: None) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--date", "monday"], "YYYY-MM-DD is needed, got 'monday'"),
+        (["--date", "monday"], "must be a day such as 2024-06-12, got 'monday'"),
         (["--account", "nobody"], "'nobody'.*known are main, second"),
     ],
 )
