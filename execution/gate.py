@@ -1,18 +1,16 @@
-"""The gate of a process that trades live: no child leaves before its account was compared with the
-broker, after the start of the process and after each gap of the connection."""
+"""The gate of a process that trades live: it compares each account with the broker, after its start
+and after each gap of the connection, and no child leaves before (`broker.admission`)."""
 
 import threading
 import time
-from datetime import datetime
 
 import structlog
 from django.db import Error, connection
-from django.utils import timezone
 
 from execution import comparison
-from execution.broker.base import AccountBroker, BrokerError
+from execution.broker.admission import Admission
+from execution.broker.base import BrokerError
 from execution.desk import Desk
-from execution.models import BrokerAccount
 
 log = structlog.get_logger(__name__)
 
@@ -21,12 +19,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds, after a comparison that faile
 
 
 class Gate:
-    """Closed for every account at first. A thread of its own compares, and opens it."""
+    """Closed for every account at first. A thread of its own compares, which opens it."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, admission: Admission) -> None:
         self._desk = desk
-        self._since = timezone.now()
-        self._open: frozenset[str] = frozenset()
+        self._admission = admission
         self._why: dict[str, str] = {}
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
@@ -37,10 +34,7 @@ class Gate:
     def closed_for(self, account: str) -> str:
         """Why no child of the account may leave; empty when one may."""
         self.watch()
-        if account in self._open:
-            return ""
-        why = self._why.get(account)
-        return f"account {account!r} is not compared with the broker" + (f": {why}" if why else "")
+        return self._admission.closed_for(account)
 
     def watch(self) -> None:
         """Start the thread, anew where a fork has left it behind."""
@@ -72,16 +66,11 @@ class Gate:
     def _look(self) -> bool:
         """Compare what is due; whether the gate is open for every account."""
         wanted = comparison.accounts(self._desk)
-        self._open = self._compared(wanted)
+        already = self._admission.open_for(wanted)
         for account in wanted:
-            if account not in self._open and time.monotonic() >= self._not_before.get(account, 0):
+            if account not in already and time.monotonic() >= self._not_before.get(account, 0):
                 self._compare(account)
-        self._open = self._compared(wanted)
-        return self._open.issuperset(wanted)
-
-    def _compared(self, wanted: list[str]) -> frozenset[str]:
-        rows = BrokerAccount.objects.filter(broker=self._desk.broker.name, account__in=wanted)
-        return frozenset(row.account for row in rows if _is_fresh(row, self._since))
+        return self._admission.open_for(wanted).issuperset(wanted)
 
     def _compare(self, account: str) -> None:
         try:
@@ -105,16 +94,16 @@ class Gate:
         self._not_before[account] = time.monotonic() + pause
 
 
-def _is_fresh(row: BrokerAccount, since: datetime) -> bool:
-    wanted = max(since, row.due_wall or since)
-    return row.compared_wall is not None and row.compared_wall >= wanted
-
-
 def put_before(desk: Desk) -> Gate | None:
-    """A closed gate before the desk's broker, where live orders go to one that can be compared."""
-    if desk.config.trading_mode != "live" or not isinstance(desk.broker.broker, AccountBroker):
+    """A closed gate before the desk's broker, where live orders go to one that can be compared.
+
+    Without one a live broker is closed as well, until some process compares."""
+    if desk.config.trading_mode != "live":
         return None
-    gate = Gate(desk)
+    admission = desk.broker.close_until_compared()
+    if admission is None:
+        return None
+    gate = Gate(desk, admission)
     desk.broker.closed_for = gate.closed_for
     gate.watch()
     return gate

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.utils.module_loading import import_string
 
@@ -10,6 +11,7 @@ from execution.checks import live_problems
 
 from . import BROKERS
 from .base import (
+    AccountBroker,
     Broker,
     BrokerOrder,
     BrokerRejected,
@@ -20,6 +22,9 @@ from .base import (
     ProvingBroker,
     Ticket,
 )
+
+if TYPE_CHECKING:
+    from .admission import Admission
 
 
 class OrderManager:
@@ -34,8 +39,19 @@ class OrderManager:
             self.broker = _live_broker(config)
         else:
             self.broker = paper_trader or _open_broker("paper", config)
-        # Why no child of an account may leave this process now; `execution.gate` sets it.
+        # Why no child of an account may leave this process now.
         self.closed_for: Callable[[str], str] = lambda account: ""
+        if config.trading_mode == "live":
+            self.close_until_compared()
+
+    def close_until_compared(self) -> "Admission | None":
+        """Let no child leave before its account is compared anew; None where the broker tells
+        nothing that could be compared."""
+        if not isinstance(self.broker, AccountBroker):
+            return None
+        admission: Admission = import_string("execution.broker.admission.Admission")(self.name)
+        self.closed_for = admission.closed_for
+        return admission
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
+from django.utils import timezone
 
 from deepstack import processes
 from execution import gate
@@ -136,3 +137,49 @@ def test_a_closed_gate_is_surely_unsent_and_says_why(alpaca: AlpacaRig) -> None:
     manager.place(alpaca.ticket(), now=alpaca.now())
     assert "not compared" in manager.closed_for("nobody's")
     made.end()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_without_a_gate_of_its_own_is_closed_until_somebody_compares(
+    alpaca: AlpacaRig,
+) -> None:
+    """By what the database says at each send: in every process, and again after each gap."""
+    manager = OrderManager(config=alpaca.config, paper_trader=alpaca.broker)
+    before = timezone.now()
+    manager.close_until_compared()
+    row = BrokerAccount(broker=alpaca.broker.name, account="default", problem="time-out")
+
+    def closed(**changes: datetime) -> str:
+        for name, value in changes.items():
+            setattr(row, name, value)
+        row.save()
+        return manager.closed_for("default")
+
+    assert "not compared" in manager.closed_for("default")
+    assert closed().endswith("is not compared with the broker: time-out")
+    # A comparison from before this process began may be of a time before a gap.
+    assert closed(compared_wall=before)
+    assert not closed(compared_wall=timezone.now())
+    assert closed(due_wall=timezone.now())
+    with pytest.raises(BrokerUnavailable, match="not compared"):
+        manager.place(alpaca.ticket(), now=alpaca.now())
+    assert not closed(compared_wall=timezone.now())
+    manager.place(alpaca.ticket(), now=alpaca.now())
+
+
+IN_A_SCRIPT = f"""
+from execution import comparison, desk
+at = desk.default()
+print("before:", at.broker.closed_for("{ACCOUNT}"))
+comparison.compare("{ACCOUNT}", at, thorough=False)
+print("after:", at.broker.closed_for("{ACCOUNT}") or "open")
+"""
+
+
+def test_a_script_and_a_command_are_closed_before_their_comparison(service: Stack) -> None:
+    first = service.manage("shell", "-c", IN_A_SCRIPT)
+    assert f"before: account '{ACCOUNT}' is not compared with the broker" in first.stdout
+    assert "after: open" in first.stdout
+    # What another process compared before this one began opens nothing.
+    second = service.manage("shell", "-c", IN_A_SCRIPT)
+    assert f"before: account '{ACCOUNT}' is not compared with the broker" in second.stdout
