@@ -110,6 +110,7 @@ class Monitoring(Section):
     # Of the others: so many times what is usual of the symbol. None: the threshold is for all.
     vwap_deviation_multiple: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 4.0
     failed_order_threshold: Positive = 3
+    behind_schedule_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the shares ordered
     slow_execution_factor: Annotated[float, Field(ge=1)] = 1.5  # of the planned window
 
 

@@ -7,7 +7,15 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from monitoring import alerts
-from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary, WatchMark
+from monitoring.models import (
+    ACTIVE,
+    Alert,
+    AlertDelivery,
+    ChannelHealth,
+    CostAnalysis,
+    DailySummary,
+    WatchMark,
+)
 from monitoring.moment import Moment
 
 
@@ -29,6 +37,7 @@ class DeliveryInline(admin.TabularInline[AlertDelivery, Alert]):
     extra = 0
     fields = readonly_fields = (
         "channel",
+        "news",
         "state",
         "attempts",
         "next_try_wall",
@@ -46,12 +55,12 @@ class ActiveFilter(admin.SimpleListFilter):
     parameter_name = "active"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Active"), ("no", "Acknowledged")]
+        return [("yes", "Active"), ("no", "Acknowledged or ended")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Alert]) -> QuerySet[Alert]:
         if self.value() is None:
             return queryset
-        return queryset.filter(acknowledged_wall__isnull=self.value() == "yes")
+        return queryset.filter(ACTIVE) if self.value() == "yes" else queryset.exclude(ACTIVE)
 
 
 @admin.register(Alert)
@@ -64,6 +73,7 @@ class AlertAdmin(_ReadOnly):
         "account",
         "order",
         "acknowledged_by",
+        "ended_at",
     ]
     list_filter = [ActiveFilter, "severity", "kind", "account", "raised_at"]
     list_select_related = ["order"]
@@ -91,6 +101,7 @@ class AlertDeliveryAdmin(_ReadOnly):
     list_display = [
         "alert",
         "channel",
+        "news",
         "state",
         "attempts",
         "next_try_wall",
@@ -101,6 +112,11 @@ class AlertDeliveryAdmin(_ReadOnly):
     list_select_related = ["alert"]
     search_fields = ["=alert__id", "alert__message", "last_error"]
     show_full_result_count = False
+
+
+@admin.register(ChannelHealth)
+class ChannelHealthAdmin(_ReadOnly):
+    list_display = ["channel", "sent_wall", "failing_wall", "failures", "problem"]
 
 
 @admin.register(CostAnalysis)

@@ -1,13 +1,17 @@
 """Alerts leave through their channels: each delivery is claimed, tried and recorded."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from django.db.models import F, QuerySet
 
 from monitoring.channels.base import Channel, ChannelRefused, ChannelUnavailable
 from monitoring.locks import DELIVERING, alone
-from monitoring.models import AlertDelivery
+from monitoring.models import Alert, AlertDelivery, ChannelHealth
+
+log = structlog.get_logger(__name__)
 
 State = AlertDelivery.State
 
@@ -36,7 +40,7 @@ def deliver_due(*, wall: Callable[[], datetime], channels: Mapping[str, Channel]
     down: set[str] = set()
     stop = wall() + PATIENCE
     with alone(DELIVERING) as mine:
-        due = _due(wall()).select_related("alert__order").order_by("alert_id")
+        due = _due(wall()).select_related("alert__order").order_by("alert_id", "pk")
         for delivery in list(due[:BATCH]) if mine else []:
             if wall() > stop:
                 break
@@ -68,15 +72,63 @@ def _try(delivery: AlertDelivery, channel: Channel | None, *, wall: Callable[[],
         return _settle(delivery, State.REFUSED, wall(), "the channel is not set up any more")
     if delivery.attempts > MAX_ATTEMPTS:
         return _settle(delivery, State.GIVEN_UP, wall(), "every try ended without an outcome")
-    try:
-        channel.send(delivery.alert)
-    except ChannelRefused as error:
-        return _settle(delivery, State.REFUSED, wall(), str(error))
-    except ChannelUnavailable as error:
-        return _later(delivery, wall(), str(error), retry_after=error.retry_after)
-    except Exception as error:  # noqa: BLE001  a broken channel must not silence the others
-        return _later(delivery, wall(), f"{type(error).__name__}: {error}")
+    delivery.alert.news = delivery.news
+    outcome = attempt(delivery.channel, channel, delivery.alert, wall=wall)
+    if outcome.refused:
+        return _settle(delivery, State.REFUSED, wall(), outcome.problem)
+    if outcome.problem:
+        return _later(delivery, wall(), outcome.problem, retry_after=outcome.retry_after)
     return _settle(delivery, State.SENT, wall())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one try; no problem: it was taken."""
+
+    problem: str = ""
+    refused: bool = False
+    retry_after: float | None = None
+
+
+def attempt(name: str, channel: Channel, alert: Alert, *, wall: Callable[[], datetime]) -> Outcome:
+    """Send once through the channel and keep what came of it as the channel's health."""
+    outcome = _outcome(channel, alert)
+    if outcome.problem:
+        log.error(
+            "alert not delivered",
+            channel=name,
+            alert_id=alert.pk,
+            refused=outcome.refused,
+            problem=outcome.problem,
+        )
+    _note(name, outcome, wall())
+    return outcome
+
+
+def _outcome(channel: Channel, alert: Alert) -> Outcome:
+    try:
+        channel.send(alert)
+    except ChannelRefused as error:
+        return Outcome(str(error) or "refused", refused=True)
+    except ChannelUnavailable as error:
+        return Outcome(str(error) or "unavailable", retry_after=error.retry_after)
+    except Exception as error:  # noqa: BLE001  a broken channel must not silence the others
+        return Outcome(f"{type(error).__name__}: {error}")
+    return Outcome()
+
+
+def _note(name: str, outcome: Outcome, wall: datetime) -> None:
+    row, _ = ChannelHealth.objects.get_or_create(channel=name)
+    same = ChannelHealth.objects.filter(channel=name)
+    if outcome.problem:
+        same.update(
+            failing_wall=row.failing_wall or wall,
+            refused=row.refused or outcome.refused,
+            failures=F("failures") + 1,
+            problem=outcome.problem[:300],
+        )
+    else:
+        same.update(sent_wall=wall, failing_wall=None, refused=False, failures=0, problem="")
 
 
 def _later(

@@ -7,7 +7,8 @@ from decimal import Decimal
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from execution.domain.lifecycle import OrderStatus, SliceStatus
+from execution import halts
+from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
 from execution.models import Order, OrderEvent, Slice
 from execution.results import usual_vwap_deviation_bps
 from monitoring import tca
@@ -39,12 +40,17 @@ def arrival_mid(order: Order) -> Decimal | None:
     return (order.arrival_bid + order.arrival_ask) / 2
 
 
-def gather(order_ids: Collection[int], *, now: datetime) -> Sequence[ExecutionFacts]:
-    """The facts of the orders, by id; an id that is not stored has none."""
+def gather(
+    order_ids: Collection[int], *, now: datetime, reported: datetime | None = None
+) -> Sequence[ExecutionFacts]:
+    """The facts of the orders, by id; an id that is not stored has none. Executions until
+    `reported`, by default `now`, are known."""
     orders = list(Order.objects.filter(pk__in=order_ids).select_related("cost").order_by("pk"))
     failures = _failures(orders)
     refused, unknown = _children(order_ids)
     pauses = _pauses(orders)
+    scheduled = _scheduled(orders, reported or now)
+    states = halts.all_in_force() if scheduled else ()
     return [
         _facts(
             order,
@@ -53,6 +59,8 @@ def gather(order_ids: Collection[int], *, now: datetime) -> Sequence[ExecutionFa
             rejected_children=refused.get(order.pk, 0),
             unknown_since=unknown.get(order.pk),
             pause=pauses.get(order.pk),
+            scheduled=scheduled.get(order.pk),
+            halted=order.pk in scheduled and bool(halts.applies(states, order)),
         )
         for order in orders
     ]
@@ -66,6 +74,8 @@ def _facts(
     rejected_children: int,
     unknown_since: datetime | None,
     pause: int | None,
+    scheduled: int | None,
+    halted: bool,
 ) -> ExecutionFacts:
     average = tca.Executed(order.filled_quantity, order.filled_notional).average_price
     cost = getattr(order, "cost", None)
@@ -95,6 +105,8 @@ def _facts(
         rejected_children=rejected_children,
         unknown_since=unknown_since,
         pause=pause,
+        scheduled=scheduled,
+        halted=halted,
     )
 
 
@@ -127,6 +139,16 @@ def _pauses(orders: Iterable[Order]) -> dict[int, int]:
         order_id__in=paused, kind="ORDER_STATUS", data__to=OrderStatus.PAUSED
     )
     return dict(events.values_list("order_id").annotate(last=Max("pk")).order_by())
+
+
+def _scheduled(orders: Iterable[Order], upto: datetime) -> dict[int, int]:
+    """How many shares each live order should have by the slices that are over by `upto`."""
+    live = [order.pk for order in orders if order.status in ORDER_SENDING]
+    if not live:
+        return {}
+    over = Slice.objects.filter(order_id__in=live, end_at__lte=upto)
+    reached = Max(Coalesce("aimed_quantity", "cumulative_quantity"))
+    return dict(over.values_list("order_id").annotate(reached=reached).order_by())
 
 
 def _children(order_ids: Collection[int]) -> tuple[dict[int, int], dict[int, datetime]]:

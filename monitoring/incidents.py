@@ -4,6 +4,7 @@ events that speak for themselves. Pure, like the rules."""
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from execution.domain.exchange_time import exchange_time
 from monitoring.rules import AlertKind, AlertSeverity, Finding, Thresholds
 
 
@@ -28,7 +29,7 @@ def halted(
 def late_slices(
     *, count: int, oldest_due: datetime | None, now: datetime, limits: Thresholds
 ) -> Finding | None:
-    """Slices are due and nobody has taken them; said again every hour while it lasts."""
+    """Slices are due and nobody has taken them."""
     if oldest_due is None or now - oldest_due <= limits.late:
         return None
     late = now - oldest_due
@@ -37,8 +38,8 @@ def late_slices(
         kind=AlertKind.LATE_SLICES,
         severity=severity,
         message=f"{count:,} slices are due and not taken, the oldest since "
-        f"{oldest_due:%H:%M:%S} UTC; check that the dispatch loop and the workers run",
-        key=f"LATE_SLICES:{now:%Y-%m-%dT%H}:{severity}",
+        f"{exchange_time(oldest_due)}",
+        key="LATE_SLICES",
         data={"slices": count, "oldest_due": oldest_due.isoformat()},
     )
 
@@ -75,10 +76,44 @@ def not_compared(
         kind=AlertKind.NOT_COMPARED,
         severity=AlertSeverity.WARNING,
         message=f"account {account} cannot be compared with {broker} since"
-        f" {since:%Y-%m-%d %H:%M} UTC: {problem}",
+        f" {exchange_time(since)}: {problem}",
         key=f"NOT_COMPARED:{broker}:{account}:{since.isoformat()}",
         account=account,
         data={"problem": problem},
+    )
+
+
+FAILING_FOR = timedelta(seconds=60)  # one failure may pass by itself
+
+
+def delivery_failed(
+    *, channel: str, since: datetime, refused: bool, failures: int, problem: str, now: datetime
+) -> Finding | None:
+    """A channel refused an alert, or took none for a while; times of the wall clock."""
+    if not refused and now - since <= FAILING_FOR:
+        return None
+    how = "refuses alerts" if refused else f"has taken no alert in {failures:,} tries"
+    return Finding(
+        kind=AlertKind.DELIVERY_FAILED,
+        severity=AlertSeverity.CRITICAL,
+        message=f"channel {channel} {how}, since {exchange_time(since)}: {problem}",
+        key=f"DELIVERY_FAILED:{channel}",
+        data={"channel": channel, "problem": problem},
+    )
+
+
+def broker_down(
+    *, broker: str, address: str, since: datetime | None, problem: str, live_orders: bool
+) -> Finding:
+    """The way to a broker is not open; each loss is told for itself. `since`: real time, None
+    where it never was open. CRITICAL while orders depend on it."""
+    when = exchange_time(since) if since else "the start"
+    return Finding(
+        kind=AlertKind.BROKER_DOWN,
+        severity=AlertSeverity.CRITICAL if live_orders else AlertSeverity.WARNING,
+        message=f"{broker} at {address} cannot be reached since {when}: {problem}",
+        key=f"BROKER_DOWN:{broker}:{address}:{since.isoformat() if since else ''}"[:400],
+        data={"broker": broker, "address": address, "problem": problem},
     )
 
 

@@ -13,26 +13,43 @@ from monitoring.rules import AlertSeverity
 
 
 class Alert(models.Model):
-    """A finding that a person should see; active until somebody acknowledges it."""
+    """A finding that a person should see; active until somebody acknowledges it, or until what it
+    tells of has ended."""
 
     kind = models.CharField(max_length=24)  # an AlertKind; a new rule needs no migration
     severity = models.CharField(max_length=8, choices=[(level, level) for level in AlertSeverity])
-    message = models.CharField(max_length=500)
+    message = models.CharField(max_length=1000)  # what is so, and what to do about it
     account = models.CharField(max_length=32, blank=True)  # empty: it concerns every account
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, null=True, blank=True, related_name="alerts"
     )
     data = models.JSONField(default=dict, blank=True)
-    dedupe_key = models.CharField(max_length=400)  # the same finding is one alert
+    # The same finding is one alert, whatever its severity becomes.
+    dedupe_key = models.CharField(max_length=400)
     raised_at = models.DateTimeField()
     raised_wall = models.DateTimeField()
     acknowledged_by = models.CharField(max_length=150, blank=True)
     acknowledged_wall = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_wall = models.DateTimeField(null=True, blank=True)
+    ended_because = models.CharField(max_length=300, blank=True)
+
+    # Which of its news a channel is to tell; an AlertDelivery.News.
+    news = "RAISED"
 
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["dedupe_key"], name="alert_finding_once"),
+            models.UniqueConstraint(
+                fields=["dedupe_key"],
+                condition=Q(ended_wall__isnull=True),
+                name="alert_standing_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_wall__isnull=True, ended_at__isnull=True, ended_because="")
+                | (Q(ended_wall__isnull=False, ended_at__isnull=False) & ~Q(ended_because="")),
+                name="alert_ended_for_a_reason",
+            ),
             models.CheckConstraint(
                 condition=Q(severity__in=list(AlertSeverity)), name="alert_severity_known"
             ),
@@ -46,9 +63,17 @@ class Alert(models.Model):
             # Read by the dashboard: what is active.
             models.Index(
                 fields=["severity"],
-                condition=Q(acknowledged_wall__isnull=True),
+                condition=Q(acknowledged_wall__isnull=True, ended_wall__isnull=True),
                 name="alert_active",
             ),
+            # Read at every look of the watch: what may have ended.
+            models.Index(
+                fields=["kind", "order"],
+                condition=Q(ended_wall__isnull=True),
+                name="alert_standing",
+            ),
+            # Read when a finding is raised: whether it has just ended.
+            models.Index(fields=["dedupe_key"], name="alert_finding"),
             # Read by the summaries: what was raised in a day.
             models.Index(fields=["raised_at"], name="alert_raised"),
         ]
@@ -58,11 +83,27 @@ class Alert(models.Model):
 
     @property
     def active(self) -> bool:
-        return self.acknowledged_wall is None
+        return self.acknowledged_wall is None and self.ended_wall is None
+
+    @property
+    def told(self) -> str:
+        """What a channel says."""
+        if self.news != "ENDED":
+            return self.message
+        return f"ended, {self.ended_because}: {self.message}"
+
+
+# What is active: the same as `Alert.active`, for queries.
+ACTIVE = Q(acknowledged_wall__isnull=True, ended_wall__isnull=True)
 
 
 class AlertDelivery(models.Model):
-    """One alert on its way through one channel."""
+    """One piece of news about an alert on its way through one channel."""
+
+    class News(models.TextChoices):
+        RAISED = "RAISED"
+        ESCALATED = "ESCALATED"
+        ENDED = "ENDED"
 
     class State(models.TextChoices):
         PENDING = "PENDING"
@@ -72,6 +113,7 @@ class AlertDelivery(models.Model):
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=32)
+    news = models.CharField(max_length=9, choices=News.choices, default=News.RAISED)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     # Counted before each try, so that a process that dies in one cannot try for ever.
     attempts = models.PositiveIntegerField(default=0)
@@ -83,7 +125,12 @@ class AlertDelivery(models.Model):
     class Meta:
         verbose_name_plural = "alert deliveries"
         constraints = [
-            models.UniqueConstraint(fields=["alert", "channel"], name="delivery_channel_once"),
+            models.UniqueConstraint(
+                fields=["alert", "channel", "news"], name="delivery_channel_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(news__in=["RAISED", "ESCALATED", "ENDED"]), name="delivery_news_known"
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=["PENDING", "SENT", "REFUSED", "GIVEN_UP"]),
                 name="delivery_state_known",
@@ -102,7 +149,24 @@ class AlertDelivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.alert_id} {self.channel} {self.state}"
+        return f"{self.alert_id} {self.channel} {self.news} {self.state}"
+
+
+class ChannelHealth(models.Model):
+    """What came of the last tries to reach a person through one channel."""
+
+    channel = models.CharField(max_length=32, primary_key=True)
+    sent_wall = models.DateTimeField(null=True, blank=True)  # the last that was taken
+    failing_wall = models.DateTimeField(null=True, blank=True)  # the first failure since then
+    refused = models.BooleanField(default=False)  # it will not heal by waiting
+    failures = models.PositiveIntegerField(default=0)
+    problem = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "alert channels"
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.problem or 'ok'}"
 
 
 def _money() -> "models.DecimalField[Decimal | None, Decimal | None]":

@@ -21,7 +21,7 @@ from execution.models import Order  # noqa: E402
 from monitoring import quality, summaries, thresholds, watch  # noqa: E402
 from monitoring.days import day_of, readable  # noqa: E402
 from monitoring.figures import Dashboard, Live, QualityScore, Summary, figures  # noqa: E402
-from monitoring.models import Alert  # noqa: E402
+from monitoring.models import ACTIVE, Alert  # noqa: E402
 from monitoring.moment import Moment  # noqa: E402
 from monitoring.rules import AlertSeverity, Thresholds  # noqa: E402
 from monitoring.summaries import Day  # noqa: E402
@@ -77,7 +77,7 @@ class ExecutionMonitor:
 
     @off_loop
     def get_active_alerts(self, severity: AlertSeverity | str | None = None) -> Sequence[Alert]:
-        """Alerts that nobody has acknowledged, newest first."""
+        """Alerts that nobody has acknowledged and that have not ended, newest first."""
         active = self._active().select_related("order").order_by("-id")
         if severity is not None:
             active = active.filter(severity=_severity(severity))
@@ -113,7 +113,7 @@ class ExecutionMonitor:
         return summaries.of_day(day, limits=self._limits(moment), account=self._account)
 
     def _active(self) -> Any:
-        active = Alert.objects.filter(acknowledged_wall__isnull=True)
+        active = Alert.objects.filter(ACTIVE)
         return active.filter(account__in=["", self._account]) if self._account else active
 
     def _alert_counts(self) -> Mapping[str, int]:

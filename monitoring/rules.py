@@ -10,7 +10,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
+from execution.domain.exchange_time import exchange_time
+from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus
+from monitoring.alert_kinds import AlertKind
+
+__all__ = ["AlertKind", "AlertSeverity", "ExecutionFacts", "Finding", "Thresholds", "judge"]
 
 
 class AlertSeverity(StrEnum):
@@ -23,25 +27,9 @@ class AlertSeverity(StrEnum):
     WARNING = "WARNING"
     CRITICAL = "CRITICAL"
 
-
-class AlertKind(StrEnum):
-    SLIPPAGE = "SLIPPAGE"
-    FAILED_ORDERS = "FAILED_ORDERS"
-    SLOW_EXECUTION = "SLOW_EXECUTION"
-    VWAP_DEVIATION = "VWAP_DEVIATION"
-    OVERFILLED = "OVERFILLED"
-    UNKNOWN_OUTCOME = "UNKNOWN_OUTCOME"
-    LATE_SLICES = "LATE_SLICES"
-    BROKER_REJECTS = "BROKER_REJECTS"
-    PAUSED = "PAUSED"
-    TRADING_HALTED = "TRADING_HALTED"
-    FILL_CONFLICT = "FILL_CONFLICT"
-    FILL_CORRECTED = "FILL_CORRECTED"
-    LATE_FILL = "LATE_FILL"
-    LOST_AT_BROKER = "LOST_AT_BROKER"
-    BROKER_DIFFERENCE = "BROKER_DIFFERENCE"
-    EXTERNAL_ORDER = "EXTERNAL_ORDER"
-    NOT_COMPARED = "NOT_COMPARED"
+    @property
+    def rank(self) -> int:
+        return list(AlertSeverity).index(self)
 
 
 JUDGED_FROM = 0.25  # of the shares ordered
@@ -59,6 +47,8 @@ class Thresholds:
     settling: timedelta  # an order's end and the confirmation of its cancels take this long
     unknown: timedelta
     late: timedelta
+    reporting: timedelta = timedelta(seconds=5)  # an execution is known by then
+    behind_schedule: Decimal = Decimal("0.1")  # of the shares ordered
     # Beyond so many times what is usual of the symbol; None: never by what is usual.
     vwap_multiple: Decimal | None = None
     # In place of `vwap_deviation` for orders that follow the VWAP; None: the same.
@@ -101,6 +91,8 @@ class ExecutionFacts:
     rejected_children: int = 0
     unknown_since: datetime | None = None  # when the oldest child of unknown outcome was sent
     pause: int | None = None  # which of its pauses a paused order is in
+    scheduled: int | None = None  # shares that should be executed by now
+    halted: bool = False  # a trading state keeps it from sending
 
     @property
     def label(self) -> str:
@@ -169,7 +161,7 @@ def failed_orders(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
         severity=severity,
         message=f"{count} failed orders on {facts.day} ({whose}); the last, order "
         f"{facts.order_id}, {facts.status}{why}",
-        key=f"FAILED_ORDERS:{facts.account}:{facts.strategy}:{facts.day}:{severity}",
+        key=f"FAILED_ORDERS:{facts.account}:{facts.strategy}:{facts.day}",
         account=facts.account,
         order_id=facts.order_id,
         data={"failed": count, "threshold": limits.failed_orders, "reason": facts.reason},
@@ -243,7 +235,7 @@ def overfilled(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
         AlertKind.OVERFILLED,
         AlertSeverity.CRITICAL,
         f"{facts.filled:,} shares executed of {facts.quantity:,} ordered: "
-        f"{facts.filled - facts.quantity:,} too many; check the position with the broker",
+        f"{facts.filled - facts.quantity:,} too many",
         excess=facts.filled - facts.quantity,
     )
 
@@ -256,8 +248,7 @@ def unknown_outcome(facts: ExecutionFacts, limits: Thresholds) -> Finding | None
         facts,
         AlertKind.UNKNOWN_OUTCOME,
         AlertSeverity.CRITICAL,
-        f"a child sent at {facts.unknown_since:%H:%M:%S} UTC is still of unknown outcome; "
-        "ask the broker",
+        f"a child sent at {exchange_time(facts.unknown_since)} is still of unknown outcome",
         occasion=facts.unknown_since.isoformat(),
     )
 
@@ -290,6 +281,49 @@ def paused(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
     )
 
 
+def behind_schedule(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """Executed less than the slices that are over should have by more than the threshold."""
+    if facts.status not in ORDER_SENDING or facts.halted or facts.scheduled is None:
+        return None
+    behind = facts.scheduled - facts.filled
+    if behind <= limits.behind_schedule * facts.quantity:
+        return None
+    share = Decimal(behind) / facts.quantity
+    return _of_order(
+        facts,
+        AlertKind.BEHIND_SCHEDULE,
+        _severity(share, limits.behind_schedule),
+        f"{facts.filled:,} shares executed where {facts.scheduled:,} were scheduled by now: "
+        f"{share:.0%} of the order behind, more than {limits.behind_schedule:.0%}",
+        scheduled=facts.scheduled,
+        filled=facts.filled,
+        threshold=f"{limits.behind_schedule:f}",
+    )
+
+
+def incomplete(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
+    """Over by itself with shares that were never executed: CRITICAL when most of them were not.
+
+    A limit order whose price was not reached did what it was asked: INFO. What a person
+    cancelled is no surprise, and what was denied never began.
+    """
+    rest = facts.quantity - facts.filled
+    if facts.status not in (OrderStatus.EXPIRED, OrderStatus.REJECTED) or rest <= 0:
+        return None
+    severity = AlertSeverity.CRITICAL if 2 * rest > facts.quantity else AlertSeverity.WARNING
+    if facts.algorithm == "LIMIT" and facts.status == OrderStatus.EXPIRED:
+        severity = AlertSeverity.INFO
+    why = f": {facts.reason}" if facts.reason else ""
+    return _of_order(
+        facts,
+        AlertKind.INCOMPLETE,
+        severity,
+        f"{facts.status} with {rest:,} of {facts.quantity:,} shares not executed{why}",
+        rest=rest,
+        reason=facts.reason,
+    )
+
+
 RULES: tuple[Rule, ...] = (
     slippage,
     failed_orders,
@@ -299,6 +333,8 @@ RULES: tuple[Rule, ...] = (
     unknown_outcome,
     broker_rejects,
     paused,
+    behind_schedule,
+    incomplete,
 )
 
 
@@ -316,8 +352,8 @@ def _of_order(
     occasion: str = "",
     **data: object,
 ) -> Finding:
-    """One alert per order, kind, severity and occasion: it escalates, but does not repeat."""
-    key = f"{kind}:order:{facts.order_id}:{severity}" + (f":{occasion}" if occasion else "")
+    """One alert per order, kind and occasion, of whatever severity: it escalates in place."""
+    key = f"{kind}:order:{facts.order_id}" + (f":{occasion}" if occasion else "")
     return Finding(
         kind=kind,
         severity=severity,

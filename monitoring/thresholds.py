@@ -8,6 +8,7 @@ from monitoring.rules import Thresholds
 
 # Seconds of the wall clock.
 SETTLING = 30.0  # from an order's end to the confirmation of its last cancel
+REPORTING = 5.0  # from an execution to its row
 UNKNOWN = 60.0  # the resolver has asked the broker several times by then
 
 
@@ -21,6 +22,8 @@ def of(config: Config, moment: Moment) -> Thresholds:
         rejected_children=rules.failed_order_threshold,
         settling=moment.trading(SETTLING),
         unknown=moment.trading(UNKNOWN),
+        reporting=moment.trading(REPORTING),
+        behind_schedule=Decimal(str(rules.behind_schedule_threshold)),
         late=moment.trading(scheduling.missed_grace_seconds),
         vwap_multiple=_decimal(rules.vwap_deviation_multiple),
         deviation_of_vwap_orders=_decimal(config.execution.vwap.deviation_threshold),

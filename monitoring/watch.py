@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Min
 from django.db.models.functions import Greatest
 
 from deepstack.config import Config
+from execution import broker_links
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     ORDER_SENDING,
@@ -26,11 +27,13 @@ from execution.models import (
     Slice,
     TradingState,
 )
-from monitoring import alerts, costs, incidents, rules
+from monitoring import alerts, costs, endings, incidents, rules
+from monitoring.alert_kinds import OF_ORDERS
+from monitoring.channels import configured
 from monitoring.facts import gather
-from monitoring.models import Alert, WatchMark
+from monitoring.models import Alert, ChannelHealth, WatchMark
 from monitoring.moment import Moment
-from monitoring.rules import Finding, Thresholds
+from monitoring.rules import ExecutionFacts, Finding, Thresholds
 
 # Events are numbered when written and seen when committed: an older number may appear after a
 # newer one. Everything younger than this, longer than any transaction lasts, is read again.
@@ -47,21 +50,28 @@ def look(
     that are due, which ask the market, and the rules that need them.
     """
     upto, changed, told = _news(moment)
-    found = [
-        *told,
-        *_judged(changed | _late_orders(moment), moment, limits),
-        *_halts(),
-        *_differences(),
-        *_not_compared(moment),
-        *_late_slices(moment, limits),
-    ]
-    raised = list(alerts.raise_all(found, moment=moment, config=config))
+    service = service_state(moment=moment, config=config, limits=limits)
+    raised = list(alerts.raise_all([*told, *service], moment=moment, config=config))
+    alerts.end_absent(service, moment=moment, config=config)
+    raised += _judged(changed | _late_orders(moment), moment, config, limits)
     costs.note_changes(changed, moment=moment)
     WatchMark.objects.filter(pk=1).update(event_id=Greatest("event_id", upto))
 
     analysed = costs.compute_due(moment=moment, market=market)
-    raised += alerts.raise_all(_judged(analysed, moment, limits), moment=moment, config=config)
-    return raised
+    return [*raised, *_judged(analysed, moment, config, limits)]
+
+
+def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list[Finding]:
+    """All that is wrong with the service as a whole at this moment: what of it was told before and
+    is missing here has ended."""
+    return [
+        *_halts(),
+        *_differences(),
+        *_not_compared(moment),
+        *_late_slices(moment, limits),
+        *_failing_channels(moment, config),
+        *_broker_down(moment, config),
+    ]
 
 
 def examine(
@@ -70,14 +80,37 @@ def examine(
     """Judge one order now, its costs included; returns the alerts of what was found."""
     costs.note_changes([order_id], moment=moment)
     costs.compute_now(order_id, moment=moment, market=market)
-    return alerts.raise_all(_judged([order_id], moment, limits), moment=moment, config=config)
+    return _judged([order_id], moment, config, limits)
 
 
-def _judged(order_ids: Collection[int], moment: Moment, limits: Thresholds) -> list[Finding]:
+def _judged(
+    order_ids: Collection[int], moment: Moment, config: Config, limits: Thresholds
+) -> list[Alert]:
+    """The alerts that stand for the orders; those that are over have ended."""
     if not order_ids:
         return []
-    facts = gather(order_ids, now=moment.now)
-    return [finding for each in facts for finding in rules.judge(each, limits)]
+    facts = gather(order_ids, now=moment.now, reported=moment.now - limits.reporting)
+    found = [finding for each in facts for finding in rules.judge(each, limits)]
+    raised = list(alerts.raise_all(found, moment=moment, config=config))
+    keys = {finding.key for finding in found}
+    by_order = {each.order_id: each for each in facts}
+    standing = Alert.objects.filter(
+        kind__in=sorted(OF_ORDERS),
+        order_id__in=by_order,
+        ended_wall__isnull=True,
+        raised_wall__lte=moment.wall,
+    ).exclude(dedupe_key__in=keys)
+    over = [
+        alert
+        for alert in standing
+        if alert.order_id and _is_over(alert, by_order[alert.order_id], limits)
+    ]
+    alerts.end_all(over, moment=moment, config=config)
+    return raised
+
+
+def _is_over(alert: Alert, facts: ExecutionFacts, limits: Thresholds) -> bool:
+    return endings.is_over(alert.kind, alert.dedupe_key, alert.data, facts, limits)
 
 
 def _news(moment: Moment) -> tuple[int, set[int], list[Finding]]:
@@ -172,3 +205,35 @@ def _late_slices(moment: Moment, limits: Thresholds) -> list[Finding]:
         count=waiting["count"], oldest_due=waiting["oldest"], now=moment.now, limits=limits
     )
     return [] if finding is None else [finding]
+
+
+def _failing_channels(moment: Moment, config: Config) -> list[Finding]:
+    found = [
+        incidents.delivery_failed(
+            channel=row.channel,
+            since=row.failing_wall,
+            refused=row.refused,
+            failures=row.failures,
+            problem=row.problem,
+            now=moment.wall,
+        )
+        for row in ChannelHealth.objects.filter(
+            failing_wall__isnull=False, channel__in=configured(config)
+        )
+        if row.failing_wall is not None
+    ]
+    return [finding for finding in found if finding is not None]
+
+
+def _broker_down(moment: Moment, config: Config) -> list[Finding]:
+    trouble = broker_links.trouble(config, now=moment.wall)
+    if trouble is None:
+        return []
+    found = incidents.broker_down(
+        broker=trouble.broker,
+        address=trouble.address,
+        since=trouble.since,
+        problem=trouble.reason,
+        live_orders=Order.objects.filter(status__in=sorted(ORDER_LIVE)).exists(),
+    )
+    return [found]

@@ -1,19 +1,21 @@
 import django_filters
+from django.db.models import QuerySet
 
 from execution.api.filters import TrueOrFalse
-from monitoring.models import Alert, CostAnalysis, DailySummary
+from monitoring.models import ACTIVE, Alert, CostAnalysis, DailySummary
 
 
 class AlertFilter(django_filters.FilterSet):
-    active = TrueOrFalse(
-        field_name="acknowledged_wall", lookup_expr="isnull", label="Not acknowledged yet"
-    )
+    active = TrueOrFalse(method="by_activity", label="Neither acknowledged nor ended")
     since = django_filters.IsoDateTimeFilter(field_name="raised_at", lookup_expr="gte")
     symbol = django_filters.CharFilter(field_name="order__symbol")
 
     class Meta:
         model = Alert
         fields = ["severity", "kind", "account", "order"]
+
+    def by_activity(self, alerts: QuerySet[Alert], name: str, active: bool) -> QuerySet[Alert]:
+        return alerts.filter(ACTIVE) if active else alerts.exclude(ACTIVE)
 
 
 class SummaryFilter(django_filters.FilterSet):

@@ -12,7 +12,15 @@ from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary
 class DeliverySerializer(serializers.ModelSerializer[AlertDelivery]):
     class Meta:
         model = AlertDelivery
-        fields = ["channel", "state", "attempts", "next_try_wall", "settled_wall", "last_error"]
+        fields = [
+            "channel",
+            "news",
+            "state",
+            "attempts",
+            "next_try_wall",
+            "settled_wall",
+            "last_error",
+        ]
 
 
 class AlertSerializer(serializers.ModelSerializer[Alert]):
@@ -36,6 +44,9 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "active",
             "acknowledged_by",
             "acknowledged_wall",
+            "ended_at",
+            "ended_wall",
+            "ended_because",
             "deliveries",
         ]
 

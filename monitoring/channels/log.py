@@ -19,9 +19,11 @@ logger = structlog.get_logger("deepstack.alerts")
 
 class LogChannel:
     def send(self, alert: Alert) -> None:
+        ended = alert.news == "ENDED"
         logger.log(
-            LEVELS[AlertSeverity(alert.severity)],
-            alert.message,
+            logging.INFO if ended else LEVELS[AlertSeverity(alert.severity)],
+            alert.told,
+            news=str(alert.news),
             alert_id=alert.pk,
             kind=alert.kind,
             severity=str(alert.severity),

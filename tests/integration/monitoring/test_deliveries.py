@@ -69,7 +69,7 @@ def test_every_configured_channel_gets_a_new_alert_once(receiver: Receiver) -> N
         "id": alert.pk,
         "kind": "SLIPPAGE",
         "severity": "WARNING",
-        "message": "too dear",
+        "message": alert.message,
         "account": "main",
         "order_id": alert.order_id,
         "symbol": "AAPL",
@@ -77,6 +77,7 @@ def test_every_configured_channel_gets_a_new_alert_once(receiver: Receiver) -> N
         "raised_wall": NOON.isoformat(),
         "data": {"slippage_bps": "25.0"},
     }
+    assert alert.message.startswith("too dear. Increase the time window")
     assert state_of(alert) == state_of(alert, "log") == ("SENT", 1)
 
 

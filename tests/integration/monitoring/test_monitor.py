@@ -95,8 +95,8 @@ def test_guide_real_time_block(run: Callable[..., None]) -> None:
 DASHBOARD = """\
 Today's Executions: 4
 Success Rate: 75.0%
-Active Alerts: 1
-Critical Alerts: 0
+Active Alerts: 2
+Critical Alerts: 1
 """
 
 

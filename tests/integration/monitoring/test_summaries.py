@@ -94,7 +94,7 @@ def test_the_figures_of_a_summary() -> None:
     # 375 and 7.50 of commission over 1,600 shares at the decision price: the order that was
     # rejected had its price unchanged.
     assert summary.shortfall_bps == Decimal("15.9375")
-    assert summary.alerts_generated == 0
+    assert summary.alerts_generated == 1, "the order that was rejected"
     # 0.30 * 50 + 0.15 * 93.75 + 0.10 * 100 + 0.25 * 58.33 + 0.20 * 91.67
     assert (summary.grade, round(summary.quality_score, 1)) == ("C", 72.0)
     assert set(summary.figures["by_algorithm"]) == {"TWAP"}

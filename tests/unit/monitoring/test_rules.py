@@ -331,12 +331,12 @@ def test_an_account_that_cannot_be_compared(late: float, expected: AlertSeverity
     assert finding is None or "TWS is away" in finding.message
 
 
-def test_an_alert_escalates_once_and_does_not_repeat() -> None:
+def test_a_finding_keeps_its_key_when_it_escalates() -> None:
     findings = [
         rules.slippage(replace(FILLED, slippage_bps=cost), LIMITS)
         for cost in (D(25), D(30), D(41), D(80))
     ]
-    assert len({finding.key for finding in findings if finding}) == 2
+    assert len({finding.key for finding in findings if finding}) == 1
 
 
 def test_a_finding_names_the_order_and_its_numbers() -> None:
