@@ -218,7 +218,7 @@ def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tu
     order came just now, or overdue and still unclaimed although they were; oldest first.
 
     The later a slice is, the rarer it is rung for again: where the workers are merely busy, bells
-    that they cannot answer would make them busier.
+    that they cannot answer would make them busier. What a halt has put off waits for its end.
     """
     grace = timedelta(seconds=scheduling.overdue_grace_seconds)
     patience = ExpressionWrapper(
@@ -234,6 +234,7 @@ def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tu
             order__status__in=ORDER_SENDING,
             due_at__lte=bells.horizon_end(now, scheduling.horizon_seconds),
         )
+        .exclude(halts.waiting())
         .order_by("due_at")
         .values_list("pk", "due_at")
     )

@@ -167,6 +167,14 @@ def to_cancel() -> Q:
     return found
 
 
+def waiting() -> Q:
+    """The slices that were put off by a halt which still lasts: looking again tells nothing new."""
+    found = Q(pk__in=())
+    for row in TradingState.objects.filter(state=State.HALTED):
+        found |= Q(reason__startswith="TRADING_HALTED") & _in_scope(row, "order__")
+    return found
+
+
 def _in_scope(row: TradingState, prefix: str = "") -> Q:
     if row.scope == Scope.SYSTEM:
         return Q()

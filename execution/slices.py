@@ -23,6 +23,7 @@ from execution.broker.base import Ticket
 from execution.child import Child, NotNow, decide, retry_pause
 from execution.desk import Desk
 from execution.domain.checks import Denial
+from execution.domain.holds import code_of
 from execution.domain.lifecycle import (
     ORDER_SENDING,
     SLICE_CLAIMABLE,
@@ -45,6 +46,9 @@ log = structlog.get_logger(__name__)
 
 # A bell may ring this much early by the clocks of two processes.
 EARLY = timedelta(milliseconds=50)
+LONGEST_PAUSE = timedelta(seconds=5)  # of the wall clock, between two looks at a slice that waits
+# A price may be missing only because its symbol was traded after the prices were read.
+RACED, SOON = frozenset({"DAILY_LOSS_UNKNOWN", "HEAT_UNKNOWN"}), timedelta(milliseconds=100)
 CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
 UNSEEN = Look()
 
@@ -167,7 +171,7 @@ def _claim(
 
 
 def _stay(order: Order, part: Slice, why: NotNow, desk: Desk, *, now: datetime) -> None:
-    until = why.until or now + retry_pause(desk)
+    until = why.until or now + _pause(part, why.reason, desk, now=now)
     part.explanation = why.explanation
     save(part, "explanation", "aimed_quantity")
     if why.passing and until < part.end_at:
@@ -180,15 +184,23 @@ def _stay(order: Order, part: Slice, why: NotNow, desk: Desk, *, now: datetime) 
 
 def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: datetime) -> None:
     """Due again at `until`, which must lie before the slice's end."""
-    if part.status == SliceStatus.PLANNED:
-        known, part.reason = part.reason, reason[:300]
-        part.due_at, part.enqueued_wall = until, None
-        save(part, "due_at", "enqueued_wall", "reason")
-        if part.reason != known:  # a halt of an hour is one event, not one each second
-            facts = {"slice": part.sequence, "reason": reason}
-            tell(order, "SLICE_DEFERRED", facts, at=at, part=part)
-        return
-    move_slice(part, SliceStatus.PLANNED, at=at, reason=reason, due_at=until, enqueued_wall=None)
+    known, part.reason = part.reason, reason[:300]
+    part.status, part.due_at, part.enqueued_wall = SliceStatus.PLANNED, until, None
+    save(part, "status", "due_at", "enqueued_wall", "reason")
+    if code_of(part.reason) != code_of(known):  # a halt of an hour is one event, not one each look
+        facts = {"slice": part.sequence, "reason": reason}
+        tell(order, "SLICE_DEFERRED", facts, at=at, part=part)
+
+
+def _pause(part: Slice, reason: str, desk: Desk, *, now: datetime) -> timedelta:
+    """Until the next look at a slice that may not leave: a quarter of the time that it has waited
+    for the same already, so that an outage is not made worse by those who wait for its end."""
+    usual, code = retry_pause(desk), code_of(reason)
+    if code_of(part.reason) != code:
+        return min(usual, SOON * clock.speed()) if code in RACED else usual
+    told = part.events.filter(kind="SLICE_DEFERRED").order_by("-pk")
+    began = told.values_list("at", flat=True).first() or now
+    return max(usual, min((now - began) / 4, LONGEST_PAUSE * clock.speed()))
 
 
 def _intend(order: Order, part: Slice, child: Child, desk: Desk, *, now: datetime) -> Intent:

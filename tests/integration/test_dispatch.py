@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from deepstack.config import Scheduling
-from execution import bells
+from execution import bells, halts
 from execution.dispatch import Dispatcher, due_slices
 from execution.models import Order, Slice
 from tests.integration.desk_work import new_order
@@ -54,6 +54,23 @@ def test_nothing_is_rung_for_an_order_that_may_not_send(status: str) -> None:
     Order.objects.filter(pk=order.pk).update(status=status, filled_quantity=filled)
     now = timezone.now()
     assert due_slices(now + timedelta(seconds=1), now, SCHEDULING) == []
+
+
+def test_what_a_halt_has_put_off_is_rung_for_at_its_end_and_not_before() -> None:
+    part, other = (new_order(parts=1, symbol=symbol).slices.get() for symbol in ("AAPL", "MSFT"))
+    now = timezone.now()
+    Slice.objects.update(
+        status="PLANNED",
+        enqueued_wall=None,
+        due_at=now - timedelta(seconds=2),
+        reason="TRADING_HALTED: scope=SYMBOL AAPL, state=HALTED",
+    )
+    Order.objects.update(created_at=now - timedelta(seconds=9))
+    scope = {"scope": "SYMBOL", "key": "AAPL", "by": "ann", "reason": "news"}
+    halts.set_state(state="HALTED", **scope)
+    assert [pk for pk, _ in due_slices(now, now, SCHEDULING)] == [other.pk]
+    halts.set_state(state="ACTIVE", **scope)
+    assert {pk for pk, _ in due_slices(now, now, SCHEDULING)} == {part.pk, other.pk}
 
 
 def test_a_slice_that_is_being_claimed_is_left_alone() -> None:

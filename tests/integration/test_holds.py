@@ -449,6 +449,24 @@ def one(algorithm: str) -> dict[str, int]:
     return {"slices": 1} if algorithm == "TWAP" else {}
 
 
+def test_a_slice_that_waits_long_looks_more_rarely_and_is_one_line_in_the_story() -> None:
+    order = new_order(10, 1)
+    part, usual = order.slices.get(), desks.default()
+    market = Silent(usual.market, lambda quote: replace(quote, at=quote.at - OLD))
+    pauses = []
+    for _ in range(20):
+        moment = part.due_at
+        Slice.objects.filter(pk=part.pk).update(status="QUEUED")  # its bell rang
+        desk = replace(usual, market=market, now=lambda at=moment: at)  # type: ignore[arg-type]
+        slices.send(part.pk, desk)
+        part.refresh_from_db()
+        pauses.append((part.due_at - moment).total_seconds())
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (1, 5)
+    told = order.events.filter(kind__in=("SLICE_DEFERRED", "SLICE_STATUS"))
+    assert [event.data["reason"].partition(":")[0] for event in told] == ["QUOTE_STALE"]
+
+
 def test_when_the_price_comes_back_after_a_slices_own_end_the_next_ones_catch_up() -> None:
     given = trial(all_of)
     usual = given.desk.market
