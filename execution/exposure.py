@@ -7,10 +7,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.db.models import Case, F, Q, QuerySet, Subquery, Sum, When
+from django.db.models import F, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from execution import positions
+from execution.desk import Desk
 from execution.domain.checks import Bounds, Exposure, Heat
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
 from execution.marks import Marks, exchange_midnight
@@ -30,27 +32,22 @@ _EVENT_SPAN = Prepared[tuple[int, int]](
     )
 )
 ZERO = Decimal(0)
-_SIGN = Case(When(side=Side.BUY, then=1), default=-1)
 # Of an order or a slice: shares that may still be executed.
 LEAVES = Greatest(F("quantity") - F("filled_quantity"), 0)
 
-_POSITION = Prepared[tuple[int, int]](
+_PENDING = Prepared[tuple[int]](
     lambda: (
-        Order.objects.filter(account=Param("account", ""), symbol=Param("symbol", ""))
+        Order.objects.filter(
+            account=Param("account", ""),
+            symbol=Param("symbol", ""),
+            side=Param("side", ""),
+            status__in=sorted(ORDER_LIVE),
+        )
+        .exclude(pk=Param("order", 0))
         .order_by()
         .values("account")
-        .annotate(
-            held=Sum(_SIGN * F("filled_quantity")),
-            pending=Coalesce(
-                Sum(
-                    LEAVES,
-                    filter=Q(side=Param("side", ""), status__in=sorted(ORDER_LIVE))
-                    & ~Q(pk=Param("order", 0)),
-                ),
-                0,
-            ),
-        )
-        .values_list("held", "pending")
+        .annotate(pending=Sum(LEAVES))
+        .values_list("pending")
     )
 )
 _Traded = tuple[str, str, int, Decimal, Decimal | None]
@@ -110,6 +107,7 @@ class Moment:
 def read(
     at: Moment,
     bounds: Bounds,
+    desk: Desk,
     *,
     restricted: str | None,
     reducing: bool,
@@ -120,7 +118,7 @@ def read(
     held = pending = None
     hot = bounds.max_portfolio_heat is not None
     if reducing or hot or bounds.max_position is not None:
-        held, pending = position(at)
+        held, pending = position(at, desk)
     return Exposure(
         restricted=restricted,
         position=held,
@@ -132,19 +130,20 @@ def read(
         recent_messages=messages,
         day_result=day_result(at) if bounds.max_daily_loss is not None else None,
         unspent=at.marks.funds.left(at.order.account) if at.marks.funds else None,
-        heat=heat(at, bounds.equity, pending or 0) if hot else None,
+        heat=heat(at, bounds.equity, pending or 0, desk) if hot else None,
     )
 
 
-def position(at: Moment) -> tuple[int, int]:
-    """Signed shares of the symbol in the account, and the shares pending on the order's side."""
+def position(at: Moment, desk: Desk) -> tuple[int | None, int]:
+    """Signed shares of the symbol in the account, None where that is not known, and the shares
+    pending on the order's side."""
     order = at.order
-    found = _POSITION.first(
+    known = positions.held(order.account, desk, symbol=order.symbol)
+    (pending,) = _PENDING.first(
         account=order.account, symbol=order.symbol, side=order.side, order=order.pk or 0
-    )
-    held, pending = found or (0, 0)
+    ) or (0,)
     batch = sum(each.quantity for each in at.alongside if _same_book(each, order))
-    return held, pending + at.working + batch
+    return None if known is None else known[order.symbol], pending + at.working + batch
 
 
 def working_leaves(order: Order, *, beside: Slice | None = None) -> int:
@@ -259,14 +258,13 @@ def day_result(at: Moment) -> Decimal | None:
     return result
 
 
-def heat(at: Moment, equity: Decimal | None, pending: int) -> Heat | None:
-    """None where equity is not configured, or the price or volatility of a position is missing."""
+def heat(at: Moment, equity: Decimal | None, pending: int, desk: Desk) -> Heat | None:
+    """None where equity is not configured, or a position is not known, nor its price or
+    volatility."""
     order = at.order
-    if not equity:
+    held = positions.held(order.account, desk) if equity else None
+    if not equity or held is None:
         return None
-    filled = Order.objects.filter(account=order.account, filled_quantity__gt=0)
-    rows = filled.values_list("symbol").annotate(shares=Sum(_SIGN * F("filled_quantity")))
-    held = dict(rows.order_by())
     after = dict(held)
     after[order.symbol] = held.get(order.symbol, 0) + order.side_sign * (at.quantity + pending)
     known = at.marks.prices.keys() & at.marks.volatility.keys()

@@ -16,7 +16,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Exists, Expression, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
-from execution import funds
+from execution import funds, positions
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.funds import Funds
@@ -111,7 +111,7 @@ def read(account: str, symbol: str, desk: Desk, *, wanted: Asked, now: datetime)
     if wanted.loss and wanted.traded is None:
         symbols = _traded_today(account, now)
     if wanted.heat:
-        symbols |= _held(account) | {symbol}
+        symbols |= {symbol, *(positions.held(account, desk) or ())}
     return Marks(
         _prices(symbols, desk.market, now),
         _volatilities(symbols, desk.market, now) if wanted.heat else {},
@@ -122,11 +122,6 @@ def read(account: str, symbol: str, desk: Desk, *, wanted: Asked, now: datetime)
 def _traded_today(account: str, now: datetime) -> set[str]:
     rows = _LATELY.all(account=account, midnight=exchange_midnight(now))
     return {symbol for (symbol,) in rows}
-
-
-def _held(account: str) -> set[str]:
-    orders = Order.objects.filter(account=account, filled_quantity__gt=0)
-    return set(orders.values_list("symbol", flat=True).distinct().order_by())
 
 
 def _prices(symbols: Iterable[str], market: MarketData, now: datetime) -> dict[str, Decimal]:

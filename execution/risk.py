@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from execution import exposure, halts, limits, locks
+from execution import exposure, halts, limits, locks, positions
 from execution.desk import Desk
 from execution.domain import checks
 from execution.domain.checks import Check, Denial, Exposure, Facts
@@ -34,9 +34,12 @@ def parent_denial(
     """Why an order that is not stored yet is refused; changes nothing."""
     opposing = exposure.opposing(at.order) if priced.limit is not None else None
     halted = halts.applies(states, at.order)
-    return _denial(
-        checks.PARENT_CHECKS, at, priced, desk, book=book, halted=halted, opposing=opposing
-    )
+    table = checks.PARENT_CHECKS
+    if not positions.are_known(at.order.account, desk):
+        # It waits for the first comparison: its children are held to the position then.
+        table = tuple(check for check in table if check not in checks.BY_POSITION)
+        halted = tuple(each for each in halted if each[1] != State.REDUCING)
+    return _denial(table, at, priced, desk, book=book, halted=halted, opposing=opposing)
 
 
 def child_denial(at: Moment, priced: Priced, desk: Desk, seen: Glance) -> Denial | None:
@@ -56,7 +59,7 @@ def last_denial(part: Slice, desk: Desk, seen: Glance) -> Denial | None:
     halted = halts.in_force(part.order) if seen.halted else ()
     working = exposure.working_leaves(part.order, beside=part) if halted else 0
     at = Moment(part.order, part.quantity or 0, NO_MARKS, desk.now(), working=working)
-    held, pending = exposure.position(at) if halted else (None, None)
+    held, pending = exposure.position(at, desk) if halted else (None, None)
     known = Exposure(position=held, pending=pending, opposing=seen.opposing)
     priced = Priced(part.limit_price, part.limit_price, None)
     return checks.first_denial(checks.LAST_CHECKS, _facts(at, priced, halted, known), desk.bounds)
@@ -105,6 +108,7 @@ def _denial(
     known = exposure.read(
         at,
         bounds,
+        desk,
         restricted=book.restricted.get(order.symbol),
         reducing=bool(halted),
         opposing=opposing,

@@ -388,13 +388,16 @@ def test_heat_is_positions_times_volatility_over_equity() -> None:
     order = new_order()
     filled(order)
     known = Marks({"AAPL": D(150), "MSFT": D(330)}, {"AAPL": 0.02, "MSFT": 0.01})
-    now = heat(moment(order, 200, known), D(100_000), 100)
+    now = heat(moment(order, 200, known), D(100_000), 100, desks.default())
     assert now is not None
     # 200 x 150 x 0.02 = 600; with 100 pending and 200 asked for, 500 x 150 x 0.02 = 1,500.
     assert (now.before, now.after) == (D("0.006"), D("0.015"))
-    assert heat(moment(order, 200, known), None, 0) is None
-    assert heat(moment(order, 200, Marks({"AAPL": D(150)})), D(1), 0) is None
-    assert heat(moment(order, 200, Marks({}, {"AAPL": 0.02})), D(1), 0) is None
+    for told, equity in (
+        (known, None),
+        (Marks({"AAPL": D(150)}), D(1)),
+        (Marks({}, {"AAPL": 0.02}), D(1)),
+    ):
+        assert heat(moment(order, 200, told), equity, 0, desks.default()) is None
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from .codes import CODES
 from .single import adv_share, collar, notional, quantity, quote_usable, symbol_halted
 
 __all__ = [
+    "BY_POSITION",
     "CHILD_CHECKS",
     "CODES",
     "LAST_CHECKS",
@@ -68,6 +69,9 @@ _ACCOUNT: tuple[Check, ...] = (
 )
 _FORBIDDEN: tuple[Check, ...] = (halted, restricted)
 _SIZE: tuple[Check, ...] = (quantity, notional, adv_share)
+
+# What cannot be judged while the position is not known; `halted` by REDUCING cannot, either.
+BY_POSITION: tuple[Check, ...] = (position, heat)
 
 # A parent waits through a bad quote or a halt, which may end within its window; it is denied only
 # where no price for it can be known.

@@ -1,0 +1,111 @@
+"""What the account held before we came counts in every limit on a position."""
+
+from dataclasses import replace
+from decimal import Decimal as D
+
+import pytest
+from django.utils import timezone
+
+from execution import desk as desks
+from execution import exposure, halts, intake, limits, marks, positions
+from execution.desk import Desk
+from execution.domain.lifecycle import SliceStatus
+from execution.models import BrokerAccount, Order, Slice
+from tests.integration.desk_work import claim, execution, hear, new_order, report
+
+pytestmark = pytest.mark.django_db
+
+
+def account(held: dict[str, int], *, compared: bool = True) -> BrokerAccount:
+    return BrokerAccount.objects.create(
+        broker="paper",
+        account="default",
+        positions_beside=held,
+        accepted_wall=timezone.now() if compared else None,
+    )
+
+
+def ordered(side: str, quantity: int, desk: Desk | None = None) -> Order:
+    signal = {"symbol": "AAPL", "side": side, "quantity": quantity, "algorithm": "TWAP"}
+    return intake.accept(signal | {"slices": 1}, desk or desks.default())
+
+
+def first(order: Order) -> Slice:
+    return order.slices.order_by("sequence")[0]
+
+
+def live() -> Desk:
+    """A desk that trades live with a broker whose accounts can be compared."""
+    usual = desks.default()
+    return replace(usual, config=usual.config.model_copy(update={"trading_mode": "live"}))
+
+
+def filled(quantity: int) -> None:
+    order = new_order(quantity, parts=1)
+    intent = claim(first(order))
+    assert intent is not None
+    hear(intent, report(intent, SliceStatus.FILLED, [execution(intent, "0", quantity)]))
+
+
+def test_a_position_is_what_was_there_before_and_our_fills() -> None:
+    account({"AAPL": 900, "TSLA": -70})
+    filled(200)
+    known = positions.held("default", desks.default())
+    assert known == {"AAPL": 1_100, "TSLA": -70}
+    assert positions.held("default", desks.default(), symbol="TSLA") == {"TSLA": -70}
+    assert positions.held("another", desks.default(), symbol="TSLA") == {"TSLA": 0}
+
+
+def test_the_largest_position_counts_what_was_held_before() -> None:
+    account({"AAPL": 900})
+    limits.set_limit(scope="SYSTEM", key="", field="max_position", value=1_000, by="ann")
+    refused = ordered("BUY", 101)
+    assert refused.status == "DENIED"
+    assert "POSITION_EXCEEDS_MAX" in refused.status_reason
+    assert refused.routing["denial"]["numbers"]["position"] == 900
+    assert ordered("BUY", 100).status == "ACCEPTED"
+
+
+def test_a_short_position_from_before_counts_the_other_way() -> None:
+    account({"AAPL": -900})
+    limits.set_limit(scope="SYSTEM", key="", field="max_position", value=1_000, by="ann")
+    assert ordered("SELL", 101).status == "DENIED"
+    assert ordered("BUY", 1_900).status == "ACCEPTED"
+
+
+def test_reducing_sells_what_was_held_before_and_no_more() -> None:
+    account({"AAPL": 500})
+    halts.set_state(scope="SYMBOL", key="AAPL", state="REDUCING", by="ann", reason="news")
+    assert ordered("SELL", 501).status == "DENIED"
+    order = ordered("SELL", 500)
+    assert order.status == "ACCEPTED"
+    assert claim(first(order)) is not None
+
+
+def test_heat_counts_what_was_held_before() -> None:
+    account({"TSLA": 100})
+    order = new_order(100, parts=1)
+    prices, volatility = {"AAPL": D(150), "TSLA": D(200)}, {"AAPL": 0.02, "TSLA": 0.05}
+    at = exposure.Moment(order, 100, marks.Marks(prices, volatility), desks.default().now())
+    found = exposure.heat(at, D(100_000), 0, desks.default())
+    assert found is not None
+    assert found.before == D("0.01")  # 100 TSLA x $200 x 5 % of $100,000
+
+
+def test_before_the_first_comparison_an_order_waits_for_it_instead_of_passing_its_limit() -> None:
+    limits.set_limit(scope="SYSTEM", key="", field="max_position", value=1_000, by="ann")
+    row = account({}, compared=False)
+    order = ordered("BUY", 101, live())
+    assert order.status == "ACCEPTED"
+    at = exposure.Moment(order, 101, marks.NO_MARKS, live().now())
+    assert exposure.position(at, live()) == (None, 0)
+    row.positions_beside, row.accepted_wall = {"AAPL": 900}, timezone.now()
+    row.save()
+    assert exposure.position(at, live()) == (900, 0)
+    assert ordered("BUY", 101, live()).status == "DENIED"
+
+
+def test_before_the_first_comparison_reducing_waits_as_well() -> None:
+    halts.set_state(scope="SYMBOL", key="AAPL", state="REDUCING", by="ann", reason="news")
+    assert ordered("SELL", 100, live()).status == "ACCEPTED"
+    assert ordered("SELL", 100).status == "DENIED"
