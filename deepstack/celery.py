@@ -93,6 +93,8 @@ app.config_from_object("deepstack.celery_settings")
 app.autodiscover_tasks(["execution", "monitoring"])
 app.steps["worker"].update((FireAllTimers, WarmThreads))
 
+# None expires: that would be judged by the clock of the worker, which may be wrong. What has become
+# useless while nobody took it finds that out from the rows.
 app.conf.beat_schedule = {
     # Every session that has closed and has no summary yet gets one: what was missed while beat
     # was down is caught up at the next turn.
@@ -104,19 +106,16 @@ app.conf.beat_schedule = {
     "learn-profiles": {
         "task": "execution.tasks.learn_profiles",
         "schedule": crontab(minute=20),
-        "options": {"expires": 3600.0},
     },
     # Each night after the extended hours; what was missed while beat was down is caught up.
     "compare-with-the-broker": {
         "task": "execution.tasks.compare_accounts",
         "schedule": crontab(minute="*/15"),
-        "options": {"queue": "reports", "expires": 900.0},
+        "options": {"queue": "reports"},
     },
-    # An alert must be out within five seconds of its event. Looks that nobody took in time are
-    # worth nothing: the next one sees the same.
+    # An alert must be out within five seconds of its event.
     "watch-executions": {
         "task": "monitoring.tasks.watch",
         "schedule": 1.0,
-        "options": {"expires": 5.0},
     },
 }

@@ -62,4 +62,4 @@ def horizon_end(now: datetime, seconds: float) -> datetime:
 
 def ask_for_news(accounts: Iterable[str]) -> None:
     for account in accounts:
-        current_app.send_task(NEWS, args=[account], expires=5)
+        current_app.send_task(NEWS, args=[account])

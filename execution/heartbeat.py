@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +28,7 @@ EVERY = 1.0  # seconds
 DEAD_AFTER = timedelta(seconds=5)
 # Slices leave so much early or late where a clock is wrong; less than this is told to nobody.
 WRONG_CLOCK_SECONDS = 1.0
-TROUBLE, AHEAD = "trouble", "clock_ahead_seconds"
+TROUBLE, TROUBLE_SECONDS, AHEAD = "trouble", "trouble_seconds", "clock_ahead_seconds"
 _BEAT = (
     f"INSERT INTO {Heartbeat._meta.db_table} (kind, process, detail, started_wall, seen_wall)"  # noqa: S608
     " VALUES (%s, %s, %s, clock_timestamp(), clock_timestamp())"
@@ -37,13 +38,15 @@ _BEAT = (
 
 
 @dataclass(slots=True)
-class _Clock:
-    """Of this process; how many seconds it is ahead of the database's, as last measured."""
+class _Own:
+    """Of this process: how many seconds its clock is ahead of the database's, as last measured,
+    and since when (monotonic) it is in trouble."""
 
     ahead: float = 0.0
+    trouble_since: float | None = None
 
 
-_clock = _Clock()
+_own = _Own()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +72,26 @@ def own_name() -> str:
 
 def beat(kind: str, detail: Mapping[str, object] | None = None) -> None:
     """Say that this process is alive; `detail` may name its TROUBLE, in words."""
-    told = _clock.ahead
+    told = _own.ahead
     _beat(kind, dict(detail or {}))
-    if abs(told - _clock.ahead) > WRONG_CLOCK_SECONDS / 2:
+    if abs(told - _own.ahead) > WRONG_CLOCK_SECONDS / 2:
         _beat(kind, dict(detail or {}))
 
 
 def _beat(kind: str, detail: dict[str, object]) -> None:
-    if abs(_clock.ahead) >= WRONG_CLOCK_SECONDS:
-        detail[AHEAD] = round(_clock.ahead, 1)
+    if not detail.get(TROUBLE):
+        _own.trouble_since = None
+    else:
+        _own.trouble_since = _own.trouble_since or time.monotonic()
+        detail[TROUBLE_SECONDS] = round(time.monotonic() - _own.trouble_since, 1)
+    if abs(_own.ahead) >= WRONG_CLOCK_SECONDS:
+        detail[AHEAD] = round(_own.ahead, 1)
+    connection.ensure_connection()  # which may take longer than the clocks are apart
     before = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(_BEAT, [kind, own_name(), json.dumps(detail)])
         row: tuple[datetime] = cursor.fetchone()
-    _clock.ahead = ahead_of(row[0], before=before, after=timezone.now())
+    _own.ahead = ahead_of(row[0], before=before, after=timezone.now())
 
 
 def ahead_of(theirs: datetime, *, before: datetime, after: datetime) -> float:

@@ -13,10 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from execution import heartbeat, queries
+from execution import queries, waiting
 from execution.market import clock
 from execution.market.base import MarketData
-from execution.models import Heartbeat, Order
+from execution.models import Order
 from execution.queries import Progress, Report
 
 LOOK_EVERY = 0.25  # seconds
@@ -59,12 +59,11 @@ class Watch:
     def _look(self, live: Live, ids: Sequence[int]) -> list[Progress]:
         try:
             seen = queries.progress(ids, self.market, now=self.now())
-            working = heartbeat.alive(Heartbeat.Kind.WORKER)
+            warning = waiting.concern()
         except OperationalError as error:
             connection.close()
             self._show(live, [], f"PostgreSQL does not answer, the orders go on: {error}".strip())
             return []
-        warning = "" if working else "no live worker: nothing is sent until one runs"
         self._show(live, seen, warning)
         return seen
 

@@ -248,6 +248,15 @@ def unheard(account: str, desk: Desk) -> bool:
     return cursors.filter(heard_until__lt=old).exists()
 
 
+def just_heard(account: str, desk: Desk) -> bool:
+    """Whether the news were heard within half the time in which they are asked for once."""
+    now, every = desk.now(), desk.config.execution.scheduling.news_seconds
+    recent = now - timedelta(seconds=every / 2 * clock.speed())
+    cursors = BrokerCursor.objects.filter(broker=desk.broker.name, account=account)
+    # Not what a process has noted whose clock is ahead of ours.
+    return cursors.filter(heard_until__gt=recent, heard_until__lte=now).exists()
+
+
 def try_take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
     """One order's impossible news must not keep those of all others from being booked; the cursor
     stays, so that they are told again and again until a person looks. Whether they were booked."""

@@ -30,10 +30,13 @@ def close_slice(slice_id: int) -> None:
     reconcile.close(slice_id, desk.default())
 
 
-@shared_task(expires=5)
+@shared_task
 def hear_broker(account: str) -> None:
-    """One at a time: a second listener would only wait for the first one's locks."""
+    """One at a time: a second listener would only wait for the first one's locks. Of a heap of
+    these tasks, which nobody took for a while, one does the work."""
     structlog.contextvars.clear_contextvars()
+    if reconcile.just_heard(account, desk.default()):
+        return
     alone = try_session_lock(NEWS)
     if not alone and not reconcile.unheard(account, desk.default()):
         return

@@ -29,6 +29,16 @@ def require_worker() -> None:
         raise NoLiveWorker(heartbeat.last_seen(Heartbeat.Kind.WORKER))
 
 
+def concern() -> str:
+    """What keeps a stored order from being sent in time; empty when nothing is known to."""
+    fit, troubles = heartbeat.troubles(Heartbeat.Kind.WORKER)
+    if not fit and troubles:
+        return f"no worker can work: the order is stored and waits; {'; '.join(troubles)}"
+    if not fit:
+        return "no live worker: the order is stored, and nothing is sent until one runs"
+    return "; ".join(str(clock) for clock in heartbeat.wrong_clocks(Heartbeat.Kind.WORKER))
+
+
 async def execute(
     values: Mapping[str, object],
     desk: Desk,

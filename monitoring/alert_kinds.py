@@ -27,6 +27,9 @@ class AlertKind(StrEnum):
     EXTERNAL_ORDER = "EXTERNAL_ORDER"
     NOT_COMPARED = "NOT_COMPARED"
     DELIVERY_FAILED = "DELIVERY_FAILED"
+    PROCESS_TROUBLE = "PROCESS_TROUBLE"
+    WRONG_CLOCK = "WRONG_CLOCK"
+    DATABASE_AWAY = "DATABASE_AWAY"
 
 
 class Basis(StrEnum):
@@ -159,6 +162,21 @@ ABOUT: Mapping[AlertKind, About] = {
         Basis.SYSTEM,
         "the channel takes alerts again",
         "Mend the channel's address or its rights, then try it with manage.py test_alert.",
+    ),
+    AlertKind.PROCESS_TROUBLE: About(
+        Basis.SYSTEM,
+        "the processes can work again",
+        "Mend what they wait for (/readyz tells each part); they go on by themselves.",
+    ),
+    AlertKind.WRONG_CLOCK: About(
+        Basis.SYSTEM,
+        "the clock is right again",
+        "Set the clock of that machine, for example by NTP, and see why it went wrong.",
+    ),
+    AlertKind.DATABASE_AWAY: About(
+        Basis.EVENT,
+        "a person has looked at the outage",
+        "Check PostgreSQL, and the orders that were due meanwhile (manage.py orders).",
     ),
 }
 

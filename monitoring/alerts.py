@@ -41,6 +41,11 @@ def raise_all(findings: Iterable[Finding], *, moment: Moment, config: Config) ->
     return list(_standing(by_key).select_related("order").order_by("id"))
 
 
+def unstored(finding: Finding, *, moment: Moment) -> Alert:
+    """The alert of a finding for a channel, while there is no database to store it."""
+    return _alert(finding, moment)
+
+
 def end_all(over: Iterable[Alert], *, moment: Moment, config: Config) -> int:
     """End standing alerts and tell the channels that told of them; returns how many ended."""
     ended = 0

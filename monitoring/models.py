@@ -238,10 +238,20 @@ class CostAnalysis(models.Model):
 
 
 class WatchMark(models.Model):
-    """How far the watch has read the orders' events."""
+    """How far the watch has read the orders' events, and when it last looked.
+
+    Times are of the database's clock.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    # No event with a number up to this one can be new.
     event_id = models.BigIntegerField(default=0)
+    # The next such number, once every transaction of that moment has ended.
+    coming_id = models.BigIntegerField(default=0)
+    coming_wall = models.DateTimeField(null=True, blank=True)
+    # The oldest transaction that was under way at the last look; all earlier ones were seen.
+    seen_until = models.BigIntegerField(null=True, blank=True)
+    looked_wall = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="watch_mark_only_one")]

@@ -2,10 +2,12 @@
 
 from celery import shared_task
 from django.utils import timezone
+from kombu.exceptions import KombuError as QueueError
+from redis.exceptions import RedisError
 
 from deepstack.config import current
 from execution.market import market_data
-from monitoring import deliveries, summaries, thresholds
+from monitoring import deliveries, news, summaries, thresholds
 from monitoring import watch as watching
 from monitoring.channels import configured
 from monitoring.moment import Moment
@@ -13,7 +15,10 @@ from monitoring.moment import Moment
 
 @shared_task
 def watch() -> None:
-    """One look; alerts that must leave are handed to `deliver`, which may wait for a channel."""
+    """One look, unless somebody has just looked: a heap of these tasks is worth one. Alerts that
+    must leave are handed to `deliver`, which may wait for a channel."""
+    if not news.take_turn():
+        return
     moment, config = Moment.read(), current()
     watching.look(
         moment=moment,
@@ -22,7 +27,10 @@ def watch() -> None:
         market=market_data(),
     )
     if deliveries.any_due(wall=timezone.now()):
-        deliver.delay()
+        try:
+            deliver.delay()
+        except (QueueError, RedisError):
+            deliver()  # a Redis that refuses writes must not keep back what tells of it
 
 
 @shared_task

@@ -1,17 +1,15 @@
-"""The look that is taken every few seconds: what changed, what is late, what must be said.
+"""The look that is taken every second: what changed, what is late, what must be said.
 
 Looking is idempotent: a finding is one alert however often it is found, so several processes may
 look at once, and a look that died is made good by the next.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 
-from django.db.models import Count, Max, Min
-from django.db.models.functions import Greatest
+from django.db.models import Count, Min
 
 from deepstack.config import Config
-from execution import broker_links
+from execution import broker_links, heartbeat
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     ORDER_SENDING,
@@ -27,18 +25,15 @@ from execution.models import (
     Slice,
     TradingState,
 )
-from monitoring import alerts, costs, endings, incidents, rules
+from monitoring import alerts, costs, endings, incidents, news, processes, rules
 from monitoring.alert_kinds import OF_ORDERS
 from monitoring.channels import configured
 from monitoring.facts import gather
-from monitoring.models import Alert, ChannelHealth, WatchMark
+from monitoring.models import Alert, ChannelHealth
 from monitoring.moment import Moment
 from monitoring.rules import ExecutionFacts, Finding, Thresholds
 
-# Events are numbered when written and seen when committed: an older number may appear after a
-# newer one. Everything younger than this, longer than any transaction lasts, is read again.
-OVERLAP = timedelta(seconds=90)
-BATCH = 20_000  # events in one look, so that a long absence is caught up in steps
+AT_ONCE = 500  # orders that are judged together, so that their alerts wait for no others
 
 
 def look(
@@ -49,16 +44,26 @@ def look(
     First what the database tells, so that its alerts wait for nobody; then the cost analyses
     that are due, which ask the market, and the rules that need them.
     """
-    upto, changed, told = _news(moment)
+    raised = [*notice(moment=moment, config=config, limits=limits)]
+    analysed = costs.compute_due(moment=moment, market=market)
+    return [*raised, *_judged(analysed, moment, config, limits)]
+
+
+def notice(*, moment: Moment, config: Config, limits: Thresholds) -> Sequence[Alert]:
+    """What the database alone tells: what speaks for itself at once, then the orders, those with
+    the newest events first."""
+    heard = news.read()
+    told = [finding for event in heard.told if (finding := _told(event))]
     service = service_state(moment=moment, config=config, limits=limits)
     raised = list(alerts.raise_all([*told, *service], moment=moment, config=config))
     alerts.end_absent(service, moment=moment, config=config)
-    raised += _judged(changed | _late_orders(moment), moment, config, limits)
-    costs.note_changes(changed, moment=moment)
-    WatchMark.objects.filter(pk=1).update(event_id=Greatest("event_id", upto))
-
-    analysed = costs.compute_due(moment=moment, market=market)
-    return [*raised, *_judged(analysed, moment, config, limits)]
+    orders = list(dict.fromkeys([*heard.orders, *_late_orders(moment)]))
+    for first in range(0, len(orders), AT_ONCE):
+        few = orders[first : first + AT_ONCE]
+        raised += _judged(few, moment, config, limits)
+        costs.note_changes(few, moment=moment)
+    heard.note_read()
+    return raised
 
 
 def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list[Finding]:
@@ -71,6 +76,7 @@ def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list
         *_late_slices(moment, limits),
         *_failing_channels(moment, config),
         *_broker_down(moment, config),
+        *_processes(),
     ]
 
 
@@ -111,22 +117,6 @@ def _judged(
 
 def _is_over(alert: Alert, facts: ExecutionFacts, limits: Thresholds) -> bool:
     return endings.is_over(alert.kind, alert.dedupe_key, alert.data, facts, limits)
-
-
-def _news(moment: Moment) -> tuple[int, set[int], list[Finding]]:
-    """Of the events since the mark: how far they are settled by now, the orders that they are
-    about, and what they tell by themselves."""
-    mark, _ = WatchMark.objects.get_or_create(pk=1)
-    newer = OrderEvent.objects.filter(pk__gt=mark.event_id)
-    upto: int | None = newer.order_by("pk")[:BATCH].aggregate(upto=Max("pk"))["upto"]
-    if upto is None:
-        return mark.event_id, set(), []
-    fresh = newer.filter(pk__lte=upto)
-    orders = set(fresh.values_list("order_id", flat=True).distinct().order_by())
-    settled = fresh.filter(recorded_wall__lt=moment.wall - OVERLAP)
-    last: int | None = settled.aggregate(last=Max("pk"))["last"]
-    told = fresh.filter(kind__in=incidents.TOLD).select_related("order")
-    return last or mark.event_id, orders, [found for event in told if (found := _told(event))]
 
 
 def _told(event: OrderEvent) -> Finding | None:
@@ -193,6 +183,13 @@ def _not_compared(moment: Moment) -> list[Finding]:
         if row.failing_wall is not None
     ]
     return [finding for finding in found if finding is not None]
+
+
+def _processes() -> list[Finding]:
+    """What the living processes say of themselves."""
+    rows = heartbeat.seen_lately().order_by("kind", "process")
+    signs = [processes.Sign.read(row.kind, row.process, row.detail) for row in rows]
+    return processes.judge(signs)
 
 
 def _late_slices(moment: Moment, limits: Thresholds) -> list[Finding]:

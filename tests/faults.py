@@ -1,6 +1,7 @@
 """Faults of what the service stands on, as an operator or a machine brings them about."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psycopg
 from django.db import connection
 
+from deepstack import embedded
 from tests.stack import database_url
 
 _LIBRARIES = (
@@ -49,3 +51,12 @@ def read_only_database() -> Iterator[None]:
     finally:
         in_own_session(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
         connection.close()
+
+
+@contextmanager
+def own_redis() -> Iterator[str]:
+    """The address of a Redis that nobody else uses."""
+    folder = embedded.VAR / "test" / f"redis-{os.getpid()}-{secrets.token_hex(3)}"
+    with embedded.started(folder, database=False) as services:
+        yield services.redis_url
+    embedded.remove_abandoned(folder.parent)

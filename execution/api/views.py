@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from typing_extensions import override
 
-from execution import controls, desk, halts, heartbeat, intake, queries
+from execution import controls, desk, halts, intake, queries, waiting
 from execution.api import serializers
 from execution.api.errors import Door
 from execution.api.filters import (
@@ -31,11 +31,10 @@ from execution.api.permissions import ModelPermissions
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.reading import shown
 from execution.market import clock
-from execution.models import Fill, Heartbeat, Order, OrderEvent, Slice, TradingState
+from execution.models import Fill, Order, OrderEvent, Slice, TradingState
 from execution.models import TradingStateChange as StateChange
 
 MOST_AT_ONCE = 5_000  # orders in one call
-NO_WORKER = "no live worker: the order is stored, and nothing is sent until one runs"
 CONTROLS = {"cancel": controls.cancel, "pause": controls.pause, "resume": controls.resume}
 KEY = "Idempotency-Key"
 
@@ -150,7 +149,8 @@ def _signal(request: Request) -> Mapping[str, Any]:
 
 
 def _warning() -> dict[str, str]:
-    return {} if heartbeat.alive(Heartbeat.Kind.WORKER) else {"warning": NO_WORKER}
+    words = waiting.concern()
+    return {"warning": words} if words else {}
 
 
 class OrderDetail(Door, RetrieveAPIView[Order]):

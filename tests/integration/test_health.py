@@ -1,6 +1,7 @@
 """The health pages of a running web process, and what it answers while a store is away."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -13,7 +14,7 @@ import pytest
 import redis
 
 from deepstack import embedded
-from tests.faults import FAKETIME, clock_ahead, read_only_database
+from tests.faults import FAKETIME, clock_ahead, own_redis, read_only_database
 from tests.stack import Process, Stack, wait_for
 
 NOWHERE = "/nonexistent"
@@ -57,12 +58,9 @@ def test_ready_while_a_worker_and_a_dispatcher_are_alive(empty_stack: Stack) -> 
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[str]:
-    """A Redis of this test alone."""
-    folder = embedded.VAR / "test" / tmp_path.name
-    with embedded.started(folder, database=False) as services:
-        yield services.redis_url
-    embedded.remove_abandoned(folder.parent)
+def redis_url() -> Iterator[str]:
+    with own_redis() as url:
+        yield url
 
 
 @pytest.mark.parametrize(
@@ -73,14 +71,14 @@ def own_redis(tmp_path: Path) -> Iterator[str]:
     ],
 )
 def test_a_redis_that_refuses_writes_is_not_ready_although_it_answers(
-    empty_stack: Stack, own_redis: str, setting: str, value: str, words: str
+    empty_stack: Stack, redis_url: str, setting: str, value: str, words: str
 ) -> None:
-    web = empty_stack.web(REDIS_URL=own_redis)
-    dispatcher = empty_stack.dispatcher(REDIS_URL=own_redis)
-    worker = empty_stack.worker(REDIS_URL=own_redis)
+    web = empty_stack.web(REDIS_URL=redis_url)
+    dispatcher = empty_stack.dispatcher(REDIS_URL=redis_url)
+    worker = empty_stack.worker(REDIS_URL=redis_url)
     wait_for(lambda: ask(web, "/readyz")[0] == 200, 10, "all to be well")
 
-    with redis.Redis.from_url(own_redis) as client:
+    with redis.Redis.from_url(redis_url) as client:
         client.config_set(setting, value)
         assert client.ping()
         wait_for(lambda: not states(web)["worker"], 10, "the worker to notice")
@@ -118,7 +116,7 @@ def test_a_wrong_clock_is_named(empty_stack: Stack) -> None:
     assert status == 503
     assert body["parts"]["worker"]["ok"], "it lives, whatever its clock shows"
     reason = body["parts"]["clocks"]["reason"]
-    assert f"{worker.pid} is 8.0 s ahead of the database's" in reason
+    assert re.search(rf"{worker.pid} is [678]\.\d s ahead of the database's", reason)
 
 
 def test_without_redis(empty_stack: Stack) -> None:

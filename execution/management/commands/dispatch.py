@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from deepstack.config import current
-from execution import desk
+from execution import beside, desk
 from execution.cancel_lane import CancelLane
 from execution.dispatch import Dispatcher
 
@@ -21,5 +21,6 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        loop.run()
+        with beside.running():
+            loop.run()
         lane.end()
