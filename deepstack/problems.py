@@ -4,6 +4,7 @@
 may want to tell apart, `errors` has the sentences about each wrong field.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,8 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.common import CommonMiddleware
+
+from deepstack.logins import TooManyFailures
 
 CONTENT_TYPE = "application/problem+json"
 MOST_FIELDS = 20
@@ -69,6 +72,10 @@ def answer(
     )
 
 
+def as_bytes(status: int, detail: str, **more: str) -> bytes:
+    return json.dumps(body(status, detail, errors=None, left_out=0, **more)).encode()
+
+
 def cut(text: str, most: int) -> str:
     """Short, and without the halves of characters and the controls that no client can read."""
     plain = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text[: most + 1])
@@ -99,6 +106,10 @@ class ProblemMiddleware:
         """What PostgreSQL cannot hold or compare is a fault of the request."""
         if isinstance(error, DataError):
             return refused(request, 400, "a value is beyond what can be stored or compared")
+        if isinstance(error, TooManyFailures):
+            told = refused(request, 429, str(error))
+            told["Retry-After"] = str(error.seconds)
+            return told
         if isinstance(error, RequestDataTooBig):
             return refused(request, 413, _too_large())
         return None

@@ -5,6 +5,8 @@ from pathlib import Path
 
 QUEUES = "slices,settle,reports"
 WORKER_THREADS = 8
+THREADS = 24  # of one web process: more than `deepstack.lanes` gives to what may be slow
+KEEP_ALIVE_SECONDS = 75
 _CELERY = [sys.executable, "-m", "celery", "-A", "deepstack"]
 
 
@@ -15,7 +17,11 @@ def manage(*words: str) -> list[str]:
 def web(address: str) -> list[str]:
     """`address` is host:port; threads, because a request may wait for PostgreSQL or Redis."""
     gunicorn = [sys.executable, "-m", "gunicorn", "deepstack.wsgi", "--no-control-socket"]
-    return [*gunicorn, "--bind", address, "--workers", "2", "--threads", "4", "--timeout", "30"]
+    size = ["--workers", "2", "--threads", str(THREADS), "--timeout", "30"]
+    # Pools of clients keep a connection for a minute; who closes first resets the other's request.
+    keep = ["--keep-alive", str(KEEP_ALIVE_SECONDS), "--limit-request-line", "8190"]
+    kind = ["--worker-class", "deepstack.web_worker.Worker"]
+    return [*gunicorn, "--bind", address, *size, *keep, *kind]
 
 
 def worker(name: str, queues: str = QUEUES, threads: int = WORKER_THREADS) -> list[str]:

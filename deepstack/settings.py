@@ -34,6 +34,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "deepstack.write_log.WriteLogMiddleware",
     "deepstack.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -50,6 +51,8 @@ CSRF_FAILURE_VIEW = "deepstack.problems.csrf_failure"
 # Below /api/ and /admin/. A list of 5,000 orders fits; one order has a bound of its own.
 MOST_BODY_BYTES = 4 * 1024 * 1024
 MOST_QUERY_BYTES = 8_000
+
+AUTHENTICATION_BACKENDS = ["deepstack.login_backend.ThrottledBackend"]
 
 ROOT_URLCONF = "deepstack.urls"
 WSGI_APPLICATION = "deepstack.wsgi.application"

@@ -3,4 +3,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from deepstack.lanes import Lanes  # noqa: E402  it needs the settings
+
+application = Lanes(_django)

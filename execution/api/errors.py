@@ -11,6 +11,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from deepstack import problems
+from deepstack.logins import TooManyFailures
 from execution.api.parsers import BoundedJSON
 from execution.controls import NotAllowed
 from execution.domain.signal import InvalidSignal
@@ -37,6 +38,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
                 "the market data source does not answer; nothing was stored, send it again",
                 code="MARKET_DATA_UNAVAILABLE",
             )
+        case TooManyFailures():
+            busy = problem(status.HTTP_429_TOO_MANY_REQUESTS, str(error))
+            busy["Retry-After"] = str(error.seconds)
+            return busy
         case ValidationError():
             return wrong(dict(_by_field(error.detail)))
     answer = exception_handler(error, context)

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from deepstack import logins
 from execution.api.parsers import BoundedJSON
 
 _TOKEN = inline_serializer("Token", {"token": serializers.CharField()})
@@ -26,5 +27,7 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         form = AuthTokenSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
-        token, _ = Token.objects.get_or_create(user=form.validated_data["user"])
+        user = form.validated_data["user"]
+        logins.succeeded(request, user.get_username())
+        token, _ = Token.objects.get_or_create(user=user)
         return Response({"token": token.key})

@@ -1,0 +1,190 @@
+"""How fast the kill switch answers while others hammer the web process.
+
+`python -m benchmarks.kill_switch [--clients 100] [--seconds 20]` starts PostgreSQL, Redis and a web
+process of its own, has clients guess passwords, ask for previews and page through lists without a
+pause, halts and resumes one symbol meanwhile, and prints one JSON document. The clients run on the
+same machine, in processes of their own.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from benchmarks.load import percentiles, stolen_since
+from deepstack import embedded, processes
+
+ORDERS = 2_000  # stored before, for the lists to page through
+START_SECONDS = 60.0
+PAUSE = 0.1  # seconds between two halts
+SIGNAL = {"symbol": "AAPL", "side": "BUY", "quantity": 1000, "decision_price": "150"}
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--clients", type=int, default=100)
+    words.add_argument("--seconds", type=float, default=20.0)
+    asked = words.parse_args()
+    with tempfile.TemporaryDirectory(prefix="deepstack-kill-") as folder:
+        print(json.dumps(figures(Path(folder), asked.clients, asked.seconds), indent=2))
+
+
+def figures(folder: Path, clients: int = 100, seconds: float = 20.0) -> dict[str, object]:
+    with embedded.started(folder) as servers:
+        os.environ |= {
+            "DATABASE_URL": servers.database_url,
+            "REDIS_URL": servers.redis_url,
+            "SECRET_KEY": "only-for-a-benchmark-" + "x" * 40,
+            "LOG_FILE": str(folder / "deepstack.log"),
+            "LOG_LEVEL": "WARNING",
+        }
+        subprocess.run(processes.manage("migrate", "--verbosity", "0"), check=True)
+        token = _prepare()
+        with _web(folder) as port:
+            alone = _halts(port, token, 3.0)
+            stolen = stolen_since()
+            with _hammering(port, token, clients, seconds) as statuses:
+                hammered = _halts(port, token, seconds)
+            return {
+                "cores": os.cpu_count(),
+                "load": round(os.getloadavg()[0], 2),
+                "stolen_percent": stolen(),
+                "clients": clients,
+                "answers_to_them": dict(statuses),
+                "halt_alone_ms": percentiles(alone),
+                "halt_hammered_ms": percentiles(hammered),
+            }
+
+
+def _prepare() -> str:
+    """Stored orders, a person of every right, and the person's token."""
+    from deepstack import ready
+
+    ready.ensure()
+    from django.contrib.auth.models import User
+    from rest_framework.authtoken.models import Token
+
+    from execution import desk, intake
+
+    for _ in range(ORDERS // 500):
+        intake.accept_all([SIGNAL] * 500, desk.default())
+    return str(Token.objects.create(user=User.objects.create_superuser("risk", password="x")))
+
+
+@contextmanager
+def _web(folder: Path) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    with (folder / "web.log").open("wb") as log:
+        command = processes.web(f"127.0.0.1:{port}")
+        web = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while _ask(port, "GET", "/healthz")[0] != 200:
+            if time.monotonic() > deadline:
+                sys.exit((folder / "web.log").read_text())
+            time.sleep(0.2)
+        yield port
+    finally:
+        web.terminate()
+        web.wait()
+
+
+def _halts(port: int, token: str, seconds: float) -> list[float]:
+    """Milliseconds of each halt or resume, over a connection of its own as a person's would be."""
+    took: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        path = "/api/v1/halt/" if len(took) % 2 == 0 else "/api/v1/resume-trading/"
+        body = {"scope": "SYMBOL", "key": "TSLA", "reason": "benchmark"}
+        status, ms = _ask(port, "POST", path, body, token)
+        if status != 200:
+            sys.exit(f"{path} answered {status}")
+        took.append(ms)
+        time.sleep(PAUSE)
+    return took
+
+
+@contextmanager
+def _hammering(port: int, token: str, clients: int, seconds: float) -> Iterator[Counter[str]]:
+    """A third each guesses passwords, asks for previews and reads lists; yields what they got,
+    filled when the block ends."""
+    context = multiprocessing.get_context("spawn")
+    told: Any = context.Queue()
+    kinds = ("token", "preview", "list")
+    # Threads of a few processes: a hundred processes would measure their own start.
+    counts = [clients // 3 + (1 if index < clients % 3 else 0) for index in range(3)]
+    team = [
+        context.Process(target=_client_team, args=(port, token, kind, count, seconds, told))
+        for kind, count in zip(kinds, counts, strict=True)
+    ]
+    for each in team:
+        each.start()
+    for _ in team:
+        told.get()  # each says that it begins
+    answers: Counter[str] = Counter()
+    try:
+        yield answers
+    finally:
+        for _ in team:
+            answers.update(told.get())
+        for each in team:
+            each.join()
+
+
+def _client_team(port: int, token: str, kind: str, count: int, seconds: float, told: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    told.put({})
+    end = time.monotonic() + seconds + 1
+    with ThreadPoolExecutor(count) as pool:
+        seen = list(pool.map(lambda _: _client(port, token, kind, end), range(count)))
+    told.put(dict(sum(seen, Counter())))
+
+
+def _client(port: int, token: str, kind: str, end: float) -> Counter[str]:
+    seen: Counter[str] = Counter()
+    while time.monotonic() < end:
+        if kind == "token":
+            guess = {"username": "risk", "password": f"guess {time.monotonic()}"}
+            status, _ = _ask(port, "POST", "/api/v1/token/", guess)
+        elif kind == "preview":
+            status, _ = _ask(port, "POST", "/api/v1/orders/preview/", SIGNAL, token)
+        else:
+            status, _ = _ask(port, "GET", "/api/v1/orders/?limit=500", None, token)
+        seen[f"{kind} {status}"] += 1
+    return seen
+
+
+def _ask(
+    port: int, method: str, path: str, body: object = None, token: str = ""
+) -> tuple[int, float]:
+    """Status, 0 where nobody answers, and milliseconds until the answer was read."""
+    began, status = time.monotonic(), 0
+    headers = {"Authorization": f"Token {token}"} if token else {}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    with suppress(OSError, HTTPException):
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = connection.getresponse()
+        answer.read()
+        status = answer.status
+    connection.close()
+    return status, (time.monotonic() - began) * 1000
+
+
+if __name__ == "__main__":
+    main()
