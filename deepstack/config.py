@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -19,6 +19,32 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 from yaml import YAMLError
+
+from deepstack import config_rules
+from deepstack.config_types import (
+    Bps,
+    Count,
+    DatabaseUrl,
+    Deviation,
+    HttpUrl,
+    Minutes,
+    Money,
+    OptionalHttpUrl,
+    Positive,
+    PositiveMinutes,
+    PositiveMoney,
+    PositiveSeconds,
+    Price,
+    Probability,
+    RedisUrl,
+    Seconds,
+    Section,
+    Seed,
+    Share,
+    Shares,
+    SliceCount,
+    Symbol,
+)
 
 CODE = Path(__file__).resolve().parent.parent
 
@@ -33,35 +59,23 @@ def home() -> Path:
 
 ROOT = home()
 
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[Decimal, Field(gt=0, le=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Bps = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
-Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
-
 
 class ConfigError(ValueError):
     """A setting is missing or wrong; the text names the key, the value and what is allowed."""
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Twap(Section):
-    default_time_window: Positive = 60  # minutes
-    default_num_slices: Positive = 10
-    timing_randomization: Annotated[float, Field(ge=0)] = 30.0  # seconds, either way
+    default_time_window: Minutes = 60
+    default_num_slices: SliceCount = 10
+    timing_randomization: Seconds = 30.0  # either way
 
 
 class Vwap(Section):
-    default_time_window: Positive = 120  # minutes
-    slice_minutes: PositiveSeconds = 5.0
-    min_slices: Positive = 10  # in windows shorter than that many slices would need
+    default_time_window: Minutes = 120
+    slice_minutes: PositiveMinutes = 5.0
+    min_slices: SliceCount = 10  # in windows shorter than that many slices would need
     # Of VWAP orders of whose symbol nothing was learned, a share of the market VWAP: an alert.
-    deviation_threshold: Annotated[float, Field(gt=0)] = 0.01
+    deviation_threshold: Deviation = 0.01
     dynamic: bool = True  # where a profile was learned, slices follow the volume seen today
 
 
@@ -70,28 +84,30 @@ class Pov(Section):
 
 
 class ImplementationShortfall(Section):
-    risk_aversion: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-6  # per dollar
+    risk_aversion: Annotated[float, Field(ge=0, le=1)] = 1e-6  # per dollar
 
 
 class Residual(Section):
     """What an order's own `residual_minutes` and `max_extensions` stand in for."""
 
     force_share: Share = Decimal("0.10")  # of the window, at its end
-    close_minutes: PositiveSeconds = 5.0  # minutes, before the regular close
-    tries: Positive = 3  # prices that a forced rest is offered at, one after the other
+    close_minutes: PositiveMinutes = 5.0  # before the regular close
+    tries: Annotated[int, Field(gt=0, le=100)] = (
+        3  # prices that a forced rest is offered at, one after the other
+    )
     extend_share: Share = Decimal("0.25")  # of the window, for each extension
-    max_extensions: Positive = 2
+    max_extensions: Annotated[int, Field(gt=0, le=100)] = 2
 
 
 class Slippage(Section):
-    base_spread_bps: Annotated[float, Field(ge=0)] = 5.0
-    impact_coefficient: Annotated[float, Field(ge=0)] = 0.1
-    urgency_multiplier: Annotated[float, Field(ge=1)] = 1.5
+    base_spread_bps: Annotated[float, Field(ge=0, le=10_000)] = 5.0
+    impact_coefficient: Annotated[float, Field(ge=0, le=100)] = 0.1
+    urgency_multiplier: Annotated[float, Field(ge=1, le=100)] = 1.5
     model: Literal["default", "square_root", "almgren"] = "default"
     # The coefficients that `manage.py calibrate_slippage` adopted take the place of those above.
     calibrated: bool = False
     # Shares outstanding in days of average volume, for the model `almgren`.
-    shares_outstanding_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 200.0
+    shares_outstanding_days: Annotated[float, Field(gt=0, le=1_000_000)] = 200.0
 
 
 class Routing(Section):
@@ -104,14 +120,14 @@ class Routing(Section):
 
 
 class Monitoring(Section):
-    slippage_alert_threshold: Annotated[float, Field(gt=0)] = 20.0  # bps
+    slippage_alert_threshold: Annotated[float, Field(gt=0, le=10_000)] = 20.0  # bps
     # The same of orders of the other algorithms.
-    vwap_deviation_threshold: Annotated[float, Field(gt=0)] = 0.01
+    vwap_deviation_threshold: Deviation = 0.01
     # Of the others: so many times what is usual of the symbol. None: the threshold is for all.
-    vwap_deviation_multiple: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = 4.0
+    vwap_deviation_multiple: Annotated[float, Field(gt=0, le=1_000)] | None = 4.0
     failed_order_threshold: Positive = 3
     behind_schedule_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the shares ordered
-    slow_execution_factor: Annotated[float, Field(ge=1)] = 1.5  # of the planned window
+    slow_execution_factor: Annotated[float, Field(ge=1, le=1_000)] = 1.5  # of the planned window
 
 
 class Scheduling(Section):
@@ -123,7 +139,7 @@ class Scheduling(Section):
     min_life_seconds: PositiveSeconds = 2.0  # a child works at least this long
     defer_seconds: PositiveSeconds = 1.0  # a slice that may not trade now is tried again after this
     news_seconds: PositiveSeconds = 0.5  # how often the broker is asked for executions
-    min_gap_seconds: Annotated[float, Field(ge=0)] = 0.0  # between two children of one parent
+    min_gap_seconds: Seconds = 0.0  # between two children of one parent
     # Minutes after the open and before the close in which no order is worked over time.
     quiet_open_minutes: Annotated[float, Field(ge=0, le=60)] = 0.0
     quiet_close_minutes: Annotated[float, Field(ge=0, le=60)] = 0.0
@@ -157,9 +173,9 @@ class Execution(Section):
 
 
 class Limits(Section):
-    max_order_quantity: Positive = 1_000_000
+    max_order_quantity: Shares = 1_000_000
     max_order_notional: Money = Decimal(50_000_000)
-    max_slices: Positive = 20_000
+    max_slices: SliceCount = 20_000
     max_adv_share: Share = Decimal("0.25")  # of the average daily volume, where it is known
     price_collar: Share = Decimal("0.05")  # a price further than this from the market is refused
     max_quote_age_seconds: PositiveSeconds = 15.0
@@ -173,16 +189,16 @@ class Limits(Section):
     # Buys only within the buying power that the broker tells of the account.
     within_buying_power: bool = False
     max_portfolio_heat: Money | None = None  # positions x daily volatility, a share of equity
-    account_equity: Money | None = None  # of each account; the heat is measured against it
-    duplicate_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0  # 0: not compared
+    account_equity: PositiveMoney | None = None  # of each account; the heat is measured against it
+    duplicate_seconds: Seconds = 0.0  # 0: not compared
 
 
 class Simulated(Section):
-    seed: int = 7
+    seed: Seed = 7
     spread_bps: Bps = Decimal(2)
     daily_volatility: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    average_daily_volume: Positive = 20_000_000
-    prices: dict[str, Decimal] = {
+    average_daily_volume: Annotated[int, Field(gt=0, le=10**12)] = 20_000_000
+    prices: dict[Symbol, Price] = {
         "AAPL": Decimal(150),
         "MSFT": Decimal(330),
         "GOOGL": Decimal(125),
@@ -208,7 +224,7 @@ class PaperConduct(Section):
     """
 
     profile: Literal["calm", "live", "harsh"] = "calm"
-    seed: int = 7
+    seed: Seed = 7
     # Of the wall clock, before each answer about one order: the median, and the logarithm's
     # standard deviation.
     latency_ms: Annotated[float, Field(ge=0, le=5_000)] | None = None
@@ -229,7 +245,7 @@ class Paper(Section):
     commission_per_share: Money = Decimal("0.005")
     minimum_commission: Money = Decimal(1)
     participation: Share = Decimal("0.10")  # of the tape, beyond the displayed size
-    displayed_shares: Positive = 500  # at the touch
+    displayed_shares: Shares = 500  # at the touch
     conduct: PaperConduct = PaperConduct()
     cash: Money = Decimal(10_000_000)  # of each account, before its first trade
     leverage: Annotated[Decimal, Field(ge=1, le=10)] = Decimal(
@@ -261,6 +277,7 @@ class Config(BaseSettings):
         yaml_file=ROOT / "config" / "config.yaml",
         extra="ignore",
         frozen=True,
+        allow_inf_nan=False,
     )
 
     trading_mode: Literal["paper", "live"] = "paper"
@@ -270,21 +287,23 @@ class Config(BaseSettings):
     live_broker_is_stand_in: bool = False
     account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "default"
 
-    ibkr_host: str = "127.0.0.1"
+    ibkr_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:%-]+$")] = "127.0.0.1"
     ibkr_port: Annotated[int, Field(ge=1, le=65535)] = 7497
     ibkr_client_id: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     alpaca_api_key: str = ""
     alpaca_secret_key: SecretStr = SecretStr("")
-    alpaca_base_url: str = "https://paper-api.alpaca.markets"
-    alpaca_data_url: str = "https://data.alpaca.markets"
+    alpaca_base_url: HttpUrl = "https://paper-api.alpaca.markets"
+    alpaca_data_url: HttpUrl = "https://data.alpaca.markets"
     alpaca_data_feed: Literal["iex", "sip"] = "iex"
-    alpaca_requests_per_minute: Annotated[int, Field(ge=10)] = 200  # of the account, all workers
-    alpaca_data_requests_per_minute: Annotated[int, Field(ge=10)] = 200
+    alpaca_requests_per_minute: Annotated[int, Field(ge=10, le=100_000)] = (
+        200  # of the account, all workers
+    )
+    alpaca_data_requests_per_minute: Annotated[int, Field(ge=10, le=100_000)] = 200
     alpaca_connect_seconds: PositiveSeconds = 3.0
     alpaca_read_seconds: PositiveSeconds = 8.0  # without a byte; the outcome is unknown then
 
-    database_url: str = ""
-    redis_url: str = ""
+    database_url: DatabaseUrl = ""
+    redis_url: RedisUrl = ""
     debug: bool = False
     secret_key: SecretStr = SecretStr("")
     flower_basic_auth: SecretStr = SecretStr("")  # user:password
@@ -293,7 +312,7 @@ class Config(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: Path = ROOT / "logs" / "deepstack.log"
     # Takes a POST for each alert; empty: alerts go to the log only.
-    alert_webhook_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    alert_webhook_url: OptionalHttpUrl = ""
 
     execution: Execution = Execution()
     limits: Limits = Limits()
@@ -305,9 +324,11 @@ class Config(BaseSettings):
     def from_env(cls) -> Self:
         """Read every source once; raises ConfigError that names each wrong key."""
         try:
+            if wrong := config_rules.misspelt(os.environ, cls.model_fields):
+                raise ConfigError("\n".join(["the configuration is wrong:", *wrong]))
             return cls()
         except ValidationError as error:
-            raise ConfigError(_readable(error)) from None
+            raise ConfigError(config_rules.readable(error)) from None
         except SettingsError as error:
             raise ConfigError(f"{error}: a nested key is written SECTION__KEY=value") from None
         except YAMLError as error:
@@ -329,6 +350,29 @@ class Config(BaseSettings):
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _named(cls, value: list[str]) -> list[str]:
+        if not value or not all(value):
+            raise ValueError(
+                "names separated by commas are allowed, such as desk.example,127.0.0.1"
+            )
+        return value
+
+    @field_validator("flower_basic_auth")
+    @classmethod
+    def _has_both(cls, value: SecretStr) -> SecretStr:
+        user, colon, password = value.get_secret_value().partition(":")
+        if value.get_secret_value() and not (user and colon and password):
+            raise ValueError("user:password is allowed")
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if wrong := config_rules.out_of_order(self):
+            raise ValueError("\n".join(wrong))
+        return self
+
 
 class _StrictYaml(YamlConfigSettingsSource):
     """A misspelt section of the file is an error; foreign variables of the environment are not."""
@@ -339,17 +383,6 @@ class _StrictYaml(YamlConfigSettingsSource):
             allowed = ", ".join(sorted(self.settings_cls.model_fields))
             raise ConfigError(f"config/config.yaml: unknown key {key!r}; allowed are {allowed}")
         return values
-
-
-def _readable(error: ValidationError) -> str:
-    lines = ["the configuration is wrong:"]
-    for problem in error.errors():
-        path = [str(part) for part in problem["loc"]]
-        variable = "__".join(path).upper()
-        lines.append(
-            f"  {'.'.join(path)} = {problem['input']!r}: {problem['msg']} (environment: {variable})"
-        )
-    return "\n".join(lines)
 
 
 @cache

@@ -27,6 +27,30 @@ def live_trading_is_deliberate(
     return live_problems(current())
 
 
+@register
+def names_are_known(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    return name_problems(current())
+
+
+def name_problems(config: Config) -> list[CheckMessage]:
+    """The settings that name a part of this installation; in live trading `live_problems` says more
+    about the broker."""
+    from execution.market import MARKET_DATA  # the apps are loaded by now
+
+    known = {"market.source": (config.market.source, sorted(MARKET_DATA))}
+    if config.live_broker and config.trading_mode == "paper":
+        known["live_broker"] = (config.live_broker, sorted(set(BROKERS) - {"paper"}))
+    return [
+        Error(
+            f"{key} = {value!r}: this installation has {', '.join(allowed)}.",
+            hint=f"Set {key.replace('.', '__').upper()} to one of them.",
+            id="execution.E008",
+        )
+        for key, (value, allowed) in known.items()
+        if value not in allowed
+    ]
+
+
 def live_problems(config: Config) -> list[CheckMessage]:
     """`TRADING_MODE=live` needs a broker, its keys, limits and an explicit switch."""
     if config.trading_mode == "paper":

@@ -1,5 +1,6 @@
 """What an order is expected to cost, and what orders did cost."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -7,16 +8,22 @@ from deepstack import ready
 
 ready.ensure()
 
-from deepstack.config import Config, current
+from pydantic import ValidationError
+
+from deepstack.config import Config, Slippage, current
 from deepstack.off_loop import off_loop
+from execution.arguments import ROUTER, checked, read_as_signal
 from execution.calibrations import in_force
 from execution.domain.alternatives import or_no_basis
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work
 from execution.domain.costs import Basis, CostEstimate
-from execution.domain.signal import parse
+from execution.domain.reading import number, refusal, shown, whole
+from execution.domain.signal import InvalidSignal, parse
 from execution.models import Order
 from execution.price_tags import URGENT
 from execution.results import actual_slippage_bps
+
+MOST_ORDERS = 1_000_000  # that a history may be asked of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,17 @@ class SlippageModel:
         self._config = config or current()
         defaults = self._config.execution.slippage
         self._given_impact = impact_coefficient
-        self.base_spread_bps = _given(base_spread_bps, defaults.base_spread_bps)
-        self.impact_coefficient = _given(impact_coefficient, defaults.impact_coefficient)
-        self.urgency_multiplier = _given(urgency_multiplier, defaults.urgency_multiplier)
-        self.model = model or defaults.model
-        if self.model not in COST_MODELS:
-            raise ValueError(f"model = {model!r}: must be one of {', '.join(COST_MODELS)}")
+        own = {
+            "base_spread_bps": base_spread_bps,
+            "impact_coefficient": impact_coefficient,
+            "urgency_multiplier": urgency_multiplier,
+            "model": model,
+        }
+        chosen = _checked(defaults, {name: v for name, v in own.items() if v is not None})
+        self.base_spread_bps = chosen.base_spread_bps
+        self.impact_coefficient = chosen.impact_coefficient
+        self.urgency_multiplier = chosen.urgency_multiplier
+        self.model: str = chosen.model
 
     def estimate_slippage(
         self,
@@ -90,26 +102,31 @@ class SlippageModel:
         the daily volatility is given. The models `square_root` and `almgren` have their own impact,
         the latter for an order worked over `days` sessions. Raises ValueError naming a wrong field.
         """
-        signal = parse(
-            {
-                "symbol": symbol,
-                "quantity": quantity,
-                "side": action,
-                "decision_price": current_price,
-                "average_daily_volume": avg_daily_volume,
-                "urgency": urgency,
-            }
-        )
+        arguments = {
+            "symbol": symbol,
+            "quantity": quantity,
+            "action": action,
+            "current_price": current_price,
+            "avg_daily_volume": avg_daily_volume,
+            "urgency": urgency,
+        }
+        with read_as_signal(arguments, {}, ROUTER) as values:
+            signal = parse(values)
+        if signal.decision_price is None:
+            raise InvalidSignal({"current_price": "is required"})
+        spread, daily = spread_bps, volatility
         work = Work(
             quantity=signal.quantity,
-            spread_bps=_given(spread_bps, self.base_spread_bps),
+            spread_bps=(
+                self.base_spread_bps if spread is None else _finite("spread_bps", spread, zero=True)
+            ),
             average_daily_volume=signal.average_daily_volume,
-            daily_volatility=volatility,
-            days=days,
+            daily_volatility=None if daily is None else _finite("volatility", daily),
+            days=_finite("days", days),
             urgent=signal.urgency in URGENT,
         )
         cost = COST_MODELS[self.model](work, self._coefficients(signal.symbol))
-        return _priced(cost, float(current_price) * quantity)
+        return _priced(cost, float(signal.decision_price) * signal.quantity)
 
     def _coefficients(self, symbol: str) -> Coefficients:
         by = in_force(symbol, self._config, model=self.model)
@@ -121,7 +138,11 @@ class SlippageModel:
 
     @off_loop
     def history(self, symbol: str | None = None, limit: int = 500) -> SlippageRecord:
-        """The latest finished orders that executed anything, of one symbol or of all."""
+        """The latest finished orders that executed anything, of one symbol or of all.
+
+        Raises ValueError for a limit that is no count of orders.
+        """
+        checked("limit", limit, whole(MOST_ORDERS))
         rows = Order.objects.filter(finished_at__isnull=False, filled_quantity__gt=0)
         if symbol is not None:
             rows = rows.filter(symbol=symbol)
@@ -134,8 +155,22 @@ class SlippageModel:
         )
 
 
-def _given(value: float | None, otherwise: float) -> float:
-    return otherwise if value is None else value
+def _checked(defaults: Slippage, own: Mapping[str, object]) -> Slippage:
+    """The settings with a caller's own values, held to the same bounds. Raises ValueError."""
+    try:
+        return Slippage.model_validate(defaults.model_dump() | dict(own))
+    except ValidationError as error:
+        lines = [f"{p['loc'][0]} = {shown(p['input'])}: {p['msg']}" for p in error.errors()]
+        raise ValueError("; ".join(lines)) from None
+
+
+def _finite(name: str, given: object, *, zero: bool = False) -> float:
+    """A number above 0, or 0 where that means something. Raises ValueError."""
+    found = number(given)
+    if found is not None and (found > 0 or (zero and found == 0)):
+        return float(found)
+    wanted = "a number of at least 0" if zero else "a number above 0"
+    raise ValueError(f"{name}: {refusal(wanted, given)}")
 
 
 def _priced(cost: CostEstimate, notional: float) -> SlippageEstimate:

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from operator import index
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.db.models import Count, Sum  # noqa: E402
 
 from deepstack.config import Config, current  # noqa: E402
 from deepstack.off_loop import off_loop  # noqa: E402
+from execution.domain import reading  # noqa: E402
 from execution.domain.lifecycle import ORDER_LIVE  # noqa: E402
 from execution.market import market_data  # noqa: E402
 from execution.models import Order  # noqa: E402
@@ -187,16 +188,15 @@ def _severity(value: AlertSeverity | str) -> AlertSeverity:
 
 
 def _positive(name: str, value: float) -> Decimal:
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or number <= 0:
-        raise ValueError(f"{name}: a number above 0 is needed, got {value!r}")
-    return number
+    found = reading.number(value)
+    if found is None or found <= 0:
+        raise ValueError(f"{name}: a number above 0 is needed, got {reading.shown(value)}")
+    return found
 
 
 def _whole(name: str, value: int) -> int:
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name}: a whole number above 0 is needed, got {value!r}")
-    return value
+    try:
+        found: int = reading.whole(1_000_000)(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return found

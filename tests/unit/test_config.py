@@ -113,7 +113,7 @@ def test_values_are_typed_and_frozen(here: type[Config], monkeypatch: pytest.Mon
 
 def test_secrets_do_not_show(here: type[Config], monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("SECRET_KEY", "ALPACA_SECRET_KEY", "FLOWER_BASIC_AUTH"):
-        monkeypatch.setenv(variable, "hunter2")
+        monkeypatch.setenv(variable, "desk:hunter2")
     assert "hunter2" not in repr(here.from_env())
 
 
@@ -129,3 +129,135 @@ def test_a_command_says_what_is_wrong_and_shows_no_traceback() -> None:
     assert run.returncode == 1
     assert "trading_mode = 'practice'" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+# Each is finite, in range and an address, or the service does not start.
+WRONG_VALUES = [
+    ("EXECUTION__TWAP__TIMING_RANDOMIZATION", "inf"),
+    ("EXECUTION__TWAP__TIMING_RANDOMIZATION", "nan"),
+    ("EXECUTION__TWAP__TIMING_RANDOMIZATION", "true"),
+    ("EXECUTION__TWAP__DEFAULT_TIME_WINDOW", "99999"),
+    ("EXECUTION__TWAP__DEFAULT_NUM_SLICES", "9999999"),
+    ("EXECUTION__VWAP__DEFAULT_TIME_WINDOW", "1441"),
+    ("EXECUTION__VWAP__DEVIATION_THRESHOLD", "inf"),
+    ("EXECUTION__VWAP__DEVIATION_THRESHOLD", "1.5"),
+    ("EXECUTION__VWAP__SLICE_MINUTES", "nan"),
+    ("EXECUTION__SLIPPAGE__BASE_SPREAD_BPS", "inf"),
+    ("EXECUTION__SLIPPAGE__IMPACT_COEFFICIENT", "nan"),
+    ("EXECUTION__SLIPPAGE__URGENCY_MULTIPLIER", "0.5"),
+    ("EXECUTION__SLIPPAGE__URGENCY_MULTIPLIER", "inf"),
+    ("EXECUTION__ROUTING__SMALL_ORDER_THRESHOLD", "nan"),
+    ("EXECUTION__ROUTING__LARGE_ORDER_THRESHOLD", "inf"),
+    ("EXECUTION__ROUTING__MARKET_WINDOW_SECONDS", "1e300"),
+    ("EXECUTION__MONITORING__SLIPPAGE_ALERT_THRESHOLD", "inf"),
+    ("EXECUTION__MONITORING__VWAP_DEVIATION_THRESHOLD", "inf"),
+    ("EXECUTION__MONITORING__SLOW_EXECUTION_FACTOR", "inf"),
+    ("EXECUTION__SCHEDULING__LEASE_SECONDS", "1e300"),
+    ("EXECUTION__SCHEDULING__MIN_GAP_SECONDS", "inf"),
+    ("EXECUTION__SCHEDULING__QUIET_OPEN_MINUTES", "nan"),
+    ("LIMITS__MAX_ORDER_QUANTITY", "99999999999999999999"),
+    ("LIMITS__MAX_ORDER_NOTIONAL", "inf"),
+    ("LIMITS__MAX_PORTFOLIO_HEAT", "nan"),
+    ("LIMITS__ACCOUNT_EQUITY", "0"),
+    ("LIMITS__DUPLICATE_SECONDS", "inf"),
+    ("MARKET__SIMULATED__DAILY_VOLATILITY", "nan"),
+    ("MARKET__SIMULATED__PRICES", '{"AAPL": "nan"}'),
+    ("MARKET__SIMULATED__PRICES", '{"AAPL": "0"}'),
+    ("MARKET__SIMULATED__PRICES", '{"apple": "150"}'),
+    ("PAPER__CONDUCT__LATENCY_MS", "nan"),
+    ("PAPER__LEVERAGE", "nan"),
+    ("IBKR__ANSWER_SECONDS", "inf"),
+    ("IBKR_HOST", "two words"),
+    ("DATABASE_URL", "nonsense"),
+    ("DATABASE_URL", "mysql://host/name"),
+    ("DATABASE_URL", "postgresql://host:99999/name"),
+    ("DATABASE_URL", "postgresql://host"),
+    ("REDIS_URL", "nonsense"),
+    ("REDIS_URL", "redis://host:port/0"),
+    ("REDIS_URL", "redis://host/first"),
+    ("ALPACA_BASE_URL", "notaurl"),
+    ("ALPACA_BASE_URL", ""),
+    ("ALPACA_DATA_URL", "ftp://data.example"),
+    ("ALERT_WEBHOOK_URL", "https://"),
+    ("ALERT_WEBHOOK_URL", "https://two words"),
+    ("ALLOWED_HOSTS", ""),
+    ("FLOWER_BASIC_AUTH", "password"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value"), WRONG_VALUES)
+def test_a_value_that_no_setting_can_have_is_refused_at_the_start(
+    here: type[Config], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as refused:
+        here.from_env()
+    assert variable.lower().replace("__", ".") in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "postgresql://user:pass%2Fword@host:5432/name?sslmode=require"),
+        ("DATABASE_URL", "postgres://postgres@/postgres?host=/run/postgresql"),
+        ("REDIS_URL", "rediss://:password@host:6380/1"),
+        ("REDIS_URL", "redis://host"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=1"),
+        ("ALPACA_BASE_URL", "http://127.0.0.1:8090"),
+        ("ALPACA_BASE_URL", "http://[::1]:8090/v2"),
+        ("ALERT_WEBHOOK_URL", "https://hooks.example/services/T0/B0"),
+        ("ALERT_WEBHOOK_URL", ""),
+    ],
+)
+def test_an_address_that_can_be_reached_is_taken(
+    here: type[Config], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert getattr(here.from_env(), variable.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "other"),
+    [
+        (
+            "EXECUTION__ROUTING__SMALL_ORDER_THRESHOLD",
+            "200000",
+            "execution.routing.large_order_threshold = 100000",
+        ),
+        ("LIMITS__MAX_SLICES", "5", "execution.twap.default_num_slices = 10"),
+        (
+            "EXECUTION__SCHEDULING__MISSED_GRACE_SECONDS",
+            "0.1",
+            "execution.scheduling.overdue_grace_seconds = 0.5",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_both_named(
+    here: type[Config], monkeypatch: pytest.MonkeyPatch, variable: str, value: str, other: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError) as refused:
+        here.from_env()
+    assert f"{variable.lower().replace('__', '.')} = {value}" in str(refused.value)
+    assert other in str(refused.value)
+    assert "must not exceed" in str(refused.value)
+
+
+def test_a_limit_with_one_underscore_is_not_passed_over(
+    here: type[Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMITS_MAX_ORDER_NOTIONAL", "2000")
+    with pytest.raises(ConfigError, match="LIMITS__KEY"):
+        here.from_env()
+
+
+def test_what_is_said_about_a_wrong_address_keeps_its_password(
+    here: type[Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql:user:hunter2@host/name")
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", "htps://hooks.example/services/hunter2")
+    monkeypatch.setenv("FLOWER_BASIC_AUTH", "hunter2")
+    with pytest.raises(ConfigError) as refused:
+        here.from_env()
+    assert "database_url = '***@host/name'" in str(refused.value)
+    assert "hunter2" not in str(refused.value)

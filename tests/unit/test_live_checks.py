@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from deepstack.config import Config, ConfigError, Limits, Market
 from execution.broker.order_manager import OrderManager
-from execution.checks import CHOSEN_LIMITS, live_problems
+from execution.checks import CHOSEN_LIMITS, live_problems, name_problems
 
 LIMITS: dict[str, Any] = {
     "max_order_quantity": 1_000,
@@ -83,3 +83,19 @@ def test_each_problem_says_what_to_do() -> None:
         f"Set LIMITS__{limit.upper()} or limits.{limit} in config/config.yaml."
         for limit in CHOSEN_LIMITS
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "allowed"),
+    [
+        ({"market": Market(source="bloomberg")}, "market.source = 'bloomberg'", "simulated"),
+        ({"live_broker": "etrade"}, "live_broker = 'etrade'", "alpaca"),
+    ],
+)
+def test_a_part_that_is_not_installed_is_named_at_the_start(
+    changes: dict[str, Any], key: str, allowed: str
+) -> None:
+    [problem] = name_problems(Config(**changes))
+    assert key in problem.msg
+    assert allowed in problem.msg
+    assert name_problems(Config()) == []

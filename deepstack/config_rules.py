@@ -1,0 +1,73 @@
+"""Settings that are right one by one and wrong together, and what is said about wrong ones."""
+
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from deepstack import config_urls
+
+if TYPE_CHECKING:
+    from deepstack.config import Config
+
+# The first of each pair must not exceed the second.
+_NOT_ABOVE = (
+    ("execution.routing.small_order_threshold", "execution.routing.large_order_threshold"),
+    ("execution.twap.default_num_slices", "limits.max_slices"),
+    ("execution.vwap.min_slices", "limits.max_slices"),
+    ("execution.scheduling.tick_seconds", "execution.scheduling.horizon_seconds"),
+    ("execution.scheduling.overdue_grace_seconds", "execution.scheduling.missed_grace_seconds"),
+    ("ibkr.heartbeat_seconds", "ibkr.fresh_seconds"),
+)
+
+_SECRET = ("secret", "auth", "webhook")  # in a key's name; the path of a webhook is a password
+
+
+def out_of_order(config: "Config") -> list[str]:
+    """A line for each pair; empty where all agree."""
+    return [
+        f"{low} = {_at(config, low)} must not exceed {high} = {_at(config, high)}"
+        f" (environment: {_variable(low)}, {_variable(high)})"
+        for low, high in _NOT_ABOVE
+        if _at(config, low) > _at(config, high)
+    ]
+
+
+def misspelt(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """A line for each variable that was surely meant for a section and is none of its settings."""
+    own = {name.upper() for name in known}
+    return [
+        f"  {name}: no setting has this name; one of a section is written {section}__KEY"
+        for name in sorted({name.upper() for name in names})
+        for section in ("EXECUTION", "LIMITS")
+        if name.startswith(f"{section}_")
+        and not name.startswith(f"{section}__")
+        and name not in own
+    ]
+
+
+def _at(config: "Config", key: str) -> float:
+    read: Callable[[object], float] = attrgetter(key)
+    return read(config)
+
+
+def _variable(key: str) -> str:
+    return key.replace(".", "__").upper()
+
+
+def readable(error: ValidationError) -> str:
+    """Each wrong key, its value unless that is secret, and what is allowed."""
+    lines = ["the configuration is wrong:"]
+    for problem in error.errors():
+        path = [str(part) for part in problem["loc"]]
+        said = problem["msg"].removeprefix("Value error, ")
+        if not path:
+            lines.extend(f"  {line}" for line in said.splitlines())
+            continue
+        variable = "__".join(path).upper()
+        secret = any(word in path[0] for word in _SECRET)
+        value = "***" if secret else repr(problem["input"])
+        shown = config_urls.without_password(value)
+        lines.append(f"  {'.'.join(path)} = {shown}: {said} (environment: {variable})")
+    return "\n".join(lines)

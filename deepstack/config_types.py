@@ -1,0 +1,51 @@
+"""What a setting may be: bounds that a plan, a timer or a column of the database can hold."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from deepstack import config_urls
+
+A_DAY = 86_400  # seconds
+MOST_SLICES = 100_000  # of one order
+MOST_SHARES = 1_000_000_000
+
+Positive = Annotated[int, Field(gt=0, le=2**31 - 1)]
+Shares = Annotated[int, Field(gt=0, le=MOST_SHARES)]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+SliceCount = Annotated[int, Field(gt=0, le=MOST_SLICES)]
+Minutes = Annotated[int, Field(gt=0, le=A_DAY // 60)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=A_DAY)]
+PositiveMinutes = Annotated[float, Field(gt=0, le=A_DAY // 60)]
+Seconds = Annotated[float, Field(ge=0, le=A_DAY)]
+Share = Annotated[Decimal, Field(gt=0, le=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Deviation = Annotated[float, Field(gt=0, le=1)]  # of the market VWAP
+Bps = Annotated[Decimal, Field(ge=0, le=10_000)]
+Money = Annotated[Decimal, Field(ge=0, le=10**15)]
+PositiveMoney = Annotated[Decimal, Field(gt=0, le=10**15)]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{0,9}([.-][A-Z0-9]{1,3})?$")]
+Price = Annotated[Decimal, Field(gt=0, le=10_000_000)]
+HttpUrl = Annotated[str, AfterValidator(config_urls.http)]
+OptionalHttpUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.http))]
+DatabaseUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.database))]
+RedisUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.redis))]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """To Python, true is the number one."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and "bool" not in str(kind):
+            raise ValueError(f"must not be {str(value).lower()}, which is a switch")
+        return value
+
+    def rebuilt(self) -> Self:
+        """The same, checked; a copy that was made with other values is not."""
+        return type(self).model_validate(self.model_dump(exclude_unset=True))

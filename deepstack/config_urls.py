@@ -1,0 +1,67 @@
+"""Addresses in the configuration: each reader returns what it was given, or raises ValueError that
+says what is allowed."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")  # names and IP addresses; ":" and "%" in IPv6 ones
+Reader = Callable[[str], str]
+
+
+def optional(read: Reader) -> Reader:
+    """Empty means: not given."""
+
+    def read_or_empty(url: str) -> str:
+        return read(url) if url else url
+
+    return read_or_empty
+
+
+def http(url: str) -> str:
+    parts = _parts(url)
+    if parts is None or parts.scheme not in ("http", "https") or not _has_host(parts):
+        raise ValueError("an address such as https://host.example/path is allowed")
+    return url
+
+
+def database(url: str) -> str:
+    parts = _parts(url)
+    known = parts is not None and parts.scheme in ("postgres", "postgresql")
+    somewhere = parts is not None and (_has_host(parts) or "host" in parse_qs(parts.query))
+    if parts is None or not known or not somewhere or not parts.path.strip("/"):
+        raise ValueError("postgresql://user:password@host:5432/name is allowed")
+    return url
+
+
+def redis(url: str) -> str:
+    parts = _parts(url)
+    if parts is not None:
+        number = parts.path.removeprefix("/")
+        over_network = parts.scheme in ("redis", "rediss") and _has_host(parts)
+        if over_network and (not number or (number.isascii() and number.isdecimal())):
+            return url
+        if parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc:
+            return url
+    raise ValueError("redis://host:6379/0, rediss://host:6379/0 or unix:///path is allowed")
+
+
+def without_password(text: str) -> str:
+    """An address as it may be shown: without its user and password."""
+    return re.sub(r"[^\s'\"]*@", "***@", text)
+
+
+def _parts(url: str) -> SplitResult | None:
+    """None for what is no address: blanks and control characters, a port beyond all ports."""
+    if not url.isprintable() or any(map(str.isspace, url)):
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _has_host(parts: SplitResult) -> bool:
+    return bool(_HOST.fullmatch(parts.hostname or ""))
