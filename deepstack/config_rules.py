@@ -56,11 +56,11 @@ def _variable(key: str) -> str:
     return key.replace(".", "__").upper()
 
 
-def readable(error: ValidationError) -> str:
+def readable(error: ValidationError, section: str = "") -> str:
     """Each wrong key, its value unless that is secret, and what is allowed."""
     lines = ["the configuration is wrong:"]
     for problem in error.errors():
-        path = [str(part) for part in problem["loc"]]
+        path = [part for part in (section, *map(str, problem["loc"])) if part]
         said = problem["msg"].removeprefix("Value error, ")
         if not path:
             lines.extend(f"  {line}" for line in said.splitlines())

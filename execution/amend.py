@@ -1,7 +1,7 @@
 """Changing a live order: what has left stays as it is, what has not is planned anew."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -149,7 +149,8 @@ def _plan_rest(order: Order, change: Change, done: intake.Amended, desk: Desk) -
     for name in ("slices", "min_slice"):
         if name in order.parameters:
             values[name] = min(order.parameters[name], rest)
-    draft = intake.draft(values, desk, amending=done)
+    own = replace(desk.of(order), own_settings=order.own_settings)
+    draft = intake.draft(values, own, amending=done)
     if draft.order.status == OrderStatus.DENIED:
         raise NotAllowed(f"the amended order would be denied: {draft.order.status_reason}")
     return draft

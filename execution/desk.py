@@ -1,15 +1,19 @@
 """What a step of the flow works with: configuration, clock, market and broker, passed in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 
 from deepstack.config import Config, current
+from execution import own_settings
 from execution.broker.order_manager import OrderManager
+from execution.broker.paper_trader import PaperTrader
 from execution.domain.checks import Bounds
 from execution.market import clock, market_data
 from execution.market.base import MarketData
+from execution.models import Order
+from execution.own_settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,13 @@ class Desk:
     market: MarketData
     broker: OrderManager
     now: Callable[[], datetime]
+    own_settings: Settings = field(default_factory=dict)  # that go with each order from here
+
+    def of(self, order: Order) -> "Desk":
+        """As the order's own settings make it."""
+        if not order.own_settings:
+            return self
+        return replace(self, config=own_settings.applied(self.config, order.own_settings))
 
     @property
     def bounds(self) -> Bounds:
@@ -49,5 +60,15 @@ def default() -> Desk:
 
 
 def on(order_manager: OrderManager) -> Desk:
-    """The desk of this process, with another order manager."""
-    return replace(default(), broker=order_manager)
+    """The desk of this process, with another order manager and its configuration.
+
+    Raises ConfigError for what the workers could not keep to.
+    """
+    service, config = default(), order_manager.config
+    if isinstance(paper := order_manager.broker, PaperTrader):
+        own_settings.check_same(paper.config, "PaperTrader", config, service=service.config)
+    own = own_settings.of(config, service.config)
+    config = own_settings.applied(service.config, own).model_copy(
+        update={"account": config.account}
+    )
+    return replace(service, broker=order_manager, config=config, own_settings=own)

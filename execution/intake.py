@@ -252,6 +252,7 @@ class _Drafting:
             algorithm=signal.algorithm or "",
             parameters=wishes.of(signal),
             asked=terms_of(signal),
+            own_settings=self.desk.own_settings,
             limit_price=signal.limit_price,
             average_daily_volume=signal.average_daily_volume,
             start_at=start,

@@ -108,6 +108,7 @@ def send(slice_id: int, desk: Desk) -> None:
     begins = part.due_at - bells.AHEAD - EARLY * clock.speed()
     if now < begins or part.order.status not in ORDER_SENDING:
         return
+    desk = desk.of(part.order)
     # Asked before the transaction: a source of quotes may be a network away.
     quote = _quote(part.order.symbol, desk, now=now)
     seen = pacing.look(part, desk, now=now, wanted=marks.wanted(part, desk))
@@ -145,6 +146,7 @@ def claim(
 def _claim(
     order: Order, slice_id: int, quote: Quote | None, desk: Desk, *, now: datetime, seen: Look
 ) -> Intent | None:
+    desk = desk.of(order)
     part, working, seen_now = glance.claimable(order, slice_id)
     if part.status not in SLICE_CLAIMABLE or order.status not in ORDER_SENDING:
         return None
@@ -298,6 +300,7 @@ def last_look(intent: Intent, desk: Desk) -> NotSent | None:
 def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
     """All limits anew: the intent may have been stored long ago."""
     order, now = part.order, desk.now()
+    desk = desk.of(order)
     moment = Moment(
         order,
         part.quantity or 0,

@@ -70,7 +70,7 @@ class SlippageModel:
         *,
         config: Config | None = None,
     ) -> None:
-        self._config = config or current()
+        self._config = current() if config is None else config
         defaults = self._config.execution.slippage
         self._given_impact = impact_coefficient
         own = {

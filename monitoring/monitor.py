@@ -46,7 +46,8 @@ class ExecutionMonitor:
         account: str = "",
         config: Config | None = None,
     ) -> None:
-        self._config = config or current()
+        self._config = current() if config is None else config
+        self._config.execution.monitoring.rebuilt()  # a copy may never have been checked
         self._account = account
         self._own: dict[str, Any] = {}
         if slippage_threshold_bps is not None:

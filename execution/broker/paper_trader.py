@@ -72,6 +72,7 @@ class PaperTrader:
     trial = True  # no money can be lost
 
     def __init__(self, config: Config, market: MarketData | None = None) -> None:
+        self.config = config
         self._settings = config.paper
         self._max_quote_age = timedelta(seconds=config.limits.max_quote_age_seconds)
         self._market = market or open_market(config)

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='order',
-            name='own_limits',
+            name='own_settings',
             field=models.JSONField(blank=True, default=dict),
         ),
     ]

@@ -41,8 +41,8 @@ class Order(models.Model):
     parameters = models.JSONField(default=dict, blank=True)
     # The signal's own terms, for a signal that comes again under the same reference.
     asked = models.JSONField(default=dict, blank=True)
-    # Limits that the caller's own configuration sets tighter than the service's.
-    own_limits = models.JSONField(default=dict, blank=True)
+    # What the caller's own configuration sets otherwise than the service's, for this order.
+    own_settings = models.JSONField(default=dict, blank=True)
     limit_price = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     average_daily_volume = models.BigIntegerField(null=True, blank=True)
     start_at = models.DateTimeField()

@@ -1,0 +1,173 @@
+"""A Config that a caller passes holds for the caller's orders, or an error says what cannot."""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from deepstack.config import Config, ConfigError
+from execution import amend, heartbeat, intake, own_settings, slices
+from execution import desk as desks
+from execution.broker.order_manager import OrderManager
+from execution.broker.paper_trader import PaperTrader
+from execution.controls import NotAllowed
+from execution.desk import Desk
+from execution.models import Heartbeat, Order
+from execution.router import ExecutionRouter
+from execution.twap import TWAPExecutor
+from monitoring.monitor import ExecutionMonitor
+from tests.integration.desk_work import quote_at
+
+SERVICE = Config()
+SIGNAL: dict[str, object] = {
+    "symbol": "AAPL",
+    "side": "BUY",
+    "quantity": 1_000,
+    "algorithm": "TWAP",
+    "slices": 5,
+    "window_minutes": 600,
+    "limit_price": "151",
+}
+
+
+def changed(config: Config, values: Mapping[str, object]) -> Config:
+    """A copy, as a script would make it: pydantic checks nothing of it."""
+
+    def copy(part: Any, path: list[str], value: object) -> Any:
+        inner = copy(getattr(part, path[0]), path[1:], value) if len(path) > 1 else value
+        return part.model_copy(update={path[0]: inner})
+
+    for key, value in values.items():
+        config = copy(config, key.split("."), value)
+    return config
+
+
+def desk_with(**values: object) -> Desk:
+    config = changed(desks.default().config, {k.replace("__", "."): v for k, v in values.items()})
+    return desks.on(OrderManager(config=config, paper_trader=PaperTrader(config=config)))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"limits.max_order_notional": Decimal(2_000)},
+        {"limits.max_position": 100},
+        {"limits.within_buying_power": True},
+        {"limits.duplicate_seconds": 5.0},
+        {"limits.price_collar": Decimal("0.01"), "limits.max_spread_bps": Decimal(5)},
+        {"execution.max_participation": Decimal("0.05")},
+        {"execution.routing.small_order_threshold": Decimal(50_000)},
+        {"execution.routing.child_tolerance_bps": Decimal(0)},
+        {"execution.twap.default_num_slices": 7, "execution.vwap.dynamic": False},
+        {"execution.slippage.base_spread_bps": 1.0},
+    ],
+)
+def test_what_concerns_an_order_goes_with_it(values: dict[str, object]) -> None:
+    config = changed(SERVICE, values)
+    own = own_settings.of(config, SERVICE)
+    assert set(own) == set(values)
+    assert own_settings.applied(SERVICE, own) == config
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"limits.max_order_notional": Decimal(10**9)}, "only be tighter"),
+        ({"limits.price_collar": Decimal("0.5")}, "only be tighter"),
+        ({"execution.scheduling.lease_seconds": 5.0}, "whole service"),
+        ({"paper.participation": Decimal(1)}, "whole service"),
+        ({"trading_mode": "live"}, "whole service"),
+        ({"database_url": "postgresql://elsewhere/x"}, "whole service"),
+        ({"market.source": "replay"}, "whole service"),
+        ({"alpaca_base_url": "https://api.alpaca.markets"}, "whole service"),
+        ({"limits.max_order_notional": Decimal("NaN")}, "finite"),
+        ({"execution.twap.default_num_slices": 0}, "greater than 0"),
+        ({"execution.routing.small_order_threshold": Decimal(200_000)}, "must not exceed"),
+    ],
+)
+def test_what_cannot_hold_is_named(values: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        own_settings.of(changed(SERVICE, values), SERVICE)
+    assert all(key in str(refused.value) for key in values)
+
+
+def test_all_that_cannot_hold_is_named_at_once() -> None:
+    wrong = {"limits.max_slices": 50_000, "paper.leverage": Decimal(4), "ibkr_port": 4_001}
+    with pytest.raises(ConfigError) as refused:
+        own_settings.of(changed(SERVICE, wrong), SERVICE)
+    for key, value in wrong.items():
+        assert f"{key} = {value}, the service's is " in str(refused.value)
+
+
+def test_a_service_that_has_become_tighter_wins() -> None:
+    own = own_settings.of(changed(SERVICE, {"limits.max_order_quantity": 500}), SERVICE)
+    tighter = changed(SERVICE, {"limits.max_order_quantity": 100})
+    assert own_settings.applied(tighter, own).limits.max_order_quantity == 100
+    assert own_settings.applied(SERVICE, own).limits.max_order_quantity == 500
+
+
+def test_a_paper_trader_of_another_configuration_is_refused() -> None:
+    config = desks.default().config
+    other = changed(config, {"limits.max_order_notional": Decimal(2_000)})
+    manager = OrderManager(config=config, paper_trader=PaperTrader(config=other))
+    with pytest.raises(
+        ConfigError, match=r"PaperTrader and OrderManager .* limits\.max_order_notional"
+    ):
+        ExecutionRouter(order_manager=manager)
+
+
+def test_a_monitor_refuses_a_configuration_that_was_never_checked() -> None:
+    config = changed(SERVICE, {"execution.monitoring.slippage_alert_threshold": float("inf")})
+    with pytest.raises(ValueError, match="slippage_alert_threshold"):
+        ExecutionMonitor(config=config)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_limit_of_a_passed_config_holds_in_the_router_and_the_executors() -> None:
+    heartbeat.beat(Heartbeat.Kind.WORKER)
+    config = changed(desks.default().config, {"limits.max_order_notional": Decimal(2_000)})
+    manager = OrderManager(config=config, paper_trader=PaperTrader(config=config))
+    router, twap = ExecutionRouter(order_manager=manager), TWAPExecutor(order_manager=manager)
+    seen = asyncio.run(router.preview("AAPL", 1_000, "BUY", 150.0))
+    routed = asyncio.run(router.route_order("AAPL", 1_000, "BUY", 150.0, wait=False))
+    worked = asyncio.run(twap.execute("AAPL", 1_000, "BUY", current_price=150.0, wait=False))
+    for reason in (seen["reason"], routed["reason"], worked["reason"]):
+        assert reason.startswith("NOTIONAL_EXCEEDS_MAX: max=2000")
+
+
+@pytest.mark.django_db
+def test_the_workers_keep_to_it_for_each_child() -> None:
+    order = intake.accept(SIGNAL, desk_with(limits__max_spread_bps=Decimal(1)))
+    part = order.slices.order_by("sequence")[0]
+    worker = desks.default()
+    assert worker.own_settings == {}
+    slices.claim(part, quote_at(part.due_at), worker, now=part.due_at)
+    part.refresh_from_db()
+    assert part.reason.startswith("SPREAD_TOO_WIDE: max_bps=1,")
+
+
+@pytest.mark.django_db
+def test_a_child_pays_no_more_than_the_passed_config_allows() -> None:
+    orders = [
+        intake.accept(SIGNAL, desks.default()),
+        intake.accept(SIGNAL, desk_with(execution__routing__child_tolerance_bps=Decimal(0))),
+    ]
+    limits = []
+    for order in orders:
+        part = order.slices.order_by("sequence")[0]
+        intent = slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at)
+        assert intent is not None
+        limits.append(intent.ticket.limit_price)
+    assert limits == [Decimal("150.16"), Decimal("150.01")]
+
+
+@pytest.mark.django_db
+def test_an_amendment_by_another_door_keeps_to_it() -> None:
+    order = intake.accept(SIGNAL, desk_with(limits__max_order_quantity=1_200))
+    assert order.own_settings == {"limits.max_order_quantity": 1_200}
+    with pytest.raises(NotAllowed, match="QUANTITY_EXCEEDS_MAX: max=1200"):
+        amend.amend(order.pk, {"quantity": 1_500}, version=1, by="ann", desk=desks.default())
+    amend.amend(order.pk, {"quantity": 1_200}, version=1, by="ann", desk=desks.default())
+    assert Order.objects.get(pk=order.pk).quantity == 1_200
