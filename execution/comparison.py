@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from execution import differences
+from execution.accounts import of_login, refusal
 from execution.broker.base import AccountBroker, BrokerError
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_LIVE
@@ -54,7 +55,9 @@ def accounts(desk: Desk) -> list[str]:
         return [own]
     heard = BrokerCursor.objects.filter(broker=desk.broker.name).values_list("account", flat=True)
     live = Order.objects.filter(status__in=ORDER_LIVE).values_list("account", flat=True)
-    return sorted({desk.config.account, *heard, *live.distinct().order_by()})
+    ours = {desk.config.account, *heard, *live.distinct().order_by()}
+    known = of_login(desk)
+    return sorted(account for account in ours if refusal(account, known) is None)
 
 
 def compare(

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from execution import (
+    accounts,
     bells,
     calibrations,
     halts,
@@ -140,10 +141,16 @@ class _Rules:
     states: tuple[TradingState, ...]
     book: limits.Book
     marks_for: marks.Asked
+    accounts: Sequence[str]  # that the broker's login has
 
     @classmethod
     def read(cls, desk: Desk) -> "_Rules":
-        return cls(halts.all_in_force(), limits.all_in_force(), marks.asked(desk))
+        return cls(
+            halts.all_in_force(),
+            limits.all_in_force(),
+            marks.asked(desk),
+            accounts.of_login(desk),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +172,8 @@ class _Drafting:
         price = signal.decision_price or (quote.mid if quote else None)
         session = self.desk.market.session(start)
         order = self._order(signal, quote, start)
+        if foreign := accounts.refusal(order.account, self.rules.accounts):
+            return self._denied(order, foreign)
         if price is None:
             return self._denied(order, Denial("QUOTE_MISSING", {"symbol": signal.symbol}))
         if session is None:

@@ -10,6 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from execution import halts, holds, outcomes, slices
+from execution.accounts import forget_foreign
 from execution.broker.base import (
     BrokerError,
     BrokerOrder,
@@ -195,6 +196,8 @@ def _cancel(part: Slice, desk: Desk) -> None:
 
 def hear(account: str, desk: Desk) -> int:
     """Take over the broker's news of one account since they were last heard; how many orders."""
+    if forget_foreign(account, desk):
+        return 0
     try:
         return len(catch_up(account, desk))
     except TooSoon:

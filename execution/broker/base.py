@@ -175,6 +175,15 @@ class ProvingBroker(Broker, Protocol):
 
 
 @runtime_checkable
+class LoginBroker(Broker, Protocol):
+    """A broker whose login has some accounts and no others."""
+
+    def accounts(self) -> Sequence[str]:
+        """What an order's account may be; empty while the broker has not said."""
+        ...
+
+
+@runtime_checkable
 class NativeBroker(Broker, Protocol):
     """A broker with algorithms of its own, by their names in `execution.domain.native.NATIVES`."""
 

@@ -131,7 +131,7 @@ def test_the_same_reference_is_the_same_order(stack: Stack) -> None:
     first = accept(client_reference=reference, algorithm="TWAP", window_minutes=60)
     again = accept(client_reference=reference, algorithm="TWAP", window_minutes=60)
     assert first.pk == again.pk
-    with pytest.raises(ValueError, match="belongs to another order"):
+    with pytest.raises(ValueError, match="belongs to order"):
         accept(client_reference=reference, quantity=601)
     controls.cancel(first.pk, by="test", now=desk.default().now())
 

@@ -58,6 +58,9 @@ class AlpacaBroker:
         self._orders = Orders(self.wire, fills, self._shared, self.account)
         self._news = News(self._orders, fills, self._shared, config.alpaca_requests_per_minute)
 
+    def accounts(self) -> Sequence[str]:
+        return (self.account,)
+
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         """Send a limit order for the day. The answer names no executions: they are looked up."""
         body = messages.placement(ticket, self._admitted_price(ticket))

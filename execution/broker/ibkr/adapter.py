@@ -31,7 +31,7 @@ from execution.domain.native import NATIVES  # noqa: E402
 from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder  # noqa: E402
 
 from . import answers, doorbell, permissions  # noqa: E402
-from .names import endpoint_of  # noqa: E402
+from .names import ONLY_ONE, endpoint_of  # noqa: E402
 
 S = IbkrOrder.Stage
 
@@ -66,6 +66,13 @@ class InteractiveBrokers:
         except BrokerUnavailable:
             return False
         return bool(accounts) and all(map(permissions.is_paper, accounts))
+
+    def accounts(self) -> Sequence[str]:
+        try:
+            codes = self._gateway(ready=False).accounts
+        except BrokerUnavailable:
+            return ()
+        return (*codes, ONLY_ONE) if len(codes) == 1 else tuple(codes)
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         """Queue the order and wait for what TWS says of it.

@@ -2,6 +2,8 @@
 
 from deepstack.config import Config
 
+ONLY_ONE = "default"  # an order's account that stands for the login's, where that has one alone
+
 
 def endpoint_of(config: Config) -> str:
     """`host:port/client id`."""

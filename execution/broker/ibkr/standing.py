@@ -28,6 +28,7 @@ from .messages import (
     Message,
     NotSent,
 )
+from .names import ONLY_ONE
 
 State = IbkrGateway.State
 
@@ -88,7 +89,7 @@ class Standing:
         """The broker's code of an account; `default` is the only one of a login that has one."""
         if ours in self.accounts:
             return ours
-        return self.accounts[0] if ours == "default" and len(self.accounts) == 1 else None
+        return self.accounts[0] if ours == ONLY_ONE and len(self.accounts) == 1 else None
 
     def hear(self, message: Message) -> bool:
         """Take a message into account; True when the link broke or came back."""

@@ -207,6 +207,11 @@ CODES: dict[str, Code] = {
         "check the market data",
         passes=True,
     ),
+    "ACCOUNT_UNKNOWN": Code(
+        "the broker's login has no such account",
+        ("account", "accounts"),
+        "name one of those accounts with the order, or as ACCOUNT in the configuration",
+    ),
     "NATIVE_UNAVAILABLE": Code(
         "an algorithm of the broker's own is asked for, and this broker has none of that name",
         ("native", "broker"),
