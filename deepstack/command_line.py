@@ -3,6 +3,7 @@
 import sys
 
 from deepstack import manage
+from deepstack.pipes import until_nobody_reads
 
 COMMANDS = {
     "up": "run the service until Ctrl-C",
@@ -32,7 +33,8 @@ def main() -> int:
     """Run one command; a name may be written with hyphens, such as `check-broker`."""
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help", "help"):
-        _show_help()
+        with until_nobody_reads():
+            _show_help()
         return 0
     name = words[0].replace("-", "_")
     if name not in COMMANDS:

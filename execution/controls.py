@@ -25,12 +25,14 @@ class NotAllowed(Exception):
 def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
     """No child leaves after this commits. CANCELLING until every child is terminal.
 
-    Cancelling an order that has ended, or is being cancelled, changes nothing.
-    Raises Order.DoesNotExist.
+    Cancelling an order that is cancelled, or is being cancelled, changes nothing. Raises
+    NotAllowed for one that has ended otherwise, or Order.DoesNotExist.
     """
     with locked(order_id) as order:
-        if order.is_terminal or order.status == OrderStatus.CANCELLING:
+        if order.status in (OrderStatus.CANCELLING, OrderStatus.CANCELLED):
             return order
+        if order.is_terminal:
+            raise NotAllowed(f"order {order.pk} is {order.status}; nothing is left to cancel")
         tell(order, "CANCEL_REQUESTED", {"by": by, "reason": reason}, at=now)
         move_order(order, OrderStatus.CANCELLING, at=now, reason=reason or f"cancelled by {by}")
         drop_unsent(order, SliceStatus.CANCELLED, at=now, reason="the order was cancelled")

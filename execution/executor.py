@@ -95,6 +95,7 @@ class Executor:
         return await sync_to_async(result_of)(await Order.objects.aget(pk=order_id))
 
     async def cancel(self, order_id: int, *, by: str = "strategy") -> ExecutionResult:
-        """Cancel what is left of an order. Raises Order.DoesNotExist."""
+        """Cancel what is left of an order. Raises NotAllowed for one that has ended otherwise, or
+        Order.DoesNotExist."""
         order = await sync_to_async(controls.cancel)(order_id, by=by, now=self._desk.now())
         return await sync_to_async(result_of)(order)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 from rich.console import Console
@@ -167,6 +167,14 @@ def change_trading(options: dict[str, Any], state: str) -> HaltReport:
         )
     except ValueError as error:
         raise BadInput(str(error)) from None
+
+
+def warn_of_unknown_key(report: HaltReport, err: OutputWrapper) -> None:
+    """A key that is merely misspelt stops nothing and looks as if it had."""
+    row = report.state
+    if row.scope == Scope.SYSTEM or Order.objects.filter(**{row.scope.lower(): row.key}).exists():
+        return
+    err.write(f"no order has ever had the {row.scope.lower()} {row.key!r}: check the spelling")
 
 
 def scope_name(report: HaltReport) -> str:

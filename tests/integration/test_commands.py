@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from deepstack import processes
 from deepstack.config import ROOT
+from deepstack.pipes import GONE
 from execution import desk, heartbeat, intake
 from execution.domain.lifecycle import ORDER_TERMINAL
 from execution.management.commands.order import OPTIONS
@@ -150,6 +152,39 @@ def test_an_order_that_does_not_exist(command: str) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("order_id", ["1_0", " 10 ", "\u0661", "-1", "1.0", "9" * 30, ""])
+@pytest.mark.parametrize("command", ["cancel", "explain", "amend"])
+def test_an_order_number_is_written_in_plain_digits(command: str, order_id: str) -> None:
+    assert "must be a whole number" in str(refused(command, "--", order_id))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", ["FILLED", "EXPIRED", "REJECTED", "DENIED"])
+@pytest.mark.parametrize("command", ["cancel", "pause", "resume", "amend"])
+def test_an_order_that_has_ended_says_so(command: str, status: str) -> None:
+    order = accept()
+    done = order.quantity if status == "FILLED" else 0
+    Order.objects.filter(pk=order.pk).update(status=status, filled_quantity=done)
+    refusal = refused(command, order.pk, *(["--quantity=50"] if command == "amend" else []))
+    assert refusal.returncode == 1
+    assert f"order {order.pk} is {status}; " in str(refusal)
+    assert not order.events.filter(kind="CANCEL_REQUESTED").exists()
+
+
+@pytest.mark.django_db
+def test_a_halt_of_what_no_order_has_ever_had_asks_about_the_spelling(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    accept(strategy="momentum")
+    for command in ("halt", "resume_trading"):
+        for strategy, told in (("momentum", ""), ("momentun", "no order has ever had the")):
+            call_command(command, f"--strategy={strategy}", "--reason=news")
+            assert told in capsys.readouterr().err
+    call_command("halt", "--reason=news")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.django_db
 def test_the_story_tells_every_event() -> None:
     order = accept()
     run("cancel", order.pk, "--by=ann", "--reason=enough")
@@ -243,6 +278,29 @@ def test_an_order_is_watched_to_its_end(stack: Stack) -> None:
     assert (report["status"], report["filled_quantity"]) == ("FILLED", 60)
     assert order.filled_quantity == sum(fill.quantity for fill in order.fills.all()) == 60
     assert f"order {order.pk} SELL 60 WATCH TWAP: FILLED, filled 60/60" in done.stderr
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_output_that_nobody_reads_is_no_error(stack: Stack, buffered: bool) -> None:
+    env = stack.env(**{} if buffered else {"PYTHONUNBUFFERED": "1"})
+    if buffered:
+        del env["PYTHONUNBUFFERED"]
+    for words in (
+        ["resume_trading", "--symbol=PIPE", "--reason=calm"],
+        ["orders"],
+        ["orders", "--json"],
+        ["denial_codes"],
+        ["check", "--help"],
+    ):
+        reader, writer = os.pipe()
+        os.close(reader)
+        command = processes.manage(*words)
+        done = subprocess.run(command, stdout=writer, stderr=-1, env=env, cwd=ROOT, check=False)
+        os.close(writer)
+        assert done.returncode in (1, GONE), words  # 1: rich leaves by itself
+        assert b"Traceback" not in done.stderr
+        assert b"BrokenPipe" not in done.stderr
+    assert TradingState.objects.get(key="PIPE").state == "ACTIVE"
 
 
 def test_exit_codes_and_streams(stack: Stack) -> None:

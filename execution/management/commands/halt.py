@@ -5,7 +5,13 @@ from typing import Any
 from typing_extensions import override
 
 from execution.halts import HaltReport, State
-from execution.management.console import OversightCommand, add_scope, change_trading, scope_name
+from execution.management.console import (
+    OversightCommand,
+    add_scope,
+    change_trading,
+    scope_name,
+    warn_of_unknown_key,
+)
 
 
 class Command(OversightCommand):
@@ -22,6 +28,7 @@ class Command(OversightCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         report = change_trading(options, State.HALTED)
+        warn_of_unknown_key(report, self.stderr)
         if options["json"]:
             self.print_json(as_plain(report))
             return

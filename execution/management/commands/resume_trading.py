@@ -4,7 +4,13 @@ from typing import Any
 from typing_extensions import override
 
 from execution.halts import State
-from execution.management.console import OversightCommand, add_scope, change_trading, scope_name
+from execution.management.console import (
+    OversightCommand,
+    add_scope,
+    change_trading,
+    scope_name,
+    warn_of_unknown_key,
+)
 
 
 class Command(OversightCommand):
@@ -17,6 +23,7 @@ class Command(OversightCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         report = change_trading(options, State.ACTIVE)
+        warn_of_unknown_key(report, self.stderr)
         row = report.state
         if options["json"]:
             self.print_json({"scope": row.scope, "key": row.key, "state": row.state})
