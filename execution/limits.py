@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from execution import halts, scopes
+from execution.domain import reading
 from execution.domain.checks import Bounds
 from execution.models import Order, RestrictedSymbol, RiskLimit, RiskLimitChange, TradingState
 
@@ -26,6 +27,15 @@ FIELDS = (
     "max_daily_loss",
     "max_portfolio_heat",
 )
+# Counts of shares, orders or messages; and shares of a whole.
+_WHOLE = (
+    "max_order_quantity",
+    "max_position",
+    "max_open_orders",
+    "max_orders_per_minute",
+    "max_messages_per_minute",
+)
+_PARTS = ("max_adv_share", "max_portfolio_heat")
 Limit = int | Decimal | None
 
 
@@ -76,6 +86,22 @@ def _scopes(order: Order) -> tuple[tuple[str, str], ...]:
     )
 
 
+def read_value(field: str, value: object) -> Limit:
+    """A limit as a person or a program writes it; None is none. Raises ValueError."""
+    if value is None:
+        return None
+    if field in _WHOLE:
+        most = 2**31 - 1 if field.endswith("_minute") or field == "max_open_orders" else 2**63 - 1
+        whole: int = reading.whole(most, least=0)(value)
+        return whole
+    number = reading.number(value)
+    if number is None or number < 0:
+        raise reading.refusal("a number greater than or equal to 0", value)
+    if field in _PARTS and number > 1:
+        raise reading.refusal("a share up to 1, such as 0.25 for a quarter", value)
+    return number
+
+
 def set_limit(*, scope: str, key: str, field: str, value: Limit, by: str) -> RiskLimit:
     """Set one limit of a scope, None takes it away; ValueError as `set_limits` raises it."""
     return set_limits(scope=scope, key=key, values={field: value}, by=by)
@@ -96,7 +122,10 @@ def set_limits(*, scope: str, key: str, values: Mapping[str, Limit], by: str) ->
     row = RiskLimit.objects.select_for_update().get(scope=scope, key=key)
     before = {field: getattr(row, field) for field in values}
     for field, value in values.items():
-        setattr(row, field, value)
+        try:
+            setattr(row, field, read_value(field, value))
+        except ValueError as error:
+            raise ValueError(f"{field}: {error}") from None
     try:
         row.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:

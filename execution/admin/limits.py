@@ -57,7 +57,18 @@ class LimitForm(forms.ModelForm[RiskLimit]):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         _clean_key(self, cleaned.get("scope"), cleaned.get("key"), "key")
+        for name in self.fields.keys() & set(limits.FIELDS):
+            self._clean_limit(name)
         return cleaned
+
+    def _clean_limit(self, name: str) -> None:
+        """As it was typed: Django's own fields read 1_0 as ten, and digits of any script."""
+        typed = str(self.data.get(self.add_prefix(name)) or "").strip()
+        try:
+            limits.read_value(name, typed or None)
+        except ValueError as error:
+            if name not in self.errors:
+                self.add_error(name, str(error))
 
 
 class RestrictionForm(forms.ModelForm[RestrictedSymbol]):

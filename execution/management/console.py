@@ -166,7 +166,9 @@ def change_trading(options: dict[str, Any], state: str) -> HaltReport:
             now=clock.now(),
         )
     except ValueError as error:
-        raise BadInput(str(error)) from None
+        option = f"--{given[0]}" if given else "scope"
+        told = str(error).replace(f"key of scope {scope}", option)
+        raise BadInput(told.replace(f"scope {scope} needs a key", f"{option} is empty")) from None
 
 
 def warn_of_unknown_key(report: HaltReport, err: OutputWrapper) -> None:

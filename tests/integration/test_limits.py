@@ -461,6 +461,10 @@ def test_every_change_of_a_limit_leaves_who_and_from_what_to_what() -> None:
         ({"field": "max_fun"}, "field must be one of max_order_quantity"),
         ({"value": -1}, "max_position: .*-1"),
         ({"value": "many"}, "max_position: .*many"),
+        ({"value": 1.5}, "max_position: must be a whole number"),
+        ({"value": True}, "max_position: must be a whole number"),
+        ({"field": "max_daily_loss", "value": D("NaN")}, "max_daily_loss: must be a number"),
+        ({"field": "max_adv_share", "value": D(25)}, "max_adv_share: must be a share up to 1"),
         ({"by": " "}, "name of the person"),
     ],
 )

@@ -69,8 +69,15 @@ def test_what_somebody_else_changed_meanwhile_stays() -> None:
     [
         ({"scope": "SYMBOL", "key": "aapl", "max_position": "1"}, "ticker in capitals"),
         ({"scope": "SYSTEM", "key": "x", "max_position": "1"}, "takes no key"),
-        ({"scope": "SYSTEM", "max_position": "-1"}, "greater than or equal to 0"),
+        ({"scope": "SYSTEM", "max_position": "-1"}, "must be a whole number from 0"),
         ({"scope": "WORLD", "max_position": "1"}, "not one of the available choices"),
+        ({"scope": "SYSTEM", "max_position": "1_0"}, "must be a whole number"),
+        ({"scope": "SYSTEM", "max_position": "\u0661\u0660"}, "must be a whole number"),
+        ({"scope": "SYSTEM", "max_position": "1.0"}, "must be a whole number"),
+        ({"scope": "SYSTEM", "max_daily_loss": "1_0"}, "must be a number"),
+        ({"scope": "SYSTEM", "max_daily_loss": "1e9"}, "must be a number"),
+        ({"scope": "SYSTEM", "max_daily_loss": "nan"}, "Enter a number"),
+        ({"scope": "SYSTEM", "max_adv_share": "25"}, "such as 0.25 for a quarter"),
     ],
 )
 def test_a_wrong_limit_is_explained(values: dict[str, str], said: str) -> None:
