@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from deepstack.config import Scheduling
-from execution import bells, controls, halts, orders, outcomes, reconcile, slices
+from execution import amend, bells, controls, halts, orders, outcomes, reconcile, slices
 from execution import desk as desks
 from execution.broker.base import BrokerOrder
 from execution.domain.lifecycle import SliceStatus
@@ -269,6 +269,41 @@ def test_the_largest_slice_bounds_what_returns() -> None:
     assert max(size for _, size in given.sent) == 100
     minutes = [minute for minute, _ in given.sent[1:]]
     assert all(late - early > 0 for early, late in pairwise(minutes))
+
+
+def test_after_a_halt_children_keep_their_gap_and_the_cap() -> None:
+    trade(FLAT)  # 1,000 shares a minute
+    scheduling = Scheduling(defer_seconds=STEP.total_seconds(), min_gap_seconds=90)
+    desk = desk_at(at_minute(TEN), scheduling=scheduling)
+    order = order_of(desk, quantity=3_000, slices=30, max_participation=0.1)
+    given = Trial(order, desk, all_of)
+    until(given, TEN + 5)
+    halt = Halted(given, TEN + 5)
+    until(given, TEN + 25)
+    halt.resume(TEN + 25)
+    finished(given)
+    assert given.order.filled_quantity > 2_500
+    sent, total = given.sent, 0
+    for minute, size in sent:
+        total += size
+        assert total <= 100 * (minute - TEN) + 1
+    assert all(late - early >= 1.5 for (early, _), (late, _) in pairwise(sent))
+    assert max(size for _, size in sent) < 300  # 600 were missed in the halt
+
+
+def test_an_amendment_while_a_cancel_is_pending_loses_nothing() -> None:
+    order, intent = resting()
+    halt_all()
+    cancel_slowly(intent)
+    halt_all("ACTIVE")
+    change = {"quantity": 1_200}
+    amend.amend(order.pk, change, version=1, by="ann", desk=desks.default())
+    assert [part.planned_quantity for part in waiting(order)] == [200]
+    hear(intent, report(intent, SliceStatus.CANCELLED))
+    [part] = waiting(order)
+    again = claim(part)
+    assert again is not None
+    assert again.ticket.quantity == 1_200
 
 
 # One order at the broker, step by step.
