@@ -5,12 +5,12 @@ after it the broker may have the order, and only the broker is asked.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
@@ -43,6 +43,8 @@ from execution.story import move_order, move_slice, tell
 from execution.writing import Overtaken, save
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 # A bell may ring this much early by the clocks of two processes.
 EARLY = timedelta(milliseconds=50)
@@ -110,26 +112,27 @@ def send(slice_id: int, desk: Desk) -> None:
         return
     desk = desk.of(part.order)
     # Asked before the transaction: a source of quotes may be a network away.
-    quote = _quote(part.order.symbol, desk, now=now)
-    seen = pacing.look(part, desk, now=now, wanted=marks.wanted(part, desk))
+    symbol, wanted = part.order.symbol, marks.wanted(part, desk)
+    quote = _asked(lambda: desk.market.quote(symbol, now), None, symbol)
+    seen = _asked(lambda: pacing.look(part, desk, now=now, wanted=wanted), UNSEEN, symbol)
     intent = claim(part, quote, desk, now=max(now, part.due_at), seen=seen)
     if intent is not None:
         # Not the claimed one's moment, which may be another by now, and far off.
         deliver(intent, desk, moment=part.due_at)
 
 
-def _quote(symbol: str, desk: Desk, *, now: datetime) -> Quote | None:
-    """None where the source has no quote or cannot answer, whatever the way it fails: the slice is
-    deferred then. What PostgreSQL raises, where halts are stored, is no answer of the market's."""
+def _asked(ask: Callable[[], T], nothing: T, symbol: str) -> T:
+    """What the market says, or `nothing` where it cannot answer, whatever the way it fails: then
+    the slice is put off. What PostgreSQL raises, where halts are stored, is no answer of its."""
     try:
-        return desk.market.quote(symbol, now)
+        return ask()
     except MarketDataUnavailable as error:
-        log.warning("no quote", symbol=symbol, error=str(error))
+        log.warning("the market does not answer", symbol=symbol, error=str(error))
     except Error:
         raise
     except Exception:  # of a plug-in: nothing may be concluded from it
-        log.exception("the source of quotes failed", symbol=symbol)
-    return None
+        log.exception("the source of market data failed", symbol=symbol)
+    return nothing
 
 
 def claim(

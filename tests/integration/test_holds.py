@@ -484,6 +484,22 @@ def one(algorithm: str) -> dict[str, int]:
     return {"slices": 1} if algorithm == "TWAP" else {}
 
 
+class NoTape(Silent):
+    """Quotes come, bars fail in a way that nobody foresaw."""
+
+    def bars(self, *_: object) -> None:
+        raise KeyError("v")
+
+
+def test_a_capped_slice_waits_while_the_tape_fails() -> None:
+    part = new_order(10, 1, max_participation=0.5).slices.get()
+    usual = desks.default()
+    market: Any = NoTape(usual.market, None)
+    slices.send(part.pk, replace(usual, market=market, now=lambda: part.due_at))
+    part.refresh_from_db()
+    assert (part.status, part.reason) == ("PLANNED", "VOLUME_UNKNOWN: symbol=AAPL")
+
+
 def test_a_slice_that_waits_long_looks_more_rarely_and_is_one_line_in_the_story() -> None:
     order = new_order(10, 1)
     part, usual = order.slices.get(), desks.default()
