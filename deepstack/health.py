@@ -21,6 +21,7 @@ from deepstack.database import sessions
 from execution import heartbeat
 from execution.broker.ibkr.names import endpoint_of
 from execution.models import Heartbeat, IbkrGateway
+from monitoring.readiness import alert_channels
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +117,7 @@ def _database() -> dict[str, Part]:
         "worker": _alive(Heartbeat.Kind.WORKER),
         **_clocks(),
         **_live_broker(),
+        "alerts": alert_channels(settings.CONFIG),
     }
 
 

@@ -74,14 +74,27 @@ class AlertAdmin(_ReadOnly):
         "order",
         "acknowledged_by",
         "ended_at",
+        "not_delivered",
     ]
     list_filter = [ActiveFilter, "severity", "kind", "account", "raised_at"]
     list_select_related = ["order"]
+    readonly_fields = ["not_delivered"]
     search_fields = ["message", "account", "=order__id", "order__symbol"]
     date_hierarchy = "raised_at"
     inlines = [DeliveryInline]
     actions = ["acknowledge"]
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
+        return super().get_queryset(request).prefetch_related("deliveries")
+
+    @admin.display(description="not delivered")
+    def not_delivered(self, alert: Alert) -> str:
+        """The channels that have not taken it, and what they answered."""
+        failing = [each for each in alert.deliveries.all() if each.last_error]
+        return "; ".join(
+            f"{each.channel}: {each.last_error}" for each in failing if each.state != "SENT"
+        )
 
     def has_acknowledge_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("monitoring.change_alert"))

@@ -1,0 +1,54 @@
+"""A test through each channel, before a real alert needs it."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from deepstack.config import current
+from monitoring import deliveries
+from monitoring.channels import configured
+from monitoring.models import Alert
+from monitoring.moment import Moment
+from monitoring.rules import AlertSeverity
+
+MESSAGE = "A test of the alert channels: nothing has happened, and nothing is to be done."
+
+
+class Command(BaseCommand):
+    help = "Send a test through each alert channel and say what came of it; exit 1 if one failed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--channel", help="only this one, by its name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        channels = configured(current())
+        name: str | None = options["channel"]
+        if name is not None and name not in channels:
+            raise CommandError(
+                f"--channel {name!r}: set up are {', '.join(channels)}", returncode=2
+            )
+        failed = 0
+        for each, channel in channels.items():
+            if name is None or name == each:
+                outcome = deliveries.attempt(each, channel, _test(), wall=timezone.now)
+                words = f"FAILED, {outcome.problem}" if outcome.problem else "sent"
+                self.stdout.write(f"{each}: {words}")
+                failed += bool(outcome.problem)
+        if set(channels) == {"log"}:
+            self.stdout.write("only the log is told: set ALERT_WEBHOOK_URL to reach a person")
+        if failed:
+            raise CommandError(f"{failed} of the channels did not take the test")
+
+
+def _test() -> Alert:
+    """It is not stored: it is no alert."""
+    moment = Moment.read()
+    return Alert(
+        kind="TEST",
+        severity=AlertSeverity.INFO,
+        message=MESSAGE,
+        raised_at=moment.now,
+        raised_wall=moment.wall,
+    )
