@@ -1,12 +1,12 @@
 """Kill switch and trading states: durable, read last before each send, strictest wins."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from django.db import transaction
-from django.db.models import Count, Q
+from django.db import connection, transaction
+from django.db.models import Count, Q, QuerySet
 from kombu.exceptions import KombuError as QueueError
 from redis.exceptions import RedisError
 
@@ -15,12 +15,15 @@ from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, SliceStatus
 from execution.domain.signal import InvalidSignal, parse
 from execution.locks import nothing_in_flight
 from execution.models import Order, OrderEvent, Slice, TradingState, TradingStateChange
-from execution.story import event
+from execution.story import event, log_when_committed
 
 log = structlog.get_logger(__name__)
 
 Scope, State = TradingState.Scope, TradingState.State
 PATIENCE_MS = 2_000
+NEXT_EVENTS = """
+SELECT nextval(pg_get_serial_sequence('execution_orderevent', 'id')) FROM generate_series(1, %s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,13 @@ def change(*, scope: str, key: str, state: str, by: str, reason: str, now: datet
     """
     with transaction.atomic(durable=True):
         row = set_state(scope=scope, key=key, state=state, by=by, reason=reason)
+        numbers = reserve_events(row)
     # What works is cancelled first: the sends under way may be slow, and what comes of them is
     # found by the dispatch loop.
     rung = row.state != State.HALTED or _ring_cancels(row)
     still = quiet() if row.state != State.ACTIVE else True
     affected = _affected(row)
-    _tell(row, affected, now=now)
+    tell_orders(row, [each.order_id for each in affected], now=now, numbers=numbers)
     return HaltReport(row, still, affected, rung)
 
 
@@ -191,24 +195,45 @@ def _ring_cancels(row: TradingState) -> bool:
     return True
 
 
+def live_orders(row: TradingState) -> QuerySet[Order]:
+    return Order.objects.filter(_in_scope(row), status__in=ORDER_LIVE).order_by("pk")
+
+
 def _affected(row: TradingState) -> tuple[Affected, ...]:
-    live = Order.objects.filter(_in_scope(row), status__in=ORDER_LIVE).order_by("pk")
     at_broker = Slice.objects.filter(_in_scope(row, "order__"), status__in=SLICE_AT_BROKER)
     unconfirmed = dict(at_broker.values_list("order").annotate(n=Count("pk")).order_by())
     return tuple(
         Affected(order_id, unconfirmed.get(order_id, 0))
-        for order_id in live.values_list("pk", flat=True)
+        for order_id in live_orders(row).values_list("pk", flat=True)
     )
 
 
-def _tell(row: TradingState, affected: Iterable[Affected], *, now: datetime) -> None:
+def reserve_events(row: TradingState) -> Sequence[int]:
+    """In the transaction that stores a state: the number of an event for each live order in scope.
+
+    The state is in force before its events are written, which would hold up a halt of thousands of
+    orders. What it causes happens after its commit, so it has higher numbers than these.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_EVENTS, [live_orders(row).count()])
+        return [number for (number,) in cursor.fetchall()]
+
+
+def tell_orders(
+    row: TradingState, order_ids: Iterable[int], *, now: datetime, numbers: Sequence[int]
+) -> None:
+    """Tell each order of the state, under the reserved numbers; an order that was accepted since
+    gets one of its own."""
     facts = {
         "scope": f"{row.scope} {row.key}".strip(),
         "state": row.state,
         "by": row.changed_by,
         "reason": row.reason,
     }
-    orders = Order.objects.in_bulk([each.order_id for each in affected])
-    OrderEvent.objects.bulk_create(
-        [event(order, "TRADING_STATE", facts, at=now) for order in orders.values()]
-    )
+    orders = Order.objects.filter(pk__in=list(order_ids)).order_by("pk")
+    events = [event(order, "TRADING_STATE", facts, at=now) for order in orders]
+    for told, number in zip(events, numbers, strict=False):
+        told.pk = number
+    with transaction.atomic():
+        OrderEvent.objects.bulk_create(events)
+        log_when_committed(events)

@@ -102,7 +102,7 @@ def accept_all(
         drafts = list({id(slot): slot for slot in slots if isinstance(slot, Draft)}.values())
         for draft in drafts:
             code = draft.order.routing.get("denial", {}).get("code", "")
-            risk.stop_runaway(draft.order, code, draft.order.status_reason)
+            risk.stop_runaway(draft.order, code, draft.order.status_reason, now=now)
         horizon = desk.config.execution.scheduling.horizon_seconds
         try:
             store(drafts, horizon_end=bells.horizon_end(now, horizon))

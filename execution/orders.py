@@ -20,7 +20,7 @@ from execution.domain.unexecuted import sentence
 from execution.locks import locked
 from execution.models import Order, OrderEvent, Slice
 from execution.prepared import Param, Prepared
-from execution.story import event, move_order, move_slices
+from execution.story import event, log_when_committed, move_order, move_slices
 
 
 @dataclass(slots=True)
@@ -58,9 +58,9 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
             Order.objects.bulk_create([draft.order for draft in drafts], batch_size=1_000)
             slices = [part for draft in drafts for part in draft.slices]
             Slice.objects.bulk_create(slices, batch_size=2_000)
-            OrderEvent.objects.bulk_create(
-                [told for draft in drafts for told in draft.events], batch_size=2_000
-            )
+            events = [told for draft in drafts for told in draft.events]
+            OrderEvent.objects.bulk_create(events, batch_size=2_000)
+            log_when_committed(events)
             due = [(part.pk, part.due_at) for part in slices if part.due_at <= horizon_end]
             if due:
                 first = sorted(due, key=itemgetter(1))[:RUNG_AT_ONCE]

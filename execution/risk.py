@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+
+from django.db import transaction
 
 from execution import exposure, halts, limits, locks, positions
 from execution.desk import Desk
@@ -76,7 +79,7 @@ def _child_denial(
         table, at, priced, desk, book=book, halted=halted, opposing=opposing, messages=messages
     )
     if denial is not None:
-        stop_runaway(at.order, denial.code, str(denial))
+        stop_runaway(at.order, denial.code, str(denial), now=at.now)
     return denial
 
 
@@ -141,11 +144,25 @@ def _facts(
     )
 
 
-def stop_runaway(order: Order, code: str, reason: str) -> None:
+def stop_runaway(order: Order, code: str, reason: str, *, now: datetime) -> None:
     """Halt what a denial shows to have run away, until a named person resumes it. The dispatch
     loop cancels what works in the scope, as for any halt."""
     if code != "REPEATED_EXECUTION":
         return
     scope, key = exposure.runaway_scope(order)
     if not TradingState.objects.filter(scope=scope, key=key, state=State.HALTED).exists():
-        halts.set_state(scope=scope, key=key, state=State.HALTED, by=THROTTLE, reason=reason)
+        with transaction.atomic():
+            row = halts.set_state(
+                scope=scope, key=key, state=State.HALTED, by=THROTTLE, reason=reason
+            )
+            numbers = halts.reserve_events(row)
+            # Not under the locks of the order that ran away.
+            transaction.on_commit(
+                lambda: halts.tell_orders(
+                    row,
+                    halts.live_orders(row).values_list("pk", flat=True),
+                    now=now,
+                    numbers=numbers,
+                ),
+                robust=True,
+            )

@@ -5,7 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+
 from execution.domain.lifecycle import SliceStatus, check_order, check_slice
+from execution.event_log import log_events
 from execution.models import Order, OrderEvent, Slice
 from execution.writing import insert, save
 
@@ -25,7 +28,14 @@ def event(
 def tell(
     order: Order, kind: str, data: Mapping[str, Any], *, at: datetime, part: Slice | None = None
 ) -> None:
-    insert([event(order, kind, data, at=at, part=part)])
+    told = [event(order, kind, data, at=at, part=part)]
+    insert(told)
+    log_when_committed(told)
+
+
+def log_when_committed(events: Sequence[OrderEvent]) -> None:
+    """A line of the log for each event that stays: none for what was rolled back."""
+    transaction.on_commit(lambda: log_events(events), robust=True)
 
 
 def move_order(
