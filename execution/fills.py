@@ -133,10 +133,11 @@ def _repeated(order: Order, part: Slice, fill: Fill, execution: Execution, *, at
     if not same:
         tell(order, "FILL_CONFLICT", _numbers(part, execution), at=at, part=part)
         return False
-    if fill.commission is None and execution.commission is not None:
-        fill.commission = execution.commission
+    if execution.commission not in (None, fill.commission):
+        before, fill.commission = fill.commission, execution.commission
         save(fill, "commission")
-        tell(order, "COMMISSION", _numbers(part, execution), at=at, part=part)
+        facts = _numbers(part, execution) | ({} if before is None else {"before": before})
+        tell(order, "COMMISSION", facts, at=at, part=part)
         return True
     return False
 

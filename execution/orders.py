@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from execution import bells, holds, residual, returned, unexecuted
 from execution.domain.lifecycle import (
     ORDER_LIVE,
+    ORDER_TRANSITIONS,
     SLICE_CLAIMABLE,
     SLICE_TERMINAL,
     OrderStatus,
@@ -20,7 +21,8 @@ from execution.domain.unexecuted import sentence
 from execution.locks import locked
 from execution.models import Order, OrderEvent, Slice
 from execution.prepared import Param, Prepared
-from execution.story import event, log_when_committed, move_order, move_slices
+from execution.story import event, log_when_committed, move_order, move_slices, tell
+from execution.writing import save
 
 
 @dataclass(slots=True)
@@ -95,18 +97,35 @@ def finish_if_done(order: Order, *, at: datetime, part: Slice | None = None) -> 
         return
     if order.status == OrderStatus.PAUSED and at < order.end_at:
         return  # a person may still amend it
-    sent = order.slices.filter(attempt__gt=0)
-    after = end_of(
-        quantity=order.quantity,
-        filled=order.filled_quantity,
-        refused_all=sent.exists() and not sent.exclude(status=SliceStatus.REJECTED).exists(),
-        cancelled=order.status == OrderStatus.CANCELLING,
-    )
+    after = _end(order)
     if after in _WITH_RESIDUAL and (
         returned.to_plan(order, at=at) or residual.carry_on(order, at=at)
     ):
         return
     move_order(order, after, at=at, reason=_why_left(order, at=at))
+
+
+def _end(order: Order) -> OrderStatus:
+    sent = order.slices.filter(attempt__gt=0)
+    return end_of(
+        quantity=order.quantity,
+        filled=order.filled_quantity,
+        refused_all=sent.exists() and not sent.exclude(status=SliceStatus.REJECTED).exists(),
+        cancelled=order.status == OrderStatus.CANCELLING,
+    )
+
+
+def explain_end(order: Order, *, at: datetime) -> None:
+    """The broker gave its reason for the end of a child after the locked order had ended."""
+    if order.status not in (OrderStatus.EXPIRED, OrderStatus.REJECTED):
+        return
+    after, reason = _end(order), _why_left(order, at=order.finished_at or at)
+    if after != order.status and after in ORDER_TRANSITIONS[OrderStatus(order.status)]:
+        move_order(order, after, at=at, reason=reason)
+    elif reason[:300] != order.status_reason:
+        order.status_reason = reason[:300]
+        save(order, "status_reason")
+        tell(order, "ORDER_REASON", {"reason": reason}, at=at)
 
 
 def _why_left(order: Order, *, at: datetime) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 from django.utils import timezone
 
-from execution import fills, orders
+from execution import fills, orders, rejects
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
@@ -28,7 +28,7 @@ from execution.domain.lifecycle import (
 from execution.locks import locked, slice_of
 from execution.market import clock
 from execution.models import Order, Slice
-from execution.story import move_order, move_slice, tell
+from execution.story import move_slice, tell
 from execution.writing import save
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE = timedelta(milliseconds=300)
 LONGEST_PAUSE = 30.0  # seconds
 WORRYING = 5  # questions without an answer
+NO_REASON = "REJECTED: the broker gives no reason"
+REASON_KNOWN_BY = 100  # characters of the broker's words: ours may stand before them, and be cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +140,26 @@ def apply(
     Only an answer to a question puts the next question off: news that repeat themselves would
     otherwise keep a lost cancel from ever being asked for again.
     """
-    before, named = part.status, seen.broker_order_id not in ("", part.broker_order_id)
+    before, reason, named = part.status, part.reason, _is_named(part, seen)
     if named:
         part.broker_order_id = seen.broker_order_id
     fills.book(order, part, seen.executions, broker=desk.broker.name, at=at)
+    _follow(order, part, seen, asked=asked, at=at)
+    if named and part.status == before:
+        save(part, "broker_order_id")
+    orders.finish_if_done(order, at=at, part=part)
+    if before in SLICE_TERMINAL and part.reason not in ("", reason):
+        orders.explain_end(order, at=at)
+    if (part.status, part.reason) != (before, reason):
+        rejects.pause_after_too_many(order, part, desk, at=at)
+
+
+def _is_named(part: Slice, seen: BrokerOrder) -> bool:
+    return seen.broker_order_id not in ("", part.broker_order_id)
+
+
+def _follow(order: Order, part: Slice, seen: BrokerOrder, *, asked: bool, at: datetime) -> None:
+    """The child's status by what the broker says, once its executions are booked."""
     status = seen.status
     incomplete = status in SLICE_TERMINAL and seen.filled_quantity > part.filled_quantity
     if incomplete:
@@ -154,7 +172,9 @@ def apply(
         part.status == SliceStatus.CANCELLING and status == SliceStatus.WORKING
     )
     if not known_better and status in SLICE_TRANSITIONS[SliceStatus(part.status)]:
-        reason = _why_ended(part, status, seen.reason)
+        reason = _why_ended(part, status, seen.reason, at=at)
+        if status == SliceStatus.REJECTED:
+            rejects.note(order, part, reason, at=at)
         move_slice(part, status, at=at, reason=reason, **_next_question(status, incomplete))
     elif incomplete or part.status == SliceStatus.CANCELLING:
         missing = "its executions are missing" if incomplete else "its cancel is not confirmed"
@@ -163,13 +183,25 @@ def apply(
     elif part.check_wall is not None:
         part.check_wall = None
         save(part, "check_wall")
-    if named and part.status == before:
-        save(part, "broker_order_id")
-    orders.finish_if_done(order, at=at, part=part)
+    elif part.is_terminal and seen.reason[:REASON_KNOWN_BY] not in part.reason:
+        _give_reason(part, seen.reason, at=at)
 
 
-def _why_ended(part: Slice, status: str, said: str) -> str:
+def _give_reason(part: Slice, said: str, *, at: datetime) -> None:
+    """The broker's words came after the child's end."""
+    ours = "" if part.reason == NO_REASON else part.reason
+    joined = rejects.unasked(said) if ours == rejects.unasked("") else f"{ours}; {said}"
+    part.reason = joined[:300] if ours else said[:300]
+    save(part, "reason")
+    tell(part.order, "SLICE_REASON", {"slice": part.sequence, "reason": said}, at=at, part=part)
+
+
+def _why_ended(part: Slice, status: str, said: str, *, at: datetime) -> str:
     """What ends by our own cancel keeps our reason, before the broker's words."""
+    if rejects.is_unasked(part, status, at=at):
+        return rejects.unasked(said)
+    if status == SliceStatus.REJECTED:
+        return said or NO_REASON
     ours = part.reason if part.status == SliceStatus.CANCELLING else ""
     if status != SliceStatus.CANCELLED or not ours:
         return said
@@ -252,26 +284,8 @@ def not_sent(order: Order, part: Slice, outcome: NotSent, *, at: datetime) -> No
 
 
 def _refused(order: Order, part: Slice, outcome: Refused, desk: Desk, *, at: datetime) -> None:
-    tell(
-        order,
-        "BROKER_REJECTED",
-        {"slice": part.sequence, "code": outcome.code, "text": outcome.text},
-        at=at,
-        part=part,
-    )
-    move_slice(part, SliceStatus.REJECTED, at=at, reason=f"{outcome.code}: {outcome.text}")
+    reason = f"{outcome.code}: {outcome.text}"
+    rejects.note(order, part, reason, at=at)
+    move_slice(part, SliceStatus.REJECTED, at=at, reason=reason)
     orders.finish_if_done(order, at=at)
-    patience = desk.config.execution.scheduling.max_permanent_rejects
-    if order.status == OrderStatus.WORKING and _rejected_in_a_row(order) >= patience:
-        reason = f"{patience} permanent rejects in a row, the last {outcome.code}: {outcome.text}"
-        move_order(order, OrderStatus.PAUSED, at=at, reason=reason)
-
-
-def _rejected_in_a_row(order: Order) -> int:
-    sent = order.slices.filter(attempt__gt=0).order_by("-sequence")
-    run = 0
-    for status in sent.values_list("status", flat=True)[:100]:
-        if status != SliceStatus.REJECTED:
-            break
-        run += 1
-    return run
+    rejects.pause_after_too_many(order, part, desk, at=at)

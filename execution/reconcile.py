@@ -46,9 +46,9 @@ LOST_PAUSE = timedelta(seconds=30)
 NEVER_ARRIVED = NotSent("NEVER_ARRIVED", retry=True)
 LONG_UNHEARD = timedelta(seconds=15)
 # Most news are known: the outcome of the send has told the same.
-_TOLD = Prepared[tuple[str, int, int, str, int]](
+_TOLD = Prepared[tuple[str, int, int, str, int, str]](
     lambda: Slice.objects.filter(IsAny(F("client_order_id"), Param("ids", [""]))).values_list(
-        "client_order_id", "pk", "order_id", "status", "filled_quantity"
+        "client_order_id", "pk", "order_id", "status", "filled_quantity", "reason"
     )
 )
 _Booked = tuple[int, int, Decimal, Decimal | None]  # revision, quantity, price, commission
@@ -239,7 +239,7 @@ def take_over_all(news: Sequence[BrokerOrder], desk: Desk) -> bool:
     taken = [
         try_take_over(Slice(pk=row[1], order_id=row[2]), seen, desk)
         for seen in news
-        if (row := parts.get(seen.client_order_id)) and _differs(row[3], row[4], seen, booked)
+        if (row := parts.get(seen.client_order_id)) and _differs(row[3:], seen, booked)
     ]
     return all(taken)
 
@@ -272,9 +272,12 @@ def try_take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
 
 
 def _differs(
-    status: str, filled: int, seen: BrokerOrder, booked: Mapping[ExecutionKey, _Booked]
+    known: tuple[str, int, str], seen: BrokerOrder, booked: Mapping[ExecutionKey, _Booked]
 ) -> bool:
-    if (status, filled) != (seen.status, seen.filled_quantity):
+    """`known`: status, filled quantity and reason of our slice."""
+    if known[:2] != (seen.status, seen.filled_quantity):
+        return True
+    if seen.reason[: outcomes.REASON_KNOWN_BY] not in known[2]:
         return True
     return any(_is_news(execution, booked.get(execution.key)) for execution in seen.executions)
 
@@ -283,7 +286,7 @@ def _is_news(execution: Execution, booked: _Booked | None) -> bool:
     if booked is None:
         return True
     revision, quantity, price, commission = booked
-    if revision < execution.revision or (commission is None and execution.commission is not None):
+    if revision < execution.revision or execution.commission not in (None, commission):
         return True
     same = (quantity, price) == (execution.quantity, execution.price)
     return revision == execution.revision and not same

@@ -23,6 +23,8 @@ SENTENCES = {
     "FILL_CONFLICT": "slice {slice}: a known execution came again as {quantity} at {price}",
     "COMMISSION": "slice {slice}: commission {commission}",
     "BROKER_REJECTED": "slice {slice}: refused by the broker, {code}",
+    "SLICE_REASON": "slice {slice}: the broker says why it ended: {reason}",
+    "ORDER_REASON": "the order ended: {reason}",
     "UNKNOWN_LASTS": "slice {slice}: its outcome stays unknown",
     "LOST_AT_BROKER": "slice {slice}: the broker does not know it any more",
 }

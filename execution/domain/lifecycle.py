@@ -49,7 +49,8 @@ ORDER_TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     P.CANCELLING: frozenset({P.CANCELLED, P.FILLED, P.OVERFILLED}),
     # Late fills are real: they are booked after any end, and may complete the order.
     P.CANCELLED: frozenset({P.FILLED, P.OVERFILLED}),
-    P.EXPIRED: frozenset({P.FILLED, P.OVERFILLED}),
+    # REJECTED: the broker says only after the end that it refused every child.
+    P.EXPIRED: frozenset({P.FILLED, P.OVERFILLED, P.REJECTED}),
     P.REJECTED: frozenset({P.EXPIRED, P.FILLED, P.OVERFILLED}),
     # A correction may take shares back; what it frees is not traded again.
     P.FILLED: frozenset({P.EXPIRED, P.OVERFILLED}),
@@ -93,7 +94,7 @@ SLICE_TRANSITIONS: dict[SliceStatus, frozenset[SliceStatus]] = {
     # Back to WORKING: the broker refused the cancel.
     S.CANCELLING: frozenset({S.WORKING, S.FILLED, S.CANCELLED, S.EXPIRED, S.REJECTED}),
     S.FILLED: frozenset({S.CANCELLED}),  # a correction took shares back
-    S.CANCELLED: frozenset({S.FILLED}),
+    S.CANCELLED: frozenset({S.FILLED, S.REJECTED}),  # the broker's reason may follow its end
     S.EXPIRED: frozenset({S.FILLED}),
     S.REJECTED: frozenset({S.FILLED}),
     S.SKIPPED: frozenset({S.FILLED}),

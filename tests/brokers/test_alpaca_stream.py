@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from time import monotonic
 
@@ -99,6 +100,25 @@ def test_partial_fills_and_the_cancel_of_the_rest_are_followed(
     becomes(part, SliceStatus.CANCELLED, 50)
     part.order.refresh_from_db()
     assert part.order.filled_notional == 30 * PRICE + 20 * (PRICE - 1)
+
+
+def test_an_order_that_alpaca_refuses_later_keeps_its_words(
+    alpaca: AlpacaRig, listener: Process
+) -> None:
+    part = working(alpaca)
+    alpaca.peer.tell(
+        "end",
+        client_order_id=part.client_order_id,
+        status="rejected",
+        reason="potential wash trade detected",
+    )
+    becomes(part, SliceStatus.REJECTED, 0)
+    assert part.reason == "WASH_TRADE: potential wash trade detected"
+    alpaca.broker.news("default", alpaca.now() - timedelta(minutes=1), now=alpaca.now())
+    silent = working(alpaca)
+    alpaca.end(silent.client_order_id, SliceStatus.REJECTED)
+    becomes(silent, SliceStatus.REJECTED, 0)
+    assert silent.reason == "REJECTED: the broker gives no reason"
 
 
 def test_an_execution_after_the_end_is_booked(alpaca: AlpacaRig, listener: Process) -> None:

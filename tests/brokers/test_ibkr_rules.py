@@ -1,6 +1,7 @@
 """What messages make of an order, by the table; and the budget of messages. No database."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -61,6 +62,30 @@ def test_a_cancel_after_a_refusal_is_a_reject_unless_something_was_filled() -> N
     rules.on_status(refused, status("Cancelled"))
     rules.on_status(partly, status("Cancelled", filled=10))
     assert (refused.stage, partly.stage) == ("REJECTED", "CANCELLED")
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "code", "after", "words"),
+    [
+        ("CANCELLED", {}, 201, "REJECTED", "201: margin"),
+        ("CANCELLED", {}, 10268, "CANCELLED", "10268: margin"),
+        ("CANCELLED", {"reported_filled": 10}, 201, "CANCELLED", ""),
+        ("CANCELLED", {"cancel_asked_wall": datetime.now(UTC)}, 201, "CANCELLED", ""),
+        ("CANCELLED", {"code": "110", "text": "tick"}, 201, "CANCELLED", "110: tick"),
+        ("CANCELLED", {"text": "Order Canceled - reason:"}, 201, "REJECTED", "201: margin"),
+        ("CANCELLED", {}, 202, "CANCELLED", ": margin"),
+        ("REJECTED", {"code": "110", "text": "tick"}, 201, "REJECTED", "110: tick"),
+        ("FILLED", {}, 201, "FILLED", ""),
+        ("WORKING", {"broker_status": "Inactive"}, 201, "REJECTED", "201: margin"),
+        ("WORKING", {"broker_status": "Submitted"}, 201, "WORKING", "201: margin"),
+    ],
+)
+def test_why_an_order_ended_may_be_told_after_its_end(
+    stage: str, changes: dict[str, Any], code: int, after: str, words: str
+) -> None:
+    order = row(stage, **changes)
+    rules.on_error(order, ErrorSeen(5, code, "margin"))
+    assert (order.stage, f"{order.code}: {order.text}".removesuffix(": ")) == (after, words)
 
 
 def test_a_status_of_another_permanent_id_changes_nothing() -> None:

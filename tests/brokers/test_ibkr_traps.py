@@ -1,8 +1,10 @@
 """What the client library and TWS really do, each with the test that shows that it does no harm."""
 
+import json
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from time import monotonic
 
 import pytest
 
@@ -390,3 +392,62 @@ def test_a_read_only_api_is_named_and_nothing_leaves(rig: IbkrRig) -> None:
     wait_for(lambda: "read-only" in rig.desk.row.detail, PATIENCE, "the reason to be shown")
     with pytest.raises(BrokerUnavailable, match="read-only"):
         rig.broker.place(rig.ticket(), now=rig.now())
+
+
+def test_a_reason_that_follows_the_cancel_reaches_the_worker(rig: IbkrRig) -> None:
+    ticket = rig.placed()
+    rig.tws.do("end", ref=ticket.client_order_id, status="Cancelled")
+    rig.sees(ticket, lambda seen: seen.status == SliceStatus.CANCELLED, "cancelled")
+    text = "Order rejected - reason:INSUFFICIENT MARGIN"
+    rig.tws.do("say", code=201, text=text, ref=ticket.client_order_id)
+    seen = rig.sees(ticket, lambda seen: seen.status == SliceStatus.REJECTED, "refused")
+    assert seen.reason == f"201: {text}"
+
+
+def test_a_question_for_executions_without_an_answer_is_put_again_within_seconds(
+    rig: IbkrRig,
+) -> None:
+    rig.tws.do("set", mute_executions=2)
+    rig.tws.do("cut")
+    wait_for(lambda: "executions" in rig.desk.row.detail, PATIENCE, "the reason to be shown")
+    assert rig.desk.row.state == "RECONCILING"
+    assert "read-only" not in rig.desk.row.detail
+    began = monotonic()
+    rig.desk.in_state("READY")
+    assert monotonic() - began < 10
+    rig.placed()
+
+
+def test_an_answer_that_takes_long_and_makes_progress_is_waited_for(rig: IbkrRig) -> None:
+    rig.tws.do("crowd", orders=40)
+    rig.tws.do("set", ignore_filter=True, seconds_per_execution=0.15)  # six seconds in all
+    rig.tws.do("cut")
+    wait_for(lambda: rig.desk.row.state == "RECONCILING", PATIENCE, "the comparison to begin")
+    rig.desk.in_state("READY")
+    assert "does not answer" not in rig.desk.gateways[-1].output(30)
+
+
+def test_executions_of_other_clients_are_not_asked_for(rig: IbkrRig) -> None:
+    rig.tws.do("crowd", orders=40)
+    rig.tws.do("set", seconds_per_execution=0.2)
+    ticket = rig.placed()
+    rig.fill(ticket.client_order_id, 100, PRICE)
+    rig.sees_filled(ticket, 100)
+    began = monotonic()
+    compared(rig)
+    assert monotonic() - began < 5
+
+
+def test_thousands_of_executions_of_another_client_hold_nothing_up(rig: IbkrRig) -> None:
+    rig.tws.do("crowd", orders=20, executions=100)
+    rig.tws.do("set", ignore_filter=True)  # and if TWS shows them all the same
+    rig.tws.do("cut")
+    rig.desk.ready()
+    wait_for(
+        lambda: "executions of orders that are not ours" in rig.desk.gateways[-1].output(),
+        PATIENCE,
+        "their count in the log",
+    )
+    said = [line for line in rig.desk.gateways[-1].output().splitlines() if "not ours" in line]
+    assert len(said) <= 3, "one line for each comparison"
+    assert json.loads(said[-1])["count"] >= 2_000

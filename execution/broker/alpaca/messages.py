@@ -15,7 +15,10 @@ from execution.broker.base import (
 )
 from execution.domain.lifecycle import SliceStatus
 
+from . import refusals
+
 REPLACED = "replaced"
+_REASONS = ("reject_reason", "rejected_reason", "failed_reason", "reason", "message")
 
 STATUSES = {
     "accepted": SliceStatus.WORKING,
@@ -54,6 +57,7 @@ class SeenOrder:
     submitted_at: datetime
     changed_at: datetime
     replaced_by: str
+    why: str = ""  # in Alpaca's words, where it tells any
 
     @property
     def status(self) -> SliceStatus:
@@ -103,7 +107,15 @@ def seen_order(value: object) -> SeenOrder:
         submitted_at=submitted,
         changed_at=max([submitted, *(_moment(row, name) for name in stamps if row.get(name))]),
         replaced_by=str(row.get("replaced_by") or ""),
+        why=why(row),
     )
+
+
+def why(row: Mapping[str, object]) -> str:
+    """Why an order was refused or ended. The specification names no field for it; these have been
+    seen in orders, in updates and in error answers."""
+    said = (row.get(name) for name in _REASONS)
+    return next((text for text in said if isinstance(text, str) and text), "")
 
 
 def submitted_at(row: Mapping[str, object]) -> datetime:
@@ -139,8 +151,14 @@ def answer(order: SeenOrder, executions: tuple[Execution, ...]) -> BrokerOrder:
         status=order.status,
         filled_quantity=order.filled,
         executions=executions,
-        reason=f"Alpaca: {order.word}" if order.status == SliceStatus.REJECTED else "",
+        reason=_reason(order),
     )
+
+
+def _reason(order: SeenOrder) -> str:
+    if order.status == SliceStatus.REJECTED and order.why:
+        return f"{refusals.code_of(order.why)}: {order.why}"
+    return order.why if order.status in (SliceStatus.CANCELLED, SliceStatus.EXPIRED) else ""
 
 
 def open_order(value: object) -> OpenOrder:

@@ -77,7 +77,9 @@ def placement_error(said: Complaint) -> BrokerError:
         return OutcomeUnknown(str(said))
     if said.status == 422 and _is_duplicate(words):
         return DuplicateOrder(said.message)
-    return BrokerRejected(_code(said.status, words), said.message)
+    return BrokerRejected(
+        code_of(words, BY_STATUS.get(said.status, f"HTTP_{said.status}")), said.message
+    )
 
 
 def cancel_error(said: Complaint) -> BrokerError:
@@ -122,11 +124,13 @@ def _is_duplicate(words: str) -> bool:
     return "client order id" in plain and "unique" in plain
 
 
-def _code(status: int, words: str) -> str:
+def code_of(words: str, otherwise: str = "REJECTED") -> str:
+    """Our code for what Alpaca says of a refused order."""
+    words = words.lower()
     for needles, code in WORDS:
         if all(needle in words for needle in needles):
             return code
-    return BY_STATUS.get(status, f"HTTP_{status}")
+    return otherwise
 
 
 def _pause(headers: Mapping[str, str]) -> float:

@@ -72,6 +72,8 @@ class UpdateBook:
         except OutcomeUnknown as error:
             log.warning("an update that cannot be read", error=str(error))
             return
+        if not order.why:
+            order = replace(order, why=messages.why(update))
         before = self._told.get(order.client_order_id, 0)
         self._told[order.client_order_id] = max(before, order.filled)
         self._told.move_to_end(order.client_order_id)

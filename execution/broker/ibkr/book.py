@@ -139,6 +139,8 @@ class Book:
         self._leaving: set[int] = set()
         # Commissions whose execution has not been told yet.
         self._early: dict[tuple[str, int], CommissionSeen] = {}
+        # Executions of orders that are not ours, since the last comparison.
+        self._strangers: dict[tuple[str, int], None] = {}
 
     def leaving(self, pk: int) -> None:
         """The row is on its way to the socket: no look can say anything about it."""
@@ -233,7 +235,7 @@ class Book:
         self._shown(seen.ref, seen.perm_id)
         row = rows.of(ref=seen.ref, perm_id=seen.perm_id)
         if row is None:
-            log.warning("an execution of an order that is not ours", exec_id=seen.exec_id)
+            self._strangers[rules.split_exec_id(seen.exec_id)] = None
             return
         known = rows.execution(seen.exec_id)
         if known is not None:
@@ -262,7 +264,9 @@ class Book:
     def _commission(self, seen: CommissionSeen, rows: _Rows, touched: dict[int, str]) -> None:
         execution = rows.execution(seen.exec_id)
         if execution is None:
-            self._early[rules.split_exec_id(seen.exec_id)] = seen
+            key = rules.split_exec_id(seen.exec_id)
+            if key not in self._strangers:
+                self._early[key] = seen
         elif execution.commission != seen.amount:
             execution.commission = seen.amount
             execution.commission_currency = seen.currency
@@ -295,6 +299,9 @@ class Book:
     def _compare(self, ended: LookEnded, wishes: Wishes) -> None:
         """A row that two looks in a row did not show, some time apart, is not at the broker."""
         look, self._look = self._look, None
+        if self._strangers:
+            log.info("executions of orders that are not ours", count=len(self._strangers))
+            self._strangers.clear()
         if look is None or look.began != ended.began:
             return
         if ended.unanswered:

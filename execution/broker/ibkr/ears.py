@@ -19,15 +19,18 @@ from .messages import (
 
 log = structlog.get_logger(__name__)
 
+LIVE = -1  # the request id of an execution that nobody asked for
 UNSET = 1e300  # TWS writes the greatest double for a number that it does not have
 
 
 class Ears:
-    """Hears one connection. `next_valid_id` is 0 until TWS has named it."""
+    """Hears one connection. `next_valid_id` is 0 until TWS has named it. `heard`: how many parts
+    of answers have arrived, so that a long answer is told from none."""
 
     def __init__(self, post: Callable[[Message], None]) -> None:
         self._post = post
         self.next_valid_id = 0
+        self.heard = 0
         self.refused = ""
         self.on_refused: Callable[[], None] = lambda: None
 
@@ -40,6 +43,7 @@ class Ears:
     def openOrder(  # noqa: N802
         self, order_id: int, contract: Any, order: Any, state: Any
     ) -> None:
+        self.heard += 1
         self._post(OpenSeen(order.clientId, order_id, order.permId, order.orderRef, state.status))
 
     def orderStatus(  # noqa: N802
@@ -51,6 +55,7 @@ class Ears:
     def completedOrder(  # noqa: N802
         self, contract: Any, order: Any, state: Any
     ) -> None:
+        self.heard += 1
         filled = 0 if order.filledQuantity >= UNSET else int(order.filledQuantity)
         text = state.completedStatus
         self._post(CompletedSeen(order.permId, order.orderRef, state.status, filled, text))
@@ -58,6 +63,7 @@ class Ears:
     def execDetails(  # noqa: N802
         self, request_id: int, contract: Any, execution: Any
     ) -> None:
+        self.heard += request_id != LIVE
         if execution.shares != int(execution.shares):
             log.error("an execution of part of a share, not booked", execution=str(execution))
             return

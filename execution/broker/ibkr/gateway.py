@@ -41,7 +41,7 @@ from .messages import (
 from .names import endpoint_of
 from .outbox import AT_ONCE, Outbox
 from .pacing import Lane, Pacer
-from .standing import Standing
+from .standing import Standing, needed
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +52,9 @@ IDLE = 0.25  # seconds between looks for work that nobody rang for
 NOTE_EVERY = 0.5
 TIDY_EVERY = 5.0
 LOOK_GAP = 1.0  # seconds between two comparisons at least
+# Between two questions of which the first was left without an answer, at most: for what nothing is
+# sent without, and for orders that have ended.
+LONGEST_WAIT, LONGEST_WAIT_FOR_ENDED = 10.0, 60.0
 MOST_AT_ONCE = 500
 # TWS tells of one execution in three messages, a moment apart: written together they cost one
 # transaction and are booked once. So long is another message waited for, and all of them at most.
@@ -89,6 +92,7 @@ class Gateway:
         self._doorbell = Doorbell(self._endpoint, lambda: self._inbox.put(Rung()))
         self._owned = False
         self._gap = True  # since the accounts were last compared, as far as this process knows
+        self._unanswered = 0  # comparisons in a row that were not answered in full
         self._noted: tuple[str, str] = ("", "")
         self._note_at = self._tidy_at = self._look_at = self._looked_at = 0.0
         self._serve_at = 0.0  # when to look for what the workers want; a ring brings it forward
@@ -178,6 +182,7 @@ class Gateway:
                 self._serve_at = 0.0  # a cancel may have waited for it
             case LookEnded():
                 self._serve_at = 0.0
+                self._ask_again(message.unanswered)
             case LookBegan():
                 self._looked_at = message.at
                 self._look_at = message.at + self._settings.compare_seconds
@@ -230,6 +235,14 @@ class Gateway:
         for order_id in wishes.strays:
             if not self._pacer.take(Lane.CANCEL):
                 self._link.cancel(0, order_id)
+
+    def _ask_again(self, unanswered: Collection[str]) -> None:
+        """A question that TWS left without an answer is put again, ever more seldom."""
+        self._unanswered = self._unanswered + 1 if unanswered else 0
+        if unanswered:
+            longest = LONGEST_WAIT if needed(unanswered) else LONGEST_WAIT_FOR_ENDED
+            wait = min(LOOK_GAP * 2.0 ** (self._unanswered - 1), longest)
+            self._look_soon(time.monotonic() + wait)
 
     def _look_soon(self, at: float = 0.0) -> None:
         self._look_at = min(self._look_at, max(at, self._looked_at + LOOK_GAP))

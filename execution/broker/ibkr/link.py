@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -43,6 +44,7 @@ STEADY = 1.0  # a connection that lasted this long was one
 # A request's ids start here, so that an error's id says whether it is about an order.
 FIRST_REQUEST_ID = 1_000_000_000
 HANDSHAKE_MESSAGES = 3
+LONGEST_ANSWER = 60.0  # seconds, of which parts keep arriving
 
 
 class Gone(ConnectionError):
@@ -70,7 +72,7 @@ class Link:
         self._gone = asyncio.Event()
         self._why = ""
         self._stopped = asyncio.Event()
-        self._asking = asyncio.Lock()  # the library answers one request of a kind at a time
+        self._asking = {questions.CLOCK: asyncio.Lock(), questions.REST: asyncio.Lock()}
         self._look_wanted = asyncio.Event()
         self._contracts: dict[str, contracts.Known] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -151,7 +153,7 @@ class Link:
             self._ib = ib
             self._post(Connected(tuple(ib.client.getAccounts()), ears.next_valid_id))
             self._look_wanted.set()
-            await self._live(ib)
+            await self._live(ib, ears)
         except (OSError, TimeoutError, RequestError) as error:
             return self._why or ears.refused or f"{type(error).__name__}: {error}".strip(": ")
         finally:
@@ -191,45 +193,73 @@ class Link:
         self._why = self._why or why
         self._gone.set()
 
-    async def _live(self, ib: Any) -> None:
-        """Heartbeats and look-ups until the connection is gone."""
-        beat_at = 0.0
-        while not self._gone.is_set():
-            if self._look_wanted.is_set():
-                self._look_wanted.clear()
-                await self._look(ib)
-            if time.monotonic() >= beat_at:
-                beat_at = time.monotonic() + self._settings.heartbeat_seconds
-                self._post(Beat(await self._skew(ib)))
-            await self._wait(max(beat_at - time.monotonic(), 0.0))
-
-    async def _skew(self, ib: Any) -> float:
+    async def _live(self, ib: Any, ears: Ears) -> None:
+        """Heartbeats and look-ups, side by side, until the connection is gone."""
+        works = [
+            self._loop.create_task(work)
+            for work in (self._beat(ib, ears), self._look_when_wanted(ib, ears), self._gone.wait())
+        ]
         try:
-            return await questions.clock_skew(ib, self._answer)
+            done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+            for work in done:
+                work.result()
+        finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+
+    async def _beat(self, ib: Any, ears: Ears) -> None:
+        while True:
+            self._post(Beat(await self._skew(ib, ears)))
+            await asyncio.sleep(self._settings.heartbeat_seconds)
+
+    async def _skew(self, ib: Any, ears: Ears) -> float:
+        # The clock's answer may stand behind a long one.
+        answer = partial(self._answer, ears=ears)
+        try:
+            return await questions.clock_skew(ib, answer)
         except TimeoutError:
             raise Gone("TWS fell silent") from None
 
-    async def _wait(self, seconds: float) -> None:
-        events = [self._loop.create_task(e.wait()) for e in (self._gone, self._look_wanted)]
-        await asyncio.wait(events, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for event in events:
-            event.cancel()
+    async def _look_when_wanted(self, ib: Any, ears: Ears) -> None:
+        while True:
+            await self._look_wanted.wait()
+            self._look_wanted.clear()
+            await self._look(ib, ears)
 
-    async def _answer(self, request: Callable[[], Awaitable[Any]], messages: int = 1) -> Any:
-        """The answer to one request, in its turn and its time. Raises TimeoutError."""
-        async with self._asking:
+    async def _answer(
+        self,
+        request: Callable[[], Awaitable[Any]],
+        messages: int = 1,
+        kind: str = questions.REST,
+        ears: Ears | None = None,
+    ) -> Any:
+        """The answer to one request, in its turn and its time; while `ears` hear parts of it, it
+        has more. Raises TimeoutError."""
+        async with self._asking[kind]:
             while wait := self._pacer.take(Lane.REQUEST, messages):
                 await asyncio.sleep(wait)
-            return await asyncio.wait_for(request(), self._settings.request_seconds)
+            answer = asyncio.ensure_future(request())
+            latest = time.monotonic() + LONGEST_ANSWER
+            try:
+                while True:
+                    before = ears.heard if ears else 0
+                    await asyncio.wait({answer}, timeout=self._settings.request_seconds)
+                    if answer.done():
+                        return answer.result()
+                    if ears is None or ears.heard == before or time.monotonic() > latest:
+                        raise TimeoutError
+            finally:
+                answer.cancel()
 
-    async def _look(self, ib: Any) -> None:
+    async def _look(self, ib: Any, ears: Ears) -> None:
         """Ask for everything that tells of orders; what is told arrives as messages of its own."""
         began = time.monotonic()
         self._post(LookBegan(began))
         unanswered = []
-        for name, request in questions.about_orders(ib).items():
+        for name, request in questions.about_orders(ib, self._client_id).items():
             try:
-                await self._answer(request)
+                await self._answer(request, ears=ears)
             except TimeoutError:
                 unanswered.append(name)
             except RequestError as error:

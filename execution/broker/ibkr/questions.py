@@ -9,28 +9,34 @@ from execution.broker.ib_library import ExecutionFilter
 
 from .contracts import name_of
 
-# Waits its turn, sends the request and returns its answer within a bounded time.
-Answer = Callable[[Callable[[], Awaitable[Any]], int], Awaitable[Any]]
+# Waits its turn among requests of its kind, sends it in so many messages and returns its answer
+# within a bounded time.
+Answer = Callable[[Callable[[], Awaitable[Any]], int, str], Awaitable[Any]]
 
+# The library answers one request of a kind at a time. The clock is asked beside everything else:
+# whether TWS lives must be known while a long answer is on its way.
+CLOCK, REST = "clock", "rest"
 CASH, BUYING_POWER = "TotalCashValue", "BuyingPower"
 
 
-def about_orders(ib: Any) -> Mapping[str, Callable[[], Awaitable[Any]]]:
+def about_orders(ib: Any, client_id: int) -> Mapping[str, Callable[[], Awaitable[Any]]]:
     """Requests that together tell of every order of today, by their names.
 
     Open orders come first and ended ones last: an order that ends in between is seen either way.
+    Executions of other clients, of which an account may have thousands, are not asked for.
     """
+    ours = ExecutionFilter(clientId=client_id)
     return {
         "open orders": ib.reqOpenOrdersAsync,
         "open orders of all clients": ib.reqAllOpenOrdersAsync,
-        "executions": lambda: ib.reqExecutionsAsync(ExecutionFilter()),
+        "executions": lambda: ib.reqExecutionsAsync(ours),
         "completed orders": lambda: ib.reqCompletedOrdersAsync(False),
     }
 
 
 async def clock_skew(ib: Any, answer: Answer) -> float:
     """The broker's clock less ours, in seconds. It tells whole seconds: half of one is added."""
-    theirs: datetime = await answer(ib.reqCurrentTimeAsync, 1)
+    theirs: datetime = await answer(ib.reqCurrentTimeAsync, 1, CLOCK)
     return theirs.timestamp() + 0.5 - time.time()
 
 
@@ -45,7 +51,7 @@ async def ask(
 
 async def _account(ib: Any, answer: Answer, account: str) -> Mapping[str, object]:
     values = await _summary(ib, answer)
-    positions = await answer(ib.reqPositionsAsync, 1)
+    positions = await answer(ib.reqPositionsAsync, 1, REST)
     missing = [tag for tag in (CASH, BUYING_POWER) if (account, tag) not in values]
     if missing:
         raise LookupError(f"account = {account!r}: the broker shows no {' and no '.join(missing)}")
@@ -69,14 +75,14 @@ async def _summary(ib: Any, answer: Answer) -> dict[tuple[str, str], str]:
         return future
 
     try:
-        await answer(request, 2)
+        await answer(request, 2, REST)
     finally:
         ib.client.cancelAccountSummary(request_id)
     return {(each.account, each.tag): each.value for each in ib.wrapper.acctSummary.values()}
 
 
 async def _open_orders(ib: Any, answer: Answer, account: str) -> Sequence[object]:
-    trades = await answer(ib.reqAllOpenOrdersAsync, 1)
+    trades = await answer(ib.reqAllOpenOrdersAsync, 1, REST)
     orders = {
         trade.order.permId: {
             "client_order_id": trade.order.orderRef,

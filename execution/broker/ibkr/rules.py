@@ -113,16 +113,30 @@ def on_execution(row: IbkrOrder, executed: int) -> None:
 def on_error(row: IbkrOrder, seen: ErrorSeen) -> Next:
     """An error about this order's id. It ends nothing but an order that was never acknowledged."""
     meaning = verdict(seen.code)
-    if row.stage in ENDED or meaning is Verdict.NOTE:
-        if meaning is Verdict.NOTE and not row.text:
-            row.text = seen.text[:300]
+    if meaning is Verdict.NOTE:
+        row.text = row.text or seen.text[:300]
+        return Next.NOTHING
+    if row.stage in ENDED:
+        _reason_after_end(row, seen, meaning)
         return Next.NOTHING
     if row.cancel_sent_wall is None or row.stage == S.SENDING:
         row.code, row.text = str(seen.code), seen.text[:300]
-    if meaning is Verdict.REFUSED and row.stage == S.SENDING and is_new(row):
+    refused_new = row.stage == S.SENDING and is_new(row)
+    if meaning is Verdict.REFUSED and (refused_new or row.broker_status == "Inactive"):
         row.stage = S.REJECTED
         return Next.NOTHING
     return Next.LOOK
+
+
+def _reason_after_end(row: IbkrOrder, seen: ErrorSeen, meaning: Verdict) -> None:
+    """TWS says "Cancelled" first and why it refuses afterwards, or the other way round. A cancel
+    that was asked for explains the end itself, and what is said then is about the cancel."""
+    asked = row.cancel_asked_wall is not None
+    if row.stage != S.CANCELLED or row.code or row.reported_filled or asked:
+        return
+    row.code, row.text = str(seen.code), seen.text[:300]
+    if meaning is Verdict.REFUSED:
+        row.stage = S.REJECTED
 
 
 def is_new(row: IbkrOrder) -> bool:

@@ -1,6 +1,7 @@
 """Whether orders may leave: what is known of the connection, kept in memory and told to all."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -40,6 +41,11 @@ _NEEDED = ("open orders", "executions")
 SILENCE = timedelta(seconds=2.5)
 # These are our own doing; everything else is TWS's voice.
 _OURS = (Disconnected, LookBegan, LookEnded, Left, NotSent, CancelNotSent, Answered)
+
+
+def needed(unanswered: Iterable[str]) -> list[str]:
+    """Those of the unanswered questions without which nothing is sent."""
+    return [name for name in unanswered if name.startswith(_NEEDED)]
 
 
 @dataclass(slots=True)
@@ -118,9 +124,14 @@ class Standing:
         self.skew = skew
 
     def _looked(self, unanswered: tuple[str, ...]) -> None:
-        missing = [name for name in unanswered if name.startswith(_NEEDED)]
+        missing = needed(unanswered)
         if missing:
-            self.why = f"TWS does not answer: {', '.join(missing)} (is its API read-only?)"
+            # A read-only API leaves the question for open orders without an answer.
+            guess = " (is its API read-only?)" if "open orders" in missing else ""
+            self.why = (
+                f"TWS does not answer: {', '.join(missing)}{guess}; it is asked again, and nothing"
+                " is sent until it answers"
+            )
             self.warnings.append(self.why)
         elif self.link_lost_at is None:
             self.compared, self.reconciled_wall = True, timezone.now()

@@ -196,8 +196,8 @@ class Admin(RequestHandler):
     def do_fill(self, client_order_id: str, quantity: int, price: str) -> None:
         self.state.book.fill(self._order(client_order_id), quantity, Decimal(price))
 
-    def do_end(self, client_order_id: str, status: str) -> None:
-        self.state.book.end(self._order(client_order_id), status)
+    def do_end(self, client_order_id: str, status: str, **more: str) -> None:
+        self.state.book.end(self._order(client_order_id), status, **more)
 
     def do_become(self, client_order_id: str, status: str) -> None:
         self._order(client_order_id).status = status

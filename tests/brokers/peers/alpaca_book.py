@@ -131,10 +131,11 @@ class Book:
         if not self.hold_cancels:
             self.end(order, "canceled")
 
-    def end(self, order: Order, status: str) -> None:
+    def end(self, order: Order, status: str, **more: str) -> None:
+        """`more`: further fields of the update, such as its reason."""
         stamp = {"canceled": "canceled_at", "expired": "expired_at", "rejected": "failed_at"}
         order.stamps[stamp[status]] = self.now().strftime(CLOCK)
-        self._become(order, status, status)
+        self._become(order, status, status, more)
 
     def replace(self, order: Order) -> Order:
         """As a person would in Alpaca's own pages: the rest lives on in another order."""
@@ -145,10 +146,12 @@ class Book:
         self.acknowledge(other)
         return other
 
-    def _become(self, order: Order, status: str, event: str) -> None:
+    def _become(
+        self, order: Order, status: str, event: str, more: dict[str, str] | None = None
+    ) -> None:
         order.status = status
         order.stamps["updated_at"] = self.now().strftime(CLOCK)
-        self.tell(event, order, {})
+        self.tell(event, order, dict(more or {}))
 
     def _record(self, order: Order, quantity: int, price: Decimal, kind: str) -> None:
         at = self.now()

@@ -242,12 +242,28 @@ class Tws:
             self.send(session, [102])
 
     def _executions(self, session: Session, fields: Fields) -> None:
-        req_id = int(fields[2])
-        for order in self.book.orders.values():
-            for execution in order.executions:
-                self.send(session, self._details(order, execution, req_id))
-                if order.client_id == session.client_id and self.switches.commission_seconds >= 0:
-                    self.send(session, wire.commission_report(execution))
+        if self.switches.mute_executions > 0:
+            self.switches.mute_executions -= 1
+            return
+        wanted = 0 if self.switches.ignore_filter else int(fields[3] or 0)
+        shown = [
+            (order, execution)
+            for order in self.book.orders.values()
+            for execution in order.executions
+            if wanted in (0, order.client_id)
+        ]
+        answer = self._show_executions(session, int(fields[2]), shown)
+        asyncio.get_running_loop().create_task(answer)
+
+    async def _show_executions(
+        self, session: Session, req_id: int, shown: Sequence[tuple[Order, Execution]]
+    ) -> None:
+        for order, execution in shown:
+            self.send(session, self._details(order, execution, req_id))
+            if order.client_id == session.client_id and self.switches.commission_seconds >= 0:
+                self.send(session, wire.commission_report(execution))
+            if self.switches.seconds_per_execution:
+                await asyncio.sleep(self.switches.seconds_per_execution)
         self.send(session, [55, 1, req_id])
 
     def _details(self, order: Order, execution: Execution, req_id: int = -1) -> list[object]:

@@ -19,6 +19,10 @@ class Switches:
     refuse_cancels: int = 0  # answers a cancel with this code and does nothing
     completed_end: bool = True  # False: completed orders are never answered to the end
     open_end: bool = True  # False: open orders are never answered to the end
+    # So many questions for executions are left without an answer.
+    mute_executions: int = 0
+    ignore_filter: bool = False  # shows executions of every client, whoever was asked for
+    seconds_per_execution: float = 0.0  # how slowly they arrive
     report_status: bool = True  # False: orderStatus is never sent
     repeat_status: bool = False  # every orderStatus comes twice
     commission_seconds: float = 0.0  # how long after its execution; below nought: never

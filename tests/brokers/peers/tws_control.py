@@ -132,6 +132,17 @@ class Control:
         )  # fmt: skip
         self._tws.book.accept(client_id, said)
 
+    def do_crowd(self, orders: int, executions: int = 1, client_id: int = 99) -> None:
+        """So many orders of somebody else, each with so many executions."""
+        for _ in range(orders):
+            said = Placement(
+                self._tws.book.next_valid_id(client_id), 0, "ZZZ", "BUY", executions, "LMT",
+                Decimal(1), "DAY", self._tws.book.accounts[0], "", False, "", (),
+            )  # fmt: skip
+            order = self._tws.book.accept(client_id, said)
+            for _ in range(executions):
+                self._tws.book.execute(order, 1, Decimal(1))
+
     def do_accepted(self, ref: str) -> int:
         return sum(said.ref == ref for said in self._tws.book.accepted)
 
