@@ -43,6 +43,7 @@ MIDDLEWARE = [
     "deepstack.problems.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "execution.caller.CallerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -131,6 +132,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "execution.models.orders.ORDER_STATUSES",
         "SliceStatus": "execution.models.orders.SLICE_STATUSES",
+        "Via": "execution.models.orders.Via",
         "TradingStateValue": "execution.models.controls.TradingState.State",
     },
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from execution import intake, price_steps, residual, wishes
+from execution import caller, intake, price_steps, residual, wishes
 from execution.controls import NotAllowed
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
@@ -189,6 +189,7 @@ def _apply(
         "ORDER_AMENDED",
         {
             "by": by,
+            "via": caller.current().via,
             "version": order.version,
             "before": before,
             "quantity": order.quantity,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from execution import bells
+from execution import bells, caller
 from execution.domain.lifecycle import (
     ORDER_SENDING,
     SLICE_AT_BROKER,
@@ -33,7 +33,8 @@ def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
             return order
         if order.is_terminal:
             raise NotAllowed(f"order {order.pk} is {order.status}; nothing is left to cancel")
-        tell(order, "CANCEL_REQUESTED", {"by": by, "reason": reason}, at=now)
+        facts = {"by": by, "via": caller.current().via, "reason": reason}
+        tell(order, "CANCEL_REQUESTED", facts, at=now)
         move_order(order, OrderStatus.CANCELLING, at=now, reason=reason or f"cancelled by {by}")
         drop_unsent(order, SliceStatus.CANCELLED, at=now, reason="the order was cancelled")
         finish_if_done(order, at=now)
@@ -52,7 +53,7 @@ def pause(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
             return order
         if order.status not in ORDER_SENDING:
             raise NotAllowed(f"order {order.pk} is {order.status}; only a live one can be paused")
-        move_order(order, OrderStatus.PAUSED, at=now, reason=reason or f"paused by {by}")
+        move_order(order, OrderStatus.PAUSED, at=now, reason=reason or f"paused by {by}", by=by)
         _ring_cancels(order)
     return order
 
@@ -69,7 +70,7 @@ def resume(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
             raise NotAllowed(f"order {order.pk} is {order.status}; only a paused one can resume")
         sent = order.slices.filter(attempt__gt=0).exists()
         after = OrderStatus.WORKING if sent else OrderStatus.ACCEPTED
-        move_order(order, after, at=now, reason=reason or f"resumed by {by}")
+        move_order(order, after, at=now, reason=reason or f"resumed by {by}", by=by)
         finish_if_done(order, at=now)
     return order
 

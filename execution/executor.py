@@ -9,7 +9,7 @@ ready.ensure()
 from asgiref.sync import sync_to_async
 from typing_extensions import Unpack
 
-from execution import controls, waiting
+from execution import caller, controls, waiting
 from execution import desk as desks
 from execution.arguments import EXECUTOR, checked, read_as_signal
 from execution.broker.order_manager import OrderManager
@@ -94,8 +94,9 @@ class Executor:
         """Where an order stands. Raises Order.DoesNotExist."""
         return await sync_to_async(result_of)(await Order.objects.aget(pk=order_id))
 
-    async def cancel(self, order_id: int, *, by: str = "strategy") -> ExecutionResult:
-        """Cancel what is left of an order. Raises NotAllowed for one that has ended otherwise, or
-        Order.DoesNotExist."""
-        order = await sync_to_async(controls.cancel)(order_id, by=by, now=self._desk.now())
+    async def cancel(self, order_id: int, *, by: str | None = None) -> ExecutionResult:
+        """Cancel what is left of an order; `by` is recorded, else the user of this process. Raises
+        NotAllowed for one that has ended otherwise, or Order.DoesNotExist."""
+        who = caller.current().name if by is None else by
+        order = await sync_to_async(controls.cancel)(order_id, by=who, now=self._desk.now())
         return await sync_to_async(result_of)(order)

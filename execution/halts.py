@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from kombu.exceptions import KombuError as QueueError
 from redis.exceptions import RedisError
 
-from execution import bells, scopes
+from execution import bells, caller, scopes
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, SliceStatus
 from execution.domain.signal import InvalidSignal, parse
 from execution.locks import nothing_in_flight
@@ -139,6 +139,7 @@ def set_state(*, scope: str, key: str, state: str, by: str, reason: str) -> Trad
             after=state,
             reason=row.reason,
             changed_by=row.changed_by,
+            changed_via=caller.current().via,
         )
     return row
 
@@ -228,6 +229,7 @@ def tell_orders(
         "scope": f"{row.scope} {row.key}".strip(),
         "state": row.state,
         "by": row.changed_by,
+        "via": caller.current().via,
         "reason": row.reason,
     }
     orders = Order.objects.filter(pk__in=list(order_ids)).order_by("pk")

@@ -10,6 +10,7 @@ from execution import (
     accounts,
     bells,
     calibrations,
+    caller,
     halts,
     limits,
     marks,
@@ -267,6 +268,8 @@ class _Drafting:
             start_at=start,
             end_at=start,
             seed=secrets.randbits(62),
+            submitted_by=caller.current().name,
+            submitted_via=caller.current().via,
             status=OrderStatus.ACCEPTED,
             decision_price=signal.decision_price,
             arrival_bid=quote.bid if quote else None,
@@ -279,7 +282,8 @@ class _Drafting:
         order.status_reason = str(denial)[:300]
         order.finished_at = self.now
         order.routing = {"denial": {"code": denial.code, "numbers": dict(denial.numbers)}}
-        return Draft(order, events=[told(order, "ORDER_DENIED", order.routing["denial"])])
+        facts = {**order.routing["denial"], **caller.current().facts()}
+        return Draft(order, events=[told(order, "ORDER_DENIED", facts)])
 
     def _closed(self, start: datetime) -> Denial:
         opens = self.desk.market.next_session(start).open
@@ -391,6 +395,7 @@ def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:
         "limit_price": order.limit_price,
         "slices": len(plan),
         "seed": order.seed,
+        **caller.current().facts(),
         **{name: told for name, told in order.routing.items() if name != "alternatives"},
     }
     return Draft(order, planned.rows(order, plan), [told(order, "ORDER_ACCEPTED", facts)])

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from execution import caller
 from execution.domain.lifecycle import SliceStatus, check_order, check_slice
 from execution.event_log import log_events
 from execution.models import Order, OrderEvent, Slice
@@ -39,11 +40,18 @@ def log_when_committed(events: Sequence[OrderEvent]) -> None:
 
 
 def move_order(
-    order: Order, status: str, *, at: datetime, reason: str = "", also: Iterable[str] = ()
+    order: Order,
+    status: str,
+    *,
+    at: datetime,
+    reason: str = "",
+    also: Iterable[str] = (),
+    by: str = "",
 ) -> None:
     """Take a locked order to another status and tell it; raises IllegalTransition.
 
-    `also` names further columns that were changed and belong into the same statement.
+    `also` names further columns that were changed and belong into the same statement, `by` the
+    person who asked.
     """
     check_order(order.status, status)
     before, order.status, order.status_reason = order.status, status, reason[:300]
@@ -52,7 +60,10 @@ def move_order(
         order.finished_at = order.finished_at or at
         changed.append("finished_at")
     save(order, *changed)
-    tell(order, "ORDER_STATUS", {"from": before, "to": status, "reason": reason}, at=at)
+    facts = {"from": before, "to": status, "reason": reason}
+    if by:
+        facts |= {"by": by, "via": caller.current().via}
+    tell(order, "ORDER_STATUS", facts, at=at)
 
 
 def move_slice(part: Slice, status: str, *, at: datetime, reason: str = "", **changes: Any) -> None:

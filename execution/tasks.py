@@ -6,7 +6,17 @@ from celery.signals import worker_init, worker_ready, worker_shutting_down
 
 from deepstack import redis_check, troubles
 from deepstack.celery import thread_began
-from execution import comparison, desk, gate, heartbeat, prepared, profiles, reconcile, slices
+from execution import (
+    caller,
+    comparison,
+    desk,
+    gate,
+    heartbeat,
+    prepared,
+    profiles,
+    reconcile,
+    slices,
+)
 from execution.locks import NEWS, try_session_lock, unlock_session
 from execution.market import clock
 from execution.models import Heartbeat
@@ -63,6 +73,7 @@ def compare_accounts() -> None:
 def _warm(**_: object) -> None:
     """The first question for a session loads the exchange's calendar, which takes a second that
     no slice should wait for under its order's lock."""
+    caller.be_service()
     ready = desk.default()
     gate.put_before(ready)
     ready.market.session(ready.now())

@@ -102,8 +102,17 @@ def _may_set(request: HttpRequest) -> bool:
 
 @admin.register(TradingStateChange)
 class TradingStateChangeAdmin(ReadOnlyAdmin[TradingStateChange]):
-    list_display = ("changed", "scope", "key", "before", "after", "changed_by", "reason")
-    list_filter = ("scope", "after", "changed_by")
+    list_display = (
+        "changed",
+        "scope",
+        "key",
+        "before",
+        "after",
+        "changed_by",
+        "changed_via",
+        "reason",
+    )
+    list_filter = ("scope", "after", "changed_by", "changed_via")
     search_fields = ("key", "reason")
     date_hierarchy = "changed_wall"
 

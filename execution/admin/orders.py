@@ -155,7 +155,16 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         "account",
     )
     list_display_links = ("id", "what")
-    list_filter = (LiveFilter, "status", "side", "algorithm", "urgency", "account", "strategy")
+    list_filter = (
+        LiveFilter,
+        "status",
+        "side",
+        "algorithm",
+        "urgency",
+        "account",
+        "strategy",
+        "submitted_via",
+    )
     search_fields = ("symbol__iexact", "client_reference__startswith")
     search_help_text = "order number, symbol, or the beginning of a client reference"
     date_hierarchy = "created_at"
@@ -181,6 +190,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             {
                 "fields": (
                     ("account", "strategy", "client_reference"),
+                    ("submitted_by", "submitted_via"),
                     ("algorithm", "urgency", "limit"),
                     ("decided", "average_daily_volume", "created"),
                 )

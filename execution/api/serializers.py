@@ -105,6 +105,8 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "commission",
             "parameters",
             "routing",
+            "submitted_by",
+            "submitted_via",
             "created_at",
             "finished_at",
         )
@@ -301,7 +303,17 @@ class TradingStateSerializer(serializers.ModelSerializer[TradingState]):
 class TradingStateChangeSerializer(serializers.ModelSerializer[TradingStateChange]):
     class Meta:
         model = TradingStateChange
-        fields = ("id", "scope", "key", "before", "after", "reason", "changed_by", "changed_wall")
+        fields = (
+            "id",
+            "scope",
+            "key",
+            "before",
+            "after",
+            "reason",
+            "changed_by",
+            "changed_via",
+            "changed_wall",
+        )
         read_only_fields = fields
 
 

@@ -16,14 +16,14 @@ from django.db import DatabaseError
 from rich.console import Console
 from typing_extensions import override
 
-from execution import controls, halts
+from execution import caller, controls, halts
 from execution.controls import NotAllowed
 from execution.domain.reading import Reader, whole
 from execution.domain.signal import InvalidSignal
 from execution.halts import HaltReport, Scope
 from execution.market import clock
 from execution.market.base import MarketDataUnavailable
-from execution.models import Order
+from execution.models import Order, Via
 from execution.results import result_of
 from execution.waiting import NoLiveWorker
 
@@ -64,7 +64,9 @@ class OversightCommand(BaseCommand):
 
     @override
     def execute(self, *args: Any, **options: Any) -> str | None:
-        with refusals():
+        who = options.get("by")
+        named = {"named": lambda: str(who)} if who else {}
+        with caller.acting(Via.CLI, **named), refusals():
             try:
                 return super().execute(*args, **options)
             except Order.DoesNotExist:

@@ -7,7 +7,7 @@ from .controls import BrokerCursor, Heartbeat, TradingState, TradingStateChange
 from .ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
 from .limits import RestrictedSymbol, RiskLimit, RiskLimitChange
 from .market import Bar, CalendarOverride, MarketClock, MarketHalt
-from .orders import Fill, Order, OrderEvent, Slice
+from .orders import Fill, Order, OrderEvent, Slice, Via
 from .paper import PaperExecution, PaperOrder, PaperVolume
 from .profiles import VolumeProfile
 
@@ -38,5 +38,6 @@ __all__ = [
     "SlippageCalibration",
     "TradingState",
     "TradingStateChange",
+    "Via",
     "VolumeProfile",
 ]

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from execution.models.orders import Via
+
 
 class TradingState(models.Model):
     """The kill switch of one scope; the strictest that applies to an order wins."""
@@ -46,6 +48,7 @@ class TradingStateChange(models.Model):
     after = models.CharField(max_length=8, choices=TradingState.State.choices)
     reason = models.CharField(max_length=300)
     changed_by = models.CharField(max_length=150)
+    changed_via = models.CharField(max_length=8, choices=Via.choices, blank=True)
     changed_wall = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -27,6 +27,16 @@ class Side(models.TextChoices):
     SELL = "SELL"
 
 
+class Via(models.TextChoices):
+    """The way in by which somebody asked."""
+
+    API = "API"
+    ADMIN = "ADMIN"
+    CLI = "CLI"
+    PYTHON = "PYTHON"
+    SERVICE = "SERVICE"  # nobody asked: a rule did it
+
+
 class Order(models.Model):
     """A parent order: what the strategy asked for and what was decided about it."""
 
@@ -65,6 +75,8 @@ class Order(models.Model):
     estimated_slippage_bps = models.FloatField(null=True, blank=True)
     routing = models.JSONField(default=dict, blank=True)
 
+    submitted_by = models.CharField(max_length=150, blank=True)
+    submitted_via = models.CharField(max_length=8, choices=Via.choices, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     created_wall = models.DateTimeField(auto_now_add=True)

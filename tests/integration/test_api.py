@@ -351,7 +351,7 @@ def test_cancel_may_be_repeated(api: APIClient) -> None:
     assert {answer.json()["status"] for answer in answers} == {"CANCELLED"}
     assert answers[0].json()["unconfirmed_children"] == 0
     asked = OrderEvent.objects.get(order=pk, kind="CANCEL_REQUESTED")
-    assert asked.data == {"by": "user-Trader-Risk", "reason": "enough"}
+    assert asked.data == {"by": "user-Trader-Risk", "via": "API", "reason": "enough"}
 
 
 def test_pause_and_resume(api: APIClient) -> None:
