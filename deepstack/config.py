@@ -177,7 +177,9 @@ class Limits(Section):
     max_order_notional: Money = Decimal(50_000_000)
     max_slices: SliceCount = 20_000
     max_adv_share: Share = Decimal("0.25")  # of the average daily volume, where it is known
-    price_collar: Share = Decimal("0.05")  # a price further than this from the market is refused
+    price_collar: Share = Decimal("0.05")  # a limit further beyond the mid is refused
+    # A decision price further outside bid and ask is refused.
+    decision_collar: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.10")
     max_quote_age_seconds: PositiveSeconds = 15.0
     max_spread_bps: Bps = Decimal(500)
     # The outermost bounds; the risk limits in the database may only be tighter. None: no bound.

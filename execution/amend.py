@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from execution import caller, intake, price_steps, residual, wishes
+from execution import caller, intake, price_steps, residual, settlement, wishes
 from execution.controls import NotAllowed
 from execution.desk import Desk
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
@@ -181,8 +181,17 @@ def _apply(
     order.slice_count = first + len(plan)
     order.version += 1
     price_steps.amended(order, draft)
+    settlement.amended(order, draft)
     order.save(
-        update_fields=["quantity", "end_at", "limit_price", "slice_count", "version", "routing"]
+        update_fields=[
+            "quantity",
+            "end_at",
+            "limit_price",
+            "slice_count",
+            "version",
+            "routing",
+            "settled_at",
+        ]
     )
     tell(
         order,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Max
 from django.utils import timezone
 
-from execution import pacing, price_steps, residual, risk, wishes
+from execution import pacing, price_steps, residual, risk, settlement, wishes
 from execution.desk import Desk
 from execution.domain.checks import CHILD_CHECKS, PASSING, Denial
 from execution.domain.plan import ChildReason, next_child
@@ -25,7 +25,6 @@ from execution.market import clock
 from execution.market.base import Quote
 from execution.models import Order, OrderEvent, Slice
 from execution.pacing import Aim, Look
-from execution.risk import Priced
 
 MINUTE = timedelta(minutes=1)
 URGENT = (Policy.FORCE, Policy.CLOSE)
@@ -92,8 +91,10 @@ def decide(
         return hurried
     limit = _limit(order, part, quote, desk, would) if quote else None
     explanation |= _quoted(quote)
-    moment = Moment(order, quantity, seen.marks, now, working=working)
-    denial = risk.child_denial(moment, Priced(limit, limit, quote), desk, glance)
+    moment = Moment(
+        order, quantity, seen.marks, now, working=working, whole=settlement.whole(order)
+    )
+    denial = risk.child_denial(moment, settlement.priced(order, limit, quote), desk, glance)
     if denial is not None:
         return NotNow(str(denial), explanation, passing=denial.code in PASSING)
     if quote is None or limit is None:
@@ -103,6 +104,7 @@ def decide(
         "limit": f"{limit:f}",
         **price_steps.of_child(order, limit),
     }
+    settlement.passed(order, at=now)
     return Child(quantity, limit, quote.mid, explanation)
 
 

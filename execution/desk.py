@@ -38,6 +38,7 @@ class Desk:
             max_notional=limits.max_order_notional,
             max_adv_share=limits.max_adv_share,
             collar=limits.price_collar,
+            decision_collar=limits.decision_collar,
             max_quote_age=limits.max_quote_age_seconds,
             max_spread_bps=limits.max_spread_bps,
             max_position=limits.max_position,

@@ -91,8 +91,8 @@ class Moment:
     """One order when it is about to leave, or one child of it of `quantity` shares.
 
     `working`: shares of the order that the broker holds beside them. `alongside`: orders of the
-    same batch that were accepted before it and are not stored yet. `whole`: what an order has as a
-    whole that is amended, and of which `quantity` is the rest.
+    same batch that were accepted before it and are not stored yet. `whole`: the shares of all the
+    order, where that is looked at and `quantity` is a part of it. `price`: what a share is worth.
     """
 
     order: Order
@@ -102,6 +102,7 @@ class Moment:
     working: int = 0
     alongside: Sequence[Order] = ()
     whole: int | None = None
+    price: Decimal | None = None
 
 
 def read(
@@ -129,7 +130,7 @@ def read(
         recent_orders=recent_orders(at) if bounds.max_orders_per_minute is not None else None,
         recent_messages=messages,
         day_result=day_result(at) if bounds.max_daily_loss is not None else None,
-        unspent=at.marks.funds.left(at.order.account) if at.marks.funds else None,
+        unspent=unspent(at),
         heat=heat(at, bounds.equity, pending or 0, desk) if hot else None,
     )
 
@@ -242,35 +243,66 @@ def recent_messages(account: str) -> int:
     ).count()
 
 
+def unspent(at: Moment) -> Decimal | None:
+    """The buying power less what was sent since it was told, and less the buys of the same batch.
+    None while the broker does not say."""
+    if at.marks.funds is None:
+        return None
+    mine = [each for each in at.alongside if each.account == at.order.account]
+    buys = [each.routing["notional"] for each in mine if each.side == Side.BUY]
+    batch = sum((Decimal(value) for value in buys if value is not None), ZERO)
+    return at.marks.funds.left(at.order.account) - batch
+
+
 def day_result(at: Moment) -> Decimal | None:
     """Sold less bought less commission, and what is left over marked at the mid: the result of
-    the day's fills alone. None where a price is missing."""
-    result, left = ZERO, dict[str, int]()
+    the day's fills alone. None where a price is missing.
+
+    What is traded at the first time after the marks were read has no mid yet: it counts at the
+    price that it was just traded at.
+    """
+    result, left, paid = ZERO, dict[str, int](), dict[tuple[str, int], Decimal]()
     traded = _TRADED.all(account=at.order.account, midnight=exchange_midnight(at.now))
     for symbol, side, shares, money, fees in traded:
         sign = 1 if side == Side.BUY else -1
         result -= sign * money + (fees or ZERO)
         left[symbol] = left.get(symbol, 0) + sign * shares
+        if shares:
+            paid[symbol, sign] = money / shares
     for symbol, shares in left.items():
-        if shares and symbol not in at.marks.prices:
+        mark = at.marks.prices.get(symbol)
+        if mark is None and not at.marks.read_before(symbol):
+            mark = paid.get((symbol, 1 if shares > 0 else -1))
+        if shares and mark is None:
             return None
-        result += shares * at.marks.prices.get(symbol, ZERO)
+        result += shares * (mark or ZERO)
     return result
 
 
 def heat(at: Moment, equity: Decimal | None, pending: int, desk: Desk) -> Heat | None:
     """None where equity is not configured, or a position is not known, nor its price or
-    volatility."""
+    volatility.
+
+    A position that is new since the marks were read counts from the next look on. A position that
+    the order makes larger counts at what the order's shares are worth, if that is more than the
+    mark.
+    """
     order = at.order
     held = positions.held(order.account, desk) if equity else None
     if not equity or held is None:
         return None
+    held = {symbol: shares for symbol, shares in held.items() if at.marks.read_before(symbol)}
     after = dict(held)
     after[order.symbol] = held.get(order.symbol, 0) + order.side_sign * (at.quantity + pending)
     known = at.marks.prices.keys() & at.marks.volatility.keys()
     if any(shares and symbol not in known for symbol, shares in (held | after).items()):
         return None
-    return Heat(_heat(held, at.marks) / equity, _heat(after, at.marks) / equity)
+    before, hot = _heat(held, at.marks), _heat(after, at.marks)
+    mark = at.marks.prices.get(order.symbol)
+    grown = abs(after[order.symbol]) > abs(held.get(order.symbol, 0))
+    if grown and at.price is not None and mark is not None and at.price > mark:
+        hot += _heat({order.symbol: after[order.symbol]}, at.marks) * (at.price / mark - 1)
+    return Heat(before / equity, hot / equity)
 
 
 def _heat(shares: dict[str, int], marks: Marks) -> Decimal:

@@ -23,6 +23,7 @@ from execution import (
     references,
     residual,
     risk,
+    settlement,
     wishes,
 )
 from execution.desk import Desk
@@ -39,12 +40,12 @@ from execution.domain.signal import MOST_ERRORS, InvalidSignal, Signal, parse
 from execution.domain.terms import terms_of
 from execution.exposure import Moment
 from execution.market.base import Quote
-from execution.marks import Marks
+from execution.marks import NO_MARKS, Marks
 from execution.models import Order, TradingState
 from execution.orders import Draft, ReferenceTaken, existing, store, told
 from execution.price_tags import Knowledge
 from execution.profiles import Known
-from execution.risk import Priced
+from execution.risk import Priced, Verdict
 from execution.windows import Window, ends_of, start_of, usual_slices, window_of
 
 
@@ -170,24 +171,22 @@ class _Drafting:
     def draft(self, signal: Signal) -> Draft:
         start = start_of(signal, self.now)
         quote = self.desk.market.quote(signal.symbol, self.now)
-        price = signal.decision_price or (quote.mid if quote else None)
         session = self.desk.market.session(start)
         order = self._order(signal, quote, start)
         if foreign := accounts.refusal(order.account, self.rules.accounts):
             return self._denied(order, foreign)
-        if price is None:
-            return self._denied(order, Denial("QUOTE_MISSING", {"symbol": signal.symbol}))
+        value = self._value(order, quote)
         if session is None:
             return self._denied(order, self._closed(start))
         route = routing.choose(
             asked=signal.algorithm or ("LIMIT" if signal.native else None),
             urgency=signal.urgency,
-            notional=price * signal.quantity,
+            notional=value,
             regular_hours=session.is_regular(start),
             thresholds=self.thresholds,
         )
         order.algorithm = route.algorithm
-        return self._routed(signal, order, route, session, quote, price)
+        return self._routed(signal, order, route, session, quote)
 
     def _routed(
         self,
@@ -196,7 +195,6 @@ class _Drafting:
         route: Route,
         session: Session,
         quote: Quote | None,
-        price: Decimal,
     ) -> Draft:
         works = signal.native or route.algorithm
         if works != "LIMIT" and not session.is_regular(order.start_at):
@@ -207,14 +205,17 @@ class _Drafting:
         order.start_at, order.end_at = window.start, window.end
         left_out = wishes.sift(order)
         if _joins_the_book(order):
-            order.limit_price = price_steps.near_touch(order, quote, price)
-        denial = native.refusal(order, self.desk) or self._refusal(order, quote, price)
+            order.limit_price = price_steps.near_touch(order, quote)
+        verdict = self._verdict(order, quote)
+        denial = native.refusal(order, self.desk) or verdict.denial
         if denial is not None:
             return self._denied(order, denial)
+        value = self._value(order, quote)
+        settlement.enter(order, verdict, at=self.now)
         about = self._about(order, session, quote)
         terms = residual.terms_of(order, window, config)
         worked = replace(window, end=terms.schedule_end(window.start, window.end))
-        spec = self._spec(signal, order, worked, about, price)
+        spec = self._spec(signal, order, worked, about, quote)
         plan = _plan(spec, order)
         estimate = price_tags.estimate(order, window.end, session, about, config)
         order.estimated_slippage_bps = estimate.bps
@@ -223,7 +224,7 @@ class _Drafting:
         order.routing = {
             "algorithm": route.algorithm,
             "reason": route.reason,
-            "notional": f"{price * signal.quantity:.2f}",
+            "notional": None if value is None else f"{value:.2f}",
             "window": window.note,
             "estimate": {
                 "bps": round(estimate.bps, 4),
@@ -239,6 +240,8 @@ class _Drafting:
             order.routing["profile"] = about.known.told()
         if left_out:
             order.routing["left_out"] = left_out
+        if verdict.waits:
+            order.routing["waits_for"] = [str(each) for each in verdict.waits]
         if quote and quote.halt:
             since = quote.halt.since.isoformat()
             order.routing["halted"] = {"since": since, "reason": quote.halt.reason}
@@ -282,6 +285,7 @@ class _Drafting:
         order.status_reason = str(denial)[:300]
         order.finished_at = self.now
         order.routing = {"denial": {"code": denial.code, "numbers": dict(denial.numbers)}}
+        settlement.denied(order, denial)
         facts = {**order.routing["denial"], **caller.current().facts()}
         return Draft(order, events=[told(order, "ORDER_DENIED", facts)])
 
@@ -289,12 +293,21 @@ class _Drafting:
         opens = self.desk.market.next_session(start).open
         return Denial("MARKET_CLOSED", {"at": start.isoformat(), "next_open": opens.isoformat()})
 
-    def _refusal(self, order: Order, quote: Quote | None, price: Decimal) -> Denial | None:
+    def _value(self, order: Order, quote: Quote | None) -> Decimal | None:
+        """Of the whole signal, before what a broker that works it may pay at most."""
+        priced = Priced(order.limit_price, quote, order.decision_price)
+        price = risk.worth(self._moment(order, NO_MARKS), priced, self.desk.bounds)
+        return None if price is None else price * order.quantity
+
+    def _verdict(self, order: Order, quote: Quote | None) -> Verdict:
         wanted = self.rules.marks_for
         known = marks.read(order.account, order.symbol, self.desk, wanted=wanted, now=self.now)
-        return risk.parent_denial(
-            self._moment(order, known),
-            Priced(native.worst_price(order, price, self.desk), order.limit_price, quote),
+        at = self._moment(order, known)
+        reference = quote.mid if quote else order.decision_price
+        protective = native.worst_price(order, reference, self.desk)
+        return risk.verdict(
+            at,
+            Priced(order.limit_price, quote, order.decision_price, protective),
             self.desk,
             book=self.rules.book,
             states=self.rules.states,
@@ -336,9 +349,10 @@ class _Drafting:
         return max(needed, usual_slices(order.algorithm, window, self.desk.config.execution))
 
     def _spec(
-        self, signal: Signal, order: Order, window: Window, about: Knowledge, price: Decimal
+        self, signal: Signal, order: Order, window: Window, about: Knowledge, quote: Quote | None
     ) -> Spec:
         execution = self.desk.config.execution
+        price = quote.mid if quote else order.decision_price
         return Spec(
             quantity=order.quantity,
             start=window.start,
@@ -352,7 +366,7 @@ class _Drafting:
             session_volume=about.session_volume,
             average_daily_volume=about.usual_volume,
             daily_volatility=about.known.daily_volatility,
-            price=float(price),
+            price=None if price is None else float(price),
             spread_bps=about.spread_bps,
             risk_aversion=execution.implementation_shortfall.risk_aversion,
             lot=wishes.lot(order),

@@ -38,11 +38,17 @@ class TooFewSessions(LookupError):
 @dataclass(frozen=True, slots=True)
 class Marks:
     """Mids per share, and daily volatilities as shares (0.02 is 2 %); a symbol that the market
-    says nothing about is left out. `funds` where buys are held within the buying power."""
+    says nothing about is left out. `funds` where buys are held within the buying power. `asked`:
+    the symbols that the market was asked about; None: nobody asked."""
 
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     volatility: Mapping[str, float] = field(default_factory=dict)
     funds: Funds | None = None
+    asked: frozenset[str] | None = None
+
+    def read_before(self, symbol: str) -> bool:
+        """Whether the symbol was among the account's when the marks were read."""
+        return self.asked is None or symbol in self.asked
 
 
 NO_MARKS = Marks()
@@ -110,12 +116,14 @@ def read(account: str, symbol: str, desk: Desk, *, wanted: Asked, now: datetime)
     symbols = set(wanted.traded or ()) if wanted.loss else set()
     if wanted.loss and wanted.traded is None:
         symbols = _traded_today(account, now)
+    held = positions.held(account, desk) if wanted.heat else {}
     if wanted.heat:
-        symbols |= {symbol, *(positions.held(account, desk) or ())}
+        symbols |= {symbol, *(held or ())}
     return Marks(
         _prices(symbols, desk.market, now),
         _volatilities(symbols, desk.market, now) if wanted.heat else {},
         funds.told(account, desk, now=now) if desk.bounds.within_buying_power else None,
+        frozenset(symbols) if (wanted.loss or wanted.heat) and held is not None else None,
     )
 
 

@@ -29,18 +29,18 @@ def refusal(order: Order, desk: Desk) -> Denial | None:
     return None
 
 
-def worst_price(order: Order, price: Decimal, desk: Desk) -> Decimal:
+def worst_price(order: Order, price: Decimal | None, desk: Desk) -> Decimal | None:
     """What a share may cost at most, where the broker works the order: its child is checked at its
-    limit, and would be refused after its parent was taken."""
-    if wishes.native(order) is None:
-        return price
-    limit = protective_limit(
+    limit, and would be refused after its parent was taken. None where we work it, and without a
+    price."""
+    if wishes.native(order) is None or price is None:
+        return None
+    return protective_limit(
         side_sign=order.side_sign,
         reference=price,
         collar=desk.config.limits.price_collar,
         parent_limit=order.limit_price,
     )
-    return max(price, limit)
 
 
 def enter(order: Order, desk: Desk) -> None:

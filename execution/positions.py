@@ -43,10 +43,6 @@ def held(account: str, desk: Desk, *, symbol: str | None = None) -> dict[str, in
     return {symbol: own.get(symbol, 0) + extra.get(symbol, 0)}
 
 
-def are_known(account: str, desk: Desk) -> bool:
-    return desk.config.trading_mode != "live" or _beside(account, desk) is not None
-
-
 def _beside(account: str, desk: Desk) -> Mapping[str, int] | None:
     row = BrokerAccount.objects.filter(broker=desk.broker.name, account=account).first()
     if row is not None and row.accepted_wall is not None:

@@ -33,11 +33,11 @@ def enter(order: Order, prices: dict[str, Decimal | None]) -> None:
         order.routing[KEY] = rounded
 
 
-def near_touch(order: Order, quote: Quote | None, price: Decimal) -> Decimal:
-    """A patient order joins its own side of the book; without a quote it takes the price given."""
-    if quote is not None:
-        price = quote.bid if order.side_sign > 0 else quote.ask
-    return round_away(price, order.side_sign)
+def near_touch(order: Order, quote: Quote | None) -> Decimal | None:
+    """A patient order joins its own side of the book; without a quote its child does later."""
+    if quote is None:
+        return None
+    return round_away(quote.bid if order.side_sign > 0 else quote.ask, order.side_sign)
 
 
 def of_child(order: Order, limit: Decimal) -> dict[str, object]:

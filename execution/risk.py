@@ -1,16 +1,16 @@
 """The last word on an order and on each of its children, with limits and book read fresh."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
 
-from execution import exposure, halts, limits, locks, positions
+from execution import exposure, halts, limits, locks
 from execution.desk import Desk
 from execution.domain import checks
-from execution.domain.checks import Check, Denial, Exposure, Facts
+from execution.domain.checks import Bounds, Check, Denial, Exposure, Facts
 from execution.exposure import Moment
 from execution.glance import Glance
 from execution.limits import Book
@@ -24,25 +24,46 @@ State = TradingState.State
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What is known of the price: `expected` per share, the limit if there is one, the quote."""
+    """What is known of the price of a share: the limit if there is one, the quote, the decision
+    price as long as no market was compared with it, and what the broker may pay at most where it
+    works the order."""
 
-    expected: Decimal | None
     limit: Decimal | None
     quote: Quote | None
+    decision: Decimal | None = None
+    protective: Decimal | None = None
 
 
-def parent_denial(
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """On an order that is not stored yet. `waits`: what its children will wait for.
+
+    `settled`: its value, and its decision price, were compared with a market that is known; where
+    they were not, its first child is.
+    """
+
+    denial: Denial | None
+    waits: tuple[Denial, ...]
+    settled: bool
+
+
+def worth(at: Moment, priced: Priced, bounds: Bounds) -> Decimal | None:
+    """Of a share: see `checks.worth`."""
+    return checks.worth(_facts(at, priced, (), Exposure()), bounds)
+
+
+def verdict(
     at: Moment, priced: Priced, desk: Desk, *, book: Book, states: Iterable[TradingState]
-) -> Denial | None:
-    """Why an order that is not stored yet is refused; changes nothing."""
+) -> Verdict:
+    """Why an order that is not stored yet is refused or waits; changes nothing."""
     opposing = exposure.opposing(at.order) if priced.limit is not None else None
     halted = halts.applies(states, at.order)
-    table = checks.PARENT_CHECKS
-    if not positions.are_known(at.order.account, desk):
-        # It waits for the first comparison: its children are held to the position then.
-        table = tuple(check for check in table if check not in checks.BY_POSITION)
-        halted = tuple(each for each in halted if each[1] != State.REDUCING)
-    return _denial(table, at, priced, desk, book=book, halted=halted, opposing=opposing)
+    facts, bounds = _known(at, priced, desk, book=book, halted=halted, opposing=opposing)
+    return Verdict(
+        denial=checks.first_fact(checks.PARENT_CHECKS, facts, bounds),
+        waits=checks.unknowns(checks.PARENT_CHECKS, facts, bounds),
+        settled=checks.market_is_known(facts, bounds),
+    )
 
 
 def child_denial(at: Moment, priced: Priced, desk: Desk, seen: Glance) -> Denial | None:
@@ -64,7 +85,7 @@ def last_denial(part: Slice, desk: Desk, seen: Glance) -> Denial | None:
     at = Moment(part.order, part.quantity or 0, NO_MARKS, desk.now(), working=working)
     held, pending = exposure.position(at, desk) if halted else (None, None)
     known = Exposure(position=held, pending=pending, opposing=seen.opposing)
-    priced = Priced(part.limit_price, part.limit_price, None)
+    priced = Priced(part.limit_price, None)
     return checks.first_denial(checks.LAST_CHECKS, _facts(at, priced, halted, known), desk.bounds)
 
 
@@ -75,9 +96,10 @@ def _child_denial(
     halted = halts.in_force(at.order) if seen.halted else ()
     opposing = seen.opposing if priced.limit is not None else None
     messages = _messages(at.order, book.bounds(at.order, desk.bounds).max_messages_per_minute)
-    denial = _denial(
-        table, at, priced, desk, book=book, halted=halted, opposing=opposing, messages=messages
+    facts, bounds = _known(
+        at, priced, desk, book=book, halted=halted, opposing=opposing, messages=messages
     )
+    denial = checks.first_denial(table, facts, bounds)
     if denial is not None:
         stop_runaway(at.order, denial.code, str(denial), now=at.now)
     return denial
@@ -95,8 +117,7 @@ def _messages(order: Order, most: int | None) -> int | None:
     return exposure.recent_messages(order.account)
 
 
-def _denial(
-    table: Iterable[Check],
+def _known(
     at: Moment,
     priced: Priced,
     desk: Desk,
@@ -105,11 +126,13 @@ def _denial(
     halted: tuple[tuple[str, str], ...],
     opposing: Decimal | None,
     messages: int | None = None,
-) -> Denial | None:
+) -> tuple[Facts, Bounds]:
     order = at.order
     bounds = book.bounds(order, desk.bounds)
+    facts = _facts(at, priced, halted, Exposure())
+    price = checks.worth(facts, bounds)
     known = exposure.read(
-        at,
+        replace(at, price=price),
         bounds,
         desk,
         restricted=book.restricted.get(order.symbol),
@@ -117,7 +140,7 @@ def _denial(
         opposing=opposing,
         messages=messages,
     )
-    return checks.first_denial(table, _facts(at, priced, halted, known), bounds)
+    return replace(facts, price=price, exposure=known), bounds
 
 
 def _facts(
@@ -131,7 +154,9 @@ def _facts(
         quantity=at.quantity,
         parent_quantity=order.quantity if at.whole is None else at.whole,
         whole=at.whole,
-        price=priced.expected,
+        price=priced.limit,
+        decision_price=priced.decision,
+        protective_price=priced.protective,
         limit_price=priced.limit,
         average_daily_volume=order.average_daily_volume,
         bid=quote.bid if quote else None,

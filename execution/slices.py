@@ -311,7 +311,7 @@ def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
         now,
         working=working_leaves(part.order, beside=part),
     )
-    priced = Priced(part.limit_price, part.limit_price, None)
+    priced = Priced(part.limit_price, None)
     with transaction.atomic():
         return risk.resend_denial(moment, priced, desk, glance.anew(part))
 

@@ -207,7 +207,9 @@ def _against_market(
 def _shortfall(
     order: Order, done: tca.Executed, final: Decimal | None
 ) -> Mapping[str, Decimal | None]:
-    arrival, decision = arrival_mid(order), order.decision_price
+    arrival = arrival_mid(order)
+    # One that the market does not know, or was never asked about, is no benchmark.
+    decision = order.decision_price if order.decision_within_collar else None
     unfilled = order.quantity - done.quantity
     if arrival is None or not decision or (final is None and unfilled):
         return dict.fromkeys(("delay", "trading", "opportunity", "fees", "shortfall_bps"))

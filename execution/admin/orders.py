@@ -265,7 +265,9 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @admin.display(description="decision price")
     def decided(self, order: Order) -> str:
-        return base.price(order.decision_price)
+        outside = " (off the market: not in any figure)"
+        told = outside if order.decision_within_collar is False else ""
+        return f"{base.price(order.decision_price)}{told}"
 
     @admin.display(description="starts (New York)")
     def starts(self, order: Order) -> str:

@@ -98,6 +98,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "remaining_quantity",
             "average_price",
             "decision_price",
+            "decision_within_collar",
             "arrival_price",
             "estimated_slippage_bps",
             "estimated_standard_error_bps",

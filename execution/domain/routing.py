@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from execution.domain.figures import beside
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -22,11 +24,12 @@ def choose(
     *,
     asked: str | None,
     urgency: str,
-    notional: Decimal,
+    notional: Decimal | None,
     regular_hours: bool,
     thresholds: Thresholds,
 ) -> Route:
-    """The algorithm and, in a sentence, why. An explicit wish is never overridden."""
+    """The algorithm and, in a sentence, why. An explicit wish is never overridden. `notional` is
+    None while no price is known."""
     if asked is not None:
         return Route(asked, "asked for")
     if not regular_hours:
@@ -35,9 +38,20 @@ def choose(
         return Route("MARKET", f"urgency {urgency}")
     if urgency == "LOW":
         return Route("LIMIT", "urgency LOW")
-    size = f"${notional:,.0f}"
+    if notional is None:
+        return Route("TWAP", "its value is not known yet")
+    bounds = (thresholds.small, thresholds.large)
+    shown = beside(notional, *bounds, places=0)
+    if shown != shown.to_integral_value():
+        shown = beside(notional, *bounds)  # dollars, or dollars and cents
+    size, small, large = f"${shown:,f}", _exact(thresholds.small), _exact(thresholds.large)
     if notional < thresholds.small:
-        return Route("MARKET", f"{size} is below ${thresholds.small:,.0f}")
+        return Route("MARKET", f"{size} is below {small}")
     if notional <= thresholds.large:
-        return Route("TWAP", f"{size} is within ${thresholds.small:,.0f}-${thresholds.large:,.0f}")
-    return Route("VWAP", f"{size} is above ${thresholds.large:,.0f}")
+        return Route("TWAP", f"{size} is within {small}-{large}")
+    return Route("VWAP", f"{size} is above {large}")
+
+
+def _exact(threshold: Decimal) -> str:
+    whole = threshold == threshold.to_integral_value()
+    return f"${threshold:,.0f}" if whole else f"${beside(threshold, threshold):,f}"

@@ -70,6 +70,11 @@ class Order(models.Model):
 
     # What was known when the signal arrived; never edited afterwards.
     decision_price = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
+    # Whether the decision price lay within its collar when it was compared with the market; null:
+    # not compared yet, or none given. Figures of cost go by a decision price that did.
+    decision_within_collar = models.BooleanField(null=True, blank=True)
+    # When value and decision price were compared with a market that is known; null: not yet.
+    settled_at = models.DateTimeField(null=True, blank=True)
     arrival_bid = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     arrival_ask = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     estimated_slippage_bps = models.FloatField(null=True, blank=True)

@@ -32,6 +32,7 @@ BOUNDS = Bounds(
     max_notional=D(50_000),
     max_adv_share=D("0.25"),
     collar=D("0.05"),
+    decision_collar=D("0.10"),
     max_quote_age=15.0,
     max_spread_bps=D(500),
 )

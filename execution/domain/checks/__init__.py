@@ -21,10 +21,19 @@ from .account import (
 )
 from .base import Bounds, Check, Denial, Exposure, Facts, Heat
 from .codes import CODES
-from .single import adv_share, collar, notional, quantity, quote_usable, symbol_halted
+from .single import (
+    adv_share,
+    collar,
+    decision_price,
+    market_is_known,
+    notional,
+    quantity,
+    quote_usable,
+    symbol_halted,
+)
+from .worth import worth
 
 __all__ = [
-    "BY_POSITION",
     "CHILD_CHECKS",
     "CODES",
     "LAST_CHECKS",
@@ -41,10 +50,13 @@ __all__ = [
     "buying_power",
     "collar",
     "daily_loss",
+    "decision_price",
     "duplicate",
     "first_denial",
+    "first_fact",
     "halted",
     "heat",
+    "market_is_known",
     "messages",
     "notional",
     "open_orders",
@@ -55,6 +67,8 @@ __all__ = [
     "repeated",
     "restricted",
     "symbol_halted",
+    "unknowns",
+    "worth",
 ]
 
 _ACCOUNT: tuple[Check, ...] = (
@@ -70,18 +84,15 @@ _ACCOUNT: tuple[Check, ...] = (
 _FORBIDDEN: tuple[Check, ...] = (halted, restricted)
 _SIZE: tuple[Check, ...] = (quantity, notional, adv_share)
 
-# What cannot be judged while the position is not known; `halted` by REDUCING cannot, either.
-BY_POSITION: tuple[Check, ...] = (position, heat)
-
-# A parent waits through a bad quote or a halt, which may end within its window; it is denied only
-# where no price for it can be known.
-PARENT_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, collar, *_ACCOUNT)
+# A parent waits through a bad quote or a halt, which may end within its window.
+PARENT_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, decision_price, collar, *_ACCOUNT)
 # The market before the size: a child's value is not known without a usable quote.
 CHILD_CHECKS: tuple[Check, ...] = (
     *_FORBIDDEN,
     symbol_halted,
     quote_usable,
     *_SIZE,
+    decision_price,
     collar,
     *_ACCOUNT,
     messages,
@@ -98,3 +109,15 @@ PASSING = frozenset(code for code, told in CODES.items() if told.passes)
 def first_denial(checks: Iterable[Check], facts: Facts, bounds: Bounds) -> Denial | None:
     """The first check that refuses, in the order of the table."""
     return next((denial for check in checks if (denial := check(facts, bounds))), None)
+
+
+def first_fact(checks: Iterable[Check], facts: Facts, bounds: Bounds) -> Denial | None:
+    """The first check that refuses, whatever is still unknown."""
+    found = (check(facts, bounds) for check in checks)
+    return next((denial for denial in found if denial is not None and not denial.waits), None)
+
+
+def unknowns(checks: Iterable[Check], facts: Facts, bounds: Bounds) -> tuple[Denial, ...]:
+    """What a parent waits for: the denials that rest on something not known yet."""
+    found = (check(facts, bounds) for check in checks)
+    return tuple(denial for denial in found if denial is not None and denial.waits)

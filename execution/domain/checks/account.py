@@ -1,5 +1,7 @@
 """Checks against what the account has, does and may do."""
 
+from execution.domain.figures import beside
+
 from .base import Bounds, Denial, Facts
 
 
@@ -15,7 +17,7 @@ def _reducing(facts: Facts) -> Denial | None:
     scope = facts.halts[0][0]
     position, pending = facts.exposure.position, facts.exposure.pending
     if position is None or pending is None:
-        return Denial("POSITION_UNKNOWN", {"scope": scope})
+        return Denial("POSITION_UNKNOWN", {"scope": scope}, waits=True)
     if facts.quantity + pending > -facts.side_sign * position:
         return Denial(
             "REDUCING_ONLY",
@@ -41,7 +43,7 @@ def position(facts: Facts, bounds: Bounds) -> Denial | None:
         return None
     held, pending = facts.exposure.position, facts.exposure.pending
     if held is None or pending is None:
-        return Denial("POSITION_UNKNOWN", {"max": bounds.max_position})
+        return Denial("POSITION_UNKNOWN", {"max": bounds.max_position}, waits=True)
     worst = held + facts.side_sign * (pending + facts.quantity)
     if facts.side_sign * worst > bounds.max_position:
         return Denial(
@@ -112,9 +114,10 @@ def daily_loss(facts: Facts, bounds: Bounds) -> Denial | None:
         return None
     result = facts.exposure.day_result
     if result is None:
-        return Denial("DAILY_LOSS_UNKNOWN", {"max": f"{bounds.max_daily_loss:f}"})
+        return Denial("DAILY_LOSS_UNKNOWN", {"max": f"{bounds.max_daily_loss:f}"}, waits=True)
     if -result > bounds.max_daily_loss:
-        return Denial("DAILY_LOSS", {"max": f"{bounds.max_daily_loss:f}", "loss": f"{-result:.2f}"})
+        shown = beside(-result, bounds.max_daily_loss)
+        return Denial("DAILY_LOSS", {"max": f"{bounds.max_daily_loss:f}", "loss": f"{shown:f}"})
     return None
 
 
@@ -124,9 +127,10 @@ def buying_power(facts: Facts, bounds: Bounds) -> Denial | None:
         return None
     unspent, notional = facts.exposure.unspent, facts.quantity * facts.price
     if unspent is None:
-        return Denial("BUYING_POWER_UNKNOWN", {"notional": f"{notional:.2f}"})
+        return Denial("BUYING_POWER_UNKNOWN", {"notional": f"{notional:.2f}"}, waits=True)
     if notional > unspent:
-        return Denial("BUYING_POWER", {"left": f"{unspent:.2f}", "notional": f"{notional:.2f}"})
+        shown = beside(notional, unspent)
+        return Denial("BUYING_POWER", {"left": f"{unspent:f}", "notional": f"{shown:f}"})
     return None
 
 
@@ -136,11 +140,12 @@ def heat(facts: Facts, bounds: Bounds) -> Denial | None:
         return None
     numbers = {"max": f"{bounds.max_portfolio_heat:f}"}
     known = facts.exposure.heat
-    if known is None:
-        return Denial("HEAT_UNKNOWN", numbers)
+    if known is None:  # without equity it stays so
+        return Denial("HEAT_UNKNOWN", numbers, waits=bool(bounds.equity))
     if known.after > max(bounds.max_portfolio_heat, known.before):
+        before = beside(known.before, bounds.max_portfolio_heat, known.after, places=6)
+        after = beside(known.after, bounds.max_portfolio_heat, before, places=6)
         return Denial(
-            "HEAT_EXCEEDS_MAX",
-            numbers | {"before": f"{known.before:.6f}", "after": f"{known.after:.6f}"},
+            "HEAT_EXCEEDS_MAX", numbers | {"before": f"{before:f}", "after": f"{after:f}"}
         )
     return None

@@ -10,10 +10,14 @@ Number = int | float | str
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Why we refused. `code` never changes its meaning; `numbers` are those that were compared."""
+    """Why we refused. `code` never changes its meaning; `numbers` are those that were compared.
+
+    `waits`: something is not known yet. A parent is accepted then, and its children wait.
+    """
 
     code: str
     numbers: Mapping[str, Number] = field(default_factory=dict)
+    waits: bool = False
 
     def __str__(self) -> str:
         detail = ", ".join(f"{name}={value}" for name, value in self.numbers.items())
@@ -63,14 +67,17 @@ class Facts:
 
     `halts` are the trading states other than ACTIVE that apply, like ("SYMBOL AAPL", "HALTED").
     `halted_since`: the exchange has halted the symbol; None: not that anybody knows.
-    `whole`: the shares of an order that is amended, where `quantity` is its rest; None: it is not.
+    `whole`: the shares of the order, where `quantity` is a part of it and the whole is looked at:
+    an amended order's rest, or the child of an order whose value is not settled yet.
+    `decision_price`: None also where it was compared with the market before.
+    `protective_price`: what a share may cost at most where the broker works the order.
     """
 
     now: datetime
     side_sign: int
     quantity: int
     parent_quantity: int
-    price: Decimal | None  # the limit, or what it is expected to pay
+    price: Decimal | None  # what a share is worth: see `worth`
     limit_price: Decimal | None
     average_daily_volume: int | None
     bid: Decimal | None
@@ -81,6 +88,8 @@ class Facts:
     halts: tuple[tuple[str, str], ...]
     exposure: Exposure
     whole: int | None = None
+    decision_price: Decimal | None = None
+    protective_price: Decimal | None = None
 
     @property
     def size(self) -> int:
@@ -95,7 +104,8 @@ class Bounds:
     max_quantity: int
     max_notional: Decimal
     max_adv_share: Decimal
-    collar: Decimal
+    collar: Decimal  # of a limit, beyond the mid
+    decision_collar: Decimal  # of a decision price, outside bid and ask
     max_quote_age: float  # seconds of trading time
     max_spread_bps: Decimal
     adv_required: bool = False  # an order of unknown daily volume is denied

@@ -45,6 +45,7 @@ def store_order(**changes: Any) -> Order:
         "seed": 1,
         "status": "FILLED",
         "decision_price": D("150"),
+        "decision_within_collar": True,
         "arrival_bid": D("149.99"),
         "arrival_ask": D("150.01"),
         "estimated_slippage_bps": 4.0,

@@ -1,0 +1,18 @@
+"""Figures beside a bound, shown so that the sentence about the two is true."""
+
+from decimal import Decimal
+
+
+def beside(value: Decimal, *bounds: Decimal, places: int = 2) -> Decimal:
+    """The value rounded to so many decimals, and to as many more as it takes to lie on the same
+    side of each bound as it does: 9,999.99 beside 10,000 is never 10,000."""
+    most = max(-int(value.as_tuple().exponent), places)
+    for shown in range(places, most):
+        rounded = round(value, shown)
+        if all(_side(rounded, bound) == _side(value, bound) for bound in bounds):
+            return rounded
+    return round(value, most)
+
+
+def _side(value: Decimal, bound: Decimal) -> int:
+    return (value > bound) - (value < bound)
