@@ -13,9 +13,10 @@ class Preview(TypedDict):
     """`status` is ACCEPTED, or DENIED with the reason; `estimate`, `alternatives` and `profile` are
     empty then. Costs in bps, + is a cost; see `execution.domain.alternatives.Alternative`.
     `residual`: the policy, from when and until when it would be carried out; empty where what is
-    left is left. `left_out`: wishes that the algorithm does not know. `rounded`: prices between two
-    ticks, as `asked` and as `sent`. `halted`: since when the exchange has halted the symbol, and
-    why; the order would wait for the end of that."""
+    left is left. `left_out`: wishes that the algorithm does not know. `waits_for`: what is not
+    known yet and holds its children back. `rounded`: prices between two ticks, as `asked` and as
+    `sent`. `halted`: since when the exchange has halted the symbol, and why; the order would wait
+    for the end of that."""
 
     symbol: str
     side: str
@@ -32,6 +33,7 @@ class Preview(TypedDict):
     profile: dict[str, Any]
     residual: dict[str, Any]
     left_out: list[str]
+    waits_for: list[str]
     rounded: dict[str, dict[str, str]]
     halted: dict[str, str]
 
@@ -59,6 +61,7 @@ def preview(
         "profile": routing.get("profile", {}),
         "residual": told(order),
         "left_out": routing.get("left_out", []),
+        "waits_for": routing.get("waits_for", []),
         "rounded": routing.get("rounded", {}),
         "halted": routing.get("halted", {}),
     }

@@ -52,6 +52,7 @@ PREVIEW = {
     "profile": {"type": "object"},
     "residual": {"type": "object"},
     "left_out": {"type": "array", "items": {"type": "string"}},
+    "waits_for": {"type": "array", "items": {"type": "string"}},
     "rounded": {"type": "object", "additionalProperties": {"type": "object"}},
     "halted": {"type": "object", "properties": {"since": _TIME, "reason": {"type": "string"}}},
 }

@@ -61,6 +61,8 @@ def _notes(seen: Preview) -> Iterator[str]:
     if halt:
         told = f"halted since {_clock(halt['since'])}: {halt['reason']}"
         yield f"{told}; nothing is sent before it trades again"
+    for reason in seen["waits_for"]:
+        yield f"nothing is sent as long as {reason}"
     plan = seen["residual"]
     if plan:
         times = f"from {_clock(plan['from'])} until {_clock(plan['until'])}"

@@ -67,6 +67,16 @@ def test_what_was_not_bought_costs_what_the_price_ran_away() -> None:
     [
         pytest.param({"decision_price": None}, {"shortfall_bps", "delay"}, id="no decision price"),
         pytest.param(
+            {"decision_price": D("0.15"), "decision_within_collar": False},
+            {"shortfall_bps", "delay", "trading", "opportunity", "fees"},
+            id="a decision price off the market",
+        ),
+        pytest.param(
+            {"decision_price": D("0.15"), "decision_within_collar": None},
+            {"shortfall_bps", "delay"},
+            id="a decision price that was never compared",
+        ),
+        pytest.param(
             {"arrival_bid": None},
             {"shortfall_bps", "arrival_bps", "reversion_bps"},
             id="no quote at arrival",

@@ -3,8 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import IntegrityError, connection
 
 from execution.models import Order
@@ -99,6 +101,39 @@ def test_the_figures_of_a_summary() -> None:
     assert (summary.grade, round(summary.quality_score, 1)) == ("C", 72.0)
     assert set(summary.figures["by_algorithm"]) == {"TWAP"}
     assert len(orders) == summary.figures["by_algorithm"]["TWAP"]["orders"]
+
+
+@pytest.mark.django_db
+def test_a_mistyped_decision_price_is_in_no_figure_of_the_day() -> None:
+    market = store_tape("150.00")
+    filled("150.30", quantity=1_000, commission="5")
+    filled("150.30", decision_price=Decimal("0.15"), decision_within_collar=False)
+    watch.look(moment=NOW, config=CONFIG, limits=LIMITS, market=market)
+    build(NEXT_DAY)
+    summary = DailySummary.objects.get()
+    assert summary.total_executions == 2
+    assert summary.shortfall_bps == Decimal("20.3333")  # 305 over 150,000: of the first alone
+
+
+@pytest.mark.django_db
+def test_figures_of_before_lose_what_rested_on_a_mistyped_decision_price() -> None:
+    market = store_tape("150.00")
+    filled("150.30", quantity=1_000, commission="5")
+    slip = filled("150.30", decision_price=Decimal("0.15"))  # as it was taken before
+    watch.look(moment=NOW, config=CONFIG, limits=LIMITS, market=market)
+    build(NEXT_DAY)
+    assert DailySummary.objects.get().shortfall_bps > 500
+    for app, name in (
+        ("execution", "0003_settled_value.judge"),
+        ("monitoring", "0002_costs_without_off_market_prices.clear"),
+    ):
+        module, step = name.split(".")
+        getattr(import_module(f"{app}.migrations.{module}"), step)(apps, None)
+    slip.refresh_from_db()
+    assert slip.decision_within_collar is False
+    later = datetime.now(UTC) + timedelta(days=1)
+    build(later)
+    assert DailySummary.objects.get().shortfall_bps == Decimal("20.3333")
 
 
 @pytest.mark.django_db
