@@ -7,14 +7,17 @@ not known gives no finding. To add a rule, write one function and add its line t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
 from execution.domain.exchange_time import exchange_time
+from execution.domain.figures import beside
 from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus
 from monitoring.alert_kinds import AlertKind
 
 __all__ = ["AlertKind", "AlertSeverity", "ExecutionFacts", "Finding", "Thresholds", "judge"]
+
+HUNDREDTH_PERCENT = Decimal("0.0001")
 
 
 class AlertSeverity(StrEnum):
@@ -139,7 +142,8 @@ def slippage(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
         facts,
         AlertKind.SLIPPAGE,
         _severity(cost, limits.slippage_bps),
-        f"slippage {cost:.1f} bps against the arrival mid, above {limits.slippage_bps:g} bps",
+        f"slippage {beside(cost, limits.slippage_bps, places=1):f} bps against the arrival mid, "
+        f"above {limits.slippage_bps:g} bps",
         slippage_bps=f"{cost:.4f}",
         threshold_bps=f"{limits.slippage_bps:f}",
         estimated_slippage_bps=facts.estimated_slippage_bps,
@@ -200,12 +204,14 @@ def vwap_deviation(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
     threshold, why = vwap_threshold(facts, limits)
     if abs(deviation) <= threshold:
         return None
+    bound = threshold.quantize(HUNDREDTH_PERCENT, ROUND_FLOOR)
+    shown = beside(deviation, bound, -bound, places=4)
     return _of_order(
         facts,
         AlertKind.VWAP_DEVIATION,
         _severity(abs(deviation), threshold),
-        f"average price {facts.average_price:.4f} is {deviation:+.2%} from the market VWAP "
-        f"{facts.market_vwap:.4f}, beyond {threshold:.2%}, {why}",
+        f"average price {facts.average_price:.4f} is {shown:+%} from the market VWAP "
+        f"{facts.market_vwap:.4f}, beyond {bound:%}, {why}",
         deviation=f"{deviation:.6f}",
         threshold=f"{threshold:f}",
         usual_deviation_bps=facts.usual_vwap_deviation_bps,

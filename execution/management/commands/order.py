@@ -112,7 +112,10 @@ def add_signal(parser: ArgumentParser) -> None:
     parser.add_argument("side", help="BUY or SELL")
     parser.add_argument("quantity", help="whole shares")
     parser.add_argument("symbol")
-    parser.add_argument("--price", help="decision price per share, which routing goes by")
+    parser.add_argument(
+        "--price",
+        help="decision price per share: your benchmark, denied where it is off the market",
+    )
     parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
     parser.add_argument("--algorithm", help="overrides the routing by size")
     parser.add_argument("--limit", help="the worst price per share")

@@ -349,6 +349,21 @@ def test_a_finding_names_the_order_and_its_numbers() -> None:
     assert (finding.order_id, finding.account) == (7, "main")
 
 
+def test_a_figure_just_beyond_its_threshold_is_not_shown_as_the_threshold() -> None:
+    slip = rules.slippage(replace(FILLED, slippage_bps=D("20.004")), LIMITS)
+    assert slip is not None
+    assert "slippage 20.004 bps against the arrival mid, above 20 bps" in slip.message
+    changes = {"average_price": D("101.0004"), "market_vwap": D(100)}
+    far = rules.vwap_deviation(
+        replace(FILLED, **changes, asked_vwap_deviation=D("0.01")),  # type: ignore[arg-type]
+        LIMITS,
+    )
+    assert far is not None
+    assert "is +1.0004% from the market VWAP 100.0000, beyond 1.00%, as the order asks" in (
+        far.message
+    )
+
+
 @pytest.mark.parametrize("module", ["rules", "incidents", "tca", "tally", "quality"])
 def test_what_judges_knows_neither_django_nor_celery(module: str) -> None:
     script = (
