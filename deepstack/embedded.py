@@ -1,7 +1,7 @@
 """PostgreSQL and Redis from their wheels, private to one folder.
 
 The servers listen on Unix sockets in a folder that only their owner may enter. Whoever needs them
-holds a shared lock; the last to leave stops them, also those that a killed process left behind.
+holds a shared lock; the last to leave stops them, or its warden does when it was killed.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from deepstack import servers
+from deepstack import servers, warden
 from deepstack.config import ROOT
 
 VAR = ROOT / "var"
@@ -49,6 +49,7 @@ def started(root: Path = VAR, *, database: bool = True, broker: bool = True) -> 
     """Run the servers that are asked for while the block lasts, or join those that run already."""
     with _use(root) as users:
         root, known = root.resolve(), addresses(root)
+        warden.guard(root)
         try:
             with _alone(root):
                 _start(root, database=database, broker=broker)
@@ -70,6 +71,14 @@ def revive(root: Path, *, database: bool, broker: bool) -> bool:
     with _alone(root.resolve()):
         _start(root.resolve(), database=database, broker=broker)
     return True
+
+
+def stop_unused(root: Path) -> None:
+    """Stop the servers of the folder unless a living process holds them. Raises FileNotFoundError
+    when the folder is gone."""
+    with (root / "users.lock").open("r+") as users, _alone(root):
+        if _nobody_else(users):
+            _stop(root)
 
 
 def remove_abandoned(parent: Path) -> None:

@@ -27,6 +27,7 @@ from rich.console import Console
 from deepstack import config, embedded, processes, stand_in
 from deepstack.servers import ServerError
 from deepstack.supervisor import Supervisor
+from deepstack.warden import lifeline
 
 START_SECONDS = 90.0
 WORKERS = 2
@@ -114,6 +115,7 @@ class Stack:
             text=True,
             check=False,
             start_new_session=True,
+            pass_fds=lifeline(),
         )
         if done.returncode:
             raise StackError(f"`manage.py {' '.join(words)}` failed, see above")
@@ -122,7 +124,7 @@ class Stack:
     def show(self, *words: str) -> int:
         """Run a management command on this terminal, tending the rest; returns its exit code."""
         command = processes.manage(*words)
-        with subprocess.Popen(command, env=self._environment) as shown:  # noqa: S603
+        with subprocess.Popen(command, env=self._environment, pass_fds=lifeline()) as shown:  # noqa: S603
             try:
                 while shown.poll() is None:
                     self.tend()

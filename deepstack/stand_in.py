@@ -16,6 +16,7 @@ from typing import IO
 
 from deepstack.config import ROOT
 from deepstack.supervisor import TIED
+from deepstack.warden import lifeline
 
 START_SECONDS = 20.0
 FILL_MS = "150"  # from the acceptance of an order to its (first) execution
@@ -79,6 +80,7 @@ def running(broker: str, folder: Path) -> Iterator[StandIn]:
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
+            pass_fds=lifeline(),
         )
     try:
         port = _port(process, folder / f"{broker}.err")

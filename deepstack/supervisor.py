@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepstack.tail import WarningTail
+from deepstack.warden import lifeline
 
 STOP_SECONDS = 25.0  # for a warm stop; then the process is killed
 HEALTHY_SECONDS = 30.0  # a process that lived longer than this is restarted at once
@@ -120,6 +121,7 @@ def _spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=lifeline(),
         )
 
 

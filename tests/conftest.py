@@ -17,7 +17,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from deepstack import database, embedded
+from deepstack import database, embedded, warden
 from tests.stack import (
     empty_redis,
     empty_stack,
@@ -51,6 +51,7 @@ EMBED_REDIS = not settings.CONFIG.redis_url
 
 
 def pytest_configure() -> None:
+    warden.be_patient(0)  # what a killed run has started has nothing to finish
     # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if settings.CONFIG.trading_mode != "paper":

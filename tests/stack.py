@@ -22,6 +22,7 @@ from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
 from deepstack.config import ROOT
+from deepstack.warden import lifeline
 from execution.market import clock
 from execution.models import Heartbeat
 
@@ -133,6 +134,7 @@ class Stack:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=lifeline(),
             )
         self.members.append(Process(name, popen, log))
         return self.members[-1]
@@ -150,6 +152,7 @@ class Stack:
             text=True,
             timeout=timeout,
             check=False,
+            pass_fds=lifeline(),
         )
 
     def env(self, **more: str) -> dict[str, str]:

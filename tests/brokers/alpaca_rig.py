@@ -16,6 +16,7 @@ from redis import Redis
 from typing_extensions import override
 
 from deepstack.config import ROOT, Config
+from deepstack.warden import lifeline
 from execution.broker.alpaca import AlpacaBroker
 from execution.broker.base import Broker
 from execution.domain.lifecycle import SliceStatus
@@ -43,6 +44,7 @@ class Peer:
             cwd=ROOT,
             start_new_session=True,
             stdout=subprocess.DEVNULL,
+            pass_fds=lifeline(),
         )
         wait_for(lambda: status_of(f"{self.url}/v2/clock") == 401, 15, "the peer to answer")
 

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
+from deepstack.warden import lifeline
 from tests.stack import wait_for
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
@@ -59,7 +60,9 @@ def tab(profile: Path) -> Iterator[Tab]:
     """One page of a browser with a profile of its own."""
     command = [PROGRAM, "--headless=new", "--no-sandbox", "--disable-gpu"]
     command += ["--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=lifeline()
+    ) as browser:
         try:
             note = profile / "DevToolsActivePort"
             wait_for(lambda: note.exists() and note.read_text(), ANSWER_SECONDS, "chromium")

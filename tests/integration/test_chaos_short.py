@@ -1,12 +1,12 @@
 """A short, fixed choice of the torture run: `python -m tests.chaos.run` is the whole of it."""
 
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 from deepstack.config import ROOT
+from deepstack.warden import lifeline
 
 FAULTS = (
     "worker kill -9 between claim and send",
@@ -22,19 +22,18 @@ FAULTS = (
 
 SIZE = ("--seed", "11", "--parents", "8", "--slices", "8", "--window", "6")
 PATIENCE = 400.0  # seconds; on an idle machine a minute and a half will do
-# Should the tests themselves be killed, the run still takes its servers with it.
-TIED = ("setpriv", "--pdeathsig", "TERM", "--") if shutil.which("setpriv") else ()
 
 
 @pytest.mark.timeout(PATIENCE + 60)
 def test_nothing_is_lost_or_sent_twice_whatever_dies() -> None:
     chosen = [word for fault in FAULTS for word in ("--fault", fault)]
     run = subprocess.Popen(
-        [*TIED, sys.executable, "-m", "tests.chaos.run", *SIZE, *chosen],
+        [sys.executable, "-m", "tests.chaos.run", *SIZE, *chosen],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        pass_fds=lifeline(),
     )
     try:
         table, _ = run.communicate(timeout=PATIENCE)

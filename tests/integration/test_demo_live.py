@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from deepstack.config import ROOT
+from deepstack.warden import lifeline
 
 DEADLINE = 170.0  # seconds, everything included; on an idle machine a third of it will do
 ORDERS = (33, 150, 4000)  # shares of the guide's three
@@ -32,6 +33,7 @@ def demonstrate(broker: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        pass_fds=lifeline(),
     )
     try:
         said, _ = demo.communicate(timeout=DEADLINE)

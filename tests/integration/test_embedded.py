@@ -3,11 +3,10 @@
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import astuple
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from deepstack import database, embedded
 from deepstack.config import ROOT
 from deepstack.embedded import Services, running, started
 from deepstack.servers import MAX_CONNECTIONS, ServerError
+from deepstack.warden import lifeline
 from tests.stack import wait_for
 
 NOTHING = Services("", "")
@@ -102,18 +102,40 @@ def test_data_stays_and_bells_do_not(folder: Path) -> None:
         assert redis.Redis.from_url(services.redis_url).dbsize() == 0
 
 
-def test_servers_of_a_killed_process_are_joined_and_then_stopped(folder: Path) -> None:
+@contextmanager
+def another_process(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Holds the servers of the folder; killed at the end at the latest."""
     script = (
         "import sys, time, pathlib; from deepstack.embedded import started\n"
         "with started(pathlib.Path(sys.argv[1])): time.sleep(600)"
     )
-    owner = subprocess.Popen([sys.executable, "-c", script, str(folder)], cwd=ROOT)
+    owner = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)], cwd=ROOT, pass_fds=lifeline()
+    )
     wait_for(lambda: all(astuple(running(folder))), 60, "the other process to start the servers")
-    process = postmaster(folder)
-    owner.send_signal(signal.SIGKILL)
+    yield owner
+    owner.kill()
     owner.wait()
-    with started(folder) as services:
-        assert postmaster(folder) == process
+
+
+def test_servers_of_a_killed_process_end_with_it(folder: Path) -> None:
+    with another_process(folder) as owner:
+        servers = [postmaster(folder), redis_server(folder)]
+        owner.kill()
+    assert psutil.wait_procs(servers, timeout=60)[1] == []
+    assert running(folder) == NOTHING
+
+
+def test_servers_of_a_killed_process_stay_for_those_who_use_them(folder: Path) -> None:
+    with another_process(folder) as owner, started(folder) as services:
+        (its_warden,) = [
+            child
+            for child in psutil.Process(owner.pid).children()
+            if "warden.py" in " ".join(child.cmdline())
+        ]
+        owner.kill()
+        owner.wait()
+        its_warden.wait(30)
         assert ask(services, "SELECT 1") == 1
     assert running(folder) == NOTHING
 

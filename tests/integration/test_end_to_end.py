@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from deepstack.warden import lifeline
 from execution import controls, desk, intake
 from execution.models import Heartbeat, Order, Slice
 from execution.waiting import NoLiveWorker, require_worker
@@ -89,13 +90,14 @@ def test_killing_the_waiting_script_changes_nothing(stack: Stack) -> None:
     script = f"""
 import asyncio
 from deepstack.config import Config
+from deepstack.warden import lifeline
 from execution.broker.order_manager import OrderManager
 from execution.router import ExecutionRouter
 router = ExecutionRouter(order_manager=OrderManager(config=Config.from_env()))
 asyncio.run(router.route_order(symbol="MSFT", quantity=100, action="BUY", algorithm="TWAP",
     time_window_minutes=0.2, num_slices=5, client_reference={reference!r}))
 """
-    waiting = subprocess.Popen([sys.executable, "-c", script], env=stack.env())
+    waiting = subprocess.Popen([sys.executable, "-c", script], env=stack.env(), pass_fds=lifeline())
     orders = Order.objects.filter(client_reference=reference)
     wait_for(orders.exists, 30, "the script to hand its order over")
     waiting.send_signal(signal.SIGKILL)

@@ -16,6 +16,7 @@ import pytest
 from deepstack import embedded
 from deepstack.config import ROOT
 from deepstack.embedded import running
+from deepstack.warden import lifeline
 from tests.stack import START_SECONDS, Process, status_of, wait_for
 
 NOTHING = embedded.Services("", "")
@@ -47,6 +48,7 @@ class Services:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=lifeline(),
             )
         self.started.append(Process("up", popen, log))
         return self.started[-1]
@@ -122,7 +124,7 @@ def test_after_a_kill_the_next_start_goes_on_with_the_same_data(services: Servic
     service.popen.send_signal(signal.SIGKILL)
     service.popen.wait()
     assert psutil.wait_procs(left, timeout=60)[1] == [], "children outlive the one who tends them"
-    assert all([running(folder).database_url, running(folder).redis_url])
+    wait_for(lambda: running(folder) == NOTHING, 60, "the servers to be stopped after them")
 
     again = services.up()
     ready(again)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepstack.config import ROOT
+from deepstack.warden import lifeline
 
 ACCOUNT = "DU1234567"
 
@@ -49,7 +50,9 @@ class TwsHand:
 def running_tws(folder: Path) -> Iterator[TwsHand]:
     path = folder / "tws.jsonl"
     command = [sys.executable, "-m", "tests.brokers.peers.tws", str(path), "--accounts", ACCOUNT]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, pass_fds=lifeline()
+    ) as process:
         try:
             assert process.stdout is not None
             ports = json.loads(process.stdout.readline())
