@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from deepstack import ready
 from deepstack.config import Config, ConfigError
+from execution import broker_links
 from execution.domain.lifecycle import SLICE_TERMINAL, SliceStatus
 from execution.domain.pricing import round_away
 from execution.market import MARKET_DATA, open_market
@@ -62,6 +63,8 @@ def examine(
             yield from broker.examine()
     except BrokerError as error:
         yield Finding(Grade.BAD, "connection", f"no usable answer: {error}")
+    if (lost := broker_links.trouble(config)) is not None and broker.name == lost.broker:
+        yield Finding(Grade.LOOK, "link", lost.reason)
     yield from _market(broker, config, symbol, now)
 
 

@@ -301,6 +301,23 @@ def test_a_wrong_clock_stops_sends_until_it_is_right_again(alpaca: AlpacaRig) ->
     assert alpaca.broker.place(alpaca.ticket(), now=alpaca.now()).status == SliceStatus.WORKING
 
 
+def test_orders_leave_when_answers_have_no_date_header(alpaca: AlpacaRig) -> None:
+    alpaca.peer.tell("set", dateless=True)
+    for _ in range(3):
+        seen = alpaca.broker.place(alpaca.ticket(), now=alpaca.now())
+        assert seen.status == SliceStatus.WORKING
+    asked = alpaca.peer.entries("attempt", path="/v2/clock")
+    assert len(asked) == 1, "the clock is asked for seldom"
+
+
+def test_a_wrong_clock_without_a_date_header_stops_sends_too(alpaca: AlpacaRig) -> None:
+    alpaca.peer.tell("set", dateless=True)
+    alpaca.set_clock(timedelta(seconds=30))
+    with pytest.raises(BrokerUnavailable, match="30 s off ours"):
+        alpaca.broker.place(alpaca.ticket(), now=alpaca.now())
+    assert posts(alpaca) == []
+
+
 def test_wrong_keys_are_a_refusal_with_alpacas_words(alpaca: AlpacaRig) -> None:
     broker = AlpacaBroker(settings(alpaca.peer.url, alpaca_secret_key=SecretStr("wrong")))
     # A process asks for the clock first: what is refused there has not left.

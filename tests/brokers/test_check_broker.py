@@ -37,6 +37,39 @@ def said(rig: AlpacaRig, **config: object) -> dict[str, Finding]:
         (lambda rig: None, "open orders", Grade.GOOD, "0, all of this service"),
         (lambda rig: rig.set_clock(timedelta(seconds=4)), "clock", Grade.LOOK, "ahead"),
         (lambda rig: rig.set_clock(timedelta(seconds=-30)), "clock", Grade.BAD, "behind"),
+        (lambda rig: rig.set_clock(timedelta(seconds=-30)), "sending", Grade.BAD, "clock"),
+        (lambda rig: None, "sending", Grade.GOOD, "nothing of ours"),
+        (lambda rig: rig.peer.tell("set", dateless=True), "sending", Grade.GOOD, "nothing"),
+        (
+            lambda rig: (
+                rig.peer.tell(
+                    "fault",
+                    method="GET",
+                    path="/v2/clock",
+                    body={"timestamp": None},
+                    do=True,
+                    times=-1,
+                )
+                or rig.peer.tell("set", dateless=True)
+            ),
+            "connection",
+            Grade.BAD,
+            "timestamp",
+        ),
+        (lambda rig: None, "activities", Grade.GOOD, "can be read"),
+        (
+            lambda rig: rig.peer.tell(
+                "fault",
+                method="GET",
+                path="/v2/account/activities",
+                status=403,
+                body={"message": "forbidden."},
+                times=-1,
+            ),
+            "connection",
+            Grade.BAD,
+            "forbidden",
+        ),
         (
             lambda rig: rig.peer.tell("set", flags={"trading_blocked": True}),
             "account",

@@ -1,7 +1,7 @@
 """The Broker protocol on Alpaca's REST interface."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from alpaca.common.rest import RESTClient
@@ -18,7 +18,7 @@ from execution.broker.base import (
     OutcomeUnknown,
     Ticket,
 )
-from execution.broker.examination import Finding
+from execution.broker.examination import Finding, Grade
 from execution.domain.pricing import SMALL_TICK, round_away
 
 from . import addresses, messages, shared
@@ -32,6 +32,7 @@ from .wire import NoSuchOrder, Wire
 
 LONGEST_ID = 48  # characters; today's specification allows 128, the older one no more than this
 LONGEST_SKEW = timedelta(seconds=10)
+SKEW_COUNTS = 300.0  # seconds
 
 
 class AlpacaBroker:
@@ -54,7 +55,7 @@ class AlpacaBroker:
         self._shared = shared.Shared(redis, key)
         self.budget = Budget(redis, key, config.alpaca_requests_per_minute)
         self.wire = Wire(self._open_client, config, self.budget)
-        fills = Fills(self.wire)
+        self._fills = fills = Fills(self.wire)
         self._orders = Orders(self.wire, fills, self._shared, self.account)
         self._news = News(self._orders, fills, self._shared, config.alpaca_requests_per_minute)
 
@@ -106,8 +107,23 @@ class AlpacaBroker:
         return [messages.open_order(row) for row in rows]
 
     def examine(self) -> Iterator[Finding]:
-        """What Alpaca allows this account, and how its executions are heard of."""
-        return permissions(self.wire.get("/account", {}, Lanes.ASK), self.address, self._config)
+        """Whether an order would leave, by what each placement asks before it does; whether its
+        executions can be read; and what Alpaca allows this account."""
+        yield self._sending()
+        _, messages_taken = self._fills.since(datetime.now(UTC))
+        words = f"executions can be read, in {messages_taken} message"
+        yield Finding(Grade.GOOD, "activities", words)
+        yield from permissions(self.wire.get("/account", {}, Lanes.ASK), self.address, self._config)
+
+    def _sending(self) -> Finding:
+        try:
+            self._check_clock()
+        except BrokerUnavailable as error:
+            return Finding(Grade.BAD, "sending", str(error))
+        if closed := self.budget.closed_for():
+            words = f"Alpaca takes no messages for another {closed:.0f} s (HTTP 429)"
+            return Finding(Grade.BAD, "sending", words)
+        return Finding(Grade.GOOD, "sending", "nothing of ours holds an order back")
 
     def _id_of(self, client_order_id: str) -> str:
         order = self._orders.by_client_id(client_order_id, Lanes.CANCEL)
@@ -130,7 +146,9 @@ class AlpacaBroker:
         return rounded
 
     def _check_clock(self) -> None:
-        if self.wire.skew is None or abs(self.wire.skew) > LONGEST_SKEW:
+        """Raises BrokerUnavailable unless Alpaca's clock is known and near ours."""
+        fresh = self.wire.skew is not None and self.wire.skew_age < SKEW_COUNTS
+        if not fresh or abs(self.wire.skew or timedelta(0)) > LONGEST_SKEW:
             self._ask_clock()
         skew = self.wire.skew
         if skew is None or abs(skew) > LONGEST_SKEW:
@@ -141,9 +159,13 @@ class AlpacaBroker:
             )
 
     def _ask_clock(self) -> None:
-        """The wire measures with every answer; here nothing of the placement has left yet."""
+        """The wire measures with every answer that has a `Date` header; this answer tells the time
+        in its body, too. Nothing of the placement has left yet."""
+        before = self.wire.skew_age
         try:
-            self.wire.get("/clock", {}, Lanes.SEND)
+            told = self.wire.get("/clock", {}, Lanes.SEND)
+            if self.wire.skew_age >= before:  # no header
+                self.wire.note_clock(messages.clock(told))
         except (OutcomeUnknown, NoSuchOrder) as error:
             raise BrokerUnavailable(f"before the order left: {error}") from error
 

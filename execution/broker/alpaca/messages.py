@@ -175,9 +175,14 @@ def open_order(value: object) -> OpenOrder:
     )
 
 
-def account_state(account: str, state: object, positions: object, clock: object) -> AccountState:
+def clock(value: object) -> datetime:
+    """What Alpaca's clock shows."""
+    return _moment(_row(value, "clock"), "timestamp")
+
+
+def account_state(account: str, state: object, positions: object, shown: object) -> AccountState:
     """Fractions of a share are left out of the positions: we trade whole ones only."""
-    money, watch = _row(state, "account"), _row(clock, "clock")
+    money = _row(state, "account")
     if not isinstance(positions, list):
         raise OutcomeUnknown(f"positions: not a list but {str(positions)[:100]}")
     rows = [_row(position, "position") for position in positions]
@@ -187,7 +192,7 @@ def account_state(account: str, state: object, positions: object, clock: object)
     }
     return AccountState(
         account=account,
-        at=_moment(watch, "timestamp"),
+        at=clock(shown),
         cash=_decimal(money, "cash"),
         buying_power=_decimal(money, "buying_power"),
         positions={symbol: shares for symbol, shares in held.items() if shares},

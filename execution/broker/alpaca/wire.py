@@ -1,6 +1,7 @@
 """The one way to Alpaca over HTTP: the library's client with its habits tamed."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -46,6 +47,7 @@ class Wire:
         self._local = threading.local()
         # The broker's clock less ours, to about a second; unknown before the first answer.
         self.skew: timedelta | None = None
+        self._skew_at = 0.0  # monotonic
 
     def get(self, path: str, params: Params, lane: Lanes) -> object:
         """Raises NoSuchOrder for Alpaca's own "not found"; BrokerUnavailable or OutcomeUnknown
@@ -89,19 +91,29 @@ class Wire:
         if client is None:
             client = self._open_client()
             client._retry = 0  # no argument of the constructor can say nought
-            client._session.mount("https://", _TimeLimited(self._limits, self._note_clock))
-            client._session.mount("http://", _TimeLimited(self._limits, self._note_clock))
+            client._session.mount("https://", _TimeLimited(self._limits, self._note_header))
+            client._session.mount("http://", _TimeLimited(self._limits, self._note_header))
             self._local.client = client
         return client
 
-    def _note_clock(self, response: requests.Response) -> None:
+    @property
+    def skew_age(self) -> float:
+        """Seconds since the skew was last measured."""
+        return time.monotonic() - self._skew_at
+
+    def note_clock(self, moment: datetime) -> None:
+        """What the broker's clock shows now."""
+        self.skew, self._skew_at = moment - datetime.now(UTC), time.monotonic()
+
+    def _note_header(self, response: requests.Response) -> None:
+        """Most answers tell the time; those that came through some proxies do not."""
         try:
             moment = parsedate_to_datetime(response.headers.get("Date", ""))
         except ValueError:
             return
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         # The header names the second that has begun: on average it is half a second behind.
-        moment = moment.replace(tzinfo=UTC) + timedelta(seconds=0.5)
-        self.skew = moment - datetime.now(UTC)
+        self.note_clock(moment + timedelta(seconds=0.5))
 
 
 class _TimeLimited(HTTPAdapter):

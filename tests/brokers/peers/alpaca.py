@@ -56,7 +56,10 @@ class Rest(RequestHandler):
         body = json.loads(self.request.body) if self.request.body else {}
         asked = {name: self.get_query_argument(name) for name in self.request.query_arguments}
         self.state.write(kind="attempt", method=method, path=path, body=body, query=asked)
-        self.set_header("Date", format_datetime(self.state.book.now(), usegmt=True))
+        if self.state.dateless:
+            self.clear_header("Date")
+        else:
+            self.set_header("Date", format_datetime(self.state.book.now(), usegmt=True))
         fault = next((each for each in self.state.faults if each.hits(method, path)), None)
         if fault is not None:
             fault.times -= 1

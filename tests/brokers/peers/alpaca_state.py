@@ -87,6 +87,7 @@ class State:
     faults: list[Fault] = field(default_factory=list)
     streams: set[Listener] = field(default_factory=set)
     mute: bool = False
+    dateless: bool = False  # answers have no Date header
     repeat: int = 1  # how often each event is told
     per_minute: int = 0  # 0: no limit
     auto_fill: float | None = None  # seconds from the acceptance to the fill
@@ -102,7 +103,7 @@ class State:
         self.market = Market()
         self.faults.clear()
         self.mute, self.repeat, self.per_minute, self.auto_fill = False, 1, 0, None
-        self.weather = None
+        self.weather, self.dateless = None, False
         self.recent.clear()
         self.told.clear()
         self.write(kind="reset")
