@@ -73,7 +73,7 @@ def desk_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more:
     config = Config(
         execution=Execution(**{"twap": Twap(timing_randomization=0), **more}),
         limits=Limits(max_order_quantity=100_000_000, max_order_notional=Decimal(10**12)),
-        market=MarketSettings(source="replay", replay=Replay(quote_grace_seconds=300_000)),
+        market=MarketSettings(source="replay", replay=Replay(quote_grace_seconds=86_400)),
         paper=Paper(),
     )
     return Desk(config, market(config), OrderManager(config=config), lambda: moment)

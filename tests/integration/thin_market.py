@@ -74,7 +74,7 @@ def desk_at(moment: datetime, **more: Any) -> Desk:
     config = Config(
         execution=Execution(**settings),
         limits=Limits(max_order_quantity=100_000_000, max_order_notional=Decimal(10**12)),
-        market=MarketSettings(source="replay", replay=Replay(quote_grace_seconds=300_000)),
+        market=MarketSettings(source="replay", replay=Replay(quote_grace_seconds=86_400)),
     )
     return Desk(config, ReplayMarket(config), OrderManager(config=config), lambda: moment)
 
