@@ -1,0 +1,147 @@
+"""One order at the broker that is halted or paused, step by step."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from execution import amend, controls, halts, orders, reconcile, slices
+from execution import desk as desks
+from execution.broker.base import BrokerOrder
+from execution.domain.lifecycle import SliceStatus
+from execution.models import Order, Slice
+from execution.story import move_slice
+from tests.integration.desk_work import claim, execution, hear, new_order, report, working
+from tests.integration.rebuild import assert_story_matches
+
+pytestmark = pytest.mark.django_db
+
+
+def resting() -> tuple[Order, Any]:
+    order = new_order(1_000, 1)
+    intent = claim(order.slices.get())
+    assert intent is not None
+    hear(intent, report(intent, SliceStatus.WORKING))
+    return order, intent
+
+
+def halt_all(state: str = "HALTED") -> None:
+    halts.set_state(scope="SYSTEM", key="", state=state, by="ann", reason="news")
+
+
+class Slow:
+    """A broker at the outer edge that takes a cancel and does not confirm it yet."""
+
+    name = "paper"
+
+    def __init__(self) -> None:
+        self.cancels = 0
+
+    def cancel(self, *_: object, **__: object) -> None:
+        self.cancels += 1
+
+    def find(self, *_: object, **__: object) -> BrokerOrder | None:
+        return None
+
+
+def cancel_slowly(intent: Any) -> Slow:
+    broker = Slow()
+    reconcile.close(intent.part.pk, replace(desks.default(), broker=broker))  # type: ignore[arg-type]
+    return broker
+
+
+def waiting(order: Order) -> Sequence[Slice]:
+    return list(order.slices.filter(status__in=("PLANNED", "QUEUED")))
+
+
+@pytest.mark.parametrize("filled", [0, 300, 1_000])
+def test_shares_return_only_when_the_cancel_is_confirmed(filled: int) -> None:
+    """A resume before that, and executions that cross the cancel, change nothing."""
+    order, intent = resting()
+    halt_all()
+    assert cancel_slowly(intent).cancels == 1
+    halt_all("ACTIVE")
+    assert (working(order), waiting(order)) == (1_000, [])
+
+    trades = [execution(intent, "0", filled)] if filled else []
+    hear(intent, report(intent, SliceStatus.WORKING, trades))
+    assert waiting(order) == []
+    hear(intent, report(intent, SliceStatus.CANCELLED, trades))
+    order.refresh_from_db()
+    assert [part.planned_quantity for part in waiting(order)] == [1_000 - filled] * (filled < 1_000)
+    assert order.status == ("FILLED" if filled == 1_000 else "WORKING")
+    assert_story_matches(order)
+
+
+def test_a_bell_that_is_heard_after_the_resume_cancels_nothing() -> None:
+    order, intent = resting()
+    halt_all()
+    halt_all("ACTIVE")
+    assert cancel_slowly(intent).cancels == 0
+    assert order.slices.get().status == "WORKING"
+
+
+def test_a_second_bell_does_not_ask_the_broker_again() -> None:
+    _, intent = resting()
+    halt_all()
+    assert [cancel_slowly(intent).cancels for _ in range(2)] == [1, 0]
+
+
+def test_an_order_that_is_cancelled_while_it_is_held_goes_on_no_more() -> None:
+    order, intent = resting()
+    halt_all()
+    cancel_slowly(intent)
+    controls.cancel(order.pk, by="ann", now=desks.default().now())
+    hear(intent, report(intent, SliceStatus.CANCELLED))
+    order.refresh_from_db()
+    assert (order.status, waiting(order)) == ("CANCELLED", [])
+
+
+def test_the_brokers_words_follow_our_reason() -> None:
+    order, intent = resting()
+    halt_all()
+    cancel_slowly(intent)
+    hear(intent, replace(report(intent, SliceStatus.CANCELLED), reason="cancelled by user"))
+    assert order.slices.get(sequence=0).reason == "HALTED: SYSTEM by ann: news; cancelled by user"
+
+
+def test_a_pause_between_claim_and_send_puts_the_slice_off() -> None:
+    order = new_order(1_000, 1)
+    intent = claim(order.slices.get())
+    assert intent is not None
+    controls.pause(order.pk, by="ann", now=desks.default().now())
+    slices.deliver(intent, desks.default())
+    part = order.slices.get()
+    assert (part.status, part.reason, part.sent_at) == ("PLANNED", "ORDER_PAUSED", None)
+
+
+def test_what_never_arrived_is_planned_again_at_a_growing_pause() -> None:
+    order, pauses = new_order(1_000, 1), []
+    for _ in range(4):
+        [part] = waiting(order)
+        assert claim(part) is not None
+        order.refresh_from_db()
+        part.refresh_from_db()
+        now = desks.default().now()
+        part.order = order
+        move_slice(part, SliceStatus.SKIPPED, at=now, reason="NEVER_ARRIVED")
+        orders.finish_if_done(order, at=now)
+        [part] = waiting(order)
+        pauses.append((part.due_at - now).total_seconds())
+    assert pauses == [2, 4, 8, 16]
+
+
+def test_an_amendment_while_a_cancel_is_pending_loses_nothing() -> None:
+    order, intent = resting()
+    halt_all()
+    cancel_slowly(intent)
+    halt_all("ACTIVE")
+    change = {"quantity": 1_200}
+    amend.amend(order.pk, change, version=1, by="ann", desk=desks.default())
+    assert [part.planned_quantity for part in waiting(order)] == [200]
+    hear(intent, report(intent, SliceStatus.CANCELLED))
+    [part] = waiting(order)
+    again = claim(part)
+    assert again is not None
+    assert again.ticket.quantity == 1_200
