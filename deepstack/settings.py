@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "deepstack.health.StoreDownMiddleware",
+    "deepstack.exchange_zone.ExchangeZoneMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "deepstack.problems.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -91,6 +92,7 @@ LANGUAGE_CODE = "en-us"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["deepstack.formats"]
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # served from where the packages keep them, nothing to collect
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from execution import caller, intake, price_steps, residual, settlement, wishes
 from execution.controls import NotAllowed
 from execution.desk import Desk
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
 from execution.domain.signal import InvalidSignal, Signal, parse
 from execution.exposure import working_leaves
@@ -119,9 +120,8 @@ def _check(order: Order, change: Change, version: int, *, now: datetime) -> None
             }
         )
     if change.end_at is not None and change.end_at <= now:
-        raise InvalidSignal(
-            {"end_at": f"must lie ahead of {now.isoformat()}, got {change.end_at.isoformat()}"}
-        )
+        told = f"must lie ahead of {exchange_time(now)}, got {exchange_time(change.end_at)}"
+        raise InvalidSignal({"end_at": told})
 
 
 def _plan_rest(order: Order, change: Change, done: intake.Amended, desk: Desk) -> Draft | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db.models import Max
 
+from execution.domain.exchange_time import exchange_time
 from execution.domain.session import Session
 from execution.domain.volume_profile import U_SHAPE
 from execution.market.base import MarketData, volume
@@ -169,4 +170,4 @@ def _minute(at: datetime) -> datetime:
 
 
 def _new_york(at: datetime) -> str:
-    return f"{at.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York"
+    return exchange_time(at)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from execution import halts
+from execution.domain.exchange_time import exchange_time
 from execution.domain.holds import Hold
 from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
-from execution.market.calendar import NEW_YORK
 from execution.models import Order, Slice
 
 TIME_OVER = "its time is over"
@@ -40,7 +40,7 @@ class Span:
 
     def told(self, at: datetime) -> str:
         end = self.end or at
-        return f"{self.hold} from {_exchange_time(self.start)} to {_exchange_time(end)}{self.why}"
+        return f"{self.hold} from {exchange_time(self.start)} to {exchange_time(end)}{self.why}"
 
 
 def lasting(order: Order, *, at: datetime) -> Span | None:
@@ -79,7 +79,3 @@ def _held(kind: str, data: dict[str, str], since: datetime) -> Span | None:
 
 def _by(name: str, reason: str) -> str:
     return f" by {name}: {reason}"
-
-
-def _exchange_time(at: datetime) -> str:
-    return f"{at.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S} ET"

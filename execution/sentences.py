@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Any
 
+from execution.domain.exchange_time import readable
+
 SENTENCES = {
     "ORDER_ACCEPTED": "{side} {quantity} {symbol} accepted as {algorithm}, slices: {slices}",
     "ORDER_DENIED": "denied by us: {code}",
@@ -51,9 +53,10 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _words(value: Any) -> str:
-    """Runs of numbers are shortened: an order may have thousands of slices."""
+    """Runs of numbers are shortened: an order may have thousands of slices. Moments are shown in
+    exchange time."""
     if not isinstance(value, list):
-        return str(value)
+        return str(readable(value))
     if not all(isinstance(each, int) for each in value):
         return " ".join(map(str, value))
     runs: list[list[int]] = []

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from deepstack.config import Execution
 from execution.domain.algos import ALGOS, SCHEDULED
+from execution.domain.exchange_time import exchange_time
 from execution.domain.session import Session
 from execution.domain.signal import InvalidSignal, Signal, wrong_end, wrong_start
 from execution.market import clock
@@ -29,7 +30,9 @@ def start_of(signal: Signal, now: datetime) -> datetime:
     no order can have."""
     start = signal.start_at or now
     if start < now - PAST_TOLERANCE * clock.speed():
-        raise InvalidSignal({"start_at": f"{start.isoformat()} is past; it is {now.isoformat()}"})
+        raise InvalidSignal(
+            {"start_at": f"{exchange_time(start)} is past; it is {exchange_time(now)}"}
+        )
     if wrong := wrong_start(start, now):
         raise InvalidSignal({"start_at": wrong})
     if signal.end_at and (wrong := wrong_end(start, signal.end_at)):
@@ -55,17 +58,20 @@ def window_of(
         first, until = _outside_quiet_minutes(session, start, config)
     if length is None:
         wish = first + _usual(algorithm, until - first, config)
-        note = "" if wish <= until else f"shortened to the close at {until.isoformat()}"
+        note = "" if wish <= until else f"shortened to the close at {exchange_time(until)}"
     else:
         wish = start + length
         if wish > last:
             field = "end_at" if signal.end_at else "window_minutes"
-            told = f"ends after the session, which closes at {last.isoformat()}"
+            told = f"ends after the session, which closes at {exchange_time(last)}"
             raise InvalidSignal({field: told})
         quiet = first > start or wish > until
         note = "without the quiet minutes of the session" if quiet else ""
     if min(wish, until) <= first:
-        told = f"nothing of it lies in {first.isoformat()} to {until.isoformat()}, which is open"
+        told = (
+            f"nothing of it lies in {exchange_time(first)} to {exchange_time(until)}, when it is"
+            " open"
+        )
         raise InvalidSignal({"start_at": told})
     return Window(first, min(wish, until), session, note)
 

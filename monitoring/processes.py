@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from execution.domain.exchange_time import exchange_time
 from monitoring.alert_kinds import AlertKind
 from monitoring.rules import AlertSeverity, Finding
 
@@ -90,9 +91,9 @@ def _of_clock(ahead: float) -> AlertSeverity:
 def database_away(*, why: str, since: datetime, until: datetime | None) -> Finding:
     """PostgreSQL takes no write since, or took none until; times of the wall clock."""
     lasted = (
-        f"takes no write since {since:%Y-%m-%d %H:%M:%S} UTC"
+        f"takes no write since {exchange_time(since)}"
         if until is None
-        else f"took no write from {since:%Y-%m-%d %H:%M:%S} to {until:%H:%M:%S} UTC"
+        else f"took no write from {exchange_time(since)} to {exchange_time(until)}"
     )
     return Finding(
         kind=AlertKind.DATABASE_AWAY,

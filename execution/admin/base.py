@@ -1,7 +1,7 @@
 """What the pages have in common: rows that nobody edits by hand, and how their values look."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
-from execution.market.calendar import NEW_YORK
+from execution.domain.exchange_time import exchange_time as in_exchange_time
 
 M = TypeVar("M", bound=models.Model)
 NOTHING = "-"
@@ -102,11 +102,7 @@ def plain_json(value: Any) -> SafeString:
 
 
 def exchange_time(at: datetime | None) -> str:
-    return NOTHING if at is None else f"{at.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S}"
-
-
-def utc_time(at: datetime | None) -> str:
-    return NOTHING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return NOTHING if at is None else in_exchange_time(at)
 
 
 def order_link(order_id: int, text: str) -> SafeString:

@@ -30,13 +30,13 @@ class BrokerDifferenceAdmin(ReadOnlyAdmin[BrokerDifference]):
     def coloured(self, row: BrokerDifference) -> SafeString:
         return base.badge(row.kind)
 
-    @admin.display(description="first seen (UTC)", ordering="first_seen_wall")
+    @admin.display(description="first seen", ordering="first_seen_wall")
     def first_seen(self, row: BrokerDifference) -> str:
-        return base.utc_time(row.first_seen_wall)
+        return base.exchange_time(row.first_seen_wall)
 
-    @admin.display(description="gone (UTC)", ordering="gone_wall")
+    @admin.display(description="gone", ordering="gone_wall")
     def gone(self, row: BrokerDifference) -> str:
-        return base.utc_time(row.gone_wall)
+        return base.exchange_time(row.gone_wall)
 
 
 @admin.register(BrokerAccount)
@@ -61,6 +61,6 @@ class BrokerAccountAdmin(ReadOnlyAdmin[BrokerAccount]):
     def power(self, row: BrokerAccount) -> str:
         return f"{row.buying_power:,.2f}"
 
-    @admin.display(description="compared (UTC)", ordering="compared_wall")
+    @admin.display(description="compared", ordering="compared_wall")
     def compared(self, row: BrokerAccount) -> str:
-        return base.utc_time(row.compared_wall)
+        return base.exchange_time(row.compared_wall)

@@ -42,9 +42,9 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
     def coloured(self, row: TradingState) -> SafeString:
         return base.badge(row.state)
 
-    @admin.display(description="changed (UTC)", ordering="changed_wall")
+    @admin.display(description="changed", ordering="changed_wall")
     def changed(self, row: TradingState) -> str:
-        return base.utc_time(row.changed_wall)
+        return base.exchange_time(row.changed_wall)
 
     @admin.display(description="")
     def change(self, row: TradingState) -> SafeString:
@@ -116,9 +116,9 @@ class TradingStateChangeAdmin(ReadOnlyAdmin[TradingStateChange]):
     search_fields = ("key", "reason")
     date_hierarchy = "changed_wall"
 
-    @admin.display(description="changed (UTC)", ordering="changed_wall")
+    @admin.display(description="changed", ordering="changed_wall")
     def changed(self, row: TradingStateChange) -> str:
-        return base.utc_time(row.changed_wall)
+        return base.exchange_time(row.changed_wall)
 
 
 @admin.register(Heartbeat)
@@ -127,13 +127,13 @@ class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
     list_filter = ("kind",)
     ordering = ("-seen_wall",)
 
-    @admin.display(description="seen (UTC)", ordering="seen_wall")
+    @admin.display(description="seen", ordering="seen_wall")
     def seen(self, row: Heartbeat) -> str:
-        return base.utc_time(row.seen_wall)
+        return base.exchange_time(row.seen_wall)
 
-    @admin.display(description="started (UTC)", ordering="started_wall")
+    @admin.display(description="started", ordering="started_wall")
     def started(self, row: Heartbeat) -> str:
-        return base.utc_time(row.started_wall)
+        return base.exchange_time(row.started_wall)
 
     @admin.display(boolean=True)
     def alive(self, row: Heartbeat) -> bool:

@@ -19,9 +19,9 @@ class IbkrGatewayAdmin(ReadOnlyAdmin[IbkrGateway]):
     def coloured(self, row: IbkrGateway) -> SafeString:
         return base.badge(row.state)
 
-    @admin.display(description="seen (UTC)", ordering="seen_wall")
+    @admin.display(description="seen", ordering="seen_wall")
     def seen(self, row: IbkrGateway) -> str:
-        return base.utc_time(row.seen_wall)
+        return base.exchange_time(row.seen_wall)
 
 
 @admin.register(IbkrOrder)
@@ -56,9 +56,9 @@ class IbkrOrderAdmin(ReadOnlyAdmin[IbkrOrder]):
     def limit(self, row: IbkrOrder) -> str:
         return base.price(row.limit_price)
 
-    @admin.display(description="queued (UTC)", ordering="queued_wall")
+    @admin.display(description="queued", ordering="queued_wall")
     def queued(self, row: IbkrOrder) -> str:
-        return base.utc_time(row.queued_wall)
+        return base.exchange_time(row.queued_wall)
 
 
 @admin.register(IbkrExecution)
@@ -77,7 +77,7 @@ class IbkrExecutionAdmin(ReadOnlyAdmin[IbkrExecution]):
     def paid(self, row: IbkrExecution) -> str:
         return base.price(row.price)
 
-    @admin.display(description="executed (New York)", ordering="executed_at")
+    @admin.display(description="executed", ordering="executed_at")
     def executed(self, row: IbkrExecution) -> str:
         return base.exchange_time(row.executed_at)
 
@@ -89,10 +89,10 @@ class IbkrInquiryAdmin(ReadOnlyAdmin[IbkrInquiry]):
     list_select_related = ("gateway",)
     ordering = ("-pk",)
 
-    @admin.display(description="asked (UTC)", ordering="asked_wall")
+    @admin.display(description="asked", ordering="asked_wall")
     def asked(self, row: IbkrInquiry) -> str:
-        return base.utc_time(row.asked_wall)
+        return base.exchange_time(row.asked_wall)
 
-    @admin.display(description="taken (UTC)", ordering="taken_wall")
+    @admin.display(description="taken", ordering="taken_wall")
     def taken(self, row: IbkrInquiry) -> str:
-        return base.utc_time(row.taken_wall)
+        return base.exchange_time(row.taken_wall)

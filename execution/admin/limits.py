@@ -83,7 +83,7 @@ def _changes(scope: str, key: str) -> SafeString:
     rows = RiskLimitChange.objects.filter(scope=scope, key=key)[:SHOWN]
     lines = (
         (
-            base.utc_time(row.changed_wall),
+            base.exchange_time(row.changed_wall),
             row.changed_by,
             row.field,
             row.before or base.NOTHING,
@@ -91,7 +91,7 @@ def _changes(scope: str, key: str) -> SafeString:
         )
         for row in rows
     )
-    return format_html_join("", "<div>{} UTC, {}: {} from {} to {}</div>", lines)
+    return format_html_join("", "<div>{}, {}: {} from {} to {}</div>", lines)
 
 
 @admin.register(RiskLimit)
@@ -145,9 +145,9 @@ class RestrictedSymbolAdmin(ByRisk, admin.ModelAdmin[RestrictedSymbol]):
     ) -> tuple[str, ...]:
         return ("changes",) if obj is None else ("symbol", "changes")
 
-    @admin.display(description="changed (UTC)", ordering="changed_wall")
+    @admin.display(description="changed", ordering="changed_wall")
     def changed(self, row: RestrictedSymbol) -> str:
-        return base.utc_time(row.changed_wall)
+        return base.exchange_time(row.changed_wall)
 
     def changes(self, row: RestrictedSymbol) -> SafeString:
         return _changes(TradingState.Scope.SYMBOL, row.symbol)
@@ -176,6 +176,6 @@ class RiskLimitChangeAdmin(ReadOnlyAdmin[RiskLimitChange]):
     search_fields = ("key",)
     date_hierarchy = "changed_wall"
 
-    @admin.display(description="changed (UTC)", ordering="changed_wall")
+    @admin.display(description="changed", ordering="changed_wall")
     def changed(self, row: RiskLimitChange) -> str:
-        return base.utc_time(row.changed_wall)
+        return base.exchange_time(row.changed_wall)

@@ -1,7 +1,7 @@
 """The market of a trial and the paper broker's book, what was learned, special days and trading
 halts."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -36,7 +36,7 @@ class BarAdmin(ReadOnlyAdmin[Bar]):
     date_hierarchy = "start_at"
     ordering = ("-pk",)
 
-    @admin.display(description="start (New York)", ordering="start_at")
+    @admin.display(description="start", ordering="start_at")
     def start(self, bar: Bar) -> str:
         return base.exchange_time(bar.start_at)
 
@@ -101,7 +101,7 @@ class SlippageCalibrationAdmin(ReadOnlyAdmin[SlippageCalibration]):
             for name, found in row.coefficients.items()
         )
 
-    @admin.display(description="made (New York)", ordering="made_at")
+    @admin.display(description="made", ordering="made_at")
     def made(self, row: SlippageCalibration) -> str:
         return base.exchange_time(row.made_at)
 
@@ -122,6 +122,12 @@ class CalendarOverrideAdmin(admin.ModelAdmin[CalendarOverride]):
 
 
 class MarketHaltForm(forms.ModelForm[MarketHalt]):
+    class Meta:
+        help_texts: ClassVar[dict[str, str]] = {
+            "start_at": "exchange time (ET, New York)",
+            "end_at": "exchange time (ET, New York); empty: not over",
+        }
+
     @override
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -142,11 +148,11 @@ class MarketHaltAdmin(ByRisk, admin.ModelAdmin[MarketHalt]):
     search_help_text = "a symbol in capitals"
     ordering = ("-start_at",)
 
-    @admin.display(description="start (New York)", ordering="start_at")
+    @admin.display(description="start", ordering="start_at")
     def start(self, halt: MarketHalt) -> str:
         return base.exchange_time(halt.start_at)
 
-    @admin.display(description="end (New York)", ordering="end_at")
+    @admin.display(description="end", ordering="end_at")
     def end(self, halt: MarketHalt) -> str:
         return base.exchange_time(halt.end_at) if halt.end_at else "not over"
 

@@ -64,7 +64,7 @@ class SliceInline(_Inline):
     def state(self, part: Slice) -> SafeString:
         return base.badge(part.status)
 
-    @admin.display(description="due (New York)")
+    @admin.display(description="due")
     def due(self, part: Slice) -> str:
         return base.exchange_time(part.due_at)
 
@@ -96,7 +96,7 @@ class FillInline(_Inline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("slice")
 
-    @admin.display(description="executed (New York)")
+    @admin.display(description="executed")
     def executed(self, fill: Fill) -> str:
         return base.exchange_time(fill.executed_at)
 
@@ -115,7 +115,7 @@ class EventInline(_Inline):
     ordering = ("pk",)
     fields = readonly_fields = ("happened", "kind", "told")
 
-    @admin.display(description="at (New York)")
+    @admin.display(description="at")
     def happened(self, event: OrderEvent) -> str:
         return base.exchange_time(event.at)
 
@@ -207,7 +207,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             return queryset.filter(pk=int(search_term)), False
         return super().get_search_results(request, queryset, search_term)
 
-    @admin.display(description="created (New York)", ordering="created_at")
+    @admin.display(description="created", ordering="created_at")
     def created(self, order: Order) -> str:
         return base.exchange_time(order.created_at)
 
@@ -269,7 +269,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         told = outside if order.decision_within_collar is False else ""
         return f"{base.price(order.decision_price)}{told}"
 
-    @admin.display(description="starts (New York)")
+    @admin.display(description="starts")
     def starts(self, order: Order) -> str:
         return base.exchange_time(order.start_at)
 

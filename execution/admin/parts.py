@@ -60,22 +60,22 @@ class SliceAdmin(StoryAdmin[Slice]):
     def state(self, part: Slice) -> SafeString:
         return base.badge(part.status)
 
-    @admin.display(description="due (New York)", ordering="due_at")
+    @admin.display(description="due", ordering="due_at")
     def due(self, part: Slice) -> str:
         return base.exchange_time(part.due_at)
 
     def filled(self, part: Slice) -> SafeString:
         return base.bar(part.filled_quantity, part.quantity or part.planned_quantity)
 
-    @admin.display(description="ends (New York)")
+    @admin.display(description="ends")
     def ends(self, part: Slice) -> str:
         return base.exchange_time(part.end_at)
 
-    @admin.display(description="sent (New York)")
+    @admin.display(description="sent")
     def sent(self, part: Slice) -> str:
         return base.exchange_time(part.sent_at)
 
-    @admin.display(description="finished (New York)")
+    @admin.display(description="finished")
     def finished(self, part: Slice) -> str:
         return base.exchange_time(part.finished_at)
 
@@ -114,7 +114,7 @@ class FillAdmin(StoryAdmin[Fill]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Fill]:
         return super().get_queryset(request).select_related("slice")
 
-    @admin.display(description="executed (New York)", ordering="executed_at")
+    @admin.display(description="executed", ordering="executed_at")
     def executed(self, fill: Fill) -> str:
         return base.exchange_time(fill.executed_at)
 
@@ -142,7 +142,7 @@ class OrderEventAdmin(StoryAdmin[OrderEvent]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderEvent]:
         return super().get_queryset(request).select_related("slice")
 
-    @admin.display(description="at (New York)", ordering="at")
+    @admin.display(description="at", ordering="at")
     def happened(self, event: OrderEvent) -> str:
         return base.exchange_time(event.at)
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Greatest, Least
 
 from deepstack import ready
 from deepstack.config import Config
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.session import Session
 from execution.market import open_market
@@ -196,7 +197,7 @@ class PaperTrader:
         except MarketDataUnavailable as error:
             raise BrokerRejected("NO_MARKET", str(error), transient=True) from error
         if session is None or not (session.is_regular(now) or ticket.extended_hours):
-            closed = f"{ticket.symbol} does not trade at {now:%Y-%m-%d %H:%M:%S} UTC"
+            closed = f"{ticket.symbol} does not trade at {exchange_time(now)}"
             raise BrokerRejected("MARKET_CLOSED", closed, transient=True)
         if quote is None:
             raise BrokerRejected("NO_MARKET", f"no quote for {ticket.symbol}", transient=True)

@@ -1,20 +1,31 @@
 """Moments as a person reads them: the exchange's own time, labelled ET."""
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)")
 
 
 def exchange_time(at: datetime, *, millis: bool = False) -> str:
     """`2026-03-02 11:00:00 ET`; in the hour that comes twice when daylight saving time ends, with
     EDT for its first and EST for its second coming."""
-    local = at.astimezone(NEW_YORK)
-    text = f"{local:%Y-%m-%d %H:%M:%S}"
-    if millis:
-        text += f".{local.microsecond // 1000:03}"
+    try:
+        local = at.astimezone(NEW_YORK)
+    except OverflowError:  # the first hours of the year 1, which New York cannot say
+        return at.isoformat()
+    text = local.replace(tzinfo=None).isoformat(" ", "milliseconds" if millis else "seconds")
     return f"{text} ET ({local:%Z})" if _twice(local) else f"{text} ET"
 
 
+def readable(value: object) -> object:
+    """A moment in ISO format, as events and denials keep it, in exchange time; others as given."""
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        return exchange_time(datetime.fromisoformat(value))
+    return value
+
+
 def _twice(local: datetime) -> bool:
-    return local.replace(fold=0).utcoffset() > local.replace(fold=1).utcoffset()  # type: ignore[operator]  # an aware moment has an offset
+    first, second = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second

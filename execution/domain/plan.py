@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from execution.domain.exchange_time import exchange_time
 from execution.domain.schedule import check_window, even_times, jittered
 from execution.domain.session import Session
 from execution.domain.sizing import Piece, most_pieces, split
@@ -87,8 +88,9 @@ def plan_vwap(
     weights = profile.weights(session, times, end)
     if not any(weights):
         raise ValueError(
-            f"start = {start.isoformat()}, end = {end.isoformat()}: no volume is expected there; "
-            f"the regular session is {session.open.isoformat()} to {session.close.isoformat()}"
+            f"start = {exchange_time(start)}, end = {exchange_time(end)}: no volume is expected"
+            f" there; the regular session is {exchange_time(session.open)} to"
+            f" {exchange_time(session.close)}"
         )
     pieces = split(quantity, weights, lot=lot, min_slice=min_slice, max_slice=max_slice)
     return _scheduled(pieces, [times[piece.slot] for piece in pieces], end, jitter, seed)

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Self, TypedDict
 
 from execution.domain import native, reading
+from execution.domain.exchange_time import exchange_time
 from execution.domain.reading import MAX_WINDOW_MINUTES, MIN_WINDOW
 
 SIDES = ("BUY", "SELL")
@@ -173,7 +174,7 @@ def _contradictions(clean: Mapping[str, Any]) -> dict[str, str]:
 
 def wrong_end(start: datetime, end: datetime) -> str:
     """Why an order that starts then cannot end then; empty if it can."""
-    told = f"start_at {start.isoformat()}, got {end.isoformat()}"
+    told = f"start_at {exchange_time(start)}, got {exchange_time(end)}"
     if end <= start:
         return f"must be after {told}"
     if end - start < MIN_WINDOW:
@@ -187,8 +188,8 @@ def wrong_start(start: datetime, now: datetime) -> str:
     """Why an order cannot wait for a start that lies so far ahead; empty if it can."""
     if start - now <= timedelta(days=MOST_DAYS_AHEAD):
         return ""
-    latest = f"at most {MOST_DAYS_AHEAD} days ahead of {now.isoformat()}"
-    return f"must be {latest}, got {start.isoformat()}"
+    latest = f"at most {MOST_DAYS_AHEAD} days ahead of {exchange_time(now)}"
+    return f"must be {latest}, got {exchange_time(start)}"
 
 
 def _wrong_sizes(clean: Mapping[str, Any]) -> dict[str, str]:

@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
-from zoneinfo import ZoneInfo
 
+from execution.domain.exchange_time import NEW_YORK as NEW_YORK
 from execution.domain.session import Session
 
 from .held import Held
 
-NEW_YORK = ZoneInfo("America/New_York")
 EXTENDED_OPEN = time(4)
 EXTENDED_AFTER_CLOSE = timedelta(hours=4)  # 20:00, and 17:00 on a half-day
 OVERRIDES_HOLD_SECONDS = 60.0

@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 
+from execution.domain.exchange_time import exchange_time
+
 
 class Bar(models.Model):
     """One minute of trading, labelled by its start."""
@@ -26,7 +28,7 @@ class Bar(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.symbol} {self.start_at:%Y-%m-%d %H:%M}"
+        return f"{self.symbol} {exchange_time(self.start_at)}"
 
 
 class MarketClock(models.Model):
@@ -44,7 +46,7 @@ class MarketClock(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.anchor:%Y-%m-%d %H:%M} x{self.speed:g}"
+        return f"{exchange_time(self.anchor)} x{self.speed:g}"
 
 
 class MarketHalt(models.Model):
@@ -65,8 +67,8 @@ class MarketHalt(models.Model):
         ]
 
     def __str__(self) -> str:
-        until = f" until {self.end_at:%Y-%m-%d %H:%M}" if self.end_at else ""
-        return f"{self.symbol} halted from {self.start_at:%Y-%m-%d %H:%M}{until}"
+        until = f" until {exchange_time(self.end_at)}" if self.end_at else ""
+        return f"{self.symbol} halted from {exchange_time(self.start_at)}{until}"
 
 
 class CalendarOverride(models.Model):

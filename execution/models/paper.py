@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import F, Q
 
+from execution.domain.exchange_time import exchange_time
+
 
 class PaperOrder(models.Model):
     OPEN = ("WORKING", "CANCELLING")
@@ -72,4 +74,4 @@ class PaperVolume(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.symbol} {self.minute:%Y-%m-%d %H:%M}: {self.taken:,}"
+        return f"{self.symbol} {exchange_time(self.minute)}: {self.taken:,}"

@@ -456,7 +456,7 @@ def replayed(empty_stack: Stack) -> Iterator[Stack]:
 def test_the_demonstration_on_real_bars(replayed: Stack) -> None:
     chosen = ("demo", "--symbol=GWW", "--date=2024-06-12", "--speed=240")
     started = replayed.manage(*chosen, "--start-clock-only")
-    assert "10:00 New York and runs at 240 times" in started.stdout, started.stderr
+    assert "10:00:00 ET and runs at 240 times" in started.stdout, started.stderr
     replayed.worker()
     replayed.dispatcher()
     done = replayed.manage(*chosen, timeout=200)

@@ -264,7 +264,7 @@ STALE = NOW - timedelta(minutes=5)
 def test_a_halt_that_is_told_counts_more_than_the_old_quote_that_comes_with_it() -> None:
     facts = replace(FINE, halted_since=STALE, halt_reason="news pending", quoted_at=STALE)
     denial = first_denial(checks.CHILD_CHECKS, facts, BOUNDS)
-    assert str(denial) == ("SYMBOL_HALTED: since=2026-11-23T14:55:00+00:00, reason=news pending")
+    assert str(denial) == ("SYMBOL_HALTED: since=2026-11-23 09:55:00 ET, reason=news pending")
     assert "SYMBOL_HALTED" in checks.PASSING
 
 

@@ -23,6 +23,7 @@ from execution.broker.base import (
     OutcomeUnknown,
     Ticket,
 )
+from execution.domain.exchange_time import exchange_time
 
 ready.ensure()
 
@@ -167,7 +168,7 @@ class InteractiveBrokers:
         if gateway.seen_wall < oldest:
             raise BrokerUnavailable(
                 f"the gateway of {self._endpoint} was last seen at"
-                f" {gateway.seen_wall:%Y-%m-%d %H:%M:%S} UTC: start `manage.py ibkr_gateway`"
+                f" {exchange_time(gateway.seen_wall)}: start `manage.py ibkr_gateway`"
             )
         if ready and gateway.state != IbkrGateway.State.READY:
             raise BrokerUnavailable(f"the gateway is {gateway.state}: {gateway.detail}")

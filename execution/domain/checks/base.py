@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from execution.domain.exchange_time import readable
+
 Number = int | float | str
 
 
@@ -20,7 +22,7 @@ class Denial:
     waits: bool = False
 
     def __str__(self) -> str:
-        detail = ", ".join(f"{name}={value}" for name, value in self.numbers.items())
+        detail = ", ".join(f"{name}={readable(value)}" for name, value in self.numbers.items())
         return f"{self.code}: {detail}" if detail else self.code
 
 

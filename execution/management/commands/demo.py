@@ -18,6 +18,7 @@ from execution.demonstration import (
     guide_scenarios,
 )
 from execution.domain import reading
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import OrderStatus
 from execution.management.console import BadInput, OversightCommand, argument
 from execution.market import clock
@@ -72,7 +73,7 @@ class Command(OversightCommand):
         start = new_york(day, START)
         clock.start_clock(start, speed)
         self.stdout.write(
-            f"the market clock shows {start.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York"
+            f"the market clock shows {exchange_time(start)}"
             f" and runs at {speed:g} times the wall clock"
         )
 
@@ -88,11 +89,11 @@ class Command(OversightCommand):
         now = clock.now().astimezone(NEW_YORK)
         if now.date() != day or (speed or clock.speed()) != clock.speed():
             raise BadInput(
-                f"the market clock shows {now:%Y-%m-%d %H:%M} at speed {clock.speed():g}: run this"
+                f"the market clock shows {exchange_time(now)} at speed {clock.speed():g}: run this"
                 " with --start-clock-only first, then start the workers"
             )
         self.stdout.write(
-            f"{symbol} as it traded on {day}; it is {now:%H:%M} in New York, and a market minute"
+            f"{symbol} as it traded on {day}; it is {now:%H:%M} ET, and a market minute"
             f" takes {60 / clock.speed():g} s."
         )
         try:

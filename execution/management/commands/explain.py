@@ -5,8 +5,8 @@ from rich.text import Text
 from typing_extensions import override
 
 from execution import desk, progress, queries
+from execution.domain.exchange_time import exchange_time
 from execution.management.console import ORDER_ID, OversightCommand, argument
-from execution.market.calendar import NEW_YORK
 from execution.models import Order, OrderEvent
 from execution.sentences import sentence
 
@@ -30,7 +30,7 @@ class Command(OversightCommand):
         out.print(progress.report_table(report))
         out.print()
         for event in events:
-            text = Text(f"{event.at.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S.%f}"[:-3], style="dim")
+            text = Text(exchange_time(event.at, millis=True), style="dim")
             out.print(text, sentence(event.kind, event.data), markup=False, soft_wrap=True)
 
 

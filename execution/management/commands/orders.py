@@ -8,11 +8,11 @@ from rich.text import Text
 from typing_extensions import override
 
 from execution import queries
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.reading import whole
 from execution.management.console import OversightCommand, argument
 from execution.market import clock, market_data
-from execution.market.calendar import NEW_YORK
 from execution.models import Order
 from execution.progress import STYLES, price
 from execution.queries import Tracking
@@ -56,7 +56,7 @@ def _plain(order: Order, seen: Tracking | None) -> dict[str, Any]:
 def _table(orders: Iterable[Order], seen: Mapping[int, Tracking]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("id", justify="right", no_wrap=True)
-    for name in ("New York", "order", "as", "status"):
+    for name in ("created", "order", "as", "status"):
         table.add_column(name, no_wrap=True)
     for name in ("filled", "average", "bps", "market VWAP", "against it"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -64,7 +64,7 @@ def _table(orders: Iterable[Order], seen: Mapping[int, Tracking]) -> Table:
         slippage = actual_slippage_bps(order)
         table.add_row(
             str(order.pk),
-            f"{order.created_at.astimezone(NEW_YORK):%m-%d %H:%M:%S}",
+            exchange_time(order.created_at),
             f"{order.side} {order.quantity:,} {order.symbol}",
             order.algorithm,
             Text(order.status, style=STYLES.get(order.status, "")),

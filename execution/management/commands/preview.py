@@ -9,6 +9,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution import desk
+from execution.domain.exchange_time import exchange_time
 from execution.domain.signal import as_written
 from execution.management.commands.order import OPTIONS, add_signal, signal_of
 from execution.management.console import OversightCommand
@@ -105,4 +106,4 @@ def _feasible(each: dict[str, Any]) -> str:
 
 
 def _clock(text: str) -> str:
-    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M} UTC"
+    return exchange_time(datetime.fromisoformat(text))

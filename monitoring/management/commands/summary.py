@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from execution.domain.exchange_time import exchange_time
 from execution.management.console import argument
 from execution.models import Order
 from monitoring.days import readable
@@ -134,13 +135,11 @@ def _algorithms(summary: Summary) -> Table:
 def _alerts(active: Sequence[Alert]) -> Table:
     more = len(active) - MOST_ALERTS
     title = f"Active alerts: {len(active)}" + (f", the newest {MOST_ALERTS}" if more > 0 else "")
-    table = Table(
-        "Raised (UTC)", "Severity", "Message", title=title, title_justify="left", box=SIMPLE
-    )
+    table = Table("Raised", "Severity", "Message", title=title, title_justify="left", box=SIMPLE)
     for alert in active[:MOST_ALERTS]:
         severity = AlertSeverity(alert.severity)
         table.add_row(
-            f"{alert.raised_at:%m-%d %H:%M:%S}",
+            exchange_time(alert.raised_at),
             Text(severity, style=STYLES[severity]),
             Text(alert.message),
         )

@@ -52,5 +52,5 @@ def test_the_loss_of_the_database_says_when_and_why() -> None:
     now = database_away(why="it is read-only", since=NOON, until=None)
     then = database_away(why="it is read-only", since=NOON, until=until)
     assert now.key == then.key
-    assert "takes no write since 2026-03-02 16:00:00 UTC (it is read-only)" in now.message
-    assert "took no write from 2026-03-02 16:00:00 to 16:00:26 UTC" in then.message
+    assert "takes no write since 2026-03-02 11:00:00 ET (it is read-only)" in now.message
+    assert "took no write from 2026-03-02 11:00:00 ET to 2026-03-02 11:00:26 ET" in then.message

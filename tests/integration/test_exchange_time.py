@@ -1,0 +1,84 @@
+"""One zone wherever a person reads or types: the exchange's; rows and the API are in UTC."""
+
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from execution.models import MarketHalt
+from monitoring.models import Alert
+from tests.integration.desk_work import new_order
+
+pytestmark = pytest.mark.django_db
+
+MORNING = datetime(2026, 11, 27, 15, tzinfo=UTC)  # 10:00 in New York
+
+
+def enter(office: Client, day: str, clock: str) -> Any:
+    return office.post(
+        "/admin/execution/markethalt/add/",
+        {"symbol": "AAPL", "start_at_0": day, "start_at_1": clock, "reason": "news"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "clock", "stored"),
+    [
+        ("2026-11-27", "10:00:00", "2026-11-27T15:00:00+00:00"),
+        ("2026-07-01", "10:00:00", "2026-07-01T14:00:00+00:00"),
+        ("2027-03-14", "03:00:00", "2027-03-14T07:00:00+00:00"),
+        ("2027-11-07", "00:30:00", "2027-11-07T04:30:00+00:00"),
+    ],
+)
+def test_a_market_halt_is_typed_in_exchange_time_and_shown_as_typed(
+    admin_client: Client, day: str, clock: str, stored: str
+) -> None:
+    assert enter(admin_client, day, clock).status_code == 302
+    halt = MarketHalt.objects.get()
+    assert halt.start_at.isoformat() == stored
+    assert f"{day} {clock} ET" in admin_client.get("/admin/execution/markethalt/").content.decode()
+    page = admin_client.get(f"/admin/execution/markethalt/{halt.pk}/change/").content.decode()
+    assert f'value="{clock}"' in page
+    assert f'value="{day}"' in page
+    assert "exchange time (ET, New York)" in page
+
+
+@pytest.mark.parametrize(("day", "clock"), [("2027-03-14", "02:30:00"), ("2027-11-07", "01:30:00")])
+def test_a_time_that_comes_never_or_twice_is_refused_where_it_is_typed(
+    admin_client: Client, day: str, clock: str
+) -> None:
+    page = enter(admin_client, day, clock)
+    assert page.status_code == 200
+    assert "ambiguous or it may not exist" in page.content.decode()
+    assert not MarketHalt.objects.exists()
+
+
+def test_alerts_are_shown_in_exchange_time_and_told_in_utc(admin_client: Client) -> None:
+    alert = Alert.objects.create(
+        kind="PAUSED",
+        severity="WARNING",
+        message="m",
+        dedupe_key="k",
+        raised_at=MORNING,
+        raised_wall=MORNING,
+    )
+    for page in ("/admin/monitoring/alert/", f"/admin/monitoring/alert/{alert.pk}/change/"):
+        assert "2026-11-27 10:00:00 ET" in admin_client.get(page).content.decode()
+    told = admin_client.get(f"/api/v1/alerts/{alert.pk}/").json()
+    assert told["raised_at"] == "2026-11-27T15:00:00Z"
+    assert timezone.get_current_timezone_name() == "UTC"
+
+
+def test_the_commands_speak_exchange_time() -> None:
+    order = new_order(parts=1)
+    for name, words in (("orders", []), ("explain", [str(order.pk)])):
+        out = StringIO()
+        call_command(name, *words, stdout=out)
+        said = out.getvalue()
+        assert " ET" in said
+        assert "UTC" not in said
+        assert "+00:00" not in said
