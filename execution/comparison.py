@@ -105,14 +105,16 @@ def accept(account: str, desk: Desk, *, by: str) -> Report:
 
 
 def nightly(desk: Desk) -> list[str]:
-    """Compare each account that has not been since the last night; returns those compared."""
+    """Compare each account that has not been since the last night, and each whose positions differ:
+    what explains itself holds nothing back any more. Returns those compared."""
     mark = last_night(timezone.now())
+    broken = differences.accounts_with_breaks(desk.broker.name, compared_before=timezone.now())
     done = []
     for account in accounts(desk):
         recent = BrokerAccount.objects.filter(
             broker=desk.broker.name, account=account, thorough_wall__gte=mark
         )
-        if recent.exists():
+        if recent.exists() and account not in broken:
             continue
         try:
             compare(account, desk, thorough=True, patience=PATIENCE)
@@ -154,6 +156,7 @@ def _note_failure(row: BrokerAccount, problem: str) -> None:
 def _store(
     row: BrokerAccount, look: Look, fills: Fills, began: datetime, desk: Desk, *, thorough: bool
 ) -> None:
+    accepted = row.accepted_wall
     row.cash, row.buying_power = look.state.cash, look.state.buying_power
     row.positions = dict(look.state.positions)
     row.compared_wall, row.failing_wall, row.problem = began, None, ""
@@ -165,8 +168,12 @@ def _store(
         told += ["positions_beside", "cash_beside", "accepted_by", "accepted_wall"]
     with transaction.atomic():
         # Not `due_wall`: there may have been a gap since.
-        row.save(update_fields=[*told, *when])
+        now = BrokerAccount.objects.select_for_update().get(pk=row.pk)
         found = [*look.found, *fills.found]
+        if now.accepted_wall != accepted:
+            # A person accepted what was held meanwhile: it was compared with what held before.
+            found = [each for each in found if each.kind not in differences.HELD]
+        row.save(update_fields=[*told, *when])
         differences.store(row, found, judged_fills=fills.judged, at=timezone.now())
     if desk.config.execution.comparison.halt_external_symbols:
         differences.quarantine(row, now=desk.now())

@@ -1,6 +1,6 @@
 """What comparisons with the broker found, kept for a person: stored, accepted, quarantined."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -54,13 +54,24 @@ def store(
     judged = set(judged_fills)
     gone = [each.pk for each in known.values() if each.kind != Kind.FILL or each.subject in judged]
     BrokerDifference.objects.filter(pk__in=gone).update(gone_wall=at)
+    for settled in known.values():
+        if settled.pk in gone:
+            log.info("agrees with the broker again", account=row.account, what=settled.words)
 
 
 @transaction.atomic
-def accept(row: BrokerAccount, *, by: str) -> list[BrokerDifference]:
-    """Let the open differences of positions and cash count as held beside our own fills."""
+def accept(
+    row: BrokerAccount, *, by: str, reason: str = "", only: Collection[int] | None = None
+) -> list[BrokerDifference]:
+    """Let the open differences of positions and cash, or those of some numbers, count as held
+    beside our own fills; those that were still open."""
     row = BrokerAccount.objects.select_for_update().get(pk=row.pk)
-    accepted = list(_open(row).filter(kind__in=HELD).select_for_update())
+    wanted = _open(row).filter(kind__in=HELD)
+    if only is not None:
+        wanted = wanted.filter(pk__in=only)
+    accepted = list(wanted.select_for_update())
+    if not accepted:
+        return []
     positions = dict(row.positions_beside)
     for each in accepted:
         if each.kind == Kind.CASH:
@@ -72,7 +83,7 @@ def accept(row: BrokerAccount, *, by: str) -> list[BrokerDifference]:
     row.accepted_by, row.accepted_wall = by[:150], now
     row.save(update_fields=["positions_beside", "cash_beside", "accepted_by", "accepted_wall"])
     BrokerDifference.objects.filter(pk__in=[each.pk for each in accepted]).update(
-        gone_wall=now, accepted_by=by[:150]
+        gone_wall=now, accepted_by=by[:150], accepted_reason=reason[:300]
     )
     return accepted
 
@@ -87,6 +98,15 @@ def take_as_held(
     )
     row.cash_beside = row.cash - cash
     row.accepted_by, row.accepted_wall = by, timezone.now()
+
+
+def accounts_with_breaks(broker: str, *, compared_before: datetime) -> set[str]:
+    """The accounts with an open break of a position that was last looked at before a moment."""
+    old = BrokerAccount.objects.filter(broker=broker, compared_wall__lt=compared_before)
+    found = BrokerDifference.objects.filter(
+        broker=broker, kind=Kind.POSITION, gone_wall__isnull=True, account__in=old.values("account")
+    )
+    return set(found.values_list("account", flat=True))
 
 
 def quarantine(row: BrokerAccount, *, now: datetime) -> None:

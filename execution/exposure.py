@@ -111,6 +111,7 @@ def read(
     desk: Desk,
     *,
     restricted: str | None,
+    broken: tuple[str, str] | None,
     reducing: bool,
     opposing: Decimal | None,
     messages: int | None,
@@ -122,6 +123,7 @@ def read(
         held, pending = position(at, desk)
     return Exposure(
         restricted=restricted,
+        broken=broken,
         position=held,
         pending=pending,
         opposing=opposing,

@@ -3,11 +3,13 @@ and after each gap of the connection, and no child leaves before (`broker.admiss
 
 import threading
 import time
+from datetime import timedelta
 
 import structlog
 from django.db import Error, connection
+from django.utils import timezone
 
-from execution import comparison
+from execution import comparison, differences
 from execution.broker.admission import Admission
 from execution.broker.base import BrokerError
 from execution.desk import Desk
@@ -15,6 +17,7 @@ from execution.desk import Desk
 log = structlog.get_logger(__name__)
 
 OPEN_EVERY, CLOSED_EVERY = 1.0, 0.2  # seconds between two looks
+LOOK_AGAIN = 20.0  # seconds, at an account whose positions differ
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds, after a comparison that failed
 
 
@@ -66,11 +69,16 @@ class Gate:
     def _look(self) -> bool:
         """Compare what is due; whether the gate is open for every account."""
         wanted = comparison.accounts(self._desk)
-        already = self._admission.open_for(wanted)
+        already = self._admission.open_for(wanted) - self._broken()
         for account in wanted:
             if account not in already and time.monotonic() >= self._not_before.get(account, 0):
                 self._compare(account)
         return self._admission.open_for(wanted).issuperset(wanted)
+
+    def _broken(self) -> set[str]:
+        """A break of a position holds its symbol back, and may be explained by late executions."""
+        lately = timezone.now() - timedelta(seconds=LOOK_AGAIN)
+        return differences.accounts_with_breaks(self._desk.broker.name, compared_before=lately)
 
     def _compare(self, account: str) -> None:
         try:

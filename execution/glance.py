@@ -10,22 +10,34 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 
+from execution.domain.comparison import Kind
 from execution.domain.lifecycle import SLICE_AT_BROKER, SliceStatus
 from execution.exposure import LEAVES, nearest_opposing
-from execution.models import Order, RestrictedSymbol, RiskLimit, Slice, TradingState
+from execution.models import (
+    BrokerDifference,
+    Order,
+    RestrictedSymbol,
+    RiskLimit,
+    Slice,
+    TradingState,
+)
 from execution.models.orders import Side
 from execution.prepared import Param, Prepared
 from execution.scopes import applying
 
+_NAMES = ("halted", "limited", "restricted", "broken", "opposing")
+
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """`halted`, `limited`, `restricted`: whether a trading state other than ACTIVE, a limit, or the
-    restricted list applies to the order; `opposing` as `exposure.opposing` tells it."""
+    """`halted`, `limited`, `restricted`, `broken`: whether a trading state other than ACTIVE, a
+    limit, the restricted list, or a break of a position applies to the order; `opposing` as
+    `exposure.opposing` tells it."""
 
     halted: bool
     limited: bool
     restricted: bool
+    broken: bool
     opposing: Decimal | None
 
 
@@ -65,7 +77,7 @@ def _keys(order: Order) -> dict[str, object]:
 
 
 def _glance(row: object) -> Glance:
-    return Glance(*(getattr(row, name) for name in ("halted", "limited", "restricted", "opposing")))
+    return Glance(*(getattr(row, name) for name in _NAMES))
 
 
 def _claim(side: str) -> "QuerySet[Any, Any]":
@@ -80,7 +92,7 @@ def _last_look(side: str) -> "QuerySet[Slice, Any]":
         pk=Param("slice", 0), claim_token=Param("token", UUID(int=0)), status=SliceStatus.SENDING
     )
     return claims.filter(lease_until_wall__isnull=False).values_list(
-        "lease_until_wall", "order__status", "halted", "limited", "restricted", "opposing"
+        "lease_until_wall", "order__status", *_NAMES
     )
 
 
@@ -90,10 +102,17 @@ def _in_the_way(side: str) -> "QuerySet[Any, Any]":
     )
     states = TradingState.objects.filter(apply).exclude(state=TradingState.State.ACTIVE)
     listed = RestrictedSymbol.objects.filter(symbol=Param("symbol", ""))
+    breaks = BrokerDifference.objects.filter(
+        kind=Kind.POSITION,
+        gone_wall__isnull=True,
+        account=Param("account", ""),
+        symbol=Param("symbol", ""),
+    )
     return Slice.objects.annotate(
         halted=Exists(states),
         limited=Exists(RiskLimit.objects.filter(apply)),
         restricted=Exists(listed),
+        broken=Exists(breaks),
         opposing=Subquery(nearest_opposing(side)),
     )
 

@@ -5,7 +5,7 @@ Executions and states that we missed are booked on the way, as the broker's news
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -41,6 +41,9 @@ DAY = timedelta(days=1)
 JUDGED = timedelta(hours=20)
 # What one look finds and the next does not was under way.
 PAUSES = (0.5, 1.0)  # seconds
+# A break of a position must outlast these, too, while our own executions may be under way.
+LATE_PAUSES = (3.0, 5.0)
+LATELY = timedelta(minutes=1)
 QUESTION_PAUSES = (0.2, 0.5, 1.0)  # seconds, after a question that failed
 HEARING_SECONDS = 30.0
 ANSWERED = frozenset({SliceStatus.WORKING, SliceStatus.CANCELLING})
@@ -87,8 +90,14 @@ class Inspection:
     def steady(self) -> Look:
         """A look whose findings all looks before it had as well. Somebody else's order is certain
         at first sight: ours are stored before they are sent."""
-        look = self._look()
-        for pause in PAUSES:
+        look = self._again(self._look(), PAUSES)
+        broken = [each for each in look.found if each.kind == Kind.POSITION]
+        if broken and self._is_lively({each.symbol for each in broken}):
+            look = self._again(look, LATE_PAUSES)
+        return self._explained(look)
+
+    def _again(self, look: Look, pauses: Sequence[float]) -> Look:
+        for pause in pauses:
             if all(each.kind == Kind.EXTERNAL_ORDER for each in look.found):
                 break
             occasions = {each.occasion for each in look.found}
@@ -101,6 +110,42 @@ class Inspection:
             ]
             look = Look(kept, again.state, again.ours)
         return look
+
+    def _is_lively(self, symbols: set[str]) -> bool:
+        """Whether executions of ours in one of the symbols may be under way; a broker can count
+        them in the position seconds before it tells of them."""
+        now = self._desk.now()
+        lately = Q(status__in=SLICE_AT_BROKER) | Q(sent_at__gte=now - LATELY * clock.speed())
+        return Slice.objects.filter(
+            lately, order__account=self._account, order__symbol__in=symbols
+        ).exists()
+
+    def _explained(self, look: Look) -> Look:
+        """Breaks of positions with the orders that were sent under ids of ours and are not in this
+        database: after a restore of an older one they are the cause."""
+        if not any(each.kind == Kind.POSITION for each in look.found):
+            return look
+        strangers = rules.strangers(self._unknown_here())
+        found = [
+            replace(each, words=f"{each.words}{strangers}") if each.kind == Kind.POSITION else each
+            for each in look.found
+        ]
+        return Look(found, look.state, look.ours)
+
+    def _unknown_here(self) -> dict[str, int]:
+        """Shares executed since yesterday by client order id, of ids of ours that no slice has."""
+        try:
+            told = self._hear(since=self._desk.now() - DAY * clock.speed())
+        except BrokerError as error:
+            log.warning("the cause of a break is not known", error=str(error))
+            return {}
+        ours = [each for each in told if rules.is_our_id(each.client_order_id)]
+        names = [each.client_order_id for each in ours]
+        known = Slice.objects.filter(client_order_id__in=names)
+        here = set(known.values_list("client_order_id", flat=True))
+        return {
+            each.client_order_id: _shares(each) for each in ours if each.client_order_id not in here
+        }
 
     def fills(self) -> Fills:
         """Every child that the broker tells of, or that we booked executions of, since yesterday,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from execution import exposure, halts, limits, locks
+from execution import breaks, exposure, halts, limits, locks
 from execution.desk import Desk
 from execution.domain import checks
 from execution.domain.checks import Bounds, Check, Denial, Exposure, Facts
@@ -58,7 +58,15 @@ def verdict(
     """Why an order that is not stored yet is refused or waits; changes nothing."""
     opposing = exposure.opposing(at.order) if priced.limit is not None else None
     halted = halts.applies(states, at.order)
-    facts, bounds = _known(at, priced, desk, book=book, halted=halted, opposing=opposing)
+    facts, bounds = _known(
+        at,
+        priced,
+        desk,
+        book=book,
+        halted=halted,
+        opposing=opposing,
+        broken=breaks.of(at.order, desk),
+    )
     return Verdict(
         denial=checks.first_fact(checks.PARENT_CHECKS, facts, bounds),
         waits=checks.unknowns(checks.PARENT_CHECKS, facts, bounds),
@@ -84,7 +92,8 @@ def last_denial(part: Slice, desk: Desk, seen: Glance) -> Denial | None:
     working = exposure.working_leaves(part.order, beside=part) if halted else 0
     at = Moment(part.order, part.quantity or 0, NO_MARKS, desk.now(), working=working)
     held, pending = exposure.position(at, desk) if halted else (None, None)
-    known = Exposure(position=held, pending=pending, opposing=seen.opposing)
+    broken = breaks.of(part.order, desk) if seen.broken else None
+    known = Exposure(position=held, pending=pending, opposing=seen.opposing, broken=broken)
     priced = Priced(part.limit_price, None)
     return checks.first_denial(checks.LAST_CHECKS, _facts(at, priced, halted, known), desk.bounds)
 
@@ -97,7 +106,14 @@ def _child_denial(
     opposing = seen.opposing if priced.limit is not None else None
     messages = _messages(at.order, book.bounds(at.order, desk.bounds).max_messages_per_minute)
     facts, bounds = _known(
-        at, priced, desk, book=book, halted=halted, opposing=opposing, messages=messages
+        at,
+        priced,
+        desk,
+        book=book,
+        halted=halted,
+        opposing=opposing,
+        messages=messages,
+        broken=breaks.of(at.order, desk) if seen.broken else None,
     )
     denial = checks.first_denial(table, facts, bounds)
     if denial is not None:
@@ -126,6 +142,7 @@ def _known(
     halted: tuple[tuple[str, str], ...],
     opposing: Decimal | None,
     messages: int | None = None,
+    broken: tuple[str, str] | None = None,
 ) -> tuple[Facts, Bounds]:
     order = at.order
     bounds = book.bounds(order, desk.bounds)
@@ -136,6 +153,7 @@ def _known(
         bounds,
         desk,
         restricted=book.restricted.get(order.symbol),
+        broken=broken,
         reducing=bool(halted),
         opposing=opposing,
         messages=messages,

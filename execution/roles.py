@@ -19,6 +19,7 @@ ROLES: Mapping[str, Sequence[str]] = {
         "execution.cancel_order",
         "execution.change_tradingstate",
         "execution.change_risklimit",
+        "execution.change_brokerdifference",
         "monitoring.change_alert",
     ),
 }

@@ -12,6 +12,7 @@ SENTENCES = {
     "ORDER_STATUS": "order {from} -> {to}",
     "CANCEL_REQUESTED": "cancel requested by {by}",
     "TRADING_STATE": "{scope} set to {state} by {by}",
+    "POSITION_BREAK_ACCEPTED": "{by} accepts {theirs} {symbol} at the broker where we had {ours}",
     "RESIDUAL_PLANNED": "{policy}: {residual} shares are left, planned anew until {end_at}",
     "SHARES_RETURNED": "{shares} shares return to the plan, until {until}",
     "SLICE_STATUS": "slice {slice}: {from} -> {to}",

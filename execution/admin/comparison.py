@@ -1,15 +1,46 @@
-"""What comparisons with the broker found; accepted by `manage.py reconcile --accept` alone."""
+"""What comparisons with the broker found, and the acceptance of a POSITION break."""
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from execution import breaks
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
+from execution.controls import NotAllowed
+from execution.market import clock
 from execution.models import BrokerAccount, BrokerDifference
+
+
+class ReasonForm(ActionForm):
+    reason = forms.CharField(max_length=300, required=False)
+
+
+@admin.action(description="Accept: count the broker's shares as held", permissions=["accept"])
+def accept(
+    model: "BrokerDifferenceAdmin", request: HttpRequest, chosen: QuerySet[BrokerDifference]
+) -> None:
+    who, reason = request.user.get_username(), request.POST.get("reason", "")
+    for each in chosen.order_by("pk"):
+        try:
+            breaks.accept(each.pk, by=who, reason=reason, now=clock.now())
+        except BrokerDifference.DoesNotExist:
+            said = f"{each.kind} of {each.symbol or each.subject}: only a POSITION can be accepted"
+        except (NotAllowed, ValueError) as error:
+            said = str(error)
+        else:
+            model.message_user(request, f"{each.symbol}: {each.theirs} count as held from now on")
+            continue
+        model.message_user(request, said, messages.ERROR)
 
 
 @admin.register(BrokerDifference)
 class BrokerDifferenceAdmin(ReadOnlyAdmin[BrokerDifference]):
+    actions = (accept,)
+    action_form = ReasonForm
     list_display = (
         "coloured",
         "account",
@@ -25,6 +56,9 @@ class BrokerDifferenceAdmin(ReadOnlyAdmin[BrokerDifference]):
     search_fields = ("symbol__exact", "subject__exact")
     search_help_text = "a symbol in capitals, or an order's whole id"
     ordering = ("-pk",)
+
+    def has_accept_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("execution.change_brokerdifference")
 
     @admin.display(description="kind", ordering="kind")
     def coloured(self, row: BrokerDifference) -> SafeString:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from execution.api import views
 from execution.api.amend import AmendOrder
+from execution.api.breaks import AcceptBreak, BreakList
 from execution.api.preview import OrderPreview
 from execution.api.token import TokenView
 from execution.models import TradingState
@@ -31,6 +32,8 @@ urlpatterns = [
         views.TradingStateChangeList.as_view(),
         name="trading-state-change-list",
     ),
+    path("position-breaks/", BreakList.as_view(), name="position-break-list"),
+    path("position-breaks/<int:pk>/accept/", AcceptBreak.as_view(), name="position-break-accept"),
     path("halt/", views.SetTradingState.as_view(state=TradingState.State.HALTED), name="halt"),
     path(
         "resume-trading/",

@@ -4,12 +4,15 @@ Every number of ours is a pair: what we knew before the broker was asked, and wh
 Executions that were under way meanwhile lie between the two and are no difference.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+SHOWN = 3  # orders that are named
+_OURS = re.compile(r"[0-9a-f]{16}-\d+")
 WORRYING_SKEW, STOPPING_SKEW = timedelta(seconds=2), timedelta(seconds=10)
 
 
@@ -72,11 +75,33 @@ def external_orders(children: Iterable[str], there: Iterable[Open]) -> list[Diff
             ours="none",
             theirs=f"{each.side} {each.leaves:,} {each.symbol}",
             words=f"{each.side} {each.leaves:,} {each.symbol} is open at the broker and not ours"
-            f" (the broker's id {each.broker_order_id}); it is left alone",
+            f" (the broker's id {each.broker_order_id}); it is left alone{_whose(each)}",
         )
         for each in there
         if each.client_order_id not in ours
     ]
+
+
+def _whose(there: Open) -> str:
+    if not is_our_id(there.client_order_id):
+        return ""
+    return f"; its id has the form of ours, {there.client_order_id}, and is not in this database"
+
+
+def is_our_id(client_order_id: str) -> bool:
+    """By its form, as `planned.rows` makes it; whether it is known is another question."""
+    return _OURS.fullmatch(client_order_id) is not None
+
+
+def strangers(executed: Mapping[str, int]) -> str:
+    """The end of a break's words: orders that the broker tells of under ids of ours, and that are
+    not in our records; shares executed by client order id."""
+    if not executed:
+        return ""
+    named = [f"{name} ({shares:,} executed)" for name, shares in sorted(executed.items())]
+    shown = ", ".join(named[:SHOWN])
+    more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
+    return f"; sent under ids of ours that are not in this database: {shown}{more}"
 
 
 def orders(children: Iterable[Child], there: Iterable[Open]) -> list[Difference]:

@@ -57,6 +57,7 @@ class BrokerDifference(models.Model):
     last_seen_wall = models.DateTimeField()
     gone_wall = models.DateTimeField(null=True, blank=True)
     accepted_by = models.CharField(max_length=150, blank=True)  # who took the broker's word for it
+    accepted_reason = models.CharField(max_length=300, blank=True)
     halted_wall = models.DateTimeField(null=True, blank=True)  # its symbol was halted
 
     class Meta:

@@ -16,6 +16,7 @@ from .account import (
     open_orders,
     opposite,
     position,
+    position_break,
     repeated,
     restricted,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "open_orders",
     "opposite",
     "position",
+    "position_break",
     "quantity",
     "quote_usable",
     "repeated",
@@ -81,7 +83,7 @@ _ACCOUNT: tuple[Check, ...] = (
     buying_power,
     heat,
 )
-_FORBIDDEN: tuple[Check, ...] = (halted, restricted)
+_FORBIDDEN: tuple[Check, ...] = (halted, restricted, position_break)
 _SIZE: tuple[Check, ...] = (quantity, notional, adv_share)
 
 # A parent waits through a bad quote or a halt, which may end within its window.
@@ -100,7 +102,7 @@ CHILD_CHECKS: tuple[Check, ...] = (
 # An intent that is sent once more keeps its limit, whatever the market has become.
 RESEND_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, *_ACCOUNT, messages)
 # What may change between the committed intent and the broker call.
-LAST_CHECKS: tuple[Check, ...] = (halted, opposite)
+LAST_CHECKS: tuple[Check, ...] = (halted, position_break, opposite)
 
 # The reason may be gone before the window is over: the child waits instead.
 PASSING = frozenset(code for code, told in CODES.items() if told.passes)

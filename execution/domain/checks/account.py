@@ -36,6 +36,15 @@ def restricted(facts: Facts, bounds: Bounds) -> Denial | None:
     return None if reason is None else Denial("SYMBOL_RESTRICTED", {"reason": reason})
 
 
+def position_break(facts: Facts, bounds: Bounds) -> Denial | None:
+    """The broker has other shares of the symbol than we can explain: what would be traded on top
+    may have been traded already."""
+    if facts.exposure.broken is None:
+        return None
+    ours, theirs = facts.exposure.broken
+    return Denial("POSITION_BREAK", {"ours": ours, "theirs": theirs}, waits=True)
+
+
 def position(facts: Facts, bounds: Bounds) -> Denial | None:
     """The position once all of the symbol's live parents on this side are done, this order
     included. What brings it closer to nought always passes."""

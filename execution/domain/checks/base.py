@@ -51,6 +51,7 @@ class Exposure:
     """
 
     restricted: str | None = None  # why the symbol is on the list
+    broken: tuple[str, str] | None = None  # shares by our records and by the broker's; None: equal
     position: int | None = None
     pending: int | None = None
     opposing: Decimal | None = None

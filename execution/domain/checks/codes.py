@@ -106,6 +106,14 @@ CODES: dict[str, Code] = {
         "check the price; limits.price_collar is the bound",
         passes=True,
     ),
+    "POSITION_BREAK": Code(
+        "the broker has other shares of the symbol than our records explain; its orders are taken "
+        "and wait",
+        ("ours", "theirs"),
+        "find out why (`manage.py reconcile`, docs/restore.md); what is right as the broker has it "
+        "a named person accepts: `manage.py accept_break`",
+        passes=True,
+    ),
     "POSITION_UNKNOWN": Code(
         "the position is bounded and could not be read",
         ("max", "scope"),
