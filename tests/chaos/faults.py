@@ -16,6 +16,7 @@ from execution.models import Order
 from tests.chaos.audit import Blow
 from tests.chaos.ground import Ground
 from tests.chaos.venue import wait_until
+from tests.faults import read_only_database
 from tests.stack import Process
 
 
@@ -193,6 +194,26 @@ def _crash_postgres(scene: Scene) -> None:
     scene.heal()
 
 
+def _read_only_postgres(scene: Scene) -> None:
+    """As a failover to a standby does, that is made the leader only after a while."""
+    scene.between(0.2, 0.4)
+    scene.strike()
+    with read_only_database():
+        time.sleep(scene.rng.uniform(4, 8))
+    scene.heal()
+
+
+def _fill_redis(scene: Scene) -> None:
+    """It answers, and refuses every write."""
+    scene.between(0.1, 0.3)
+    client = scene.ground.redis_client()
+    scene.strike()
+    client.config_set("maxmemory", "100000")
+    time.sleep(scene.rng.uniform(6, 10))
+    client.config_set("maxmemory", "0")
+    scene.heal()
+
+
 def _halt(scene: Scene) -> None:
     """Engaged while everything is due at once; released later, so that the rest can leave."""
     first = min(order.start_at for order in scene.orders).timestamp()
@@ -260,7 +281,9 @@ FAULTS: dict[str, Fault] = {
     "Redis kill -9, restarted empty": Fault(_empty_redis, within=5.0),
     "Redis FLUSHALL": Fault(_flush_redis, within=5.0),
     "Redis frozen 20 s": Fault(_freeze_redis, within=10.0, seconds=50.0),
+    "Redis full": Fault(_fill_redis, within=5.0, seconds=30.0),
     "PostgreSQL immediate restart": Fault(_crash_postgres, within=5.0),
+    "PostgreSQL read-only failover": Fault(_read_only_postgres, within=5.0, seconds=30.0),
     "every message three times": Fault(nothing, env={"DEEPSTACK_CHAOS_TRIPLE": "1"}),
     "200 slices in one millisecond": Fault(nothing, together=200),
     "broker time-outs after acceptance": Fault(nothing, conduct={"silent": 0.2}),
