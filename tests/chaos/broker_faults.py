@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
+from execution.models import BrokerLink
 from tests.chaos.faults import FAULTS, Fault, Scene, nothing
 from tests.chaos.peers import Alpaca, Peer, Tws
 from tests.chaos.venue import wait_until
 
 PATIENCE = 30.0  # seconds
+KNOWN_WITHIN, MINUTE = 5.0, 60.0
 
 # Of the run with the stand-in; the pace that follows them is the broker's own, not ours.
 COMMON = (
@@ -79,6 +81,37 @@ def _restart_tws(scene: Scene) -> None:
     scene.heal()
 
 
+def _away_for_a_minute(scene: Scene) -> None:
+    """The broker answers nothing; the database knows of it within five seconds."""
+    peer = cast("Alpaca | Tws", scene.ground.broker)
+    scene.between(0.1, 0.2)
+    scene.strike()
+    peer.leave()
+    try:
+        wait_until(_known_to_be_down, KNOWN_WITHIN, "the database to know that the broker is away")
+        time.sleep(MINUTE)
+    finally:
+        peer.come_back()
+    wait_until(lambda: not _known_to_be_down(), PATIENCE, "the database to know that it is back")
+    scene.heal()
+
+
+def _known_to_be_down() -> bool:
+    return BrokerLink.objects.filter(up=False).exists()
+
+
+def _leave_executions_unanswered(scene: Scene) -> None:
+    """Two questions, and the connection lost as well."""
+    tws = cast(Tws, scene.ground.broker)
+    scene.between(0.2, 0.4)
+    scene.strike()
+    tws.hand.do("set", mute_executions=2)
+    tws.hand.do("cut")
+    wait_until(_known_to_be_down, KNOWN_WITHIN, "the database to know that nothing is sent")
+    wait_until(lambda: not _known_to_be_down(), PATIENCE, "the questions to be put again")
+    scene.heal()
+
+
 def _tell_again(scene: Scene) -> None:
     """Every few seconds, for the whole window."""
     peer = cast("Alpaca | Tws", scene.ground.broker)
@@ -92,6 +125,7 @@ ALPACA = {
     "executions repeated and late, stream cut": Fault(
         _tell_again, conduct={"repeat": 2, "activity_lag": 1.0, "settle": 0.5}
     ),
+    "Alpaca away for a minute": Fault(_away_for_a_minute, seconds=120.0),
     "listener kill -9, fills while it is away": Fault(_kill_companion, seconds=40.0),
     "200 slices due at once, 1,200 requests/min": Fault(
         nothing,
@@ -106,6 +140,8 @@ IBKR = {
     ),
     "executions repeated": Fault(_tell_again, conduct={"repeat": 1}),
     "TWS restarted": Fault(_restart_tws),
+    "TWS away for a minute": Fault(_away_for_a_minute, seconds=120.0),
+    "reqExecutions unanswered, connection cut": Fault(_leave_executions_unanswered),
     "gateway kill -9 between send and acknowledgement": Fault(
         _kill_unacknowledged, conduct={"idle": 0.0}, seconds=40.0
     ),

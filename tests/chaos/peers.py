@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import socket
 import sys
 import time
@@ -63,6 +64,7 @@ class Alpaca(Peer):
         super().__init__()
         self._url = f"http://127.0.0.1:{self.port}"
         self._per_minute = 0
+        self._process: Process | None = None
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -79,7 +81,7 @@ class Alpaca(Peer):
 
     def start(self, stack: "Stack") -> None:
         command = [sys.executable, "-m", "tests.brokers.peers.alpaca", "--port", str(self.port)]
-        stack.start("alpaca", command)
+        self._process = stack.start("alpaca", command)
         wait_until(lambda: listens(self.port), PATIENCE, "the Alpaca peer to listen")
 
     def serves(self, companion: "Process") -> bool:
@@ -132,6 +134,15 @@ class Alpaca(Peer):
             return 0
         moments = [line["at"] for line in read(self._log) if line["kind"] == "attempt"]
         return max(most_within(60.0, moments) - self._per_minute, 0)
+
+    def leave(self) -> None:
+        """It keeps its connections and answers nothing."""
+        assert self._process is not None
+        self._process.signal(signal.SIGSTOP)
+
+    def come_back(self) -> None:
+        assert self._process is not None
+        self._process.signal(signal.SIGCONT)
 
     def tell(self, command: str, **values: object) -> object:
         request = Request(f"{self._url}/_peer/{command}", json.dumps(values).encode())  # noqa: S310
@@ -200,6 +211,12 @@ class Tws(Peer):
         filled = [order["ref"] for order in self.hand.do("orders") if order["filled"]]
         for ref in rng.sample(filled, min(len(filled), 10)):
             self.hand.do("repeat", ref=ref)
+
+    def leave(self) -> None:
+        self.hand.do("down")
+
+    def come_back(self) -> None:
+        self.hand.do("up")
 
     def entries(self) -> list[Entry]:
         # The peer's stamps are monotonic, and that clock is one for all processes.
