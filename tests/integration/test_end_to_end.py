@@ -12,8 +12,8 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from deepstack.warden import lifeline
-from execution import controls, desk, intake
-from execution.models import Heartbeat, Order, Slice
+from execution import controls, desk, intake, limits
+from execution.models import Heartbeat, Order, OrderEvent, Slice
 from execution.waiting import NoLiveWorker, require_worker
 from tests.integration.rebuild import assert_story_matches
 from tests.stack import Stack, wait_for
@@ -62,6 +62,23 @@ def test_an_urgent_order_is_done_at_once(stack: Stack) -> None:
     assert order.arrival_ask is not None
     fill = order.fills.get()
     assert fill.price <= order.slices.get().limit_price  # type: ignore[operator]
+
+
+def test_orders_for_many_new_symbols_meet_a_loss_limit_and_none_is_denied_or_put_off(
+    stack: Stack,
+) -> None:
+    """While one order is checked, another's first fill makes a symbol the account's."""
+    bounded = {"scope": "ACCOUNT", "key": "bounded", "field": "max_daily_loss", "by": "ann"}
+    limits.set_limit(**bounded, value=1_000_000)
+    orders = [
+        accept(symbol=f"NEW{number}", quantity=10, algorithm="MARKET", account="bounded")
+        for number in range(20)
+    ]
+    assert {order.status for order in orders} == {"ACCEPTED"}
+    assert {ended(order).status for order in orders} == {"FILLED"}
+    limits.set_limit(**bounded, value=None)
+    put_off = OrderEvent.objects.filter(kind="SLICE_DEFERRED", order__in=orders)
+    assert [event.data for event in put_off if "UNKNOWN" in event.data["reason"]] == []
 
 
 def test_a_patient_limit_far_from_the_market_rests_and_is_cancelled(stack: Stack) -> None:

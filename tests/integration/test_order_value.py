@@ -13,7 +13,7 @@ from django.apps import apps
 from django.core.management import call_command
 from typing_extensions import override
 
-from execution import amend, funds, intake, limits, marks, pacing, slices
+from execution import amend, funds, heartbeat, intake, limits, marks, pacing, slices
 from execution import desk as desks
 from execution.broker.order_manager import OrderManager
 from execution.controls import NotAllowed
@@ -23,7 +23,7 @@ from execution.exposure import Moment, day_result, heat
 from execution.market.base import Quote
 from execution.market.simulated import SimulatedMarket
 from execution.marks import Marks
-from execution.models import Order
+from execution.models import Heartbeat, Order
 from execution.preview import preview
 from tests.integration.desk_work import execution, hear, new_order, report
 from tests.integration.test_api import client_of
@@ -158,10 +158,13 @@ def test_every_door_refuses_it_alike() -> None:
     out = StringIO()
     call_command("preview", "BUY", "60000", "AAPL", "--price", "0.15", stdout=out)
     assert OFF in out.getvalue()
-    trader = client_of("Trader")
-    answer = trader.post("/api/v1/orders/?wait=0", SLIP, "json").json()
-    if "status_reason" in answer:  # a worker is alive
-        assert answer["status_reason"].startswith(OFF)
+    heartbeat.beat(Heartbeat.Kind.WORKER)
+    answer = client_of("Trader").post("/api/v1/orders/", SLIP, "json").json()
+    assert (answer["status"], answer["status_reason"].split(":")[0]) == ("DENIED", OFF)
+    assert answer["decision_within_collar"] is False
+    with pytest.raises(SystemExit):
+        call_command("order", "BUY", "60000", "AAPL", "--price", "0.15", stdout=out)
+    assert out.getvalue().count(OFF) == 2
     batch = intake.accept_all([SLIP, SLIP | {"decision_price": None}], desks.default())
     assert [told(order) for order in batch] == [f"DENIED {OFF}", "ACCEPTED"]
 
