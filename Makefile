@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test test-clock chaos bench bench-vwap check format lock clean
+.PHONY: help demo up test test-clock fuzz-api chaos bench bench-vwap check format lock clean
 
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
@@ -14,6 +14,7 @@ help:
 	@echo "make up      run the service until Ctrl-C"
 	@echo "make test    all tests, three files at a time (JOBS); ARGS='-k name' goes to pytest"
 	@echo "make test-clock  the same on a Saturday, a half-day, a clock change, ...; MOMENT=saturday: one"
+	@echo "make fuzz-api  schemathesis over the whole API, 200 requests an operation (EXAMPLES)"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
 	@echo "make bench   how fast, printed as JSON; bench-vwap: how close to the market VWAP"
 	@echo "make check   ruff, mypy and the import rules"
@@ -38,6 +39,10 @@ test-clock: $(VENV)/installed-dev $(VENV)/false_clock
 	$(BIN)/python -m tests.false_clock $(if $(MOMENT),--moment $(MOMENT)) \
 	  --library $(VENV)/false_clock/libfaketime/vendor/libfaketime/src/libfaketime.so.1 \
 	  -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+EXAMPLES ?= 200
+fuzz-api: $(VENV)/installed-dev
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/integration/test_fuzz_api.py
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/python -m tests.chaos.run $(if $(BROKER),--broker "$(BROKER)") $(ARGS)

@@ -5,6 +5,8 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
@@ -24,6 +26,7 @@ def _choices(values: Any) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class TrueOrFalse(django_filters.TypedChoiceFilter):
     """Any other word is an error; django-filter's own would show all rows."""
 
@@ -64,6 +67,8 @@ class KnownFilters(DjangoFilterBackend):
         if unknown := sorted(set(request.query_params) - known):
             text = f"unknown; known are {', '.join(sorted(known))}"
             raise ValidationError({name: [text] for name in unknown})
+        if empty := sorted(name for name, value in request.query_params.items() if not value):
+            raise ValidationError({name: ["is empty: leave it out"] for name in empty})
         return super().filter_queryset(request, queryset, view)
 
 

@@ -10,6 +10,7 @@ from execution import desk
 from execution.api import serializers
 from execution.api.errors import Door
 from execution.api.permissions import ModelPermissions
+from execution.api.signal_schema import SIGNAL
 from execution.domain.algos import ALGOS
 from execution.domain.alternatives import NO_BASIS
 from execution.domain.costs import Basis
@@ -73,7 +74,7 @@ class OrderPreview(Door, GenericAPIView[Order]):
     serializer_class = serializers.OrderSerializer
 
     @extend_schema(
-        request={"application/json": serializers.SIGNAL},
+        request={"application/json": SIGNAL},
         responses={(200, "application/json"): {"type": "object", "properties": PREVIEW}},
     )
     def post(self, request: Request) -> Response:

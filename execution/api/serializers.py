@@ -9,16 +9,6 @@ from rest_framework.reverse import reverse
 from typing_extensions import override
 
 from execution import queries, results
-from execution.domain.native import NATIVES
-from execution.domain.reading import MAX_WINDOW_MINUTES
-from execution.domain.signal import (
-    ALGORITHMS,
-    MAX_EXTENSIONS,
-    MAX_QUANTITY,
-    RESIDUALS,
-    SIDES,
-    URGENCIES,
-)
 from execution.halts import HaltReport
 from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState, TradingStateChange
@@ -26,45 +16,6 @@ from execution.queries import Tracking
 
 PART = 50  # of an order's slices, fills and events inside its detail
 PRICE_STEP = Decimal("0.000001")
-
-_TIME = {"type": "string", "format": "date-time"}
-_PRICE = {"type": "string", "format": "decimal", "example": "150.25"}
-# Documentation alone: execution.domain.signal decides what is accepted.
-SIGNAL = {
-    "type": "object",
-    "required": ["symbol", "side", "quantity"],
-    "additionalProperties": False,
-    "properties": {
-        "symbol": {"type": "string", "example": "AAPL"},
-        "side": {"type": "string", "enum": list(SIDES)},
-        "quantity": {"type": "integer", "minimum": 1, "maximum": MAX_QUANTITY},
-        "urgency": {"type": "string", "enum": list(URGENCIES), "default": "NORMAL"},
-        "algorithm": {"type": "string", "enum": list(ALGORITHMS)},
-        "decision_price": _PRICE,
-        "limit_price": _PRICE,
-        "average_daily_volume": {"type": "integer", "minimum": 1},
-        "start_at": _TIME,
-        "end_at": _TIME,
-        "window_minutes": {"type": "number", "maximum": MAX_WINDOW_MINUTES},
-        "slices": {"type": "integer", "minimum": 1},
-        "vwap_deviation_threshold": {"type": "number", "maximum": 1},
-        "max_participation": {"type": "number", "maximum": 1},
-        "residual": {"type": "string", "enum": list(RESIDUALS), "default": "LEAVE"},
-        "residual_minutes": {"type": "number", "maximum": MAX_WINDOW_MINUTES},
-        "max_extensions": {"type": "integer", "minimum": 1, "maximum": MAX_EXTENSIONS},
-        "residual_ignores_cap": {"type": "boolean", "default": False},
-        "aggressive_after": {"type": "number", "exclusiveMaximum": 1},
-        "would_price": _PRICE,
-        "lot_size": {"type": "integer", "minimum": 1, "default": 1},
-        "min_slice": {"type": "integer", "minimum": 1},
-        "max_slice": {"type": "integer", "minimum": 1},
-        "native": {"type": "string", "enum": list(NATIVES)},
-        "native_parameters": {"type": "object", "example": {"maxPctVol": 0.2}},
-        "account": {"type": "string"},
-        "strategy": {"type": "string"},
-        "client_reference": {"type": "string", "maxLength": 128},
-    },
-}
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
@@ -131,6 +82,14 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
 def _text(price: Decimal | None) -> str | None:
     return None if price is None else f"{price.quantize(PRICE_STEP):f}"
+
+
+class OrderBatchSerializer(serializers.Serializer[Any]):
+    """What became of a list of orders."""
+
+    new = serializers.IntegerField()
+    denied = serializers.IntegerField()
+    orders = OrderSerializer(many=True)
 
 
 class SliceSerializer(serializers.ModelSerializer[Slice]):
@@ -269,10 +228,20 @@ class OrderDetailSerializer(OrderSerializer):
         return reverse(f"order-{part}", args=[order.pk], request=self.context.get("request"))
 
 
+class Text(serializers.CharField):
+    """Text alone: a number is not one, though it could be written as one."""
+
+    @override
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class ReasonSerializer(serializers.Serializer[Any]):
     """Who acts is known; `reason` says why."""
 
-    reason = serializers.CharField(max_length=300, required=False, default="", allow_blank=True)
+    reason = Text(max_length=300, required=False, default="", allow_blank=True)
 
     @override
     def to_internal_value(self, data: Any) -> Any:
@@ -284,10 +253,10 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
 class ScopeSerializer(ReasonSerializer):
     scope = serializers.ChoiceField(TradingState.Scope.choices)
-    key = serializers.CharField(
+    key = Text(
         max_length=64, required=False, default="", allow_blank=True, help_text="none for SYSTEM"
     )
-    reason = serializers.CharField(max_length=300)
+    reason = Text(max_length=300)
 
 
 class StateChangeSerializer(ScopeSerializer):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import GenericAPIView, ListAPIView, RetrieveAPIView, get_object_or_404
@@ -28,15 +28,20 @@ from execution.api.filters import (
 )
 from execution.api.parsers import BoundedList
 from execution.api.permissions import ModelPermissions
+from execution.api.signal_schema import MOST_AT_ONCE, SIGNALS
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.reading import shown
 from execution.market import clock
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState
 from execution.models import TradingStateChange as StateChange
 
-MOST_AT_ONCE = 5_000  # orders in one call
 CONTROLS = {"cancel": controls.cancel, "pause": controls.pause, "resume": controls.resume}
 KEY = "Idempotency-Key"
+_ONE_OR_MANY = PolymorphicProxySerializer(
+    component_name="OrderOrBatch",
+    serializers=[serializers.OrderSerializer, serializers.OrderBatchSerializer],
+    resource_type_field_name=None,
+)
 
 
 class MayRead(ModelPermissions):
@@ -70,7 +75,7 @@ class OrderList(Door, ListAPIView[Order]):
     parser_classes = [BoundedList]
 
     @extend_schema(
-        request={"application/json": serializers.SIGNAL},
+        request={"application/json": SIGNALS},
         parameters=[
             OpenApiParameter(
                 KEY,
@@ -79,8 +84,8 @@ class OrderList(Door, ListAPIView[Order]):
             )
         ],
         responses={
-            201: serializers.OrderSerializer,
-            200: serializers.OrderSerializer,
+            201: _ONE_OR_MANY,
+            200: _ONE_OR_MANY,
             422: serializers.OrderSerializer,
         },
     )

@@ -145,7 +145,7 @@ def switch(value: object) -> bool:
 
 def minutes(value: object) -> timedelta:
     found = number(value)
-    if found is not None and found <= MAX_WINDOW_MINUTES:
+    if found is not None and 0 < found <= MAX_WINDOW_MINUTES:
         length = timedelta(minutes=float(found))
         if length >= MIN_WINDOW:
             return length

@@ -12,7 +12,7 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from execution import heartbeat
-from execution.api.serializers import SIGNAL
+from execution.api.signal_schema import SIGNAL
 from execution.models import Heartbeat, Order, OrderEvent, Slice, TradingState, TradingStateChange
 from execution.roles import ROLES, ensure_roles
 from tests.bad_signals import BAD_JSON, BAD_SIGNALS, GOOD

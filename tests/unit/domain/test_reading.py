@@ -161,3 +161,9 @@ def test_a_refused_value_is_shown_in_short(value: object) -> None:
     with pytest.raises(ValueError, match="must be a price") as refused:
         reading.price(value)
     assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("value", [-3.3e307, "-1", -1, 0, 1e308, 10**400, -(10**400), float("nan")])
+def test_minutes_beyond_a_clock_are_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="must be a number of minutes"):
+        reading.minutes(value)
