@@ -19,6 +19,7 @@ from execution.market.base import MarketData
 from execution.models import Order
 from execution.queries import Progress, Report
 
+PRELIMINARY = ", preliminary"
 LOOK_EVERY = 0.25  # seconds
 LINE_EVERY = 5.0  # seconds, where the output is no terminal
 STYLES = {
@@ -175,5 +176,5 @@ def _figures(report: Report) -> list[tuple[str, str]]:
     ]
     if report["market_vwap"] is not None:
         against = f"{price(report['market_vwap'])}, own average {bps(report['vwap_slippage_bps'])}"
-        rows.append(("market VWAP", against))
+        rows.append(("market VWAP", f"{against}{PRELIMINARY if report['preliminary'] else ''}"))
     return [*rows, ("commission", f"{report['commission']:,.2f}")]

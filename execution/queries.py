@@ -34,6 +34,7 @@ class Tracking:
 
     Prices per share; `deviation_bps` is the own average against the market, + is a cost;
     `usual_bps` how large that usually is, either way, of an order that goes well. None is unknown.
+    `preliminary`: later bars of the window may change it.
     """
 
     since: datetime
@@ -42,6 +43,7 @@ class Tracking:
     average: Decimal | None
     deviation_bps: float | None
     usual_bps: float | None
+    preliminary: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,12 @@ class Progress:
 
 class Report(ExecutionResult):
     """The result and how it compares with the market: `market_vwap` is that of the order's
-    window, `vwap_slippage_bps` the average price against it, + is a cost."""
+    window, `vwap_slippage_bps` the average price against it, + is a cost. `preliminary`: the
+    order is live, or the last bar of its window is not complete yet, and both may change."""
 
     market_vwap: Decimal | None
     vwap_slippage_bps: float | None
+    preliminary: bool
 
 
 def report(order: Order, market: MarketData, *, now: datetime) -> Report:
@@ -79,6 +83,7 @@ def report(order: Order, market: MarketData, *, now: datetime) -> Report:
         **result_of(order),
         "market_vwap": seen.market_vwap if seen else None,
         "vwap_slippage_bps": seen.deviation_bps if seen else None,
+        "preliminary": is_preliminary(order, now),
     }
 
 
@@ -87,6 +92,17 @@ def tracking(order: Order, market: MarketData, *, now: datetime) -> Tracking | N
     if not _is_tracked(order, now):
         return None
     return _tracking(order, market_vwap(order, market, now=now), now)
+
+
+def is_preliminary(order: Order, now: datetime) -> bool:
+    """Whether the market's figures of the order's window may change: until it has ended, its last
+    minute's bar is complete, and a minute more has passed for that bar to be told."""
+    if not order.is_terminal:
+        return True
+    _, end = window(order)
+    last = end.replace(second=0, microsecond=0)
+    complete = last if last == end else last + MINUTE
+    return now < complete + MINUTE
 
 
 def trackings(orders: Iterable[Order], market: MarketData, *, now: datetime) -> dict[int, Tracking]:
@@ -114,6 +130,7 @@ def _tracking(order: Order, price: Decimal | None, now: datetime) -> Tracking:
         average=None if average is None else average.quantize(PRICE_STEP),
         deviation_bps=cost_bps(order, price),
         usual_bps=usual_vwap_deviation_bps(order),
+        preliminary=is_preliminary(order, now),
     )
 
 

@@ -144,11 +144,17 @@ class CostAnalysisAdmin(_ReadOnly):
         "participation",
         "relative_performance",
         "computed_wall",
+        "preliminary",
     ]
+    readonly_fields = ["preliminary"]
     list_select_related = ["order"]
     list_filter = ["order__algorithm", "order__account", "computed_wall"]
     search_fields = ["=order__id", "order__symbol"]
     show_full_result_count = False
+
+    @admin.display(description="preliminary", boolean=True)
+    def preliminary(self, cost: CostAnalysis) -> bool:
+        return cost.preliminary
 
 
 @admin.register(DailySummary)

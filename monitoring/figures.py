@@ -22,6 +22,7 @@ class Figures(TypedDict):
     cancelled_orders: int
     slow_orders: int
     fill_rate: float | None
+    preliminary_orders: int  # executed, and the market's figures of them may still change
     total_volume: int
     total_value: Decimal
     commission: Decimal
@@ -72,6 +73,7 @@ def figures(tally: Tally) -> Figures:
         "cancelled_orders": tally.cancelled_orders,
         "slow_orders": tally.slow_orders,
         "fill_rate": tally.fill_rate,
+        "preliminary_orders": tally.preliminary_orders,
         "total_volume": tally.volume,
         "total_value": tally.value,
         "commission": tally.commission,

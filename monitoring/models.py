@@ -236,6 +236,11 @@ class CostAnalysis(models.Model):
         """Over, and nothing is expected to change it any more."""
         return self.due_wall is None and self.order.is_terminal
 
+    @property
+    def preliminary(self) -> bool:
+        """The market has not told all of the window yet: the figures may change."""
+        return not self.final
+
 
 class WatchMark(models.Model):
     """How far the watch has read the orders' events, and when it last looked.

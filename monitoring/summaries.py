@@ -37,6 +37,7 @@ MONEY = DecimalField(max_digits=40, decimal_places=12)
 EXECUTED = Q(filled_quantity__gt=0)
 KNOWN_MID = EXECUTED & Q(arrival_bid__isnull=False, arrival_ask__isnull=False)
 KNOWN_VWAP = EXECUTED & Q(cost__market_vwap__isnull=False)
+PRELIMINARY = EXECUTED & (Q(cost__isnull=True) | Q(cost__due_wall__isnull=False))
 KNOWN_SHORTFALL = Q(cost__delay__isnull=False)
 
 
@@ -169,6 +170,7 @@ def _sums(limits: Thresholds) -> Mapping[str, Any]:
         "filled_orders": Count("pk", filter=Q(status=OrderStatus.FILLED)),
         "failed_orders": Count("pk", filter=FAILED),
         "cancelled_orders": Count("pk", filter=Q(status=OrderStatus.CANCELLED)),
+        "preliminary_orders": Count("pk", filter=PRELIMINARY),
         "slow_orders": Count("pk", filter=accepted & Q(finished_at__gt=latest)),
         "ordered": Coalesce(Sum("quantity", filter=accepted), 0),
         "volume": Coalesce(Sum("filled_quantity"), 0),
@@ -207,6 +209,7 @@ def _columns(day: Day, limits: Thresholds) -> dict[str, Any]:
         "quality_score": assessed.score,
         "grade": assessed.grade,
         "figures": {
+            "preliminary_orders": tally.preliminary_orders,
             "alerts": dict(day.alerts),
             "by_algorithm": {name: _plain(part) for name, part in day.by_algorithm.items()},
             "quality": asdict(assessed),

@@ -24,6 +24,7 @@ class Tally:
     filled_orders: int = 0
     failed_orders: int = 0  # denied, rejected, or expired with nothing executed
     cancelled_orders: int = 0
+    preliminary_orders: int = 0  # executed, and the market's figures of them may still change
     slow_orders: int = 0  # took longer than the slow-execution threshold allows
     ordered: int = 0  # shares; denied orders do not count here
     volume: int = 0  # shares executed

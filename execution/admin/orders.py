@@ -249,10 +249,11 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             return base.NOTHING
         usual = "" if seen.usual_bps is None else f", usually within {seen.usual_bps:.1f} bps"
         return format_html(
-            "{}, own average {}{}",
+            "{}, own average {}{}{}",
             base.price(seen.market_vwap),
             base.bps(seen.deviation_bps),
             usual,
+            ", preliminary" if seen.preliminary else "",
         )
 
     @admin.display(description="commission")

@@ -156,6 +156,7 @@ class TrackingSerializer(serializers.Serializer[Tracking]):
     market_vwap = serializers.DecimalField(max_digits=18, decimal_places=6, allow_null=True)
     average = serializers.DecimalField(max_digits=18, decimal_places=6, allow_null=True)
     deviation_bps = serializers.FloatField(allow_null=True, help_text="+ is a cost")
+    preliminary = serializers.BooleanField(help_text="later bars of the window may change it")
     usual_bps = serializers.FloatField(
         allow_null=True, help_text="how large the deviation usually is when all goes well"
     )

@@ -55,12 +55,16 @@ class CostSerializer(serializers.ModelSerializer[CostAnalysis]):
     """Basis points and money, + = cost; null where the market is silent."""
 
     final = serializers.BooleanField(read_only=True)
+    preliminary = serializers.BooleanField(
+        read_only=True, help_text="the market may still change the figures"
+    )
 
     class Meta:
         model = CostAnalysis
         fields = [
             "order",
             "final",
+            "preliminary",
             "computed_wall",
             "average_price",
             "market_vwap",
@@ -119,6 +123,9 @@ class FiguresSerializer(serializers.Serializer[Any]):
     cancelled_orders = serializers.IntegerField()
     slow_orders = serializers.IntegerField()
     fill_rate = serializers.FloatField(allow_null=True)
+    preliminary_orders = serializers.IntegerField(
+        help_text="executed orders whose market figures may still change"
+    )
     total_volume = serializers.IntegerField()
     total_value = serializers.DecimalField(max_digits=None, decimal_places=6)
     commission = serializers.DecimalField(max_digits=None, decimal_places=6)

@@ -77,9 +77,11 @@ def _table(orders: Iterable[Order], seen: Mapping[int, Tracking]) -> Table:
 
 
 def _tracked(seen: Tracking | None) -> tuple[str, str]:
-    """The market's VWAP of the order's window so far; the own average against it, in bps."""
+    """The market's VWAP of the order's window so far, with a star while it is preliminary; the own
+    average against it, in bps."""
     if seen is None or seen.market_vwap is None:
         return "-", "-"
     deviation, usual = seen.deviation_bps, seen.usual_bps
     against = "-" if deviation is None else f"{deviation:+.1f}"
-    return price(seen.market_vwap), against if usual is None else f"{against} of {usual:.1f}"
+    mark = "*" if seen.preliminary else ""
+    return price(seen.market_vwap) + mark, against if usual is None else f"{against} of {usual:.1f}"

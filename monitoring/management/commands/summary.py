@@ -96,12 +96,19 @@ def _totals(summary: Summary, score: QualityScore) -> Table:
         ("Value", f"${summary['total_value']:,.2f}"),
         ("Commission", f"${summary['commission']:,.2f}"),
         *_costs(summary),
+        *_preliminary(summary),
         ("Quality", _quality(score)),
         ("Alerts raised", _severities(summary)),
     ]
     for name, value in rows:
         table.add_row(name, value)
     return table
+
+
+def _preliminary(summary: Summary) -> list[tuple[str, str]]:
+    count = summary["preliminary_orders"]
+    said = f"the market may still change the costs of {count:,} orders"
+    return [("Preliminary", said)] if count else []
 
 
 def _costs(figures: Figures) -> list[tuple[str, str]]:
