@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -23,6 +24,7 @@ from yaml import YAMLError
 from deepstack import config_rules
 from deepstack.config_types import (
     Bps,
+    Checked,
     Count,
     DatabaseUrl,
     Deviation,
@@ -270,7 +272,7 @@ class Ibkr(Section):
     messages_per_second: Annotated[int, Field(ge=10, le=48)] = 45
 
 
-class Config(BaseSettings):
+class Config(Checked, BaseSettings):
     """Every setting of the service, frozen once read."""
 
     model_config = SettingsConfigDict(
@@ -326,7 +328,8 @@ class Config(BaseSettings):
     def from_env(cls) -> Self:
         """Read every source once; raises ConfigError that names each wrong key."""
         try:
-            if wrong := config_rules.misspelt(os.environ, cls.model_fields):
+            names = {*os.environ, *DotEnvSettingsSource(cls).env_vars}
+            if wrong := config_rules.misspelt(names, cls.model_fields):
                 raise ConfigError("\n".join(["the configuration is wrong:", *wrong]))
             return cls()
         except ValidationError as error:

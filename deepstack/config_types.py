@@ -34,17 +34,20 @@ DatabaseUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.dat
 RedisUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.redis))]
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Checked(BaseModel):
+    """To Python, true is the number one; here it is not."""
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """To Python, true is the number one."""
         kind = cls.model_fields[str(info.field_name)].annotation
         if isinstance(value, bool) and "bool" not in str(kind):
             raise ValueError(f"must not be {str(value).lower()}, which is a switch")
         return value
+
+
+class Section(Checked):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def rebuilt(self) -> Self:
         """The same, checked; a copy that was made with other values is not."""

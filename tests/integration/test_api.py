@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection, connections
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
@@ -352,6 +353,14 @@ def test_cancel_may_be_repeated(api: APIClient) -> None:
     assert answers[0].json()["unconfirmed_children"] == 0
     asked = OrderEvent.objects.get(order=pk, kind="CANCEL_REQUESTED")
     assert asked.data == {"by": "user-Trader-Risk", "via": "API", "reason": "enough"}
+
+
+def test_a_cancel_of_a_filled_order_says_so(api: APIClient) -> None:
+    pk = stored(api)
+    Order.objects.filter(pk=pk).update(status="FILLED", filled_quantity=F("quantity"))
+    answer = post(api, {}, f"{ORDERS}{pk}/cancel/")
+    assert answer.status_code == 409
+    assert answer.json()["detail"] == f"order {pk} is FILLED; nothing is left to cancel"
 
 
 def test_pause_and_resume(api: APIClient) -> None:

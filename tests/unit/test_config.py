@@ -79,6 +79,10 @@ def test_wrong_value_names_key_value_and_what_is_allowed(
         ("execution: {twpa: {}}", "execution.twpa"),
         ("execution: {twap: {default_num_slices: -1}}", "greater than 0"),
         ("execution: [twap", "config/config.yaml is not YAML"),
+        ("execution: {twap: {timing_randomization: .inf}}", "finite number"),
+        ("execution: {twap: {default_num_slices: true}}", "which is a switch"),
+        ("ibkr_port: true", "which is a switch"),
+        ("live_broker: false", "which is a switch"),
     ],
 )
 def test_wrong_file_is_refused(here: type[Config], tmp_path: Path, text: str, named: str) -> None:
@@ -243,10 +247,14 @@ def test_settings_that_contradict_each_other_are_both_named(
     assert "must not exceed" in str(refused.value)
 
 
+@pytest.mark.parametrize("where", ["environment", ".env"])
 def test_a_limit_with_one_underscore_is_not_passed_over(
-    here: type[Config], monkeypatch: pytest.MonkeyPatch
+    here: type[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    monkeypatch.setenv("LIMITS_MAX_ORDER_NOTIONAL", "2000")
+    if where == ".env":
+        (tmp_path / ".env").write_text("LIMITS_MAX_ORDER_NOTIONAL=2000")
+    else:
+        monkeypatch.setenv("LIMITS_MAX_ORDER_NOTIONAL", "2000")
     with pytest.raises(ConfigError, match="LIMITS__KEY"):
         here.from_env()
 
