@@ -250,7 +250,9 @@ def test_a_password_is_exchanged_for_a_token() -> None:
 
 
 def test_orders_are_filtered(api: APIClient) -> None:
-    ours = stored(api, symbol="MSFT", side="SELL", account="fund", strategy="pairs")
+    ours = stored(
+        api, symbol="MSFT", decision_price=330, side="SELL", account="fund", strategy="pairs"
+    )
     stored(api)
     created = Order.objects.get(pk=ours).created_at
     for query in (
@@ -402,7 +404,7 @@ def test_a_halt_denies_and_a_resume_lets_trade(api: APIClient) -> None:
     denied = post(api, GOOD)
     assert denied.status_code == 422
     assert denied.json()["status_reason"].startswith("TRADING_HALTED")
-    assert post(api, GOOD | {"symbol": "MSFT"}).status_code == 201
+    assert post(api, GOOD | {"symbol": "MSFT", "decision_price": 330}).status_code == 201
 
     resumed = post(api, halt | {"reason": "calm again"}, "/api/v1/resume-trading/")
     assert resumed.json()["state"]["state"] == "ACTIVE"
