@@ -5,7 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from execution.models import BrokerAccount, BrokerDifference, Order, Slice, TradingState
+from execution.models import (
+    BrokerAccount,
+    BrokerDifference,
+    BrokerLink,
+    Order,
+    Slice,
+    TradingState,
+)
 from monitoring import alerts, deliveries, watch
 from monitoring.models import Alert, AlertDelivery, ChannelHealth
 from monitoring.moment import Moment
@@ -249,3 +256,29 @@ def test_a_refused_alert_is_told_on_the_other_channels_until_the_channel_heals()
     ChannelHealth.objects.update(failing_wall=None, refused=False)
     watched(after(NOW, seconds=1))
     assert Alert.objects.get(kind="DELIVERY_FAILED").ended_wall is not None
+
+
+def test_a_lost_broker_is_told_within_five_seconds_and_so_is_its_return() -> None:
+    config = CONFIG.model_copy(update={"trading_mode": "live", "live_broker": "alpaca"})
+    working()
+    row = BrokerLink.objects.create(
+        broker="alpaca",
+        address=config.alpaca_base_url,
+        up=False,
+        reason="no route",
+        since=NOON,
+        seen_at=NOON + timedelta(seconds=4),
+    )
+
+    def found(seconds: int) -> list[tuple[str, bool]]:
+        moment = after(NOW, seconds=seconds)
+        watch.look(moment=moment, config=config, limits=LIMITS, market=replay())
+        down = Alert.objects.filter(kind="BROKER_DOWN")
+        return [(each.severity, each.ended_wall is None) for each in down]
+
+    assert found(4) == [("CRITICAL", True)]
+    assert "since 2026-03-02 11:00:00 ET: no route" in Alert.objects.get(kind="BROKER_DOWN").message
+    BrokerLink.objects.filter(pk=row.pk).update(
+        up=True, reason="", seen_at=NOON + timedelta(seconds=6)
+    )
+    assert found(6) == [("CRITICAL", False)]
