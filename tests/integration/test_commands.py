@@ -114,7 +114,7 @@ def test_a_denied_order_fails_with_its_reason() -> None:
 
 @pytest.mark.django_db
 def test_orders_are_listed_newest_first_and_filtered() -> None:
-    first, second = accept(), accept(symbol="MSFT")
+    first, second = accept(), accept(symbol="MSFT", decision_price=330)
     assert [row["order_id"] for row in json.loads(run("orders", "--json"))] == [
         second.pk,
         first.pk,
