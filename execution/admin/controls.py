@@ -16,7 +16,7 @@ from execution import halts, heartbeat
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
 from execution.market import clock
-from execution.models import BrokerCursor, Heartbeat, TradingState, TradingStateChange
+from execution.models import BrokerCursor, BrokerLink, Heartbeat, TradingState, TradingStateChange
 
 
 class StateForm(forms.Form):
@@ -143,3 +143,16 @@ class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
 @admin.register(BrokerCursor)
 class BrokerCursorAdmin(ReadOnlyAdmin[BrokerCursor]):
     list_display = ("broker", "account", "heard_until")
+
+
+@admin.register(BrokerLink)
+class BrokerLinkAdmin(ReadOnlyAdmin[BrokerLink]):
+    list_display = ("broker", "address", "up", "reason", "changed", "seen", "process")
+
+    @admin.display(description="since", ordering="since")
+    def changed(self, row: BrokerLink) -> str:
+        return base.exchange_time(row.since)
+
+    @admin.display(description="seen", ordering="seen_at")
+    def seen(self, row: BrokerLink) -> str:
+        return base.exchange_time(row.seen_at)

@@ -22,6 +22,7 @@ from execution.models import (
     MarketHalt,
     PaperExecution,
     PaperOrder,
+    PaperVolume,
     SlippageCalibration,
     TradingState,
     VolumeProfile,
@@ -192,3 +193,11 @@ class PaperExecutionAdmin(ReadOnlyAdmin[PaperExecution]):
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[PaperExecution]:
         return super().get_queryset(request).select_related("order")
+
+
+@admin.register(PaperVolume)
+class PaperVolumeAdmin(ReadOnlyAdmin[PaperVolume]):
+    list_display = ("symbol", "minute", "taken")
+    search_fields = ("symbol__exact",)
+    search_help_text = "a symbol in capitals"
+    ordering = ("-minute",)

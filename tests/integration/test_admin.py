@@ -16,6 +16,7 @@ from execution import desk, halts, heartbeat, intake, limits
 from execution.models import (
     Bar,
     BrokerCursor,
+    BrokerLink,
     CalendarOverride,
     Fill,
     Heartbeat,
@@ -29,6 +30,7 @@ from execution.models import (
     OrderEvent,
     PaperExecution,
     PaperOrder,
+    PaperVolume,
     Slice,
     TradingState,
     TradingStateChange,
@@ -98,6 +100,8 @@ def one_of_each() -> None:
     MarketClock.objects.create(anchor=now, wall_anchor=now)
     CalendarOverride.objects.create(day="2026-12-24", closed=True, reason="storm")
     MarketHalt.objects.create(symbol="AAPL", start_at=now, reason="news pending")
+    BrokerLink.objects.create(broker="ibkr", address="here", up=True, since=now, seen_at=now)
+    PaperVolume.objects.create(symbol="AAPL", minute=now, taken=5, granted=5)
     BrokerCursor.objects.create(broker="paper", account="default", heard_until=now)
     VolumeProfile.objects.create(
         symbol="AAPL", until="2026-11-20", sessions=["2026-11-20"], shares=[0.4, 0.2, 0.4]
@@ -135,6 +139,7 @@ OURS = list(apps.get_app_config("execution").get_models())
 READ_ONLY = [
     Bar,
     BrokerCursor,
+    BrokerLink,
     Fill,
     Heartbeat,
     IbkrExecution,
@@ -146,6 +151,7 @@ READ_ONLY = [
     OrderEvent,
     PaperExecution,
     PaperOrder,
+    PaperVolume,
     Slice,
     TradingState,
     TradingStateChange,

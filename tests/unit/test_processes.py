@@ -36,9 +36,9 @@ def in_dockerfile() -> list[str]:
 
 
 def without_interpreter(command: list[str]) -> list[str]:
-    """`python -m celery ...` is `celery ...`, `/path/manage.py` is `python manage.py`."""
-    words = [word for word in command[1:] if word != "-m"]
-    return ["python", "manage.py", *words[1:]] if words[0].endswith("manage.py") else words
+    """`/path/python -m celery ...` is `celery ...`; our own module needs the interpreter."""
+    assert command[1] == "-m"
+    return ["python", *command[1:]] if command[2].startswith("deepstack.") else command[2:]
 
 
 @pytest.mark.parametrize("name", HERE)
