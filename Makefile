@@ -57,7 +57,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --quiet tests/unit/test_layers.py
+	$(BIN)/lint-imports
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

@@ -26,7 +26,8 @@ from typing import Any
 from benchmarks.bars import MIDCAPS, MINUTE, ROOT
 from benchmarks.service import START_SECONDS, _process, _until
 from benchmarks.svg import BLUE, INK, ORANGE, Axis, Curve, picture
-from deepstack import embedded, processes
+from deepstack import processes
+from deepstack.local import embedded_servers
 
 DAY = date(2024, 6, 12)
 # New York: the clock, when the orders are handed over, their window.
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def replayed(bars: Path, speed: float) -> list[Run]:
     with tempfile.TemporaryDirectory(prefix="deepstack-curves-") as folder, ExitStack() as stack:
-        servers = stack.enter_context(embedded.started(Path(folder)))
+        servers = stack.enter_context(embedded_servers.started(Path(folder)))
         os.environ |= SETTINGS | {
             "DATABASE_URL": servers.database_url,
             "REDIS_URL": servers.redis_url,
@@ -131,9 +132,9 @@ def replayed(bars: Path, speed: float) -> list[Run]:
 
 
 def start_clock(speed: float) -> None:
-    from deepstack import ready
+    from deepstack import django_setup
 
-    ready.ensure()
+    django_setup.ensure()
     from execution.market import clock
     from execution.market.calendar import new_york
 
@@ -141,17 +142,18 @@ def start_clock(speed: float) -> None:
 
 
 def traded(speed: float) -> list[Run]:
-    from execution import desk, heartbeat, intake
+    from execution import context, heartbeat
+    from execution.entry import acceptance
     from execution.market.calendar import new_york
     from execution.models import Heartbeat, Order
 
     _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= 1, START_SECONDS)
     _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
-    here, start, end = desk.default(), new_york(DAY, STARTS), new_york(DAY, ENDS)
+    here, start, end = context.default(), new_york(DAY, STARTS), new_york(DAY, ENDS)
     _until(lambda: here.now() >= new_york(DAY, ARRIVE), START_SECONDS)
     common = {"side": "BUY", "start_at": start}
     windows = [{} if name == "MARKET" else {"end_at": end} for name in ORDERS]
-    orders = intake.accept_all(
+    orders = acceptance.accept_all(
         [
             {**common, "algorithm": name, **wish, **window}
             for (name, wish), window in zip(ORDERS.items(), windows, strict=True)
@@ -164,10 +166,11 @@ def traded(speed: float) -> list[Run]:
 
 
 def _run(order_id: int) -> Run:
-    from execution import desk, queries, results
+    from execution import context
     from execution.models import Order
+    from execution.orders import queries, results
 
-    order, here = Order.objects.get(pk=order_id), desk.default()
+    order, here = Order.objects.get(pk=order_id), context.default()
     parts, seen = queries.slices_of(order_id), queries.tracking(order, here.market, now=here.now())
     limits = [part.limit_price for part in parts if part.limit_price]
     tape = here.market.bars(order.symbol, order.start_at, order.end_at)

@@ -46,12 +46,13 @@ def main() -> None:
 
 def _measure(ground: Ground, rate: int, seconds: int) -> list[float]:
     """Milliseconds from each execution at the peer until its row is there."""
-    from execution import desk, intake
+    from execution import context
+    from execution.entry import acceptance
 
     ground.broker.reset(1, ground.folder / "fills.log")
     ground.mend()
-    first = desk.default().now() + timedelta(seconds=LEAD_SECONDS)
-    orders = intake.accept_all(steady(rate, seconds, first), desk.default())
+    first = context.default().now() + timedelta(seconds=LEAD_SECONDS)
+    orders = acceptance.accept_all(steady(rate, seconds, first), context.default())
     booked = _booked([order.pk for order in orders], LEAD_SECONDS + seconds + PATIENCE)
     happened: dict[str, list[float]] = defaultdict(list)
     for entry in ground.broker.entries():

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load import percentiles, stolen_since
-from deepstack import embedded, processes
+from deepstack import processes
+from deepstack.local import embedded_servers
 
 ORDERS = 2_000  # stored before, for the lists to page through
 START_SECONDS = 60.0
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def figures(folder: Path, clients: int = 100, seconds: float = 20.0) -> dict[str, object]:
-    with embedded.started(folder) as servers:
+    with embedded_servers.started(folder) as servers:
         os.environ |= {
             "DATABASE_URL": servers.database_url,
             "REDIS_URL": servers.redis_url,
@@ -69,16 +70,17 @@ def figures(folder: Path, clients: int = 100, seconds: float = 20.0) -> dict[str
 
 def _prepare() -> str:
     """Stored orders, a person of every right, and the person's token."""
-    from deepstack import ready
+    from deepstack import django_setup
 
-    ready.ensure()
+    django_setup.ensure()
     from django.contrib.auth.models import User
     from rest_framework.authtoken.models import Token
 
-    from execution import desk, intake
+    from execution import context as contexts
+    from execution.entry import acceptance
 
     for _ in range(ORDERS // 500):
-        intake.accept_all([SIGNAL] * 500, desk.default())
+        acceptance.accept_all([SIGNAL] * 500, contexts.default())
     return str(Token.objects.create(user=User.objects.create_superuser("risk", password="x")))
 
 

@@ -11,7 +11,9 @@ from statistics import median
 from time import process_time
 
 from benchmarks.bars import REGULAR_MINUTES, Day
-from execution.domain.plan import next_child, plan_twap, plan_vwap, retarget
+from execution.domain.algorithms.twap import plan_twap
+from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.child_sizing import next_child, retarget
 from execution.domain.volume_forecast import dynamic_target
 from execution.domain.volume_profile import Profile
 

@@ -17,7 +17,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.load import percentiles, steady, twap
-from deepstack import embedded, processes
+from deepstack import processes
+from deepstack.local import embedded_servers
 
 WORKERS = 2
 START_SECONDS = 60.0
@@ -34,7 +35,7 @@ def main() -> None:
 
 def figures(rate: int = 50, seconds: int = 30) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="deepstack-bench-") as folder, ExitStack() as stack:
-        servers = stack.enter_context(embedded.started(Path(folder)))
+        servers = stack.enter_context(embedded_servers.started(Path(folder)))
         os.environ |= {
             "DATABASE_URL": servers.database_url,
             "REDIS_URL": servers.redis_url,
@@ -48,9 +49,9 @@ def figures(rate: int = 50, seconds: int = 30) -> dict[str, object]:
 
 
 def _measure(rate: int, seconds: int, workers: Sequence[int]) -> dict[str, object]:
-    from deepstack import ready
+    from deepstack import django_setup
 
-    ready.ensure()
+    django_setup.ensure()
     from execution import heartbeat
     from execution.models import Heartbeat
 
@@ -70,11 +71,12 @@ def _measure(rate: int, seconds: int, workers: Sequence[int]) -> dict[str, objec
 
 def lateness(rate: int, seconds: int) -> dict[str, object]:
     """From the due time to the broker call, in ms."""
-    from execution import desk, intake
+    from execution import context
+    from execution.entry import acceptance
     from execution.models import Order, Slice
 
-    first = desk.default().now() + timedelta(seconds=LEAD_SECONDS)
-    orders = intake.accept_all(steady(rate, seconds, first), desk.default())
+    first = context.default().now() + timedelta(seconds=LEAD_SECONDS)
+    orders = acceptance.accept_all(steady(rate, seconds, first), context.default())
     ids = [order.pk for order in orders]
     live = Order.objects.filter(pk__in=ids, finished_at__isnull=True)
     _until(lambda: not live.exists(), LEAD_SECONDS + seconds + START_SECONDS)
@@ -88,37 +90,44 @@ def lateness(rate: int, seconds: int) -> dict[str, object]:
 def big_order(minutes: float) -> dict[str, float]:
     """One order of 10,000 slices in a window of so many minutes: seconds until it is stored, and
     until all slices within the horizon are rung for."""
-    from execution import bells, controls, desk, intake
+    from execution import context, task_queue
+    from execution.entry import acceptance, order_controls
 
     started = time.perf_counter()
-    order = intake.accept(twap(slices=10_000, minutes=minutes, quantity=100_000), desk.default())
+    order = acceptance.accept(
+        twap(slices=10_000, minutes=minutes, quantity=100_000), context.default()
+    )
     stored = time.perf_counter() - started
-    seconds = desk.default().config.execution.scheduling.horizon_seconds
-    near = order.slices.filter(due_at__lte=bells.horizon_end(order.created_at, seconds))
+    seconds = context.default().config.execution.scheduling.horizon_seconds
+    near = order.slices.filter(due_at__lte=task_queue.horizon_end(order.created_at, seconds))
     # A bell may be answered before it is noted, and the slice skipped.
     silent = near.filter(enqueued_wall__isnull=True, attempt=0, finished_at__isnull=True)
     _until(lambda: not silent.exists(), START_SECONDS)
     rung = time.perf_counter() - started
-    controls.cancel(order.pk, by="benchmark", now=desk.default().now())
+    order_controls.cancel(order.pk, by="benchmark", now=context.default().now())
     return {"stored_s": round(stored, 2), "enqueued_s": round(rung, 2)}
 
 
 def bulk() -> dict[str, float]:
     """1,000 orders of 20 slices in one call, due far enough away not to be sent meanwhile."""
-    from execution import desk, intake
+    from execution import context
+    from execution.entry import acceptance
 
     signal = twap(slices=20, minutes=600, quantity=2_000)
     started = time.perf_counter()
-    intake.accept_all([signal] * 1_000, desk.default())
+    acceptance.accept_all([signal] * 1_000, context.default())
     return {"accepted_s": round(time.perf_counter() - started, 2)}
 
 
 def memory_beyond_horizon(workers: Sequence[int]) -> dict[str, object]:
     """What 10,000 more slices beyond the horizon add to the workers' resident memory."""
-    from execution import desk, intake
+    from execution import context
+    from execution.entry import acceptance
 
     before = [_resident_mb(pid) for pid in workers]
-    intake.accept_all([twap(slices=5_000, minutes=1_000, quantity=50_000)] * 2, desk.default())
+    acceptance.accept_all(
+        [twap(slices=5_000, minutes=1_000, quantity=50_000)] * 2, context.default()
+    )
     time.sleep(10)
     after = [_resident_mb(pid) for pid in workers]
     return {"before_mb": before, "after_mb": after}

@@ -56,15 +56,16 @@ def _run(
     ground: Ground, name: str, rate: int, seconds: int, answer_ms: float
 ) -> tuple[list[float], int]:
     """Milliseconds from due to the request's arrival at the broker; orders filled."""
-    from execution import desk, intake
+    from execution import context
+    from execution.entry import acceptance
     from execution.models import Order
     from tests.chaos.audit import planned
 
     log = ground.folder / f"{name}.log"
     ground.broker.reset(1, log)
     ground.broker.behave(answer_after=answer_ms / 1000, partial=0.0, in_parts=0.0)
-    first = desk.default().now() + timedelta(seconds=LEAD_SECONDS)
-    orders = intake.accept_all(steady(rate, seconds, first), desk.default())
+    first = context.default().now() + timedelta(seconds=LEAD_SECONDS)
+    orders = acceptance.accept_all(steady(rate, seconds, first), context.default())
     due = {each.client_order_id: each.due for each in planned(orders)}
     ours = Order.objects.filter(pk__in=[order.pk for order in orders])
     live = ours.filter(finished_at__isnull=True)

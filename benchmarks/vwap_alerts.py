@@ -22,11 +22,13 @@ from statistics import fmean
 
 from benchmarks.bars import MIDCAPS, MINUTE, Day, read
 from benchmarks.vwap_tracking import HALF_DAYS, LEARN_FROM, QUANTITY, TEST_FROM
-from execution.domain.plan import PlannedSlice, plan_twap, plan_vwap
+from execution.domain.algorithms.base import PlannedSlice
+from execution.domain.algorithms.twap import plan_twap
+from execution.domain.algorithms.vwap import plan_vwap
 from execution.domain.session import Session
-from execution.domain.tape import TradedDay, daily_volatility
-from execution.domain.tracking import expected_deviation_bps, learn_deviations
+from execution.domain.traded_sessions import TradedDay, daily_volatility
 from execution.domain.volume_profile import Profile, learn
+from execution.domain.vwap_tracking import expected_deviation_bps, learn_deviations
 
 WINDOWS = {
     "full day": (0, 390),

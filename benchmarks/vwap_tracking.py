@@ -22,7 +22,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from benchmarks.bars import MIDCAPS, MINUTE, Day, read
-from execution.domain.plan import PlannedSlice, next_child, plan_twap, plan_vwap, retarget
+from execution.domain.algorithms.base import PlannedSlice
+from execution.domain.algorithms.twap import plan_twap
+from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.child_sizing import next_child, retarget
 from execution.domain.session import Session
 from execution.domain.volume_forecast import dynamic_target, expected_volume
 from execution.domain.volume_profile import U_SHAPE, Profile, learn, pooled

@@ -1,5 +1,5 @@
 """Wiring: configuration, settings, the Celery application, addresses and health."""
 
-from .celery import app as celery_app
+from deepstack.celery import app as celery_app
 
 __all__ = ["celery_app"]

@@ -16,7 +16,7 @@ from celery.utils.dispatch import Signal
 from celery.worker.components import Hub, Pool
 from django.db import close_old_connections, connection
 
-from deepstack import interpreter
+from deepstack import latency_tuning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
 
@@ -69,7 +69,7 @@ def _leave_logging_alone(**_: object) -> None:
 
 @worker_init.connect
 def _be_quick(**_: object) -> None:
-    interpreter.be_quick()
+    latency_tuning.be_quick()
 
 
 class _Looked(threading.local):

@@ -43,7 +43,7 @@ broker_transport_options = {
 broker_connection_max_retries = None
 broker_connection_retry_on_startup = True
 broker_connection_timeout = 2
-worker_consumer = "deepstack.consumer:Consumer"  # comes back soon after Redis does
+worker_consumer = "deepstack.celery_consumer:Consumer"  # comes back soon after Redis does
 # A web request must not hang in the pool while Redis is down.
 broker_pool_limit = 10
 broker_pool_acquire_timeout = 2

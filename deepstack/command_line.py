@@ -42,7 +42,9 @@ def main() -> int:
         sys.stderr.write(f"deepstack: no command {words[0]!r}; `deepstack help` lists them\n")
         return 2
     if name in _STACK:
-        from deepstack import stack  # reads the configuration, which a wrong word should not need
+        from deepstack.local import (
+            stack,  # reads the configuration, which a wrong word should not need
+        )
 
         return stack.main([name, *words[1:]])
     manage.main([name, *words[1:]])

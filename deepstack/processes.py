@@ -5,7 +5,9 @@ from pathlib import Path
 
 QUEUES = "slices,settle,reports"
 WORKER_THREADS = 8
-THREADS = 24  # of one web process: more than `deepstack.lanes` gives to what may be slow
+THREADS = (
+    24  # of one web process: more than `deepstack.web.request_lanes` gives to what may be slow
+)
 KEEP_ALIVE_SECONDS = 75
 _CELERY = [sys.executable, "-m", "celery", "-A", "deepstack"]
 
@@ -20,7 +22,7 @@ def web(address: str) -> list[str]:
     size = ["--workers", "2", "--threads", str(THREADS), "--timeout", "30"]
     # Pools of clients keep a connection for a minute; who closes first resets the other's request.
     keep = ["--keep-alive", str(KEEP_ALIVE_SECONDS), "--limit-request-line", "8190"]
-    kind = ["--worker-class", "deepstack.web_worker.Worker"]
+    kind = ["--worker-class", "deepstack.web.gunicorn_worker.Worker"]
     return [*gunicorn, "--bind", address, *size, *keep, *kind]
 
 

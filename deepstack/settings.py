@@ -5,7 +5,8 @@ import secrets
 import django_stubs_ext
 
 from deepstack import config as configuration
-from deepstack import database, embedded, logs
+from deepstack import database, logs
+from deepstack.local import embedded_servers
 
 django_stubs_ext.monkeypatch()
 
@@ -34,27 +35,27 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "deepstack.write_log.WriteLogMiddleware",
-    "deepstack.problems.ProblemMiddleware",
+    "deepstack.web.write_log.WriteLogMiddleware",
+    "deepstack.web.problem_json.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "deepstack.health.StoreDownMiddleware",
+    "monitoring.health.StoreDownMiddleware",
     "deepstack.exchange_zone.ExchangeZoneMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "deepstack.problems.SlashMiddleware",
+    "deepstack.web.problem_json.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "execution.caller.CallerMiddleware",
+    "execution.orders.caller.CallerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-CSRF_FAILURE_VIEW = "deepstack.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "deepstack.web.problem_json.csrf_failure"
 # Below /api/ and /admin/. A list of 5,000 orders fits; one order has a bound of its own.
 MOST_BODY_BYTES = 4 * 1024 * 1024
 MOST_QUERY_BYTES = 8_000
 
-AUTHENTICATION_BACKENDS = ["deepstack.login_backend.ThrottledBackend"]
+AUTHENTICATION_BACKENDS = ["deepstack.web.login_backend.ThrottledBackend"]
 
 ROOT_URLCONF = "deepstack.urls"
 WSGI_APPLICATION = "deepstack.wsgi.application"
@@ -74,8 +75,10 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database.entry(CONFIG.database_url or embedded.running().database_url)}
-REDIS_URL = CONFIG.redis_url or embedded.addresses().redis_url
+DATABASES = {
+    "default": database.entry(CONFIG.database_url or embedded_servers.running().database_url)
+}
+REDIS_URL = CONFIG.redis_url or embedded_servers.addresses().redis_url
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -135,7 +138,7 @@ SPECTACULAR_SETTINGS = {
         "OrderStatus": "execution.models.orders.ORDER_STATUSES",
         "SliceStatus": "execution.models.orders.SLICE_STATUSES",
         "Via": "execution.models.orders.Via",
-        "TradingStateValue": "execution.models.controls.TradingState.State",
+        "TradingStateValue": "execution.models.trading_states.TradingState.State",
     },
 }
 

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from deepstack import health
+from monitoring import health
 
 urlpatterns = [
     path("", RedirectView.as_view(url="admin/")),

@@ -5,7 +5,7 @@ class ExecutionConfig(AppConfig):
     name = "execution"
 
     def ready(self) -> None:
-        from deepstack import logins
+        from deepstack.web import login_throttle
         from execution import checks  # noqa: F401
 
-        logins.listen()
+        login_throttle.listen()

@@ -2,22 +2,23 @@
 
 from decimal import Decimal
 
-from deepstack import ready
+from deepstack import django_setup
 
-ready.ensure()
+django_setup.ensure()
 
 from asgiref.sync import sync_to_async
 from typing_extensions import Unpack
 
-from execution import caller, controls, waiting
-from execution import desk as desks
-from execution.arguments import EXECUTOR, checked, read_as_signal
+from execution import context as desks
 from execution.broker.order_manager import OrderManager
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.reading import minutes, whole
 from execution.domain.signal import MAX_QUANTITY, Controls
+from execution.entry import order_controls, submission
 from execution.models import Order
-from execution.results import ExecutionResult, result_of
+from execution.orders import caller
+from execution.orders.results import ExecutionResult, result_of
+from execution.planning.arguments import EXECUTOR, checked, read_as_signal
 
 
 class Executor:
@@ -77,7 +78,7 @@ class Executor:
             **self._parameters(),
         }
         with read_as_signal(arguments, controls, EXECUTOR) as signal:
-            return await waiting.execute(signal, self._desk, wait=wait)
+            return await submission.execute(signal, self._desk, wait=wait)
 
     def _usual_slices(self, quantity: object) -> int | None:
         """A default is a wish: unlike an explicit number it gives way to a small order."""
@@ -98,5 +99,5 @@ class Executor:
         """Cancel what is left of an order; `by` is recorded, else the user of this process. Raises
         NotAllowed for one that has ended otherwise, or Order.DoesNotExist."""
         who = caller.current().name if by is None else by
-        order = await sync_to_async(controls.cancel)(order_id, by=who, now=self._desk.now())
+        order = await sync_to_async(order_controls.cancel)(order_id, by=who, now=self._desk.now())
         return await sync_to_async(result_of)(order)

@@ -2,22 +2,22 @@
 
 from decimal import Decimal
 
-from deepstack import ready
+from deepstack import django_setup
 
-ready.ensure()
+django_setup.ensure()
 
 from asgiref.sync import sync_to_async
 from typing_extensions import Unpack
 
-from execution import desk as desks
-from execution import waiting
-from execution.arguments import ROUTER, read_as_signal
+from execution import context as desks
 from execution.broker.order_manager import OrderManager
 from execution.domain.reading import number, refusal
 from execution.domain.routing import Thresholds
 from execution.domain.signal import Controls
-from execution.preview import Preview, preview
-from execution.results import ExecutionResult
+from execution.entry import submission
+from execution.entry.preview import Preview, preview
+from execution.orders.results import ExecutionResult
+from execution.planning.arguments import ROUTER, read_as_signal
 
 
 class ExecutionRouter:
@@ -88,7 +88,9 @@ class ExecutionRouter:
             "client_reference": client_reference,
         }
         with read_as_signal(arguments, controls, ROUTER) as signal:
-            return await waiting.execute(signal, self._desk, wait=wait, thresholds=self._thresholds)
+            return await submission.execute(
+                signal, self._desk, wait=wait, thresholds=self._thresholds
+            )
 
     async def preview(
         self,

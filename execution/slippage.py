@@ -4,24 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from deepstack import ready
+from deepstack import django_setup
 
-ready.ensure()
+django_setup.ensure()
 
 from pydantic import ValidationError
 
 from deepstack.config import Config, Slippage, current
-from deepstack.off_loop import off_loop
-from execution.arguments import ROUTER, checked, read_as_signal
-from execution.calibrations import in_force
-from execution.domain.alternatives import or_no_basis
+from deepstack.sync_bridge import off_loop
+from execution.domain.algorithm_comparison import or_no_basis
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work
 from execution.domain.costs import Basis, CostEstimate
 from execution.domain.reading import number, refusal, shown, whole
 from execution.domain.signal import InvalidSignal, parse
 from execution.models import Order
-from execution.price_tags import URGENT
-from execution.results import actual_slippage_bps
+from execution.orders.results import actual_slippage_bps
+from execution.planning.arguments import ROUTER, checked, read_as_signal
+from execution.planning.cost_calibration import in_force
+from execution.planning.cost_estimates import URGENT
 
 MOST_ORDERS = 1_000_000  # that a history may be asked of
 

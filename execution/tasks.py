@@ -4,40 +4,36 @@ import structlog
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 
-from deepstack import redis_check, troubles
+from deepstack import redis_check, thread_failures
 from deepstack.celery import thread_began
-from execution import (
-    caller,
-    comparison,
-    desk,
-    gate,
-    heartbeat,
-    prepared,
-    profiles,
-    reconcile,
-    slices,
-)
-from execution.locks import NEWS, try_session_lock, unlock_session
+from deepstack.database import prepared_query
+from deepstack.database.advisory_locks import NEWS, try_session_lock, unlock_session
+from execution import context, heartbeat
+from execution.booking import broker_feed
 from execution.market import clock
 from execution.models import Heartbeat
+from execution.orders import caller
+from execution.planning import volume_profiles
+from execution.reconciliation import account_reconciliation, trading_gate
+from execution.sending import resolver, slices
 
 
 @shared_task
 def send_slice(slice_id: int) -> None:
     structlog.contextvars.clear_contextvars()
-    slices.send(slice_id, desk.default())
+    slices.send(slice_id, context.default())
 
 
 @shared_task
 def resolve_slice(slice_id: int) -> None:
     structlog.contextvars.clear_contextvars()
-    reconcile.resolve(slice_id, desk.default())
+    resolver.resolve(slice_id, context.default())
 
 
 @shared_task
 def close_slice(slice_id: int) -> None:
     structlog.contextvars.clear_contextvars()
-    reconcile.close(slice_id, desk.default())
+    resolver.close(slice_id, context.default())
 
 
 @shared_task
@@ -45,13 +41,13 @@ def hear_broker(account: str) -> None:
     """One at a time: a second listener would only wait for the first one's locks. Of a heap of
     these tasks, which nobody took for a while, one does the work."""
     structlog.contextvars.clear_contextvars()
-    if reconcile.just_heard(account, desk.default()):
+    if broker_feed.just_heard(account, context.default()):
         return
     alone = try_session_lock(NEWS)
-    if not alone and not reconcile.unheard(account, desk.default()):
+    if not alone and not broker_feed.unheard(account, context.default()):
         return
     try:
-        reconcile.hear(account, desk.default())
+        broker_feed.hear(account, context.default())
     finally:
         if alone:
             unlock_session(NEWS)
@@ -60,13 +56,13 @@ def hear_broker(account: str) -> None:
 @shared_task
 def learn_profiles() -> None:
     structlog.contextvars.clear_contextvars()
-    profiles.catch_up(now=clock.now())
+    volume_profiles.catch_up(now=clock.now())
 
 
 @shared_task
 def compare_accounts() -> None:
     structlog.contextvars.clear_contextvars()
-    comparison.nightly(desk.default())
+    account_reconciliation.nightly(context.default())
 
 
 @worker_init.connect
@@ -74,14 +70,14 @@ def _warm(**_: object) -> None:
     """The first question for a session loads the exchange's calendar, which takes a second that
     no slice should wait for under its order's lock."""
     caller.be_service()
-    ready = desk.default()
-    gate.put_before(ready)
+    ready = context.default()
+    trading_gate.put_before(ready)
     ready.market.session(ready.now())
 
 
 @thread_began.connect
 def _warm_thread(**_: object) -> None:
-    prepared.warm()
+    prepared_query.warm()
 
 
 @worker_ready.connect
@@ -92,4 +88,4 @@ def _show_life(**_: object) -> None:
 
 def _trouble() -> str:
     redis = redis_check.trouble()
-    return f"Redis: {redis}" if redis else troubles.found()
+    return f"Redis: {redis}" if redis else thread_failures.found()

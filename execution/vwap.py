@@ -1,9 +1,9 @@
 """Volume-weighted average price: slices sized by the volume expected of the session."""
 
-from execution.arguments import checked
 from execution.broker.order_manager import OrderManager
 from execution.domain.reading import share
 from execution.executor import Executor
+from execution.planning.arguments import checked
 
 
 class VWAPExecutor(Executor):

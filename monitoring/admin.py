@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from monitoring import alerts
+from monitoring.alerting import alerts
+from monitoring.clocks import Moment
 from monitoring.models import (
     ACTIVE,
     Alert,
@@ -16,7 +17,6 @@ from monitoring.models import (
     DailySummary,
     WatchMark,
 )
-from monitoring.moment import Moment
 
 
 class _ReadOnly(admin.ModelAdmin[Any]):

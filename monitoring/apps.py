@@ -5,7 +5,7 @@ class MonitoringConfig(AppConfig):
     name = "monitoring"
 
     def ready(self) -> None:
-        from execution import beside
-        from monitoring import standby
+        from execution.sending import dispatch_hooks
+        from monitoring.alerting import standby
 
-        beside.register(standby.run)
+        dispatch_hooks.register(standby.run)

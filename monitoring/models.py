@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from execution.models import Order
-from monitoring.rules import AlertSeverity
+from monitoring.alerting.rules import AlertSeverity
 
 
 class Alert(models.Model):

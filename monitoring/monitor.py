@@ -7,25 +7,32 @@ from decimal import Decimal
 from operator import index
 from typing import Any
 
-from deepstack import ready
+from deepstack import django_setup
 
-ready.ensure()
+django_setup.ensure()
 
 from django.db.models import Count, Sum  # noqa: E402
 
 from deepstack.config import Config, current  # noqa: E402
-from deepstack.off_loop import off_loop  # noqa: E402
+from deepstack.sync_bridge import off_loop  # noqa: E402
 from execution.domain import reading  # noqa: E402
 from execution.domain.lifecycle import ORDER_LIVE  # noqa: E402
 from execution.market import market_data  # noqa: E402
 from execution.models import Order  # noqa: E402
-from monitoring import quality, summaries, thresholds, watch  # noqa: E402
-from monitoring.days import day_of, readable  # noqa: E402
-from monitoring.figures import Dashboard, Live, QualityScore, Summary, figures  # noqa: E402
+from monitoring.alerting import surveillance, thresholds  # noqa: E402
+from monitoring.alerting.rules import AlertSeverity, Thresholds  # noqa: E402
+from monitoring.clocks import Moment  # noqa: E402
 from monitoring.models import ACTIVE, Alert  # noqa: E402
-from monitoring.moment import Moment  # noqa: E402
-from monitoring.rules import AlertSeverity, Thresholds  # noqa: E402
-from monitoring.summaries import Day  # noqa: E402
+from monitoring.reporting import daily_summaries, quality_score  # noqa: E402
+from monitoring.reporting.daily_summaries import Day  # noqa: E402
+from monitoring.reporting.payloads import (  # noqa: E402
+    Dashboard,
+    Live,
+    QualityScore,
+    Summary,
+    figures,
+)
+from monitoring.trading_days import day_of, readable  # noqa: E402
 
 __all__ = ["AlertSeverity", "ExecutionMonitor"]
 
@@ -69,7 +76,7 @@ class ExecutionMonitor:
         if not Order.objects.filter(pk=order_id).exists():
             raise LookupError(f"order_id {order_id}: no such order is stored")
         moment = Moment.read()
-        return watch.examine(
+        return surveillance.examine(
             order_id,
             moment=moment,
             config=self._config,
@@ -112,7 +119,7 @@ class ExecutionMonitor:
         return replace(thresholds.of(self._config, moment), **self._own)
 
     def _figures(self, day: dt.date, moment: Moment) -> Day:
-        return summaries.of_day(day, limits=self._limits(moment), account=self._account)
+        return daily_summaries.of_day(day, limits=self._limits(moment), account=self._account)
 
     def _active(self) -> Any:
         active = Alert.objects.filter(ACTIVE)
@@ -148,7 +155,7 @@ class ExecutionMonitor:
 
     def _quality(self, day: Day, moment: Moment) -> QualityScore:
         limits = self._limits(moment)
-        assessed = quality.assess(
+        assessed = quality_score.assess(
             day.tally, slippage_bps=limits.slippage_bps, vwap_deviation=limits.vwap_deviation
         )
         return {

@@ -7,17 +7,18 @@ from redis.exceptions import RedisError
 
 from deepstack.config import current
 from execution.market import market_data
-from monitoring import deliveries, news, summaries, thresholds
-from monitoring import watch as watching
+from monitoring.alerting import deliveries, thresholds, unread_events
+from monitoring.alerting import surveillance as watching
 from monitoring.channels import configured
-from monitoring.moment import Moment
+from monitoring.clocks import Moment
+from monitoring.reporting import daily_summaries
 
 
 @shared_task
 def watch() -> None:
     """One look, unless somebody has just looked: a heap of these tasks is worth one. Alerts that
     must leave are handed to `deliver`, which may wait for a channel."""
-    if not news.take_turn():
+    if not unread_events.take_turn():
         return
     moment, config = Moment.read(), current()
     watching.look(
@@ -41,4 +42,6 @@ def deliver() -> None:
 @shared_task
 def build_summaries() -> None:
     moment = Moment.read()
-    summaries.build_missing(moment.now, wall=moment.wall, limits=thresholds.of(current(), moment))
+    daily_summaries.build_missing(
+        moment.now, wall=moment.wall, limits=thresholds.of(current(), moment)
+    )

@@ -17,7 +17,8 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from deepstack import database, embedded, warden
+from deepstack import database
+from deepstack.local import child_cleanup, embedded_servers
 from tests.stack import (
     empty_redis,
     empty_stack,
@@ -44,24 +45,26 @@ LONGEST = (
     "test_ibkr_traps.py",
     "test_execution.py",
 )
-RUNS = embedded.VAR / "test"
+RUNS = embedded_servers.VAR / "test"
 RUN = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
 EMBED_DATABASE = not settings.CONFIG.database_url
 EMBED_REDIS = not settings.CONFIG.redis_url
 
 
 def pytest_configure() -> None:
-    warden.be_patient(0)  # what a killed run has started has nothing to finish
+    child_cleanup.be_patient(0)  # what a killed run has started has nothing to finish
     # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if settings.CONFIG.trading_mode != "paper":
         pytest.exit("tests run with TRADING_MODE=paper only", returncode=2)
     # pytest-django has read the settings by now, but nothing has connected yet.
     if EMBED_DATABASE:
-        settings.DATABASES["default"].update(database.entry(embedded.addresses(RUN).database_url))
+        settings.DATABASES["default"].update(
+            database.entry(embedded_servers.addresses(RUN).database_url)
+        )
         del connections["default"]
     if EMBED_REDIS:
-        settings.REDIS_URL = embedded.addresses(RUN).redis_url
+        settings.REDIS_URL = embedded_servers.addresses(RUN).redis_url
 
 
 @pytest.hookimpl(trylast=True)
@@ -73,8 +76,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[None]:
-    embedded.remove_abandoned(RUNS)
-    with embedded.started(RUN, database=EMBED_DATABASE, broker=EMBED_REDIS):
+    embedded_servers.remove_abandoned(RUNS)
+    with embedded_servers.started(RUN, database=EMBED_DATABASE, broker=EMBED_REDIS):
         empty_redis()
         yield
     shutil.rmtree(RUN, ignore_errors=True)

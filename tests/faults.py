@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from django.db import connection
 
-from deepstack import embedded
+from deepstack.local import embedded_servers
 from tests.stack import database_url
 
 _LIBRARIES = (
@@ -56,7 +56,7 @@ def read_only_database() -> Iterator[None]:
 @contextmanager
 def own_redis() -> Iterator[str]:
     """The address of a Redis that nobody else uses."""
-    folder = embedded.VAR / "test" / f"redis-{os.getpid()}-{secrets.token_hex(3)}"
-    with embedded.started(folder, database=False) as services:
+    folder = embedded_servers.VAR / "test" / f"redis-{os.getpid()}-{secrets.token_hex(3)}"
+    with embedded_servers.started(folder, database=False) as services:
         yield services.redis_url
-    embedded.remove_abandoned(folder.parent)
+    embedded_servers.remove_abandoned(folder.parent)

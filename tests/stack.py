@@ -22,7 +22,7 @@ from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
 from deepstack.config import ROOT
-from deepstack.warden import lifeline
+from deepstack.local.child_cleanup import lifeline
 from execution.market import clock
 from execution.models import Heartbeat
 

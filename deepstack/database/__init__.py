@@ -36,7 +36,7 @@ def entry(url: str) -> dict[str, Any]:
     found["OPTIONS"] = found.get("OPTIONS", {}) | {
         "connect_timeout": 3,
         "application_name": "deepstack",
-        # For the statements of `execution.prepared`, from their second use; Django's own are not.
+        # For the statements of `prepared_query`, from their second use; Django's own are not.
         "prepare_threshold": 1,
         "options": " ".join(f"-c {name}={value}" for name, value in _LIMITS.items()),
     }

@@ -2,11 +2,27 @@
 
 from django.contrib import admin
 
-from . import comparison, controls, ibkr, limits, market, orders, parts
+from execution.admin import (
+    ibkr,
+    limits,
+    market,
+    orders,
+    reconciliation,
+    slices_fills_events,
+    trading_states,
+)
 
 admin.site.site_header = "DeepStack Execution"
 admin.site.site_title = "DeepStack Execution"
 admin.site.index_title = "Oversight"
 admin.site.enable_nav_sidebar = False  # the tables need its room
 
-__all__ = ["comparison", "controls", "ibkr", "limits", "market", "orders", "parts"]
+__all__ = [
+    "ibkr",
+    "limits",
+    "market",
+    "orders",
+    "reconciliation",
+    "slices_fills_events",
+    "trading_states",
+]

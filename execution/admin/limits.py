@@ -11,10 +11,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
-from execution import halts, limits
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
 from execution.models import RestrictedSymbol, RiskLimit, RiskLimitChange, TradingState
+from execution.risk import kill_switch, limits
 
 M = TypeVar("M", bound=models.Model)
 SHOWN = 20
@@ -40,7 +40,7 @@ def _clean_key(form: forms.ModelForm[Any], scope: str | None, key: str | None, f
     """Once it is stored it cannot be changed, and is not in the form."""
     if scope is not None and key is not None:
         try:
-            halts.check_key(scope, key)
+            kill_switch.check_key(scope, key)
         except ValueError as error:
             form.add_error(field, str(error))
 

@@ -11,7 +11,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
-from execution import halts
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
 from execution.admin.limits import ByRisk
@@ -27,6 +26,7 @@ from execution.models import (
     TradingState,
     VolumeProfile,
 )
+from execution.risk import kill_switch
 
 
 @admin.register(Bar)
@@ -133,7 +133,7 @@ class MarketHaltForm(forms.ModelForm[MarketHalt]):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         try:
-            halts.check_key(TradingState.Scope.SYMBOL, cleaned.get("symbol", ""))
+            kill_switch.check_key(TradingState.Scope.SYMBOL, cleaned.get("symbol", ""))
         except ValueError as error:
             self.add_error("symbol", str(error))
         return cleaned

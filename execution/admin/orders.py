@@ -13,19 +13,20 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from typing_extensions import override
 
-from execution import controls, queries, results
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin, Unchangeable
 from execution.domain.lifecycle import ORDER_LIVE
+from execution.entry import order_controls
 from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice
-from execution.sentences import sentence
+from execution.orders import queries, results
+from execution.orders.event_text import sentence
 
 FIRST = 50  # parts shown inside an order; it may have thousands
 CONTROLS: dict[str, Callable[..., Order]] = {
-    "cancel": controls.cancel,
-    "pause": controls.pause,
-    "resume": controls.resume,
+    "cancel": order_controls.cancel,
+    "pause": order_controls.pause,
+    "resume": order_controls.resume,
 }
 
 
@@ -326,7 +327,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         who = request.user.get_username()
         try:
             order = CONTROLS[control](order_id, by=who, now=clock.now())
-        except controls.NotAllowed as error:
+        except order_controls.NotAllowed as error:
             self.message_user(request, str(error), messages.WARNING)
         except Order.DoesNotExist:
             self.message_user(request, f"There is no order {order_id}", messages.ERROR)

@@ -8,12 +8,13 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from execution import amend, desk
+from execution import context
 from execution.api import serializers
 from execution.api.errors import Door
 from execution.api.views import MaySubmit
 from execution.domain.reading import shown
 from execution.domain.signal import InvalidSignal
+from execution.entry import amend
 from execution.models import Order
 
 
@@ -29,7 +30,7 @@ class AmendOrder(Door, GenericAPIView[Order]):
         values, version = _read(request.data)
         who = request.user.get_username()
         try:
-            order = amend.amend(pk, values, version=version, by=who, desk=desk.default())
+            order = amend.amend(pk, values, version=version, by=who, desk=context.default())
         except Order.DoesNotExist:
             raise NotFound(f"no order {pk}") from None
         return Response(serializers.OrderSerializer(order).data)

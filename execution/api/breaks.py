@@ -9,13 +9,13 @@ from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from execution import breaks
 from execution.api.errors import Door
 from execution.api.filters import KnownFilters, NewestFirst
 from execution.api.permissions import ModelPermissions
-from execution.domain.comparison import Kind
+from execution.domain.reconciliation import Kind
 from execution.market import clock
 from execution.models import BrokerDifference
+from execution.reconciliation import break_acceptance
 
 
 class BreakSerializer(serializers.ModelSerializer[BrokerDifference]):
@@ -71,7 +71,7 @@ class AcceptBreak(Door, GenericAPIView[BrokerDifference]):
         body.is_valid(raise_exception=True)
         who = request.user.get_username()
         try:
-            taken = breaks.accept(pk, by=who, now=clock.now(), **body.validated_data)
+            taken = break_acceptance.accept(pk, by=who, now=clock.now(), **body.validated_data)
         except BrokerDifference.DoesNotExist:
             raise NotFound(f"no POSITION break {pk}") from None
         return Response(BreakSerializer(taken).data)

@@ -10,13 +10,13 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
-from deepstack import problems
-from deepstack.logins import TooManyFailures
+from deepstack.web import problem_json
+from deepstack.web.login_throttle import TooManyFailures
 from execution.api.parsers import BoundedJSON
-from execution.controls import NotAllowed
 from execution.domain.signal import InvalidSignal
+from execution.entry.order_controls import NotAllowed
+from execution.entry.references import ReferenceConflict
 from execution.market.base import MarketDataUnavailable
-from execution.references import ReferenceConflict
 
 Errors = Mapping[str, Sequence[str]]
 
@@ -62,8 +62,8 @@ def problem(
     left_out: int = 0,
     **more: str,
 ) -> Response:
-    told = problems.body(http_status, detail, errors=errors, left_out=left_out, **more)
-    return Response(told, status=http_status, content_type=problems.CONTENT_TYPE)
+    told = problem_json.body(http_status, detail, errors=errors, left_out=left_out, **more)
+    return Response(told, status=http_status, content_type=problem_json.CONTENT_TYPE)
 
 
 def wrong(
@@ -74,7 +74,7 @@ def wrong(
     fields = {name: texts for name, texts in errors.items() if name not in _OF_ALL}
     if not fields:
         return problem(code, "; ".join(whole))
-    names = ", ".join(list(fields)[: problems.MOST_FIELDS])
+    names = ", ".join(list(fields)[: problem_json.MOST_FIELDS])
     detail = "; ".join([*whole, f"wrong: {names}"])
     return problem(code, detail, errors=fields, left_out=left_out)
 

@@ -6,16 +6,16 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from execution import desk
+from execution import context
 from execution.api import serializers
 from execution.api.errors import Door
 from execution.api.permissions import ModelPermissions
 from execution.api.signal_schema import SIGNAL
-from execution.domain.algos import ALGOS
-from execution.domain.alternatives import NO_BASIS
+from execution.domain.algorithm_comparison import NO_BASIS
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.costs import Basis
+from execution.entry.preview import preview
 from execution.models import Order
-from execution.preview import preview
 
 _BPS = {"type": "number", "description": "basis points of the order's value, + is a cost"}
 _BPS_OR_NOT = {"oneOf": [_BPS, {"type": "string", "enum": [NO_BASIS]}]}
@@ -36,7 +36,7 @@ ALTERNATIVE = {
     "feasible": {"type": "boolean", "nullable": True},
     "feasible_by": {**_TIME, "nullable": True},
 }
-# Documentation alone: execution.preview.Preview is what is answered.
+# Documentation alone: execution.entry.preview.Preview is what is answered.
 PREVIEW = {
     "symbol": {"type": "string"},
     "side": {"type": "string"},
@@ -80,4 +80,4 @@ class OrderPreview(Door, GenericAPIView[Order]):
     def post(self, request: Request) -> Response:
         if not isinstance(request.data, dict):
             raise ValidationError({"detail": ["the body must be a JSON object"]})
-        return Response(preview(request.data, desk.default()))
+        return Response(preview(request.data, context.default()))

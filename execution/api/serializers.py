@@ -8,11 +8,11 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 from typing_extensions import override
 
-from execution import queries, results
-from execution.halts import HaltReport
 from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState, TradingStateChange
-from execution.queries import Tracking
+from execution.orders import queries, results
+from execution.orders.queries import Tracking
+from execution.risk.kill_switch import HaltReport
 
 PART = 50  # of an order's slices, fills and events inside its detail
 PRICE_STEP = Decimal("0.000001")

@@ -3,7 +3,7 @@ what is accepted, and rules between fields are its own."""
 
 from typing import Any
 
-from execution.domain.native import NATIVES
+from execution.domain.algorithms.broker_native import NATIVES
 from execution.domain.reading import LEAST_SHARE, MAX_PRICE, MAX_WINDOW_MINUTES
 from execution.domain.signal import (
     ALGORITHMS,

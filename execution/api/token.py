@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from deepstack import logins
+from deepstack.web import login_throttle
 from execution.api.parsers import BoundedJSON
 
 _TOKEN = inline_serializer("Token", {"token": serializers.CharField()})
@@ -28,6 +28,6 @@ class TokenView(APIView):
         form = AuthTokenSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
         user = form.validated_data["user"]
-        logins.succeeded(request, user.get_username())
+        login_throttle.succeeded(request, user.get_username())
         token, _ = Token.objects.get_or_create(user=user)
         return Response({"token": token.key})

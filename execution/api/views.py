@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from typing_extensions import override
 
-from execution import controls, desk, halts, intake, queries, waiting
+from execution import context
 from execution.api import serializers
 from execution.api.errors import Door
 from execution.api.filters import (
@@ -31,11 +31,18 @@ from execution.api.permissions import ModelPermissions
 from execution.api.signal_schema import MOST_AT_ONCE, SIGNALS
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.reading import shown
+from execution.entry import acceptance, order_controls, submission
 from execution.market import clock
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState
 from execution.models import TradingStateChange as StateChange
+from execution.orders import queries
+from execution.risk import kill_switch
 
-CONTROLS = {"cancel": controls.cancel, "pause": controls.pause, "resume": controls.resume}
+CONTROLS = {
+    "cancel": order_controls.cancel,
+    "pause": order_controls.pause,
+    "resume": order_controls.resume,
+}
 KEY = "Idempotency-Key"
 _ONE_OR_MANY = PolymorphicProxySerializer(
     component_name="OrderOrBatch",
@@ -96,14 +103,14 @@ class OrderList(Door, ListAPIView[Order]):
 
     def _one(self, request: Request, signal: Mapping[str, Any]) -> Response:
         began = timezone.now()
-        order = intake.accept(signal, desk.default())
+        order = acceptance.accept(signal, context.default())
         shown = self.get_serializer(order).data | _warning()
         location = reverse("order-detail", args=[order.pk], request=request)
         return Response(shown, status=_code(order, began), headers={"Location": location})
 
     def _many(self, request: Request, signals: list[Mapping[str, Any]]) -> Response:
         began = timezone.now()
-        orders = intake.accept_all(signals, desk.default())
+        orders = acceptance.accept_all(signals, context.default())
         new = sum(order.created_wall >= began for order in orders)
         denied = sum(order.status == OrderStatus.DENIED for order in orders)
         shown = {
@@ -154,7 +161,7 @@ def _signal(request: Request) -> Mapping[str, Any]:
 
 
 def _warning() -> dict[str, str]:
-    words = waiting.concern()
+    words = submission.concern()
     return {"warning": words} if words else {}
 
 
@@ -230,7 +237,7 @@ class OrderControl(Door, GenericAPIView[Order]):
         except Order.DoesNotExist:
             raise NotFound(f"no order {pk}") from None
         shown = serializers.OrderSerializer(order).data
-        return Response(shown | {"unconfirmed_children": controls.unconfirmed(order)})
+        return Response(shown | {"unconfirmed_children": order_controls.unconfirmed(order)})
 
 
 class TradingStateList(Door, ListAPIView[TradingState]):
@@ -279,7 +286,7 @@ def _changed(request: Request, form: type[serializers.ScopeSerializer], **given:
     body.is_valid(raise_exception=True)
     who = request.user.get_username()
     try:
-        report = halts.change(**body.validated_data, **given, by=who, now=clock.now())
+        report = kill_switch.change(**body.validated_data, **given, by=who, now=clock.now())
     except ValueError as error:
         raise ValidationError({"key": [str(error)]}) from None
     return Response(serializers.HaltReportSerializer(report).data)

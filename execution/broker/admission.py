@@ -10,9 +10,9 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from deepstack import ready
+from deepstack import django_setup
 
-ready.ensure()
+django_setup.ensure()
 
 from execution.models import BrokerAccount  # noqa: E402
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
+from execution.domain.algorithms.broker_native import Native
 from execution.domain.lifecycle import SliceStatus
-from execution.domain.native import Native
 
 
 class BrokerError(Exception):
@@ -185,6 +185,6 @@ class LoginBroker(Broker, Protocol):
 
 @runtime_checkable
 class NativeBroker(Broker, Protocol):
-    """A broker with algorithms of its own, by their names in `execution.domain.native.NATIVES`."""
+    """A broker with algorithms of its own, named as in `algorithms.broker_native.NATIVES`."""
 
     natives: frozenset[str]

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from django.utils.module_loading import import_string
 
 from deepstack.config import Config, ConfigError
-from execution.checks import live_problems
-
-from . import BROKERS
-from .base import (
+from execution.broker import BROKERS
+from execution.broker.base import (
     AccountBroker,
     Broker,
     BrokerOrder,
@@ -22,9 +20,10 @@ from .base import (
     ProvingBroker,
     Ticket,
 )
+from execution.broker.live_readiness import live_problems
 
 if TYPE_CHECKING:
-    from .admission import Admission
+    from execution.broker.admission import Admission
 
 
 class OrderManager:

@@ -11,8 +11,28 @@ from django.db import IntegrityError
 from django.db.models import F, Value
 from django.db.models.functions import Greatest, Least
 
-from deepstack import ready
+from deepstack import django_setup
 from deepstack.config import Config
+from execution.broker.base import (
+    AccountState,
+    BrokerOrder,
+    BrokerRejected,
+    DuplicateOrder,
+    OpenOrder,
+    OutcomeUnknown,
+    Ticket,
+)
+from execution.broker.paper.matching_engine import PaperBook
+from execution.broker.paper.matching_rules import (
+    PaperFill,
+    displayed_ahead,
+    problem,
+    shares,
+    take_from_book,
+    within_limit,
+)
+from execution.broker.paper.order_reports import answer
+from execution.broker.paper.venue_faults import conduct_of
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.session import Session
@@ -25,32 +45,11 @@ from execution.market.base import (
     TrialMarket,
 )
 
-from .base import (
-    AccountState,
-    BrokerOrder,
-    BrokerRejected,
-    DuplicateOrder,
-    OpenOrder,
-    OutcomeUnknown,
-    Ticket,
-)
-from .paper_answers import answer
-from .paper_book import PaperBook
-from .paper_conduct import conduct_of
-from .paper_rules import (
-    PaperFill,
-    displayed_ahead,
-    problem,
-    shares,
-    take_from_book,
-    within_limit,
-)
+django_setup.ensure()
 
-ready.ensure()
-
-from execution.broker import paper_account  # noqa: E402
+from deepstack.database.prepared_query import NEVER, IsAny, Param, Prepared  # noqa: E402
+from execution.broker.paper import account as paper_account  # noqa: E402
 from execution.models import PaperExecution, PaperOrder  # noqa: E402
-from execution.prepared import NEVER, IsAny, Param, Prepared  # noqa: E402
 
 _CHANGED = Prepared[PaperOrder](
     lambda: PaperOrder.objects.filter(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 from execution.domain.costs import BPS, Basis, CostEstimate, default_slippage
-from execution.domain.impact import almgren_impact, square_root_impact
+from execution.domain.impact_models import almgren_impact, square_root_impact
 
 Covariance = tuple[tuple[float, ...], ...]
 

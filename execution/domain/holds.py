@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from execution.domain.checks import CODES, PASSING
 from execution.domain.lifecycle import SliceStatus
+from execution.domain.risk_checks import CODES, PASSING
 
 
 class Hold(StrEnum):

@@ -9,7 +9,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Self, TypedDict
 
-from execution.domain import native, reading
+from execution.domain import reading
+from execution.domain.algorithms import broker_native
 from execution.domain.exchange_time import exchange_time
 from execution.domain.reading import MAX_WINDOW_MINUTES, MIN_WINDOW
 
@@ -229,7 +230,7 @@ def _native(clean: Mapping[str, Any]) -> dict[str, Any]:
     if "native" not in clean:
         return {}
     given = clean.get("native_parameters", {})
-    return {"native_parameters": native.read(clean["native"], given)}
+    return {"native_parameters": broker_native.read(clean["native"], given)}
 
 
 def _not_native(clean: Mapping[str, Any]) -> dict[str, str]:
@@ -245,7 +246,7 @@ def _not_native(clean: Mapping[str, Any]) -> dict[str, str]:
     }
     if (algorithm := clean.get("algorithm", "LIMIT")) != "LIMIT":
         errors["native"] = f"works a LIMIT order: leave algorithm out, got {algorithm}"
-    kind = native.NATIVES[name]
+    kind = broker_native.NATIVES[name]
     if kind.over_time and (urgency := clean.get("urgency")) in ("HIGH", "IMMEDIATE"):
         errors["urgency"] = f"{name} works over time; {urgency} is for Adaptive alone"
     if "max_participation" in clean and not kind.share:
@@ -289,8 +290,8 @@ _READERS: dict[str, reading.Reader] = {
     "lot_size": reading.whole(MAX_QUANTITY),
     "min_slice": reading.whole(MAX_QUANTITY),
     "max_slice": reading.whole(MAX_QUANTITY),
-    "native": reading.one_of(tuple(native.NATIVES)),
-    "native_parameters": native.pairs,
+    "native": reading.one_of(tuple(broker_native.NATIVES)),
+    "native_parameters": broker_native.pairs,
     "account": reading.matching(
         re.compile(r"[A-Za-z0-9_.-]{1,32}"), "1 to 32 letters, digits, _ . or -"
     ),

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from execution.domain.checks.codes import CODES
 from execution.domain.lifecycle import SliceStatus
+from execution.domain.risk_checks.codes import CODES
 
 S = SliceStatus
 

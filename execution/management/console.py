@@ -16,16 +16,18 @@ from django.db import DatabaseError
 from rich.console import Console
 from typing_extensions import override
 
-from execution import caller, controls, halts
-from execution.controls import NotAllowed
 from execution.domain.reading import Reader, whole
 from execution.domain.signal import InvalidSignal
-from execution.halts import HaltReport, Scope
+from execution.entry import order_controls
+from execution.entry.order_controls import NotAllowed
+from execution.entry.submission import NoLiveWorker
 from execution.market import clock
 from execution.market.base import MarketDataUnavailable
 from execution.models import Order, Via
-from execution.results import result_of
-from execution.waiting import NoLiveWorker
+from execution.orders import caller
+from execution.orders.results import result_of
+from execution.risk import kill_switch
+from execution.risk.kill_switch import HaltReport, Scope
 
 PIPED_WIDTH = 140
 ORDER_ID = whole(2**63 - 1)
@@ -122,7 +124,7 @@ class ControlCommand(OversightCommand):
         order = self.control(
             options["order"], by=options["by"], now=clock.now(), reason=options["reason"]
         )
-        open_children = controls.unconfirmed(order)
+        open_children = order_controls.unconfirmed(order)
         if options["json"]:
             self.print_json({**result_of(order), "unconfirmed_children": open_children})
             return
@@ -159,7 +161,7 @@ def change_trading(options: dict[str, Any], state: str) -> HaltReport:
     given = [name for name in ("symbol", "account", "strategy") if options[name] is not None]
     scope, key = (given[0].upper(), options[given[0]]) if given else (Scope.SYSTEM, "")
     try:
-        return halts.change(
+        return kill_switch.change(
             scope=scope,
             key=key,
             state=state,

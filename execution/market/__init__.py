@@ -6,14 +6,13 @@ from functools import cache
 from django.utils.module_loading import import_string
 
 from deepstack.config import Config, ConfigError, current
-
-from . import trading_halts
-from .base import MarketData
+from execution.market import trading_halts
+from execution.market.base import MarketData
 
 MARKET_DATA = {
     "simulated": "execution.market.simulated.SimulatedMarket",
     "replay": "execution.market.replay.ReplayMarket",
-    "alpaca": "execution.market.alpaca.AlpacaMarket",
+    "alpaca": "execution.broker.alpaca.market_data.AlpacaMarket",
 }
 
 

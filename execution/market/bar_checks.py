@@ -9,10 +9,9 @@ from functools import reduce
 from itertools import pairwise
 from math import gcd
 
-from execution.domain.tape import is_jump
-
-from .bar_file import BarFileError, BarRow
-from .calendar import NEW_YORK, ExchangeCalendar
+from execution.domain.traded_sessions import is_jump
+from execution.market.bar_files import BarFileError, BarRow
+from execution.market.calendar import NEW_YORK, ExchangeCalendar
 
 MINUTE = timedelta(minutes=1)
 # So unlikely must it be that bars of one minute happen to keep the spacing that is seen.

@@ -7,8 +7,7 @@ from functools import cache, lru_cache
 
 from execution.domain.exchange_time import NEW_YORK as NEW_YORK
 from execution.domain.session import Session
-
-from .held import Held
+from execution.market.cached import Held
 
 EXTENDED_OPEN = time(4)
 EXTENDED_AFTER_CLOSE = timedelta(hours=4)  # 20:00, and 17:00 on a half-day

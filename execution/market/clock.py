@@ -6,10 +6,10 @@ from functools import cache
 
 from django.utils import timezone
 
-from deepstack import ready
+from deepstack import django_setup
 from deepstack.config import current
 
-ready.ensure()
+django_setup.ensure()
 
 from execution.models import MarketClock  # noqa: E402
 

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from deepstack import ready
+from deepstack import django_setup
 from deepstack.config import Config
 from execution.domain.session import Session
+from execution.market.base import Quote, TapeBar, typical
+from execution.market.calendar import NEW_YORK, ExchangeCalendar, new_york
+from execution.market.tick_grid import touch_around
+from execution.market.trading_halts import TradingHalts
 
-from .base import Quote, TapeBar, typical
-from .calendar import NEW_YORK, ExchangeCalendar, new_york
-from .touch import touch_around
-from .trading_halts import TradingHalts
-
-ready.ensure()
+django_setup.ensure()
 
 from execution.models import Bar  # noqa: E402
 

@@ -12,11 +12,10 @@ from statistics import NormalDist
 
 from deepstack.config import Config
 from execution.domain.session import Session
-
-from .base import Quote, TapeBar
-from .calendar import always_open
-from .touch import touch_around
-from .trading_halts import TradingHalts
+from execution.market.base import Quote, TapeBar
+from execution.market.calendar import always_open
+from execution.market.tick_grid import touch_around
+from execution.market.trading_halts import TradingHalts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_SECONDS = 86_400

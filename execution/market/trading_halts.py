@@ -1,5 +1,5 @@
-"""Which symbols the exchange has halted. The trading states of `execution.halts` are another
-matter: those are set by our own people."""
+"""Which symbols the exchange has halted. The trading states of `execution.risk.kill_switch` are
+another matter: those are set by our own people."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from .base import Halt, TapeBar
-from .held import Held
+from execution.market.base import Halt, TapeBar
+from execution.market.cached import Held
 
 HOLD_SECONDS = 1.0
 

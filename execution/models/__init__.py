@@ -1,15 +1,20 @@
 """What is remembered: orders, the controls over them, the market, and the paper broker's book."""
 
-from .broker_link import BrokerLink
-from .calibration import SlippageCalibration
-from .comparison import BrokerAccount, BrokerDifference
-from .controls import BrokerCursor, Heartbeat, TradingState, TradingStateChange
-from .ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
-from .limits import RestrictedSymbol, RiskLimit, RiskLimitChange
-from .market import Bar, CalendarOverride, MarketClock, MarketHalt
-from .orders import Fill, Order, OrderEvent, Slice, Via
-from .paper import PaperExecution, PaperOrder, PaperVolume
-from .profiles import VolumeProfile
+from execution.models.broker_link import BrokerLink
+from execution.models.calibration import SlippageCalibration
+from execution.models.ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
+from execution.models.limits import RestrictedSymbol, RiskLimit, RiskLimitChange
+from execution.models.market import Bar, CalendarOverride, MarketClock, MarketHalt
+from execution.models.orders import Fill, Order, OrderEvent, Slice, Via
+from execution.models.paper import PaperExecution, PaperOrder, PaperVolume
+from execution.models.profiles import VolumeProfile
+from execution.models.reconciliation import BrokerAccount, BrokerDifference
+from execution.models.trading_states import (
+    BrokerCursor,
+    Heartbeat,
+    TradingState,
+    TradingStateChange,
+)
 
 __all__ = [
     "Bar",

@@ -9,7 +9,7 @@ class BrokerLink(models.Model):
     Interactive Brokers, or the listener of Alpaca.
 
     Written at each change and every second in between. Read it through
-    `execution.broker_links.trouble`, which also knows what a row means that is not refreshed.
+    `execution.broker.links.trouble`, which also knows what a row means that is not refreshed.
     """
 
     broker = models.CharField(max_length=16)

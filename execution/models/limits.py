@@ -4,7 +4,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from .controls import TradingState
+from execution.models.trading_states import TradingState
 
 _NOT_NEGATIVE = [MinValueValidator(0)]
 

@@ -19,7 +19,7 @@ class VolumeProfile(models.Model):
     # Standard deviation of the log return from close to close; unknown from few sessions.
     daily_volatility = models.FloatField(null=True, blank=True)
     # How far schedules strayed from the market's VWAP in these sessions, bps by window; see
-    # `execution.domain.tracking`. Of single symbols only.
+    # `execution.domain.vwap_tracking`. Of single symbols only.
     deviations = models.JSONField(default=dict, blank=True)
     source = models.CharField(max_length=120)
     learned_wall = models.DateTimeField(auto_now_add=True)

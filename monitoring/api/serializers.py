@@ -5,8 +5,8 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from rest_framework import serializers
 
-from monitoring.days import FIRST, LAST
 from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary
+from monitoring.trading_days import FIRST, LAST
 
 
 class DeliverySerializer(serializers.ModelSerializer[AlertDelivery]):

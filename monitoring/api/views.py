@@ -12,11 +12,11 @@ from rest_framework.views import APIView
 from typing_extensions import override
 
 from execution.api.filters import NewestFirst, StrictPages
-from monitoring import alerts
+from monitoring.alerting import alerts
 from monitoring.api import filters, serializers
 from monitoring.api.permissions import AcknowledgesAlerts, SeesAlerts
+from monitoring.clocks import Moment
 from monitoring.models import Alert, CostAnalysis, DailySummary
-from monitoring.moment import Moment
 from monitoring.monitor import ExecutionMonitor
 
 ACCOUNT = OpenApiParameter("account", OpenApiTypes.STR, description="empty: all accounts")

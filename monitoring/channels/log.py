@@ -5,8 +5,8 @@ import logging
 import structlog
 
 from deepstack.config import Config
+from monitoring.alerting.rules import AlertSeverity
 from monitoring.models import Alert
-from monitoring.rules import AlertSeverity
 
 LEVELS = {
     AlertSeverity.INFO: logging.INFO,

@@ -16,7 +16,7 @@ from redis import Redis
 from typing_extensions import override
 
 from deepstack.config import ROOT, Config
-from deepstack.warden import lifeline
+from deepstack.local.child_cleanup import lifeline
 from execution.broker.alpaca import AlpacaBroker
 from execution.broker.base import Broker
 from execution.domain.lifecycle import SliceStatus

@@ -16,7 +16,7 @@ from deepstack import processes
 from deepstack.config import Config, Ibkr
 from execution.broker.base import BrokerUnavailable, OutcomeUnknown, Ticket
 from execution.broker.ibkr.adapter import InteractiveBrokers
-from execution.broker.ibkr.names import endpoint_of
+from execution.broker.ibkr.endpoint import endpoint_of
 from execution.domain.lifecycle import SliceStatus
 from execution.models import IbkrGateway
 from tests.brokers.peers.tws_hand import ACCOUNT, TwsHand, running_tws

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from execution.market.alpaca import AlpacaMarket
+from execution.broker.alpaca.market_data import AlpacaMarket
 from execution.market.base import Halt
 from execution.market.trading_halts import Span, TradingHalts
 from tests.brokers.alpaca_rig import AlpacaRig

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from execution.broker.alpaca.inbox import Inbox
+from execution.listeners.update_queue import Inbox
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from deepstack.config import ConfigError
-from execution.market.alpaca import AlpacaMarket
+from execution.broker.alpaca.market_data import AlpacaMarket
 from execution.market.base import MarketDataUnavailable, vwap
 from tests.brokers.alpaca_rig import AlpacaRig
 from tests.brokers.alpaca_rig import settings as configured

@@ -13,7 +13,7 @@ from pytest_django import DjangoDbBlocker
 from deepstack import processes
 from deepstack.config import Config
 from execution.broker.base import Ticket
-from execution.broker_links import trouble
+from execution.broker.links import trouble
 from execution.domain.lifecycle import SliceStatus
 from execution.models import Fill, Heartbeat, Slice
 from tests.brokers.alpaca_rig import AlpacaRig, environment

@@ -9,7 +9,7 @@ from alpaca.trading.enums import OrderStatus
 from pydantic import ValidationError
 
 from deepstack.config import Config, ConfigError
-from execution.broker.alpaca import addresses, messages, refusals
+from execution.broker.alpaca import endpoints, messages, rejections
 from execution.broker.base import BrokerRejected, DuplicateOrder, OutcomeUnknown
 from execution.domain.lifecycle import SLICE_TERMINAL
 from tests.brokers.alpaca_rig import settings
@@ -18,8 +18,8 @@ NOW = datetime(2026, 11, 20, 15, 0, 0, tzinfo=UTC)
 DATE = format_datetime(NOW, usegmt=True)
 
 
-def said(status: int, message: str, code: int = 40310000) -> refusals.Complaint:
-    return refusals.complaint(status, json.dumps({"code": code, "message": message}), {})
+def said(status: int, message: str, code: int = 40310000) -> rejections.Complaint:
+    return rejections.complaint(status, json.dumps({"code": code, "message": message}), {})
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def said(status: int, message: str, code: int = 40310000) -> refusals.Complaint:
 def test_a_refusal_has_a_stable_code_and_alpacas_own_words(
     status: int, message: str, code: str
 ) -> None:
-    error = refusals.placement_error(said(status, message))
+    error = rejections.placement_error(said(status, message))
     assert isinstance(error, BrokerRejected)
     assert (error.code, error.text, error.transient) == (code, message, False)
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 500, 502, 503, 504, 599])
 def test_a_status_that_may_come_after_the_acceptance_is_unknown(status: int) -> None:
-    assert isinstance(refusals.placement_error(said(status, "sorry")), OutcomeUnknown)
+    assert isinstance(rejections.placement_error(said(status, "sorry")), OutcomeUnknown)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_status_that_may_come_after_the_acceptance_is_unknown(status: int) -> 
 )
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_a_refusal_that_is_not_in_alpacas_form_is_unknown(status: int, body: str) -> None:
-    error = refusals.placement_error(refusals.complaint(status, body, {}))
+    error = rejections.placement_error(rejections.complaint(status, body, {}))
     assert isinstance(error, OutcomeUnknown)
 
 
@@ -90,7 +90,7 @@ def test_a_refusal_that_is_not_in_alpacas_form_is_unknown(status: int, body: str
     ],
 )
 def test_which_words_mean_that_the_order_arrived_before(message: str, duplicate: bool) -> None:
-    error = refusals.placement_error(said(422, message, 40010001))
+    error = rejections.placement_error(said(422, message, 40010001))
     assert isinstance(error, DuplicateOrder) == duplicate
 
 
@@ -105,14 +105,14 @@ def test_which_words_mean_that_the_order_arrived_before(message: str, duplicate:
     ],
 )
 def test_why_a_cancel_was_refused(status: int, message: str, code: str) -> None:
-    error = refusals.cancel_error(said(status, message, 0))
+    error = rejections.cancel_error(said(status, message, 0))
     assert isinstance(error, BrokerRejected)
     assert error.code == code
 
 
 @pytest.mark.parametrize("status", [404, 500, 504])
 def test_a_cancel_answered_by_somebody_else_is_unknown(status: int) -> None:
-    error = refusals.cancel_error(refusals.complaint(status, "<html>", {}))
+    error = rejections.cancel_error(rejections.complaint(status, "<html>", {}))
     assert isinstance(error, OutcomeUnknown)
 
 
@@ -133,8 +133,8 @@ def test_a_cancel_answered_by_somebody_else_is_unknown(status: int) -> None:
 def test_when_to_come_back_is_counted_on_the_brokers_clock(
     headers: dict[str, str], seconds: float
 ) -> None:
-    error = refusals.placement_error(
-        refusals.complaint(429, '{"message": "too many requests."}', {"Date": DATE, **headers})
+    error = rejections.placement_error(
+        rejections.complaint(429, '{"message": "too many requests."}', {"Date": DATE, **headers})
     )
     assert isinstance(error, BrokerRejected)
     assert (error.code, error.transient) == ("RATE_LIMITED", True)
@@ -221,9 +221,9 @@ def test_real_money_needs_two_switches_and_keys_need_https(
 ) -> None:
     if address is None:
         with pytest.raises((ConfigError, ValidationError), match=r"(?i)alpaca_base_url"):
-            addresses.trading_url(settings(url, **mode))
+            endpoints.trading_url(settings(url, **mode))
     else:
-        assert addresses.trading_url(settings(url, **mode)) == address
+        assert endpoints.trading_url(settings(url, **mode)) == address
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_real_money_needs_two_switches_and_keys_need_https(
     ],
 )
 def test_the_stream_is_on_the_trading_host(url: str, stream: str) -> None:
-    assert addresses.stream_url(settings(url)) == stream
+    assert endpoints.stream_url(settings(url)) == stream
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ def test_the_stream_is_on_the_trading_host(url: str, stream: str) -> None:
     ],
 )
 def test_where_no_money_can_be_lost(url: str, trial: bool) -> None:
-    assert addresses.is_trial(url) == trial
+    assert endpoints.is_trial(url) == trial
 
 
 def test_the_defaults_are_paper() -> None:
-    assert addresses.is_trial(Config().alpaca_base_url)
+    assert endpoints.is_trial(Config().alpaca_base_url)

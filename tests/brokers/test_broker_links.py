@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from deepstack.config import Config
-from execution import broker_links
-from execution.broker_links import Trouble, trouble
+from execution.broker import links
+from execution.broker.links import Trouble, trouble
 from execution.models import BrokerLink
 from tests.brokers.ibkr_rig import IbkrRig, desk, rig
 from tests.stack import wait_for
@@ -18,7 +18,7 @@ __all__ = ["desk", "rig"]
 WITHIN = 5.0  # seconds
 PAPER = Config()
 ALPACA = Config(trading_mode="live", live_broker="alpaca", alpaca_base_url="http://127.0.0.1:1")
-ADDRESS = broker_links.address_of(ALPACA)
+ADDRESS = links.address_of(ALPACA)
 
 
 def live(config: Config) -> Config:
@@ -40,7 +40,7 @@ def test_a_connection_that_no_process_keeps_is_trouble_and_the_words_say_what_to
 
 @pytest.mark.django_db
 def test_a_process_that_vanished_while_all_was_well_leaves_trouble() -> None:
-    broker_links.note("alpaca", ADDRESS, reason="")
+    links.note("alpaca", ADDRESS, reason="")
     assert trouble(ALPACA) is None
     seen = trouble(ALPACA, now=timezone.now() + timedelta(seconds=4))
     assert seen is not None
@@ -50,17 +50,17 @@ def test_a_process_that_vanished_while_all_was_well_leaves_trouble() -> None:
 @pytest.mark.django_db
 def test_trouble_keeps_its_beginning_and_ends_when_the_broker_is_back() -> None:
     begun = timezone.now() - timedelta(seconds=30)
-    broker_links.note("alpaca", ADDRESS, reason="refused", since=begun)
-    broker_links.note("alpaca", ADDRESS, reason="timed out")
+    links.note("alpaca", ADDRESS, reason="refused", since=begun)
+    links.note("alpaca", ADDRESS, reason="timed out")
     assert trouble(ALPACA) == Trouble("alpaca", ADDRESS, begun, "timed out")
-    broker_links.note("alpaca", ADDRESS, reason="")
+    links.note("alpaca", ADDRESS, reason="")
     assert trouble(ALPACA) is None
     assert BrokerLink.objects.count() == 1
 
 
 @pytest.mark.django_db
 def test_a_connection_made_anew_at_once_is_no_trouble() -> None:
-    broker_links.note("alpaca", ADDRESS, reason="reconnecting")
+    links.note("alpaca", ADDRESS, reason="reconnecting")
     assert trouble(ALPACA) is None
     assert trouble(ALPACA, now=timezone.now() + timedelta(seconds=2)) is not None
 

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 
 from deepstack.config import Config
 from execution.broker.alpaca import AlpacaBroker
-from execution.broker.examination import Finding, Grade, examine, round_trip
+from execution.broker.connection_check import Finding, Grade, examine, round_trip
 from tests.brokers.alpaca_rig import AlpacaRig, environment, settings
 from tests.stack import Stack
 

@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from deepstack.config import Config
-from execution.broker.examination import Finding, Grade, examine, round_trip
-from execution.broker.ibkr import permissions
+from execution.broker.connection_check import Finding, Grade, examine, round_trip
+from execution.broker.ibkr import account_check
 from execution.broker.ibkr.adapter import InteractiveBrokers
-from execution.broker.ibkr.names import endpoint_of
+from execution.broker.ibkr.endpoint import endpoint_of
 from execution.models import IbkrGateway
 from tests.brokers.ibkr_rig import IbkrRig, desk, rig
 from tests.brokers.rig import PATIENCE
@@ -161,7 +161,7 @@ def test_whose_money_it_is_says_the_account_and_not_the_port(
 ) -> None:
     config = Config(ibkr_port=port)
     gateway = IbkrGateway.objects.create(endpoint=endpoint_of(config), accounts=accounts)
-    found = {each.subject: each for each in permissions.findings(gateway, config)}
+    found = {each.subject: each for each in account_check.findings(gateway, config)}
     assert found["mode"].grade == grade
     assert words in found["mode"].words
 

@@ -6,14 +6,14 @@ from itertools import count
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from execution import comparison
 from execution.broker.base import BrokerUnavailable, OutcomeUnknown
 from execution.broker.order_manager import OrderManager
-from execution.comparison import Report
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import SliceStatus
 from execution.market import market_data
 from execution.models import BrokerAccount, BrokerDifference, Fill, Slice, TradingState
+from execution.reconciliation import account_reconciliation
+from execution.reconciliation.account_reconciliation import Report
 from tests.brokers.alpaca_rig import AlpacaRig
 from tests.brokers.ibkr_rig import Desk as IbkrDesk
 from tests.brokers.ibkr_rig import IbkrRig, desk
@@ -30,7 +30,7 @@ def compare(rig: Rig, *, thorough: bool = False) -> Report:
     config = rig.config  # type: ignore[attr-defined]  # both rigs here have one
     manager = OrderManager(config=config, paper_trader=rig.broker)
     at = Desk(config, market_data(), manager, rig.now)
-    return comparison.compare(rig.account, at, thorough=thorough)
+    return account_reconciliation.compare(rig.account, at, thorough=thorough)
 
 
 def child(rig: Rig, quantity: int = 100) -> Slice:

@@ -7,11 +7,11 @@ import pytest
 from django.utils import timezone
 
 from deepstack import processes
-from execution import gate
 from execution.broker.base import BrokerUnavailable
 from execution.broker.order_manager import OrderManager
-from execution.desk import Desk, default
+from execution.context import Desk, default
 from execution.models import BrokerAccount, Order, TradingState
+from execution.reconciliation import trading_gate
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.brokers.ibkr_rig import Desk as IbkrDesk
 from tests.brokers.ibkr_rig import desk
@@ -118,7 +118,7 @@ def test_a_gateway_that_lost_its_connection_asks_for_a_comparison(desk: IbkrDesk
 
 
 def test_paper_trading_has_no_gate() -> None:
-    assert gate.put_before(default()) is None
+    assert trading_gate.put_before(default()) is None
     assert default().broker.closed_for("anybody") == ""
 
 
@@ -129,7 +129,7 @@ def test_a_closed_gate_is_surely_unsent_and_says_why(alpaca: AlpacaRig) -> None:
     live = alpaca.config.model_copy(update={"trading_mode": "live"})
     before = Desk(live, default().market, manager, alpaca.now)
     alpaca.peer.tell("fault", method="GET", path="/v2/orders", then="go on", seconds=1.0)
-    made = gate.put_before(before)
+    made = trading_gate.put_before(before)
     assert made is not None
     with pytest.raises(BrokerUnavailable, match="'default' is not compared with the broker"):
         manager.place(alpaca.ticket(), now=alpaca.now())

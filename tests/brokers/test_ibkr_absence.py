@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from execution import desk as desks
-from execution import outcomes, reconcile
+from execution import context as desks
 from execution.broker.ibkr.adapter import InteractiveBrokers
-from execution.broker.ibkr.names import endpoint_of
+from execution.broker.ibkr.endpoint import endpoint_of
 from execution.broker.order_manager import OrderManager
-from execution.desk import Desk
+from execution.context import Desk
 from execution.models import IbkrGateway, IbkrOrder, RestrictedSymbol, Slice
+from execution.sending import outcomes, resolver
 from tests.integration.desk_work import claim, new_order, working
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,7 +84,7 @@ def test_an_order_that_the_broker_does_not_have_is_free_at_once() -> None:
     lost = outcomes.Ambiguous("OutcomeUnknown: TWS has not answered")
     outcomes.record(order.pk, intent.part.pk, intent.token, lost, at)
     RestrictedSymbol.objects.create(symbol="AAPL", reason="news", changed_by="ann")
-    reconcile.resolve(intent.part.pk, at)
+    resolver.resolve(intent.part.pk, at)
     part = Slice.objects.get(pk=intent.part.pk)
     assert (part.status, working(order)) == ("PLANNED", 0)
     assert IbkrOrder.objects.get().stage == "ABSENT"

@@ -9,8 +9,8 @@ import pytest
 from execution.broker.base import BrokerRejected, DuplicateOrder, OutcomeUnknown, Ticket
 from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
+from execution.domain.algorithms.broker_native import Native, instructions
 from execution.domain.lifecycle import SliceStatus
-from execution.domain.native import Native, instructions
 from execution.models import PaperOrder
 from tests.brokers.ibkr_rig import IbkrRig, desk, rig
 from tests.brokers.peers.tws_algos import PIECES

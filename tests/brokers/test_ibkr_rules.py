@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepstack.config import Config, Ibkr
-from execution.broker.ibkr import rules
-from execution.broker.ibkr.checks import ibkr_problems
-from execution.broker.ibkr.codes import Verdict, verdict
+from execution.broker.ibkr import order_state
+from execution.broker.ibkr.error_codes import Verdict, verdict
 from execution.broker.ibkr.messages import CompletedSeen, ErrorSeen, OpenSeen, StatusSeen
-from execution.broker.ibkr.pacing import WINDOW, Lane, Pacer
-from execution.broker.ibkr.rules import Next
+from execution.broker.ibkr.order_state import Next
+from execution.broker.ibkr.rate_limit import WINDOW, Lane, Pacer
+from execution.broker.ibkr.system_checks import ibkr_problems
 from execution.models import IbkrOrder
 
 
@@ -53,14 +53,14 @@ def status(name: str, **changes: Any) -> StatusSeen:
 )
 def test_the_status_of_an_order(before: str, said: str, after: str, following: Next) -> None:
     order = row(before)
-    assert rules.on_status(order, status(said)) is following
+    assert order_state.on_status(order, status(said)) is following
     assert order.stage == after
 
 
 def test_a_cancel_after_a_refusal_is_a_reject_unless_something_was_filled() -> None:
     refused, partly = row("SENDING", code="201"), row("SENDING", code="201")
-    rules.on_status(refused, status("Cancelled"))
-    rules.on_status(partly, status("Cancelled", filled=10))
+    order_state.on_status(refused, status("Cancelled"))
+    order_state.on_status(partly, status("Cancelled", filled=10))
     assert (refused.stage, partly.stage) == ("REJECTED", "CANCELLED")
 
 
@@ -84,20 +84,20 @@ def test_why_an_order_ended_may_be_told_after_its_end(
     stage: str, changes: dict[str, Any], code: int, after: str, words: str
 ) -> None:
     order = row(stage, **changes)
-    rules.on_error(order, ErrorSeen(5, code, "margin"))
+    order_state.on_error(order, ErrorSeen(5, code, "margin"))
     assert (order.stage, f"{order.code}: {order.text}".removesuffix(": ")) == (after, words)
 
 
 def test_a_status_of_another_permanent_id_changes_nothing() -> None:
     order = row("WORKING")
-    assert rules.on_status(order, status("Cancelled", perm_id=901)) is Next.LOOK
+    assert order_state.on_status(order, status("Cancelled", perm_id=901)) is Next.LOOK
     assert order.stage == "WORKING"
 
 
 @pytest.mark.parametrize("before", ["CANCELLED", "REJECTED"])
 def test_the_list_of_open_orders_revives_what_we_thought_ended(before: str) -> None:
     order = row(before)
-    rules.on_open(order, OpenSeen(1, 5, 900, "ref", "Submitted"), looking=True)
+    order_state.on_open(order, OpenSeen(1, 5, 900, "ref", "Submitted"), looking=True)
     assert order.stage == "WORKING"
 
 
@@ -113,7 +113,7 @@ def test_the_list_of_open_orders_revives_what_we_thought_ended(before: str) -> N
 )
 def test_the_list_of_completed_orders(before: str, said: str, after: str) -> None:
     order = row(before)
-    rules.on_completed(order, CompletedSeen(900, "ref", said, 0, "words"))
+    order_state.on_completed(order, CompletedSeen(900, "ref", said, 0, "words"))
     assert order.stage == after
 
 
@@ -137,7 +137,7 @@ def test_an_error_ends_a_new_order_at_most(code: int, new: str, live: str) -> No
     unanswered, working = row("SENDING", perm_id=None), row("WORKING")
     again = row("SENDING", perm_id=None, attempt=2)
     for order in (unanswered, working, again):
-        rules.on_error(order, ErrorSeen(5, code, "words"))
+        order_state.on_error(order, ErrorSeen(5, code, "words"))
     assert (unanswered.stage, working.stage, again.stage) == (new, live, "SENDING")
 
 
@@ -152,7 +152,7 @@ def test_an_error_ends_a_new_order_at_most(code: int, new: str, live: str) -> No
 )
 def test_an_order_that_is_in_none_of_the_lists(before: str, code: str, after: str) -> None:
     order = row(before, code=code)
-    rules.on_absence(order)
+    order_state.on_absence(order)
     assert order.stage == after
     assert (order.order_id is None) == (code == "103")
 
@@ -172,7 +172,7 @@ def test_notices_are_no_complaints(code: int) -> None:
     ],
 )
 def test_an_execution_and_its_revision(exec_id: str, stem: str, revision: int) -> None:
-    assert rules.split_exec_id(exec_id) == (stem, revision)
+    assert order_state.split_exec_id(exec_id) == (stem, revision)
 
 
 @dataclass

@@ -15,7 +15,7 @@ from execution.broker.base import (
     OutcomeUnknown,
     Ticket,
 )
-from execution.broker.ibkr.link import FIRST_REQUEST_ID
+from execution.broker.ibkr.connection import FIRST_REQUEST_ID
 from execution.domain.lifecycle import SliceStatus
 from execution.models import IbkrGateway, IbkrOrder
 from tests.brokers.ibkr_rig import CLIENT_ID, IbkrRig, desk, rig

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from deepstack import processes
 from deepstack.config import Config
-from execution.broker.ibkr.names import endpoint_of
+from execution.broker.ibkr.endpoint import endpoint_of
 from execution.models import Heartbeat, IbkrGateway
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.brokers.stand_in import LIVE

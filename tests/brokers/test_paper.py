@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from deepstack.config import Config, Paper, PaperConduct
 from execution.broker.base import Broker, BrokerOrder, Ticket
-from execution.broker.paper_conduct import Conduct
+from execution.broker.paper.venue_faults import Conduct
 from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.session import Session

@@ -19,8 +19,8 @@ from execution.broker.base import (
     OutcomeUnknown,
     Ticket,
 )
-from execution.broker.paper_conduct import LONGEST_ANSWER, PROFILES, Conduct, conduct_of
-from execution.broker.paper_rules import Resting, match
+from execution.broker.paper.matching_rules import Resting, match
+from execution.broker.paper.venue_faults import LONGEST_ANSWER, PROFILES, Conduct, conduct_of
 from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus
 from execution.market.base import TapeBar

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
-from deepstack.warden import lifeline
+from deepstack.local.child_cleanup import lifeline
 from tests.stack import wait_for
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or ""

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from execution import desk, intake
+from execution import context
+from execution.entry import acceptance
 from execution.models import Order
 from tests.browser.chromium import PROGRAM, Tab, tab
 from tests.stack import Stack
@@ -24,9 +25,9 @@ def sign_in(page: Tab, address: str) -> None:
 
 
 def test_an_order_is_looked_at_and_paused(stack: Stack, tmp_path: Path) -> None:
-    order = intake.accept(
+    order = acceptance.accept(
         {"symbol": "LOOKED", "side": "BUY", "quantity": 500, "algorithm": "TWAP", "slices": 100},
-        desk.default(),
+        context.default(),
     )
     web = next((each for each in stack.members if each.url), None) or stack.web()
     with tab(tmp_path) as page:

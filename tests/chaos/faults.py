@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from execution import controls, halts
-from execution.desk import default as desk
+from execution.context import default as desk
 from execution.domain.lifecycle import ORDER_LIVE
+from execution.entry import order_controls
 from execution.models import Order
+from execution.risk import kill_switch
 from tests.chaos.audit import Blow
 from tests.chaos.ground import Ground
 from tests.chaos.venue import wait_until
@@ -219,13 +220,13 @@ def _halt(scene: Scene) -> None:
     first = min(order.start_at for order in scene.orders).timestamp()
     time.sleep(max(first + scene.rng.uniform(0.1, 0.6) - time.time(), 0))
     now = desk().now()
-    report = halts.halt(scope="SYSTEM", key="", by="chaos", reason="torture", now=now)
+    report = kill_switch.halt(scope="SYSTEM", key="", by="chaos", reason="torture", now=now)
     scene.strike()
-    wait_until(lambda: report.quiet or halts.quiet(), 20, "the sends under way to end")
+    wait_until(lambda: report.quiet or kill_switch.quiet(), 20, "the sends under way to end")
     scene.silent_after = time.time()
     time.sleep(5)
     scene.silent_until = time.time()
-    halts.resume(scope="SYSTEM", key="", by="chaos", reason="torture over", now=desk().now())
+    kill_switch.resume(scope="SYSTEM", key="", by="chaos", reason="torture over", now=desk().now())
     scene.heal()
 
 
@@ -234,25 +235,29 @@ def _hold(scene: Scene) -> None:
     What rests is cancelled, and leaves again after the resume."""
     for first in (0.2, 0.83):
         scene.between(first, first + 0.02)
-        report = halts.halt(scope="SYSTEM", key="", by="chaos", reason="hold", now=desk().now())
+        report = kill_switch.halt(
+            scope="SYSTEM", key="", by="chaos", reason="hold", now=desk().now()
+        )
         paused = _pause_some(scene)
         scene.strike()
-        wait_until(lambda report=report: report.quiet or halts.quiet(), 20, "the sends to end")
+        wait_until(
+            lambda report=report: report.quiet or kill_switch.quiet(), 20, "the sends to end"
+        )
         scene.silent_after = time.time()
         time.sleep(1)
         scene.silent_until = time.time()
-        halts.resume(scope="SYSTEM", key="", by="chaos", reason="over", now=desk().now())
+        kill_switch.resume(scope="SYSTEM", key="", by="chaos", reason="over", now=desk().now())
         for order in paused:
-            with suppress(controls.NotAllowed):  # filled meanwhile, or its window is over
-                controls.resume(order.pk, by="chaos", now=desk().now())
+            with suppress(order_controls.NotAllowed):  # filled meanwhile, or its window is over
+                order_controls.resume(order.pk, by="chaos", now=desk().now())
         scene.heal()
 
 
 def _pause_some(scene: Scene) -> list[Order]:
     paused = []
     for order in scene.rng.sample(scene.orders, len(scene.orders) // 10):
-        with suppress(controls.NotAllowed):  # it has ended by now
-            paused.append(controls.pause(order.pk, by="chaos", now=desk().now()))
+        with suppress(order_controls.NotAllowed):  # it has ended by now
+            paused.append(order_controls.pause(order.pk, by="chaos", now=desk().now()))
     return paused
 
 
@@ -260,9 +265,9 @@ def _cancel_all(scene: Scene) -> None:
     scene.between(0.4, 0.6)
     scene.strike()
     for order in Order.objects.filter(status__in=ORDER_LIVE):
-        with suppress(controls.NotAllowed):  # it has ended meanwhile
-            controls.cancel(order.pk, by="chaos", now=desk().now())
-    wait_until(halts.quiet, 20, "the sends under way to end")
+        with suppress(order_controls.NotAllowed):  # it has ended meanwhile
+            order_controls.cancel(order.pk, by="chaos", now=desk().now())
+    wait_until(kill_switch.quiet, 20, "the sends under way to end")
     scene.silent_after = time.time()
     scene.heal()
 

@@ -18,7 +18,8 @@ import django
 import redis
 from django.utils import timezone
 
-from deepstack import embedded, processes, servers
+from deepstack import processes
+from deepstack.local import embedded_servers, server_programs
 from tests.brokers.stand_in import LIVE
 from tests.chaos import peers
 from tests.chaos.venue import StandIn, Venue, wait_until
@@ -110,23 +111,25 @@ class Ground:
         return self.folder / "run"
 
     def redis_client(self) -> redis.Redis:
-        return redis.Redis.from_url(servers.redis_url(self.sockets))
+        return redis.Redis.from_url(server_programs.redis_url(self.sockets))
 
     def signal_redis(self, number: signal.Signals) -> None:
         os.kill(int((self.redis_data / "redis.pid").read_text()), number)
 
     def start_redis(self) -> None:
-        servers.start_redis(self.redis_data, self.sockets)
+        server_programs.start_redis(self.redis_data, self.sockets)
 
     def crash_postgres(self) -> None:
         """PostgreSQL's immediate shutdown: every session is cut, recovery at the next start."""
         pid = int((self.folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(pid, signal.SIGQUIT)
-        wait_until(lambda: not servers.postgres_listens(self.sockets), 10, "PostgreSQL to stop")
+        wait_until(
+            lambda: not server_programs.postgres_listens(self.sockets), 10, "PostgreSQL to stop"
+        )
         wait_until(lambda: not _runs(pid), 10, "PostgreSQL to end")
 
     def start_postgres(self) -> None:
-        servers.start_postgres(self.folder / "postgres", self.sockets)
+        server_programs.start_postgres(self.folder / "postgres", self.sockets)
 
     def arm(self, point: str) -> None:
         """The next worker that reaches the point is struck."""
@@ -170,7 +173,7 @@ def enter(folder: Path, venue: str = "stand-in", team: Team = Team()) -> Iterato
     """Start the servers and the broker, and set this process up as one more member."""
     broker: Venue = VENUES[venue]()
     folder.chmod(0o755)
-    with embedded.started(folder) as services:
+    with embedded_servers.started(folder) as services:
         points = folder / "points"
         points.mkdir()
         environment = _environment(services, broker, points)
@@ -193,7 +196,9 @@ def enter(folder: Path, venue: str = "stand-in", team: Team = Team()) -> Iterato
             stack.kill_all()
 
 
-def _environment(services: embedded.Services, broker: Venue, points: Path) -> dict[str, str]:
+def _environment(
+    services: embedded_servers.Services, broker: Venue, points: Path
+) -> dict[str, str]:
     scheduling = {"LEASE_SECONDS": broker.lease, "HORIZON_SECONDS": HORIZON}
     return {
         "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",

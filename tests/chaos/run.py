@@ -12,13 +12,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deepstack import warden
+from deepstack.local import child_cleanup
 from tests.chaos.ground import VENUES, Ground, enter
 
 
 def main() -> int:
     asked = _asked()
-    warden.be_patient(0)  # what a killed run has started has nothing to finish
+    child_cleanup.be_patient(0)  # what a killed run has started has nothing to finish
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and clean up on the way out
     with (
         tempfile.TemporaryDirectory(prefix="chaos") as folder,

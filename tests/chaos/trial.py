@@ -15,10 +15,11 @@ from django.core.serializers import serialize
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from deepstack import embedded
-from execution import desk, intake
-from execution.desk import Desk
+from deepstack.local import embedded_servers
+from execution import context
+from execution.context import Desk
 from execution.domain.lifecycle import ORDER_LIVE
+from execution.entry import acceptance
 from execution.models import Fill, Heartbeat, IbkrGateway, MarketClock, Order, OrderEvent, Slice
 from tests.chaos.audit import Row, added, judge, planned
 from tests.chaos.broker_faults import of
@@ -29,7 +30,7 @@ from tests.chaos.venue import wait_until
 # A symbol has one side: an account may not trade with itself.
 BOUGHT, SOLD = ("AAPL", "MSFT", "GOOGL", "SPY"), ("QQQ", "TSLA", "NVDA", "AMD")
 KEPT = (Heartbeat, IbkrGateway, MarketClock)  # known to the processes that live on
-EVIDENCE = embedded.VAR / "chaos"
+EVIDENCE = embedded_servers.VAR / "chaos"
 PATIENCE = 60.0  # seconds after the window until every parent must have ended
 
 
@@ -47,7 +48,7 @@ def run(name: str, ground: Ground, seed: int, asked: Namespace) -> Row:
     ground.mend(**fault.env)
     ground.broker.behave(**fault.conduct)
     seconds = max(asked.window, fault.seconds)
-    orders = intake.accept_all(_signals(rng, asked, fault, seconds), _desk(fault))
+    orders = acceptance.accept_all(_signals(rng, asked, fault, seconds), _desk(fault))
     plan = planned(orders)
     scene = Scene(ground, rng, seconds, orders)
     fault.strike(scene)
@@ -94,7 +95,7 @@ def _signals(
 
 def _desk(fault: Fault) -> Desk:
     """Without jitter where everything is to be due in one and the same millisecond."""
-    usual = desk.default()
+    usual = context.default()
     if not fault.together:
         return usual
     execution = usual.config.execution

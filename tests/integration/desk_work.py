@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from execution import desk as desks
-from execution import intake, reconcile, slices
+from execution import context as desks
+from execution.booking import execution_reports
 from execution.broker.base import BrokerOrder, Execution
 from execution.domain.lifecycle import SliceStatus
+from execution.entry import acceptance
 from execution.market.base import Quote
 from execution.models import Order, Slice
-from execution.slices import Intent
+from execution.sending import slices
+from execution.sending.slices import Intent
 
 PRICE = Decimal("150.00")
 
@@ -24,7 +26,7 @@ def new_order(quantity: int = 1_000, parts: int = 5, **more: object) -> Order:
         "slices": parts,
         "window_minutes": 600,
     }
-    return intake.accept(signal | more, desks.default())
+    return acceptance.accept(signal | more, desks.default())
 
 
 def quote_at(at: datetime) -> Quote:
@@ -64,7 +66,7 @@ def report(
 def hear(intent: Intent, seen: BrokerOrder) -> None:
     """The broker's report reaches us by news or by a look-up."""
     part = Slice.objects.select_related("order").get(pk=intent.part.pk)
-    reconcile.take_over(part, seen, desks.default())
+    execution_reports.take_over(part, seen, desks.default())
 
 
 def working(order: Order) -> int:

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from deepstack.config import Scheduling
-from execution import halts
 from execution.models import Order
+from execution.risk import kill_switch
 from tests.integration.rebuild import assert_story_matches
 from tests.integration.thin_market import STEP, Trial, at_minute, desk_at, none_of, order_of, trade
 
@@ -37,7 +37,7 @@ class Halted:
 
     def _set(self, state: str, now: datetime) -> None:
         where = {"scope": self.scope, "key": self.key, "state": state}
-        halts.change(**where, by="ann", reason="news", now=now)
+        kill_switch.change(**where, by="ann", reason="news", now=now)
         self.given.hold(now)
 
 

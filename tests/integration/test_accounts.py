@@ -8,14 +8,16 @@ import pytest
 from django.utils import timezone
 
 from deepstack.config import Config
-from execution import comparison, intake, reconcile
-from execution import desk as desks
+from execution import context as desks
+from execution.booking import broker_feed
 from execution.broker.ibkr.adapter import InteractiveBrokers
-from execution.broker.ibkr.names import endpoint_of
+from execution.broker.ibkr.endpoint import endpoint_of
 from execution.broker.order_manager import OrderManager
-from execution.desk import Desk
+from execution.context import Desk
+from execution.entry import acceptance
+from execution.entry.preview import preview
 from execution.models import BrokerAccount, BrokerCursor, IbkrGateway, Order
-from execution.preview import preview
+from execution.reconciliation import account_reconciliation
 
 pytestmark = pytest.mark.django_db
 
@@ -62,18 +64,18 @@ def test_an_order_for_an_account_of_another_login_is_denied_with_those_that_are(
     named = by == "order"
     desk = login(*accounts, default="default" if named else account)
     signal = SIGNAL | ({"account": account} if named else {})
-    order = intake.accept(signal, desk)
+    order = acceptance.accept(signal, desk)
     assert (order.account, order.status_reason) == (account, denied)
     assert preview(signal, desk)["reason"] == denied
 
 
 def test_nobody_is_denied_while_the_gateway_does_not_say(login: Callable[..., Desk]) -> None:
-    order = intake.accept(SIGNAL | {"account": "DU999"}, login("DU1", age=3_600))
+    order = acceptance.accept(SIGNAL | {"account": "DU999"}, login("DU1", age=3_600))
     assert order.status == "ACCEPTED"
 
 
 def test_paper_trades_any_account() -> None:
-    order = intake.accept(SIGNAL | {"account": "DU999"}, desks.default())
+    order = acceptance.accept(SIGNAL | {"account": "DU999"}, desks.default())
     assert order.status == "ACCEPTED"
 
 
@@ -84,17 +86,17 @@ def test_a_row_that_no_login_owns_is_forgotten_and_not_asked_about(
     here = {"broker": "ibkr", "account": "DU999"}
     BrokerCursor.objects.create(**here, heard_until=timezone.now())
     BrokerAccount.objects.create(**here, failing_wall=timezone.now(), problem="not of this login")
-    assert comparison.accounts(desk) == ["DU1"]
-    assert reconcile.hear("DU999", desk) == 0
+    assert account_reconciliation.accounts(desk) == ["DU1"]
+    assert broker_feed.hear("DU999", desk) == 0
     assert not BrokerCursor.objects.filter(**here).exists()
     assert not BrokerAccount.objects.filter(**here).exists()
 
 
 def test_a_live_order_keeps_its_account_in_sight(login: Callable[..., Desk]) -> None:
     """The gateway may be at another login for a while."""
-    order = intake.accept(SIGNAL | {"account": "DU2"}, login("DU1", "DU2"))
+    order = acceptance.accept(SIGNAL | {"account": "DU2"}, login("DU1", "DU2"))
     desk = login("DU7")
     BrokerCursor.objects.create(broker="ibkr", account="DU2", heard_until=timezone.now())
-    reconcile.hear("DU2", desk)
+    broker_feed.hear("DU2", desk)
     assert BrokerCursor.objects.filter(account="DU2").exists()
     assert Order.objects.get(pk=order.pk).is_terminal is False

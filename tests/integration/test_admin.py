@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from execution import desk, halts, heartbeat, intake, limits
+from execution import context, heartbeat
+from execution.entry import acceptance
+from execution.management.roles import ensure_roles
 from execution.models import (
     Bar,
     BrokerCursor,
@@ -36,7 +38,7 @@ from execution.models import (
     TradingStateChange,
     VolumeProfile,
 )
-from execution.roles import ensure_roles
+from execution.risk import kill_switch, limits
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +64,7 @@ def client_of(role: str) -> Client:
 
 
 def accept(**changes: Any) -> Order:
-    return intake.accept(SIGNAL | changes, desk.default())
+    return acceptance.accept(SIGNAL | changes, context.default())
 
 
 def filled(part: Slice, quantity: int = 1) -> Fill:
@@ -130,7 +132,7 @@ def one_of_each() -> None:
         executed_at=now,
     )
     heartbeat.beat(Heartbeat.Kind.WORKER)
-    halts.halt(scope="SYMBOL", key="TSLA", by="ann", reason="news", now=now)
+    kill_switch.halt(scope="SYMBOL", key="TSLA", by="ann", reason="news", now=now)
     limits.set_limit(scope="SYMBOL", key="TSLA", field="max_position", value=10, by="ann")
     limits.restrict(symbol="AMC", reason="too wild", by="ann")
 

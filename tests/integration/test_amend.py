@@ -10,12 +10,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from execution import amend, controls, orders
-from execution import desk as desks
-from execution.controls import NotAllowed
-from execution.desk import Desk
+from execution import context as desks
+from execution.booking import completion
+from execution.context import Desk
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.domain.signal import InvalidSignal
+from execution.entry import amend, order_controls
+from execution.entry.order_controls import NotAllowed
 from execution.models import Order
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_story_matches
@@ -184,8 +185,8 @@ def test_what_is_not_allowed_changes_nothing(
 @pytest.mark.parametrize(
     "end",
     [
-        lambda order: controls.cancel(order.pk, by="x", now=desks.default().now()),
-        lambda order: orders.expire(order.pk, at=order.end_at),
+        lambda order: order_controls.cancel(order.pk, by="x", now=desks.default().now()),
+        lambda order: completion.expire(order.pk, at=order.end_at),
     ],
     ids=["cancelled", "expired"],
 )

@@ -14,8 +14,8 @@ from rest_framework.test import APIClient
 
 from execution import heartbeat
 from execution.api.signal_schema import SIGNAL
+from execution.management.roles import ROLES, ensure_roles
 from execution.models import Heartbeat, Order, OrderEvent, Slice, TradingState, TradingStateChange
-from execution.roles import ROLES, ensure_roles
 from tests.bad_signals import BAD_JSON, BAD_SIGNALS, GOOD
 from tests.stack import empty_redis
 

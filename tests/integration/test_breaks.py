@@ -7,10 +7,14 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from execution import breaks, comparison, intake, roles, slices
-from execution import desk as desks
-from execution.controls import NotAllowed
+from execution import context as desks
+from execution.entry import acceptance
+from execution.entry.order_controls import NotAllowed
+from execution.management import roles
 from execution.models import BrokerDifference, Order, PaperOrder, Slice
+from execution.reconciliation import account_reconciliation, break_acceptance
+from execution.risk import position_breaks
+from execution.sending import slices
 from tests.integration.desk_work import quote_at
 from tests.integration.test_comparison import Account, account
 
@@ -34,13 +38,13 @@ def broken(account: Account) -> BrokerDifference:
     account.compare()
     lost(account)
     account.compare()
-    return breaks.find(account.name, SYMBOL, account.desk)
+    return break_acceptance.find(account.name, SYMBOL, account.desk)
 
 
 def retried(account: Account, **more: Any) -> Order:
     signal = {"symbol": SYMBOL, "side": "BUY", "quantity": 1_000, "algorithm": "TWAP", "slices": 1}
     values = signal | {"account": account.name, "client_reference": "wish-1", **more}
-    return intake.accept(values, desks.default())
+    return acceptance.accept(values, desks.default())
 
 
 def tried(account: Account, order: Order) -> tuple[str, str]:
@@ -63,7 +67,7 @@ def test_what_a_restored_database_forgot_is_not_traded_a_second_time(account: Ac
     assert "ours=0" in reason
     assert "theirs=480" in reason
     assert tried(account, retried(account, symbol="MSFT", client_reference="2"))[0] == "SENDING"
-    breaks.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
+    break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
     part = order.slices.get()
     assert slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at) is not None
 
@@ -84,7 +88,7 @@ def test_the_break_names_the_orders_that_this_database_does_not_know(account: Ac
     account.compare()
     order = lost(account)
     account.compare(thorough=False)
-    words = breaks.find(account.name, SYMBOL, account.desk).words
+    words = break_acceptance.find(account.name, SYMBOL, account.desk).words
     assert "the broker has 480 shares, our fills make 0: +480" in words
     assert f"{order.client_order_id} (480 executed)" in words
 
@@ -96,10 +100,10 @@ def test_what_explains_itself_holds_nothing_back_any_more(account: Account) -> N
     waiting = retried(account)
     assert tried(account, waiting)[0] == "PLANNED"
     order.executions.all().delete()
-    assert account.name in comparison.nightly(account.desk) or account.compare()
+    assert account.name in account_reconciliation.nightly(account.desk) or account.compare()
     assert tried(account, waiting)[0] == "SENDING"
     with pytest.raises(NotAllowed, match="no open POSITION break"):
-        breaks.find(account.name, SYMBOL, account.desk)
+        break_acceptance.find(account.name, SYMBOL, account.desk)
 
 
 def test_executions_that_are_under_way_are_no_break(account: Account) -> None:
@@ -114,7 +118,9 @@ def test_executions_that_are_under_way_are_no_break(account: Account) -> None:
         if sum(pauses) > 4:
             other.executions.all().delete()
 
-    report = comparison.compare(account.name, account.desk, thorough=False, sleep=told_late)
+    report = account_reconciliation.compare(
+        account.name, account.desk, thorough=False, sleep=told_late
+    )
     assert [each.kind for each in report.differences if each.kind == "POSITION"] == []
     assert sum(pauses) > 4, "it looked again while a child of ours works"
     assert Slice.objects.get(pk=part.pk).status == "WORKING"
@@ -124,40 +130,42 @@ def test_nobody_waits_for_executions_where_nothing_works(account: Account) -> No
     account.compare()
     lost(account)
     pauses: list[float] = []
-    comparison.compare(account.name, account.desk, thorough=False, sleep=pauses.append)
+    account_reconciliation.compare(account.name, account.desk, thorough=False, sleep=pauses.append)
     assert sum(pauses) < 3
-    assert breaks.find(account.name, SYMBOL, account.desk)
+    assert break_acceptance.find(account.name, SYMBOL, account.desk)
 
 
 def test_an_acceptance_during_a_comparison_is_not_undone_by_it(account: Account) -> None:
     found = broken(account)
 
     def accept_meanwhile(seconds: float) -> None:
-        if breaks.still_open().filter(pk=found.pk).exists():
-            breaks.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
+        if position_breaks.still_open().filter(pk=found.pk).exists():
+            break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
 
-    comparison.compare(account.name, account.desk, thorough=False, sleep=accept_meanwhile)
-    assert not breaks.still_open().filter(account=account.name).exists()
+    account_reconciliation.compare(
+        account.name, account.desk, thorough=False, sleep=accept_meanwhile
+    )
+    assert not position_breaks.still_open().filter(account=account.name).exists()
     assert account.found() == [("CASH", "cash")]
 
 
 def test_the_acceptance_is_told_in_the_orders_that_waited(account: Account) -> None:
     found = broken(account)
     order = retried(account)
-    taken = breaks.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
+    taken = break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
     assert (taken.accepted_by, taken.accepted_reason) == ("ann", REASON)
     told = order.events.get(kind="POSITION_BREAK_ACCEPTED").data
     assert (told["ours"], told["theirs"], told["by"]) == ("0", "480", "ann")
     with pytest.raises(NotAllowed, match="accepted by ann"):
-        breaks.accept(found.pk, by="bob", reason=REASON, now=account.desk.now())
+        break_acceptance.accept(found.pk, by="bob", reason=REASON, now=account.desk.now())
 
 
 @pytest.mark.parametrize(("by", "reason"), [("", REASON), ("ann", " ")])
 def test_nobody_accepts_without_a_name_and_a_reason(account: Account, by: str, reason: str) -> None:
     found = broken(account)
     with pytest.raises(ValueError, match="required"):
-        breaks.accept(found.pk, by=by, reason=reason, now=account.desk.now())
-    assert breaks.still_open().filter(pk=found.pk).exists()
+        break_acceptance.accept(found.pk, by=by, reason=reason, now=account.desk.now())
+    assert position_breaks.still_open().filter(pk=found.pk).exists()
 
 
 def test_by_command(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +212,7 @@ def test_in_the_admin_risk_accepts_with_a_reason(account: Account) -> None:
     person("Trader").post(address, form | {"reason": REASON})
     client = person("Risk")
     client.post(address, form)
-    assert breaks.still_open().filter(pk=found.pk).exists(), "a reason is missing"
+    assert position_breaks.still_open().filter(pk=found.pk).exists(), "a reason is missing"
     client.post(address, form | {"reason": REASON})
     found.refresh_from_db()
     assert (found.accepted_by, found.accepted_reason) == ("risk", REASON)

@@ -15,11 +15,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from deepstack.config import Config
-from execution import calibrations, intake
-from execution import desk as desks
-from execution.desk import Desk
+from execution import context as desks
+from execution.context import Desk
+from execution.entry import acceptance
+from execution.entry.preview import preview
 from execution.models import Fill, Order, SlippageCalibration
-from execution.preview import preview
+from execution.planning import cost_calibration
 from execution.slippage import SlippageEstimate, SlippageModel
 from tests.integration.monitoring.rows import NOON, filled
 
@@ -116,7 +117,7 @@ def test_estimates_use_it_only_where_the_configuration_says_so() -> None:
 def test_price_tags_and_stored_orders_carry_the_standard_error() -> None:
     trade(60)
     learn()
-    order = Order.objects.get(pk=intake.accept(ASKED, desk(**CALIBRATED)).pk)
+    order = Order.objects.get(pk=acceptance.accept(ASKED, desk(**CALIBRATED)).pk)
     tags = {each["algorithm"]: each for each in order.routing["alternatives"]}
     error = order.routing["estimate"]["standard_error_bps"]
     assert tags["TWAP"]["standard_error_bps"] == error > 0
@@ -163,7 +164,7 @@ def test_a_symbols_own_fit_comes_before_that_of_all() -> None:
     learn("--all")
     learn("--symbol", "MSFT")
     config = desk(**CALIBRATED).config
-    own, all_ = (calibrations.in_force(symbol, config).impact for symbol in ("MSFT", "AAPL"))
+    own, all_ = (cost_calibration.in_force(symbol, config).impact for symbol in ("MSFT", "AAPL"))
     assert own == pytest.approx(0.3, abs=0.01)
     assert TRUTH < all_ < 0.3
     assert SlippageCalibration.objects.get(symbol="MSFT").orders == 40
@@ -203,8 +204,8 @@ def test_fills_of_another_broker_teach_nothing() -> None:
 def test_another_model_has_its_own_coefficients() -> None:
     """A volatility is needed, and the simulated market has no sessions to learn it from."""
     trade(40)
-    with pytest.raises(calibrations.NothingToLearn, match="volatility unknown"):
-        calibrations.learn(by="ann", desk=desk(model="almgren"))
+    with pytest.raises(cost_calibration.NothingToLearn, match="volatility unknown"):
+        cost_calibration.learn(by="ann", desk=desk(model="almgren"))
 
 
 def test_uncalibrated_estimates_read_nothing() -> None:

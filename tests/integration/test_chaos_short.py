@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from deepstack.config import ROOT
-from deepstack.warden import lifeline
+from deepstack.local.child_cleanup import lifeline
 
 FAULTS = (
     "worker kill -9 between claim and send",

@@ -18,8 +18,9 @@ from django.utils import timezone
 from deepstack import processes
 from deepstack.config import ROOT
 from deepstack.pipes import GONE
-from execution import desk, heartbeat, intake
+from execution import context, heartbeat
 from execution.domain.lifecycle import ORDER_TERMINAL
+from execution.entry import acceptance
 from execution.management.commands.order import OPTIONS
 from execution.market.calendar import ExchangeCalendar
 from execution.models import (
@@ -67,7 +68,7 @@ def refused(*command: object) -> CommandError:
 
 
 def accept(**changes: Any) -> Order:
-    return intake.accept(SIGNAL | changes, desk.default())
+    return acceptance.accept(SIGNAL | changes, context.default())
 
 
 @pytest.fixture
@@ -354,10 +355,10 @@ def test_ctrl_c_leaves_the_order_working(stack: Stack) -> None:
 
 
 def test_a_halt_cancels_what_works_and_the_order_lives_on(stack: Stack) -> None:
-    order = intake.accept(
+    order = acceptance.accept(
         # Patient: its children rest at the broker until they are cancelled.
         SIGNAL | {"symbol": "HALTED", "window_minutes": 1, "slices": 40, "limit_price": 1},
-        desk.default(),
+        context.default(),
     )
     wait_for(lambda: order.slices.filter(status="WORKING").exists(), 20, "a child at the broker")
     sent = order.events.filter(kind="SLICE_SENDING")
@@ -383,7 +384,7 @@ def test_a_halt_cancels_what_works_and_the_order_lives_on(stack: Stack) -> None:
 
 def test_a_resting_order_outlives_a_halt_and_rests_again_after_the_resume(stack: Stack) -> None:
     patient = {"symbol": "HELD", "algorithm": "LIMIT", "window_minutes": 10, "limit_price": 1}
-    order = intake.accept(SIGNAL | {"slices": None} | patient, desk.default())
+    order = acceptance.accept(SIGNAL | {"slices": None} | patient, context.default())
     working = order.slices.filter(status="WORKING")
     wait_for(working.exists, 20, "a child at the broker")
     stack.manage("halt", "--symbol=HELD", "--reason=news")
@@ -405,7 +406,7 @@ def test_a_resting_order_outlives_a_halt_and_rests_again_after_the_resume(stack:
 def test_a_halt_cancels_what_works_though_no_worker_has_a_thread_to_spare(stack: Stack) -> None:
     """As when all of them wait for look-ups that take long: here the workers are frozen."""
     patient = {"symbol": "BUSY", "algorithm": "LIMIT", "window_minutes": 10, "limit_price": 1}
-    order = intake.accept(SIGNAL | {"slices": None} | patient, desk.default())
+    order = acceptance.accept(SIGNAL | {"slices": None} | patient, context.default())
     wait_for(order.slices.filter(status="WORKING").exists, 20, "a child at the broker")
     workers = [process for process in stack.members if process.name.startswith("worker")]
     at_broker = PaperOrder.objects.filter(client_order_id=order.slices.get().client_order_id)

@@ -7,10 +7,8 @@ from itertools import count
 import pytest
 from django.db.models import F
 
-from execution import comparison, halts
 from execution.broker.order_manager import OrderManager
-from execution.comparison import Busy, Report
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import SliceStatus
 from execution.market.calendar import NEW_YORK
 from execution.models import (
@@ -23,6 +21,9 @@ from execution.models import (
     Slice,
     TradingState,
 )
+from execution.reconciliation import account_reconciliation
+from execution.reconciliation.account_reconciliation import Busy, Report
+from execution.risk import kill_switch
 from tests.brokers.rig import PRICE
 from tests.brokers.test_paper import PaperRig
 from tests.integration.desk_work import claim, hear, new_order
@@ -46,7 +47,9 @@ class Account:
     desk: Desk
 
     def compare(self, *, thorough: bool = True) -> Report:
-        return comparison.compare(self.name, self.desk, thorough=thorough, sleep=no_pause)
+        return account_reconciliation.compare(
+            self.name, self.desk, thorough=thorough, sleep=no_pause
+        )
 
     def found(self, *, thorough: bool = True) -> list[tuple[str, str]]:
         report = self.compare(thorough=thorough)
@@ -150,8 +153,8 @@ def test_a_named_person_may_accept_what_somebody_else_traded(account: Account) -
     account.foreign("TSLA", 70, price=200)
     account.compare()
     with pytest.raises(ValueError, match="name of the person"):
-        comparison.accept(account.name, account.desk, by=" ")
-    report = comparison.accept(account.name, account.desk, by="ann")
+        account_reconciliation.accept(account.name, account.desk, by=" ")
+    report = account_reconciliation.accept(account.name, account.desk, by="ann")
     assert list(report.differences) == []
     assert (report.account.accepted_by, report.account.positions_beside) == ("ann", {"TSLA": 70})
     accepted = BrokerDifference.objects.filter(account=account.name)
@@ -182,7 +185,7 @@ def test_somebody_elses_order_is_left_alone_and_its_symbol_halted_once(account: 
     assert order.status == "WORKING", "it is not touched"
 
     now = account.rig.now()
-    halts.resume(scope="SYMBOL", key=symbol, by="ann", reason="it is a hedge", now=now)
+    kill_switch.resume(scope="SYMBOL", key=symbol, by="ann", reason="it is a hedge", now=now)
     account.compare()
     assert TradingState.objects.get(scope="SYMBOL", key=symbol).state == "ACTIVE"
 
@@ -239,7 +242,7 @@ def test_executions_that_the_broker_takes_back_unsaid_are_found(account: Account
 
 
 def test_two_do_not_compare_at_once(account: Account) -> None:
-    with elsewhere(lambda: comparison._alone(0)), pytest.raises(Busy):
+    with elsewhere(lambda: account_reconciliation._alone(0)), pytest.raises(Busy):
         account.compare()
 
 
@@ -252,14 +255,14 @@ def only(account: Account) -> Account:
 
 
 def test_each_account_is_compared_once_a_night(only: Account) -> None:
-    assert only.name in comparison.nightly(only.desk)
-    assert only.name not in comparison.nightly(only.desk)
+    assert only.name in account_reconciliation.nightly(only.desk)
+    assert only.name not in account_reconciliation.nightly(only.desk)
     day_ago = BrokerAccount.objects.get(account=only.name).thorough_wall
     assert day_ago is not None
     BrokerAccount.objects.filter(account=only.name).update(
         thorough_wall=day_ago - timedelta(hours=25)
     )
-    assert only.name in comparison.nightly(only.desk)
+    assert only.name in account_reconciliation.nightly(only.desk)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +275,7 @@ def test_each_account_is_compared_once_a_night(only: Account) -> None:
     ],
 )
 def test_the_night_is_the_exchanges(now: str, night: str) -> None:
-    assert comparison.last_night(in_new_york(now)) == in_new_york(night)
+    assert account_reconciliation.last_night(in_new_york(now)) == in_new_york(night)
 
 
 def in_new_york(text: str) -> datetime:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from deepstack.config import ROOT
-from deepstack.warden import lifeline
+from deepstack.local.child_cleanup import lifeline
 
 DEADLINE = 170.0  # seconds, everything included; on an idle machine a third of it will do
 ORDERS = (33, 150, 4000)  # shares of the guide's three
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(DEADLINE + 60)
 
 def demonstrate(broker: str) -> str:
     """What it prints; it must end by itself, with exit code 0."""
-    command = [sys.executable, "-m", "deepstack.stack", "demo", "--broker", broker]
+    command = [sys.executable, "-m", "deepstack.local.stack", "demo", "--broker", broker]
     demo = subprocess.Popen(
         [*command, "--minutes", "0.2"],
         cwd=ROOT,

@@ -7,9 +7,10 @@ from django.db import connection
 from django.utils import timezone
 
 from deepstack.config import Scheduling
-from execution import bells, halts
-from execution.dispatch import Dispatcher, due_slices
+from execution import task_queue
 from execution.models import Order, Slice
+from execution.risk import kill_switch
+from execution.sending.dispatcher import Dispatcher, due_slices
 from tests.integration.desk_work import new_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,9 +68,9 @@ def test_what_a_halt_has_put_off_is_rung_for_at_its_end_and_not_before() -> None
     )
     Order.objects.update(created_at=now - timedelta(seconds=9))
     scope = {"scope": "SYMBOL", "key": "AAPL", "by": "ann", "reason": "news"}
-    halts.set_state(state="HALTED", **scope)
+    kill_switch.set_state(state="HALTED", **scope)
     assert [pk for pk, _ in due_slices(now, now, SCHEDULING)] == [other.pk]
-    halts.set_state(state="ACTIVE", **scope)
+    kill_switch.set_state(state="ACTIVE", **scope)
     assert {pk for pk, _ in due_slices(now, now, SCHEDULING)} == {part.pk, other.pk}
 
 
@@ -81,12 +82,12 @@ def test_a_slice_that_is_being_claimed_is_left_alone() -> None:
     with other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT 1 FROM execution_slice WHERE id = %s FOR UPDATE", [part.pk])
-        bells.ring_due([(part.pk, part.due_at)])
+        task_queue.ring_due([(part.pk, part.due_at)])
         part.refresh_from_db()
         assert (part.status, part.enqueued_wall) == ("PLANNED", None)
         cursor.execute("ROLLBACK")
     other.close()
-    bells.ring_due([(part.pk, part.due_at)])
+    task_queue.ring_due([(part.pk, part.due_at)])
     part.refresh_from_db()
     assert part.status == "QUEUED"
 

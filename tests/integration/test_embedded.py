@@ -18,11 +18,12 @@ from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
-from deepstack import database, embedded
+from deepstack import database
 from deepstack.config import ROOT
-from deepstack.embedded import Services, running, started
-from deepstack.servers import MAX_CONNECTIONS, ServerError
-from deepstack.warden import lifeline
+from deepstack.local import embedded_servers
+from deepstack.local.child_cleanup import lifeline
+from deepstack.local.embedded_servers import Services, running, started
+from deepstack.local.server_programs import MAX_CONNECTIONS, ServerError
 from tests.stack import wait_for
 
 NOTHING = Services("", "")
@@ -31,9 +32,9 @@ NOTHING = Services("", "")
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Beside the data of the test run, where a killed run's leftovers are found."""
-    made = embedded.VAR / "test" / f"embedded-{secrets.token_hex(3)}"
+    made = embedded_servers.VAR / "test" / f"embedded-{secrets.token_hex(3)}"
     yield made
-    embedded.remove_abandoned(made.parent)
+    embedded_servers.remove_abandoned(made.parent)
     shutil.rmtree(made, ignore_errors=True)
 
 
@@ -106,7 +107,7 @@ def test_data_stays_and_bells_do_not(folder: Path) -> None:
 def another_process(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Holds the servers of the folder; killed at the end at the latest."""
     script = (
-        "import sys, time, pathlib; from deepstack.embedded import started\n"
+        "import sys, time, pathlib; from deepstack.local.embedded_servers import started\n"
         "with started(pathlib.Path(sys.argv[1])): time.sleep(600)"
     )
     owner = subprocess.Popen(
@@ -146,10 +147,10 @@ def test_crashed_servers_start_again_with_what_was_committed(folder: Path) -> No
         kill(postmaster(folder))
         kill(redis_server(folder))
         assert running(folder) == NOTHING
-        assert embedded.revive(folder, database=True, broker=True)
+        assert embedded_servers.revive(folder, database=True, broker=True)
         assert running(folder) == services
         assert ask(services, "SELECT value FROM noted") == 7
-        assert not embedded.revive(folder, database=True, broker=True)
+        assert not embedded_servers.revive(folder, database=True, broker=True)
 
 
 def test_a_stale_lock_whose_process_id_is_somebody_elses(folder: Path) -> None:
@@ -193,7 +194,7 @@ def test_abandoned_folders_go_and_used_ones_stay(folder: Path) -> None:
     (folder / "left").mkdir(parents=True)
     (folder / "left" / "users.lock").touch()
     with started(folder / "used") as services:
-        embedded.remove_abandoned(folder)
+        embedded_servers.remove_abandoned(folder)
         assert not (folder / "left").exists()
         assert running(folder / "used") == services
 

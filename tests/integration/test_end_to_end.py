@@ -11,10 +11,12 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
-from deepstack.warden import lifeline
-from execution import controls, desk, intake, limits
+from deepstack.local.child_cleanup import lifeline
+from execution import context
+from execution.entry import acceptance, order_controls
+from execution.entry.submission import NoLiveWorker, require_worker
 from execution.models import Heartbeat, Order, OrderEvent, Slice
-from execution.waiting import NoLiveWorker, require_worker
+from execution.risk import limits
 from tests.integration.rebuild import assert_story_matches
 from tests.stack import Stack, wait_for
 
@@ -22,7 +24,7 @@ SIGNAL = {"symbol": "AAPL", "side": "BUY", "quantity": 600}
 
 
 def accept(**more: object) -> Order:
-    return intake.accept(SIGNAL | more, desk.default())
+    return acceptance.accept(SIGNAL | more, context.default())
 
 
 def ended(order: Order, timeout: float = 40) -> Order:
@@ -85,7 +87,7 @@ def test_a_patient_limit_far_from_the_market_rests_and_is_cancelled(stack: Stack
     order = accept(urgency="LOW", limit_price="100.00")
     part = Slice.objects.filter(order=order, status="WORKING")
     wait_for(part.exists, 10, "the limit order to rest at the broker")
-    controls.cancel(order.pk, by="test", now=desk.default().now())
+    order_controls.cancel(order.pk, by="test", now=context.default().now())
     order = ended(order, timeout=15)
     assert (order.status, order.filled_quantity) == ("CANCELLED", 0)
     assert_story_matches(order)
@@ -94,7 +96,7 @@ def test_a_patient_limit_far_from_the_market_rests_and_is_cancelled(stack: Stack
 def test_a_cancel_in_mid_window_leaves_the_rest_untraded(stack: Stack) -> None:
     order = accept(algorithm="TWAP", window_minutes=0.5, slices=10)
     wait_for(order.fills.exists, 15, "the first fill")
-    controls.cancel(order.pk, by="test", now=desk.default().now())
+    order_controls.cancel(order.pk, by="test", now=context.default().now())
     order = ended(order, timeout=15)
     assert order.status == "CANCELLED"
     assert 0 < order.filled_quantity < 600
@@ -152,13 +154,13 @@ def test_the_same_reference_is_the_same_order(stack: Stack) -> None:
     assert first.pk == again.pk
     with pytest.raises(ValueError, match="belongs to order"):
         accept(client_reference=reference, quantity=601)
-    controls.cancel(first.pk, by="test", now=desk.default().now())
+    order_controls.cancel(first.pk, by="test", now=context.default().now())
 
 
 def test_a_whole_batch_is_stored_or_nothing(stack: Stack) -> None:
     before = Order.objects.count()
     with pytest.raises(ValueError, match=r"1\.quantity"):
-        intake.accept_all([SIGNAL, SIGNAL | {"quantity": 0}], desk.default())
+        acceptance.accept_all([SIGNAL, SIGNAL | {"quantity": 0}], context.default())
     assert Order.objects.count() == before
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from execution import controls, halts
 from execution.domain.lifecycle import SliceStatus
+from execution.entry import order_controls
 from execution.models import Order, OrderEvent
-from execution.story import tell
+from execution.orders.journal import tell
+from execution.risk import kill_switch
 from tests.integration.desk_work import claim, execution, hear, new_order, report
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,7 +58,7 @@ def test_each_event_of_an_order_is_one_line_with_its_ids(lines: list[dict[str, A
 
 def test_who_cancelled_is_in_the_log(lines: list[dict[str, Any]]) -> None:
     order = new_order()
-    controls.cancel(order.pk, by="ann", now=datetime.now(UTC), reason="changed my mind")
+    order_controls.cancel(order.pk, by="ann", now=datetime.now(UTC), reason="changed my mind")
     (asked,) = (line for line in lines if line["event"] == "CANCEL_REQUESTED")
     assert (asked["by"], asked["reason"]) == ("ann", "changed my mind")
 
@@ -75,12 +76,12 @@ def test_a_halt_stands_before_the_cancels_that_it_causes() -> None:
     """What the halt causes is written while the halt waits for the sends under way."""
     order, now = new_order(), datetime.now(UTC)
     with transaction.atomic():
-        row = halts.set_state(scope="SYSTEM", key="", state="HALTED", by="ann", reason="news")
-        numbers = halts.reserve_events(row)
+        row = kill_switch.set_state(scope="SYSTEM", key="", state="HALTED", by="ann", reason="news")
+        numbers = kill_switch.reserve_events(row)
     # Another process, whose clock is ahead, cancels at once.
     tell(order, "SLICE_STATUS", {"to": "CANCELLED"}, at=now - timedelta(seconds=9))
     late = new_order()
-    halts.tell_orders(row, [order.pk, late.pk], now=now, numbers=numbers)
+    kill_switch.tell_orders(row, [order.pk, late.pk], now=now, numbers=numbers)
     kinds = list(order.events.order_by("pk").values_list("kind", flat=True))
     assert kinds[-2:] == ["TRADING_STATE", "SLICE_STATUS"]
     assert late.events.order_by("pk").last().kind == "TRADING_STATE", "accepted after the halt"
@@ -88,7 +89,7 @@ def test_a_halt_stands_before_the_cancels_that_it_causes() -> None:
 
 def test_an_event_after_a_halt_has_a_number_that_is_free() -> None:
     order, now = new_order(), datetime.now(UTC)
-    report = halts.halt(scope="SYMBOL", key="AAPL", by="ann", reason="news", now=now)
+    report = kill_switch.halt(scope="SYMBOL", key="AAPL", by="ann", reason="news", now=now)
     assert [each.order_id for each in report.orders] == [order.pk]
     tell(order, "SLICE_STATUS", {"to": "CANCELLED"}, at=now)
     numbers = list(OrderEvent.objects.filter(order=order).values_list("pk", flat=True))

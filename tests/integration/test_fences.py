@@ -11,20 +11,22 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from execution import controls, halts, outcomes, reconcile, slices
-from execution import desk as desks
+from execution import context as desks
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
     OutcomeUnknown,
 )
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import SliceStatus
-from execution.locks import locked, sole_sender
+from execution.entry import order_controls
 from execution.market import clock
 from execution.models import Order, OrderEvent, PaperOrder, RestrictedSymbol, Slice
-from execution.slices import Intent
+from execution.orders.locks import locked, sole_sender
+from execution.risk import kill_switch
+from execution.sending import outcomes, resolver, slices
+from execution.sending.slices import Intent
 from tests.integration.desk_work import claim, hear, new_order, quote_at, report, working
 from tests.stack import wait_for
 
@@ -112,7 +114,7 @@ def test_a_halt_that_comes_while_a_ready_slice_waits_is_seen() -> None:
     sender = threading.Thread(target=send)
     sender.start()
     wait_for(lambda: rows.filter(status=SliceStatus.SENDING).exists(), 10, "the slice to be ready")
-    halts.set_state(scope="SYMBOL", key="AAPL", state="HALTED", by="ann", reason="news")
+    kill_switch.set_state(scope="SYMBOL", key="AAPL", state="HALTED", by="ann", reason="news")
     halted = desks.default().now()
     sender.join()
 
@@ -131,14 +133,14 @@ def test_a_bell_that_rings_far_too_early_is_not_heard() -> None:
 def test_a_slice_that_never_arrived_is_sent_again_under_its_own_id() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    reconcile.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, desks.default())
     assert sent(intent) == 1
     assert slice_of(intent).attempt == 2
 
 
 def test_within_its_lease_nobody_asks() -> None:
     intent = intended(new_order())
-    reconcile.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, desks.default())
     assert sent(intent) == 0
     assert slice_of(intent).status == SliceStatus.SENDING
 
@@ -146,9 +148,9 @@ def test_within_its_lease_nobody_asks() -> None:
 def test_the_shares_of_a_dead_order_that_never_left_are_given_up() -> None:
     order = new_order()
     intent = intended(order)
-    controls.cancel(order.pk, by="test", now=desks.default().now())
+    order_controls.cancel(order.pk, by="test", now=desks.default().now())
     lease_over(intent)
-    reconcile.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, desks.default())
     assert (sent(intent), slice_of(intent).status) == (0, SliceStatus.SKIPPED)
     order.refresh_from_db()
     assert order.status == "CANCELLED"
@@ -158,10 +160,10 @@ def test_while_its_sender_lives_nothing_is_concluded_from_silence() -> None:
     """A worker that was frozen after its last look may still send."""
     order = new_order()
     intent = intended(order)
-    controls.cancel(order.pk, by="test", now=desks.default().now())
+    order_controls.cancel(order.pk, by="test", now=desks.default().now())
     lease_over(intent)
     with elsewhere(lambda: sole_sender(intent.part.pk)):
-        reconcile.resolve(intent.part.pk, desks.default())
+        resolver.resolve(intent.part.pk, desks.default())
     assert slice_of(intent).status == SliceStatus.SENDING
     assert working(order) == intent.ticket.quantity
 
@@ -198,7 +200,7 @@ def test_a_commit_waits_for_the_disk_unless_it_need_not() -> None:
 def test_the_outcome_of_a_claim_that_was_taken_over_is_not_written() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    reconcile.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, desks.default())
     before = slice_of(intent)
     late = outcomes.NotSent("too late")
     outcomes.record(intent.part.order_id, intent.part.pk, intent.token, late, desks.default())
@@ -243,7 +245,7 @@ def test_what_surely_never_arrived_and_may_not_leave_again_is_free_at_once() -> 
     order = new_order()
     intent = unknown(order)
     restrict()
-    reconcile.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, desks.default())
     part = slice_of(intent)
     assert (part.status, sent(intent), working(order)) == (SliceStatus.PLANNED, 0, 0)
     assert "SYMBOL_RESTRICTED" in part.reason
@@ -256,8 +258,8 @@ def test_what_surely_never_arrived_and_may_not_leave_again_is_free_at_once() -> 
 def test_in_a_halt_a_definite_absence_waits_like_a_slice_that_has_not_left(state: str) -> None:
     order = new_order(parts=1)
     intent = unknown(order)
-    halts.set_state(scope="SYMBOL", key="AAPL", state=state, by="ann", reason="news")
-    reconcile.resolve(intent.part.pk, desks.default())
+    kill_switch.set_state(scope="SYMBOL", key="AAPL", state=state, by="ann", reason="news")
+    resolver.resolve(intent.part.pk, desks.default())
     order.refresh_from_db()
     assert (slice_of(intent).status, working(order)) == (SliceStatus.PLANNED, 0)
     assert order.status == "WORKING"
@@ -271,14 +273,14 @@ def test_a_silence_that_proves_nothing_keeps_being_asked_about_until_the_lease_i
     restrict()
     lease = slice_of(intent).lease_until_wall
     for checks in (1, 2, 3):
-        reconcile.resolve(intent.part.pk, desk)
+        resolver.resolve(intent.part.pk, desk)
         part = slice_of(intent)
         assert (part.status, part.checks) == (SliceStatus.UNKNOWN, checks)
         # A repetition that did not leave keeps nobody waiting for it.
         assert part.lease_until_wall == lease
     assert working(order) == intent.ticket.quantity
     lease_over(intent)
-    reconcile.resolve(intent.part.pk, desk)
+    resolver.resolve(intent.part.pk, desk)
     assert (slice_of(intent).status, working(order), broker.placed) == (SliceStatus.PLANNED, 0, 0)
 
 
@@ -287,7 +289,7 @@ def test_a_repetition_that_may_have_left_is_waited_for_anew() -> None:
     desk = replace(desks.default(), broker=broker)  # type: ignore[arg-type]
     intent = unknown(new_order())
     lease_over(intent)
-    reconcile.resolve(intent.part.pk, desk)
+    resolver.resolve(intent.part.pk, desk)
     part = slice_of(intent)
     assert (part.status, broker.placed) == (SliceStatus.UNKNOWN, 1)
     assert part.lease_until_wall is not None
@@ -353,7 +355,7 @@ def test_only_a_first_attempt_can_be_known_not_to_have_arrived(
 def test_what_a_cancelled_order_could_send_again_is_given_up() -> None:
     order = new_order()
     intent = intended(order)
-    controls.cancel(order.pk, by="test", now=desks.default().now())
+    order_controls.cancel(order.pk, by="test", now=desks.default().now())
     busy = outcomes.NotSent("429", retry=True)
     outcomes.record(order.pk, intent.part.pk, intent.token, busy, desks.default())
     order.refresh_from_db()
@@ -405,7 +407,7 @@ def test_a_lost_cancel_is_asked_for_again_and_each_answer_puts_the_next_one_off(
     cancelling = Slice.objects.filter(pk=intent.part.pk)
     cancelling.update(status=SliceStatus.CANCELLING, check_wall=past, checks=0)
     for asked in (1, 2):
-        reconcile.resolve(intent.part.pk, desk)
+        resolver.resolve(intent.part.pk, desk)
         part = slice_of(intent)
         assert (broker.cancels, part.checks) == (asked, asked)
         assert part.check_wall is not None

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import redis
 
-from deepstack import embedded
+from deepstack.local import embedded_servers
 from tests.faults import FAKETIME, clock_ahead, own_redis, read_only_database
 from tests.stack import Process, Stack, wait_for
 
@@ -131,13 +131,13 @@ def test_without_redis(empty_stack: Stack) -> None:
 @pytest.fixture
 def frozen_redis(tmp_path: Path) -> Iterator[str]:
     """A Redis that accepts connections and never answers."""
-    folder = embedded.VAR / "test" / tmp_path.name
-    with embedded.started(folder, database=False) as services:
+    folder = embedded_servers.VAR / "test" / tmp_path.name
+    with embedded_servers.started(folder, database=False) as services:
         process = psutil.Process(int((folder / "redis/redis.pid").read_text()))
         process.suspend()
         yield services.redis_url
         process.resume()
-    embedded.remove_abandoned(folder.parent)
+    embedded_servers.remove_abandoned(folder.parent)
 
 
 def test_a_frozen_redis_is_not_waited_for(empty_stack: Stack, frozen_redis: str) -> None:

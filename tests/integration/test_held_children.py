@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
-from execution import amend, controls, halts, orders, reconcile, slices
-from execution import desk as desks
+from execution import context as desks
+from execution.booking import completion
 from execution.broker.base import BrokerOrder
 from execution.domain.lifecycle import SliceStatus
+from execution.entry import amend, order_controls
 from execution.models import Order, Slice
-from execution.story import move_slice
+from execution.orders.journal import move_slice
+from execution.risk import kill_switch
+from execution.sending import resolver, slices
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_story_matches
 
@@ -27,7 +30,7 @@ def resting() -> tuple[Order, Any]:
 
 
 def halt_all(state: str = "HALTED") -> None:
-    halts.set_state(scope="SYSTEM", key="", state=state, by="ann", reason="news")
+    kill_switch.set_state(scope="SYSTEM", key="", state=state, by="ann", reason="news")
 
 
 class Slow:
@@ -47,7 +50,7 @@ class Slow:
 
 def cancel_slowly(intent: Any) -> Slow:
     broker = Slow()
-    reconcile.close(intent.part.pk, replace(desks.default(), broker=broker))  # type: ignore[arg-type]
+    resolver.close(intent.part.pk, replace(desks.default(), broker=broker))  # type: ignore[arg-type]
     return broker
 
 
@@ -92,7 +95,7 @@ def test_an_order_that_is_cancelled_while_it_is_held_goes_on_no_more() -> None:
     order, intent = resting()
     halt_all()
     cancel_slowly(intent)
-    controls.cancel(order.pk, by="ann", now=desks.default().now())
+    order_controls.cancel(order.pk, by="ann", now=desks.default().now())
     hear(intent, report(intent, SliceStatus.CANCELLED))
     order.refresh_from_db()
     assert (order.status, waiting(order)) == ("CANCELLED", [])
@@ -110,7 +113,7 @@ def test_a_pause_between_claim_and_send_puts_the_slice_off() -> None:
     order = new_order(1_000, 1)
     intent = claim(order.slices.get())
     assert intent is not None
-    controls.pause(order.pk, by="ann", now=desks.default().now())
+    order_controls.pause(order.pk, by="ann", now=desks.default().now())
     slices.deliver(intent, desks.default())
     part = order.slices.get()
     assert (part.status, part.reason, part.sent_at) == ("PLANNED", "ORDER_PAUSED", None)
@@ -126,7 +129,7 @@ def test_what_never_arrived_is_planned_again_at_a_growing_pause() -> None:
         now = desks.default().now()
         part.order = order
         move_slice(part, SliceStatus.SKIPPED, at=now, reason="NEVER_ARRIVED")
-        orders.finish_if_done(order, at=now)
+        completion.finish_if_done(order, at=now)
         [part] = waiting(order)
         pauses.append((part.due_at - now).total_seconds())
     assert pauses == [2, 4, 8, 16]

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from deepstack.config import Scheduling
-from execution import controls, orders
+from execution.booking import completion
 from execution.domain.lifecycle import SliceStatus
-from execution.sentences import sentence
-from execution.story import move_slice
+from execution.entry import order_controls
+from execution.orders.event_text import sentence
+from execution.orders.journal import move_slice
 from tests.integration.halted_market import FLAT, TEN, Halted, finished, returned, trial, until
 from tests.integration.thin_market import (
     STEP,
@@ -95,7 +96,7 @@ def test_the_story_tells_the_cancel_and_the_return_in_words() -> None:
 def test_a_pause_cancels_what_works_and_the_resume_sends_it_again() -> None:
     given = trial(algorithm="LIMIT")
     until(given, TEN + 2)
-    controls.pause(given.order.pk, by="ann", now=at_minute(TEN + 2), reason="lunch")
+    order_controls.pause(given.order.pk, by="ann", now=at_minute(TEN + 2), reason="lunch")
     given.hold(at_minute(TEN + 2))
     given.order.refresh_from_db()
     part = given.order.slices.get()
@@ -103,7 +104,7 @@ def test_a_pause_cancels_what_works_and_the_resume_sends_it_again() -> None:
     assert part.reason == "PAUSED: lunch"
     assert returned(given.order) == []  # while it is paused it may still be amended
 
-    controls.resume(given.order.pk, by="ann", now=at_minute(TEN + 9))
+    order_controls.resume(given.order.pk, by="ann", now=at_minute(TEN + 9))
     given.desk = replace(given.desk, now=lambda: at_minute(TEN + 9))
     given.order.refresh_from_db()
     given.answer = all_of
@@ -169,7 +170,7 @@ def test_a_halt_that_lasts_to_the_end_is_named_as_the_cause() -> None:
 def test_a_pause_that_lasts_to_the_end_is_named_as_the_cause() -> None:
     given = trial()
     until(given, TEN + 2)
-    controls.pause(given.order.pk, by="ann", now=at_minute(TEN + 2), reason="lunch")
+    order_controls.pause(given.order.pk, by="ann", now=at_minute(TEN + 2), reason="lunch")
     given.hold(at_minute(TEN + 2))
     assert finished(given) == ("EXPIRED", 0)
     assert "PAUSED from 2024-06-12 10:02:00 ET to 2024-06-12 11:00:00 ET, lunch" in (
@@ -194,7 +195,7 @@ def test_what_is_forbidden_by_a_fact_does_not_come_back() -> None:
     part = given.order.slices.get(sequence=1)
     move_slice(part, SliceStatus.SKIPPED, at=at_minute(TEN + 3), reason="SYMBOL_RESTRICTED: x")
     halt.resume(TEN + 3)
-    orders.expire(given.order.pk, at=given.order.end_at)
+    completion.expire(given.order.pk, at=given.order.end_at)
     given.order.refresh_from_db()
     assert (given.order.status, len(returned(given.order))) == ("EXPIRED", 1)
 
@@ -244,12 +245,12 @@ def test_whatever_is_halted_and_paused_the_books_close(seed: int, policy: str) -
         until(given, minute)
         halt, pause = Halted(given, minute), chance.random() < 0.5
         if pause:
-            controls.pause(given.order.pk, by="ann", now=at_minute(minute))
+            order_controls.pause(given.order.pk, by="ann", now=at_minute(minute))
         minute += chance.uniform(0.1, 5)
         until(given, minute)
         halt.resume(minute)
         if pause:
-            controls.resume(given.order.pk, by="ann", now=at_minute(minute))
+            order_controls.resume(given.order.pk, by="ann", now=at_minute(minute))
             given.order.refresh_from_db()
     given.answer = all_of
     assert finished(given) == ("FILLED", 1_000)

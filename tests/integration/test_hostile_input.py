@@ -208,7 +208,7 @@ def test_a_session_without_its_csrf_token_is_told_so_in_json(admin_user: User) -
 def test_a_failure_of_ours_is_a_problem_too(
     api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("execution.intake.accept", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("execution.entry.acceptance.accept", lambda *_, **__: 1 / 0)
     told = refused(raw(api, json.dumps(GOOD)), 500)
     assert "ZeroDivisionError" not in json.dumps(told)
     assert "Idempotency-Key" in told["detail"]

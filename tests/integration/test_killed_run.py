@@ -8,16 +8,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deepstack import embedded
 from deepstack.config import ROOT
-from deepstack.warden import lifeline
+from deepstack.local import embedded_servers
+from deepstack.local.child_cleanup import lifeline
 from tests.integration import left_running
 from tests.stack import wait_for
 
 
 def servers(run: int) -> list[psutil.Process]:
     """PostgreSQL's and Redis' main processes of the run with this process id."""
-    (folder,) = (embedded.VAR / "test").glob(f"{run}-*")
+    (folder,) = (embedded_servers.VAR / "test").glob(f"{run}-*")
     notes = [folder / "postgres/postmaster.pid", folder / "redis/redis.pid"]
     return [psutil.Process(int(note.read_text().splitlines()[0])) for note in notes]
 

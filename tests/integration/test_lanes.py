@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
-from deepstack.logins import Throttle
+from deepstack.web.login_throttle import Throttle
 from tests.stack import Process, Stack, wait_for
 
 HALT = {"scope": "SYMBOL", "key": "TSLA", "reason": "drill"}

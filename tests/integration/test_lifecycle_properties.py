@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from execution import controls, orders, outcomes
-from execution import desk as desks
+from execution import context as desks
+from execution.booking import completion
 from execution.broker.base import BrokerOrder, Execution
 from execution.domain.lifecycle import (
     ORDER_SENDING,
@@ -28,8 +28,10 @@ from execution.domain.lifecycle import (
     OrderStatus,
     SliceStatus,
 )
+from execution.entry import order_controls
 from execution.models import Order
-from execution.slices import Intent
+from execution.sending import outcomes
+from execution.sending.slices import Intent
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_story_matches
 
@@ -166,21 +168,21 @@ class OrderLife(RuleBasedStateMachine):
 
     @rule()
     def strategy_cancels(self) -> None:
-        with suppress(controls.NotAllowed):  # it has ended
-            controls.cancel(self.order.pk, by="test", now=desks.default().now())
+        with suppress(order_controls.NotAllowed):  # it has ended
+            order_controls.cancel(self.order.pk, by="test", now=desks.default().now())
 
     @rule()
     def desk_pauses_and_resumes(self) -> None:
         self.order.refresh_from_db()
         if self.order.status in ORDER_SENDING:
-            controls.pause(self.order.pk, by="test", now=desks.default().now())
+            order_controls.pause(self.order.pk, by="test", now=desks.default().now())
         elif self.order.status == OrderStatus.PAUSED:
-            controls.resume(self.order.pk, by="test", now=desks.default().now())
+            order_controls.resume(self.order.pk, by="test", now=desks.default().now())
 
     @rule(certain=st.integers(0, 9))
     def window_ends(self, certain: int) -> None:
         if certain == 0:
-            orders.expire(self.order.pk, at=self.order.end_at)
+            completion.expire(self.order.pk, at=self.order.end_at)
 
     @invariant()
     def never_more_than_ordered(self) -> None:

@@ -8,15 +8,13 @@ from decimal import Decimal as D
 import pytest
 from django.utils import timezone
 
-from execution import desk as desks
-from execution import funds, halts, intake, limits, marks, pacing, risk, slices
+from execution import context as desks
 from execution.broker.base import AccountState, BrokerUnavailable
 from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import OrderStatus, SliceStatus
-from execution.exposure import Moment, day_result, heat
-from execution.marks import Asked, Marks
+from execution.entry import acceptance
 from execution.models import (
     Fill,
     Order,
@@ -26,7 +24,11 @@ from execution.models import (
     Slice,
     TradingState,
 )
-from execution.slices import Intent
+from execution.risk import buying_power, kill_switch, limits, marks, pretrade
+from execution.risk.exposure import Moment, day_result, heat
+from execution.risk.marks import Asked, Marks
+from execution.sending import slices, targeting
+from execution.sending.slices import Intent
 from tests.integration.desk_work import claim, execution, hear, new_order, quote_at, report
 
 pytestmark = pytest.mark.django_db
@@ -61,11 +63,11 @@ def code_of(order: Order) -> str:
     return order.status_reason.split(":")[0] if order.status == OrderStatus.DENIED else "ACCEPTED"
 
 
-def tried(part: Slice, seen: pacing.Look | None = None, desk: Desk | None = None) -> str:
+def tried(part: Slice, seen: targeting.Look | None = None, desk: Desk | None = None) -> str:
     """What becomes of a child at its moment: its status, and the code where it did not leave."""
     desk = desk or desks.default()
     now = part.due_at
-    seen = seen or pacing.look(part, desk, now=now)
+    seen = seen or targeting.look(part, desk, now=now)
     intent = slices.claim(part, quote_at(now), desk, now=now, seen=seen)
     part.refresh_from_db()
     assert (intent is None) == (part.status in (SliceStatus.PLANNED, SliceStatus.SKIPPED))
@@ -83,7 +85,9 @@ def restrict() -> None:
 
 
 def reduce_only() -> None:
-    halts.set_state(scope="SYMBOL", key="AAPL", state="REDUCING", by="ann", reason="calm down")
+    kill_switch.set_state(
+        scope="SYMBOL", key="AAPL", state="REDUCING", by="ann", reason="calm down"
+    )
 
 
 def work_on_the_other_side() -> None:
@@ -178,7 +182,7 @@ def test_what_works_already_counts_into_the_position(most: int, outcome: str) ->
 def test_orders_of_one_batch_count_for_each_other() -> None:
     limit("max_position", 250)
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 100, "algorithm": "TWAP", "slices": 1}
-    batch = intake.accept_all([signal] * 3, desks.default())
+    batch = acceptance.accept_all([signal] * 3, desks.default())
     assert [code_of(order) for order in batch] == ["ACCEPTED", "ACCEPTED", "POSITION_EXCEEDS_MAX"]
 
 
@@ -245,10 +249,10 @@ def test_two_opposite_claims_at_once_see_each_other_at_the_last_look() -> None:
 def test_the_same_order_within_seconds_is_a_mistake(change: dict[str, object], code: str) -> None:
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 100, "algorithm": "TWAP", "slices": 1}
     desk = with_limits(duplicate_seconds=30.0)
-    assert code_of(intake.accept(signal, desk)) == "ACCEPTED"
-    assert code_of(intake.accept(signal | change, desk)) == code
+    assert code_of(acceptance.accept(signal, desk)) == "ACCEPTED"
+    assert code_of(acceptance.accept(signal | change, desk)) == code
     Order.objects.update(created_wall=timezone.now() - timedelta(seconds=31))
-    assert code_of(intake.accept(signal, desk)) == "ACCEPTED"
+    assert code_of(acceptance.accept(signal, desk)) == "ACCEPTED"
 
 
 def test_of_two_same_orders_stored_at_once_only_the_first_trades() -> None:
@@ -271,12 +275,14 @@ def test_a_strategy_that_runs_away_is_halted_until_a_named_person_resumes_it() -
     kept, _ = (new_order(100, 1, strategy="trend") for _ in range(2))
     assert code_of(new_order(100, 1, strategy="trend")) == "REPEATED_EXECUTION"
     state = TradingState.objects.get(scope="STRATEGY", key="trend")
-    assert (state.state, state.changed_by) == ("HALTED", risk.THROTTLE)
+    assert (state.state, state.changed_by) == ("HALTED", pretrade.THROTTLE)
     assert "max=2, orders=3" in state.reason
     assert tried(first(kept)) == "PLANNED TRADING_HALTED"
     assert code_of(new_order(100, 1, strategy="trend")) == "TRADING_HALTED"
     assert code_of(new_order(100, 1, strategy="calm")) == "ACCEPTED"
-    halts.set_state(scope="STRATEGY", key="trend", state="ACTIVE", by="ann", reason="understood")
+    kill_switch.set_state(
+        scope="STRATEGY", key="trend", state="ACTIVE", by="ann", reason="understood"
+    )
     assert code_of(new_order(100, 1, strategy="trend")) == "ACCEPTED"  # counted anew
     assert tried(first(kept)) == "SENDING"
 
@@ -335,8 +341,8 @@ def test_a_loss_beyond_the_limit_stops_children_and_orders() -> None:
     filled(order)
     limit("max_daily_loss", 200)
     part = order.slices.get(sequence=1)
-    fallen = pacing.Look(marks=Marks({"AAPL": D(149)}))
-    assert tried(part, pacing.Look()) == "PLANNED DAILY_LOSS_UNKNOWN"
+    fallen = targeting.Look(marks=Marks({"AAPL": D(149)}))
+    assert tried(part, targeting.Look()) == "PLANNED DAILY_LOSS_UNKNOWN"
     assert tried(part, fallen) == "SKIPPED DAILY_LOSS"
     limit("max_daily_loss", D("200.01"))
     assert tried(order.slices.get(sequence=2), fallen) == "SENDING"
@@ -370,7 +376,7 @@ def test_buys_stay_within_the_buying_power_that_the_broker_tells() -> None:
     poor = with_limits(within_buying_power=True)
     broker = Poor(poor.config)
     desk = replace(poor, broker=OrderManager(poor.config, broker))
-    funds.forget()
+    buying_power.forget()
     children = [new_order(10, 1).slices.get() for _ in range(3)]  # some 1,500 dollars each
     assert tried(children[0], desk=desk) == "SENDING"
     assert tried(children[1], desk=desk) == "PLANNED BUYING_POWER"  # its limit is above the mid
@@ -378,10 +384,10 @@ def test_buys_stay_within_the_buying_power_that_the_broker_tells() -> None:
     assert tried(new_order(1_000, 1, side="SELL", symbol="MSFT").slices.get(), desk=desk) != (
         "PLANNED BUYING_POWER"
     )
-    funds.forget()
+    buying_power.forget()
     broker.says = False
     assert tried(children[2], desk=desk) == "PLANNED BUYING_POWER_UNKNOWN"
-    funds.forget()
+    buying_power.forget()
 
 
 def test_heat_is_positions_times_volatility_over_equity() -> None:

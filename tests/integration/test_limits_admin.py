@@ -4,9 +4,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from execution import limits
+from execution.management.roles import ensure_roles
 from execution.models import RestrictedSymbol, RiskLimit, RiskLimitChange
-from execution.roles import ensure_roles
+from execution.risk import limits
 
 pytestmark = pytest.mark.django_db
 

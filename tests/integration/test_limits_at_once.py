@@ -8,11 +8,12 @@ from typing import TypeVar
 import pytest
 from django.db import connection
 
-from execution import desk as desks
-from execution import limits, slices
+from execution import context as desks
 from execution.models import Order
-from execution.outcomes import NotSent
-from execution.slices import Intent
+from execution.risk import limits
+from execution.sending import slices
+from execution.sending.outcomes import NotSent
+from execution.sending.slices import Intent
 from tests.integration.desk_work import claim, new_order
 
 pytestmark = pytest.mark.django_db(transaction=True)

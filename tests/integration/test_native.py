@@ -11,17 +11,20 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from execution import amend, controls, halts, limits, reconcile, slices
+from execution.booking import execution_reports
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.order_manager import OrderManager
-from execution.controls import NotAllowed
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.domain.signal import InvalidSignal
-from execution.locks import slice_of
+from execution.entry import amend, order_controls
+from execution.entry.order_controls import NotAllowed
 from execution.models import Order, Slice
-from execution.slices import Intent
-from execution.story import move_slice
+from execution.orders.journal import move_slice
+from execution.orders.locks import slice_of
+from execution.risk import kill_switch, limits
+from execution.sending import slices
+from execution.sending.slices import Intent
 from tests.integration.desk_work import hear, report
 from tests.integration.rebuild import assert_story_matches
 from tests.integration.test_api import client_of
@@ -198,7 +201,7 @@ def test_it_is_cancelled_but_not_amended() -> None:
         amend.amend(order.pk, {"quantity": 2_000}, version=1, by="ann", desk=at)
     order.refresh_from_db()
     assert (order.quantity, order.version) == (1_000, 1)
-    ended = controls.cancel(order.pk, by="ann", now=at.now())
+    ended = order_controls.cancel(order.pk, by="ann", now=at.now())
     assert ended.status == OrderStatus.CANCELLED
 
 
@@ -233,11 +236,11 @@ def test_what_a_halt_cancels_goes_to_the_same_algorithm_and_starts_when_it_leave
     first = claimed(order, at)
     assert first is not None
     hear(first, report(first, SliceStatus.WORKING))
-    halts.set_state(scope="SYSTEM", key="", state="HALTED", by="ann", reason="news")
+    kill_switch.set_state(scope="SYSTEM", key="", state="HALTED", by="ann", reason="news")
     later = desk(TEN + 10)
     move_slice(slice_of(order, first.part.pk), SliceStatus.CANCELLING, at=later.now(), reason=HELD)
-    reconcile.take_over(first.part, report(first, SliceStatus.CANCELLED), later)
-    halts.set_state(scope="SYSTEM", key="", state="ACTIVE", by="ann", reason="over")
+    execution_reports.take_over(first.part, report(first, SliceStatus.CANCELLED), later)
+    kill_switch.set_state(scope="SYSTEM", key="", state="ACTIVE", by="ann", reason="over")
 
     part = order.slices.select_related("order").get(sequence=1)
     quote = later.market.quote(order.symbol, later.now())

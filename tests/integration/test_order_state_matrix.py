@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execution import controls, orders, outcomes, reconcile
-from execution import desk as desks
+from execution import context as desks
+from execution.booking import completion
 from execution.broker.base import BrokerOrder, Execution
 from execution.domain.lifecycle import SliceStatus
+from execution.entry import order_controls
 from execution.models import Order, Slice
+from execution.sending import outcomes, resolver
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_story_matches
 
@@ -75,7 +77,7 @@ class Life:
         self._hear(SliceStatus.CANCELLED)
 
     def cancel(self) -> None:
-        controls.cancel(self.order.pk, by="test", now=desks.default().now())
+        order_controls.cancel(self.order.pk, by="test", now=desks.default().now())
         Slice.objects.filter(order=self.order, status=SliceStatus.WORKING).update(
             status=SliceStatus.CANCELLING
         )
@@ -90,7 +92,7 @@ class Life:
         self._hear(SliceStatus.REJECTED)
 
     def over(self) -> None:
-        orders.expire(self.order.pk, at=self.order.end_at)
+        completion.expire(self.order.pk, at=self.order.end_at)
 
 
 MATRIX = [
@@ -268,5 +270,5 @@ def test_a_close_that_nobody_needs_changes_nothing() -> None:
     life.live("acknowledged", "filled 1000")
     assert life.intent is not None
     before = list(Slice.objects.filter(pk=life.intent.part.pk).values())
-    reconcile.close(life.intent.part.pk, desks.default())
+    resolver.close(life.intent.part.pk, desks.default())
     assert list(Slice.objects.filter(pk=life.intent.part.pk).values()) == before

@@ -13,18 +13,21 @@ from django.apps import apps
 from django.core.management import call_command
 from typing_extensions import override
 
-from execution import amend, funds, heartbeat, intake, limits, marks, pacing, slices
-from execution import desk as desks
+from execution import context as desks
+from execution import heartbeat
 from execution.broker.order_manager import OrderManager
-from execution.controls import NotAllowed
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import SliceStatus
-from execution.exposure import Moment, day_result, heat
+from execution.entry import acceptance, amend
+from execution.entry.order_controls import NotAllowed
+from execution.entry.preview import preview
 from execution.market.base import Quote
 from execution.market.simulated import SimulatedMarket
-from execution.marks import Marks
 from execution.models import Heartbeat, Order
-from execution.preview import preview
+from execution.risk import buying_power, limits, marks
+from execution.risk.exposure import Moment, day_result, heat
+from execution.risk.marks import Marks
+from execution.sending import slices, targeting
 from tests.integration.desk_work import execution, hear, new_order, report
 from tests.integration.test_api import client_of
 from tests.integration.test_limits import Poor
@@ -83,7 +86,7 @@ def tried(order: Order, desk: Desk | None = None) -> str:
     """What becomes of the order's next child at its moment, in a market that tells its quotes."""
     desk, part = desk or desks.default(), order.slices.filter(status="PLANNED")[:1].get()
     now = part.due_at
-    seen = pacing.look(part, desk, now=now)
+    seen = targeting.look(part, desk, now=now)
     slices.claim(part, quote_of(order.symbol, now), desk, now=now, seen=seen)
     part.refresh_from_db()
     order.refresh_from_db()
@@ -92,7 +95,7 @@ def tried(order: Order, desk: Desk | None = None) -> str:
 
 @pytest.mark.parametrize("decision", ["0.15", "1.5", "15", "1500", "150000"])
 def test_a_mistyped_price_is_denied_with_both_prices_and_the_collar(decision: str) -> None:
-    order = intake.accept(SLIP | {"quantity": 100, "decision_price": decision}, desks.default())
+    order = acceptance.accept(SLIP | {"quantity": 100, "decision_price": decision}, desks.default())
     assert told(order) == f"DENIED {OFF}"
     numbers = order.routing["denial"]["numbers"]
     assert numbers["decision_price"] == decision
@@ -103,7 +106,7 @@ def test_a_mistyped_price_is_denied_with_both_prices_and_the_collar(decision: st
 
 def test_the_price_of_the_guide_passes() -> None:
     for symbol, price in (("AAPL", 150), ("MSFT", 330), ("GOOGL", 125)):
-        order = intake.accept(
+        order = acceptance.accept(
             {"symbol": symbol, "side": "BUY", "quantity": 100, "decision_price": price},
             desks.default(),
         )
@@ -113,9 +116,9 @@ def test_the_price_of_the_guide_passes() -> None:
 
 def test_the_collar_is_configurable() -> None:
     desk = with_limits(decision_collar=D("0.0000001"))
-    assert told(intake.accept(SLIP | {"decision_price": "100"}, desk)) == f"DENIED {OFF}"
+    assert told(acceptance.accept(SLIP | {"decision_price": "100"}, desk)) == f"DENIED {OFF}"
     desk = with_limits(decision_collar=D("0.9999"))
-    assert intake.accept(SLIP | {"decision_price": "1.5"}, desk).status == "ACCEPTED"
+    assert acceptance.accept(SLIP | {"decision_price": "1.5"}, desk).status == "ACCEPTED"
 
 
 @pytest.mark.parametrize("decision", [None, "1.5", "150", "15000"])
@@ -124,7 +127,7 @@ def test_a_mistyped_price_passes_no_limit_on_value(
     decision: str | None, wishes: dict[str, Any]
 ) -> None:
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 1_000, "decision_price": decision}
-    order = intake.accept(signal | wishes, with_limits(max_order_notional=D(20_000)))
+    order = acceptance.accept(signal | wishes, with_limits(max_order_notional=D(20_000)))
     assert told(order) == "DENIED NOTIONAL_EXCEEDS_MAX"
     assert 130_000 < float(order.routing["denial"]["numbers"]["notional"]) < 170_000
 
@@ -148,7 +151,7 @@ def test_no_other_price_of_the_caller_passes_it(
     word: str, changes: dict[str, Any], reason: str
 ) -> None:
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 1_000, "decision_price": None}
-    order = intake.accept(signal | changes, with_limits(max_order_notional=D(20_000)))
+    order = acceptance.accept(signal | changes, with_limits(max_order_notional=D(20_000)))
     assert told(order) == f"DENIED {reason}"
 
 
@@ -165,14 +168,14 @@ def test_every_door_refuses_it_alike() -> None:
     with pytest.raises(SystemExit):
         call_command("order", "BUY", "60000", "AAPL", "--price", "0.15", stdout=out)
     assert out.getvalue().count(OFF) == 2
-    batch = intake.accept_all([SLIP, SLIP | {"decision_price": None}], desks.default())
+    batch = acceptance.accept_all([SLIP, SLIP | {"decision_price": None}], desks.default())
     assert [told(order) for order in batch] == [f"DENIED {OFF}", "ACCEPTED"]
 
 
 def test_routing_goes_by_the_market() -> None:
-    order = intake.accept(SLIP | {"decision_price": None}, desks.default())
+    order = acceptance.accept(SLIP | {"decision_price": None}, desks.default())
     assert order.algorithm == "VWAP"
-    cheap = intake.accept(SLIP | {"quantity": 70, "decision_price": 136}, desks.default())
+    cheap = acceptance.accept(SLIP | {"quantity": 70, "decision_price": 136}, desks.default())
     assert cheap.algorithm in ("MARKET", "TWAP")
     value = D(cheap.routing["notional"])
     assert value >= 70 * min(quote_of("AAPL", cheap.created_at).ask, D(170)) * D("0.999")
@@ -183,7 +186,9 @@ def test_routing_goes_by_the_market() -> None:
 def test_a_price_that_cannot_be_compared_yet_is_compared_before_the_first_child(
     market: type[SimulatedMarket],
 ) -> None:
-    order = intake.accept(SLIP | {"algorithm": "TWAP", "slices": 5, "quantity": 500}, on(market))
+    order = acceptance.accept(
+        SLIP | {"algorithm": "TWAP", "slices": 5, "quantity": 500}, on(market)
+    )
     assert (order.status, order.settled_at, order.decision_within_collar) == (
         "ACCEPTED",
         None,
@@ -196,7 +201,7 @@ def test_a_price_that_cannot_be_compared_yet_is_compared_before_the_first_child(
 @pytest.mark.parametrize("market", [Silent, Old, Crossed])
 def test_a_right_price_goes_on_once_it_is_compared(market: type[SimulatedMarket]) -> None:
     signal = SLIP | {"algorithm": "TWAP", "slices": 5, "quantity": 500, "decision_price": 150}
-    order = intake.accept(signal, on(market))
+    order = acceptance.accept(signal, on(market))
     assert tried(order) == "SENDING"
     assert order.settled_at is not None
     assert order.decision_within_collar is True
@@ -206,16 +211,16 @@ def test_a_whole_that_is_worth_too_much_leaves_in_no_part() -> None:
     """Each child alone would pass."""
     desk = with_limits(max_order_notional=D(20_000))
     signal = SLIP | {"algorithm": "TWAP", "slices": 10, "quantity": 1_000, "decision_price": None}
-    order = intake.accept(signal, on(Silent, desk))
+    order = acceptance.accept(signal, on(Silent, desk))
     assert order.status == "ACCEPTED"
     assert tried(order, desk) == "SKIPPED NOTIONAL_EXCEEDS_MAX"
-    fits = intake.accept(signal | {"quantity": 100}, on(Silent, desk))
+    fits = acceptance.accept(signal | {"quantity": 100}, on(Silent, desk))
     assert tried(fits, desk) == "SENDING"
 
 
 def test_a_market_that_moves_does_not_stop_an_order_that_was_compared() -> None:
     desk = with_limits(max_order_notional=D(200_000))
-    order = intake.accept(
+    order = acceptance.accept(
         SLIP | {"algorithm": "TWAP", "slices": 10, "quantity": 1_000, "decision_price": 150}, desk
     )
     assert order.settled_at == order.created_at
@@ -240,7 +245,7 @@ def test_a_market_that_moves_does_not_stop_an_order_that_was_compared() -> None:
 )
 def test_without_a_quote_an_order_waits_for_the_first(wishes: dict[str, Any]) -> None:
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 100}
-    order = intake.accept(signal | wishes, on(Silent))
+    order = acceptance.accept(signal | wishes, on(Silent))
     assert order.status == "ACCEPTED"
     assert order.routing["waits_for"]
     [reason] = preview(signal | wishes, on(Silent))["waits_for"]
@@ -250,7 +255,7 @@ def test_without_a_quote_an_order_waits_for_the_first(wishes: dict[str, Any]) ->
 
 def test_an_amendment_cannot_raise_the_value_above_the_limit() -> None:
     desk = with_limits(max_order_notional=D(20_000))
-    order = intake.accept(
+    order = acceptance.accept(
         {"symbol": "AAPL", "side": "BUY", "quantity": 100, "algorithm": "TWAP", "slices": 4}, desk
     )
     for change in ({"quantity": 200}, {"limit_price": 250}):
@@ -264,11 +269,11 @@ def test_an_amendment_cannot_raise_the_value_above_the_limit() -> None:
 def test_orders_of_one_list_share_the_buying_power() -> None:
     poor = with_limits(within_buying_power=True)
     desk = replace(poor, broker=OrderManager(poor.config, Poor(poor.config)))  # $3,000
-    funds.forget()
+    buying_power.forget()
     buy = {"symbol": "AAPL", "side": "BUY", "quantity": 12, "algorithm": "TWAP", "slices": 1}
     batch = [buy, buy, buy | {"side": "SELL"}, buy | {"account": "other"}]
-    found = [told(order) for order in intake.accept_all(batch, desk)]
-    funds.forget()
+    found = [told(order) for order in acceptance.accept_all(batch, desk)]
+    buying_power.forget()
     assert found == ["ACCEPTED", "DENIED BUYING_POWER", "ACCEPTED", "ACCEPTED"]
 
 
@@ -279,7 +284,7 @@ def bought(symbol: str, quantity: int = 100, **more: Any) -> Order:
     order = new_order(quantity, 1, symbol=symbol, **more)
     part, desk = order.slices.get(), desks.default()
     now = part.due_at
-    seen = pacing.look(part, desk, now=now)
+    seen = targeting.look(part, desk, now=now)
     intent = slices.claim(part, quote_of(symbol, now), desk, now=now, seen=seen)
     assert intent is not None
     hear(intent, report(intent, SliceStatus.WORKING))
@@ -320,7 +325,7 @@ def test_orders_for_new_symbols_one_after_another_all_pass_the_loss_limit() -> N
     for number in range(5):
         signal = {"symbol": f"M{number}", "side": "BUY", "quantity": 10, "algorithm": "MARKET"}
         traded = Order.objects.filter(filled_quantity__gt=0).count()
-        order = intake.accept(signal, desk)
+        order = acceptance.accept(signal, desk)
         assert Order.objects.filter(filled_quantity__gt=0).count() > traded
         assert order.status == "ACCEPTED"
         assert "waits_for" not in order.routing
@@ -330,7 +335,7 @@ def test_orders_for_new_symbols_one_after_another_all_pass_the_loss_limit() -> N
 def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
     bought("AAPL")
     limits.set_limit(scope="SYSTEM", key="", field="max_daily_loss", value=50_000, by="ann")
-    order = intake.accept(
+    order = acceptance.accept(
         {"symbol": "MSFT", "side": "BUY", "quantity": 10, "algorithm": "MARKET"}, on(Silent)
     )
     assert order.status == "ACCEPTED"
@@ -341,7 +346,7 @@ def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
         quote_of("MSFT", part.due_at),
         desks.default(),
         now=part.due_at,
-        seen=pacing.Look(marks=Marks(asked=frozenset({"AAPL"}))),
+        seen=targeting.Look(marks=Marks(asked=frozenset({"AAPL"}))),
     )
     part.refresh_from_db()
     assert (part.status, part.reason.split(":")[0]) == ("PLANNED", "DAILY_LOSS_UNKNOWN")
@@ -387,7 +392,7 @@ def test_orders_of_before_are_judged_by_their_arrival() -> None:
 
 def test_a_start_hours_away_is_no_way_round() -> None:
     later = datetime.now(UTC) + timedelta(hours=3)
-    order = intake.accept(SLIP | {"start_at": later}, desks.default())
+    order = acceptance.accept(SLIP | {"start_at": later}, desks.default())
     assert told(order) == f"DENIED {OFF}"
-    waits = intake.accept(SLIP | {"quantity": 500, "start_at": later}, on(Silent))
+    waits = acceptance.accept(SLIP | {"quantity": 500, "start_at": later}, on(Silent))
     assert (waits.status, tried(waits)) == ("ACCEPTED", f"SKIPPED {OFF}")

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from deepstack.config import Config, ConfigError
-from execution import amend, heartbeat, intake, own_settings, slices
-from execution import desk as desks
+from execution import context as desks
+from execution import heartbeat
 from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
-from execution.controls import NotAllowed
-from execution.desk import Desk
+from execution.context import Desk
+from execution.entry import acceptance, amend
+from execution.entry.order_controls import NotAllowed
 from execution.models import Heartbeat, Order
+from execution.orders import order_settings
 from execution.router import ExecutionRouter
+from execution.sending import slices
 from execution.twap import TWAPExecutor
 from monitoring.monitor import ExecutionMonitor
 from tests.integration.desk_work import quote_at
@@ -66,9 +69,9 @@ def desk_with(**values: object) -> Desk:
 )
 def test_what_concerns_an_order_goes_with_it(values: dict[str, object]) -> None:
     config = changed(SERVICE, values)
-    own = own_settings.of(config, SERVICE)
+    own = order_settings.of(config, SERVICE)
     assert set(own) == set(values)
-    assert own_settings.applied(SERVICE, own) == config
+    assert order_settings.applied(SERVICE, own) == config
 
 
 @pytest.mark.parametrize(
@@ -89,23 +92,23 @@ def test_what_concerns_an_order_goes_with_it(values: dict[str, object]) -> None:
 )
 def test_what_cannot_hold_is_named(values: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as refused:
-        own_settings.of(changed(SERVICE, values), SERVICE)
+        order_settings.of(changed(SERVICE, values), SERVICE)
     assert all(key in str(refused.value) for key in values)
 
 
 def test_all_that_cannot_hold_is_named_at_once() -> None:
     wrong = {"limits.max_slices": 50_000, "paper.leverage": Decimal(4), "ibkr_port": 4_001}
     with pytest.raises(ConfigError) as refused:
-        own_settings.of(changed(SERVICE, wrong), SERVICE)
+        order_settings.of(changed(SERVICE, wrong), SERVICE)
     for key, value in wrong.items():
         assert f"{key} = {value}, the service's is " in str(refused.value)
 
 
 def test_a_service_that_has_become_tighter_wins() -> None:
-    own = own_settings.of(changed(SERVICE, {"limits.max_order_quantity": 500}), SERVICE)
+    own = order_settings.of(changed(SERVICE, {"limits.max_order_quantity": 500}), SERVICE)
     tighter = changed(SERVICE, {"limits.max_order_quantity": 100})
-    assert own_settings.applied(tighter, own).limits.max_order_quantity == 100
-    assert own_settings.applied(SERVICE, own).limits.max_order_quantity == 500
+    assert order_settings.applied(tighter, own).limits.max_order_quantity == 100
+    assert order_settings.applied(SERVICE, own).limits.max_order_quantity == 500
 
 
 def test_a_paper_trader_of_another_configuration_is_refused() -> None:
@@ -139,7 +142,7 @@ def test_the_limit_of_a_passed_config_holds_in_the_router_and_the_executors() ->
 
 @pytest.mark.django_db
 def test_the_workers_keep_to_it_for_each_child() -> None:
-    order = intake.accept(SIGNAL, desk_with(limits__max_spread_bps=Decimal(1)))
+    order = acceptance.accept(SIGNAL, desk_with(limits__max_spread_bps=Decimal(1)))
     part = order.slices.order_by("sequence")[0]
     worker = desks.default()
     assert worker.own_settings == {}
@@ -151,8 +154,8 @@ def test_the_workers_keep_to_it_for_each_child() -> None:
 @pytest.mark.django_db
 def test_a_child_pays_no_more_than_the_passed_config_allows() -> None:
     orders = [
-        intake.accept(SIGNAL, desks.default()),
-        intake.accept(SIGNAL, desk_with(execution__routing__child_tolerance_bps=Decimal(0))),
+        acceptance.accept(SIGNAL, desks.default()),
+        acceptance.accept(SIGNAL, desk_with(execution__routing__child_tolerance_bps=Decimal(0))),
     ]
     limits = []
     for order in orders:
@@ -165,7 +168,7 @@ def test_a_child_pays_no_more_than_the_passed_config_allows() -> None:
 
 @pytest.mark.django_db
 def test_an_amendment_by_another_door_keeps_to_it() -> None:
-    order = intake.accept(SIGNAL, desk_with(limits__max_order_quantity=1_200))
+    order = acceptance.accept(SIGNAL, desk_with(limits__max_order_quantity=1_200))
     assert order.own_settings == {"limits.max_order_quantity": 1_200}
     with pytest.raises(NotAllowed, match="QUANTITY_EXCEEDS_MAX: max=1200"):
         amend.amend(order.pk, {"quantity": 1_500}, version=1, by="ann", desk=desks.default())

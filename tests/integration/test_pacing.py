@@ -16,16 +16,18 @@ from benchmarks.bars import Day
 from benchmarks.vwap_tracking import Case, dynamic
 from deepstack.config import Config, Execution, Limits, Paper, Replay, Twap, Vwap
 from deepstack.config import Market as MarketSettings
-from execution import intake, outcomes, pacing, profiles, slices
 from execution.broker.order_manager import OrderManager
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.session import Session
+from execution.entry import acceptance
 from execution.market.base import MarketDataUnavailable, TapeBar
 from execution.market.calendar import ExchangeCalendar
 from execution.market.replay import ReplayMarket
 from execution.models import Bar, Order, Slice
-from execution.slices import Intent
+from execution.planning import volume_profiles
+from execution.sending import outcomes, slices, targeting
+from execution.sending.slices import Intent
 from tests.integration.desk_work import execution, report
 from tests.stack import empty_redis
 
@@ -66,7 +68,7 @@ def learn(before: date, symbol: str = "GWW") -> None:
         if session and session.length == timedelta(hours=6.5):
             store(day, usual(), symbol)
             stored += 1
-    profiles.learn_from_bars(now=session_on(before).open)
+    volume_profiles.learn_from_bars(now=session_on(before).open)
 
 
 def desk_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more: Any) -> Desk:
@@ -81,14 +83,14 @@ def desk_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more:
 
 def order_of(desk: Desk, quantity: int = 100_000, **wishes: Any) -> Order:
     signal = {"symbol": "GWW", "side": "BUY", "quantity": quantity, "algorithm": "VWAP"}
-    return intake.accept({**signal, "decision_price": 900, **wishes}, desk)
+    return acceptance.accept({**signal, "decision_price": 900, **wishes}, desk)
 
 
 def claim(part: Slice, desk: Desk, now: datetime) -> Intent | None:
     """As `slices.send` does it, up to the committed intent."""
     part = Slice.objects.select_related("order").get(pk=part.pk)
     quote = desk.market.quote(part.order.symbol, now)
-    seen = pacing.look(part, desk, now=now)
+    seen = targeting.look(part, desk, now=now)
     return slices.claim(part, quote, desk, now=now, seen=seen)
 
 
@@ -169,7 +171,7 @@ def test_slices_follow_the_day_as_the_benchmark_measures_it() -> None:
     store(TODAY, today)
     desk = desk_at(OPEN)
     order = order_of(desk, quantity=10_000_000, **FIVE_MINUTES)
-    known = profiles.profile_for("GWW", before=TODAY)
+    known = volume_profiles.profile_for("GWW", before=TODAY)
     assert known.mean_volume is not None
     assert known.expected_volume is not None
     case = Case(

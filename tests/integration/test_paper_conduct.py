@@ -4,8 +4,9 @@ from collections import Counter
 
 from django.db.models import Q
 
-from execution import controls, desk, intake
+from execution import context
 from execution.domain.lifecycle import SLICE_TERMINAL
+from execution.entry import acceptance, order_controls
 from execution.models import Fill, Order, PaperExecution, PaperOrder, Slice
 from tests.integration.rebuild import assert_story_matches
 from tests.stack import Stack, wait_for
@@ -45,15 +46,16 @@ def test_every_order_ends_with_every_share_accounted_for(empty_stack: Stack) -> 
     empty_stack.worker()
     empty_stack.dispatcher()
     orders = [
-        intake.accept(signal | {"window_minutes": 0.25}, desk.default()) for signal in SIGNALS
+        acceptance.accept(signal | {"window_minutes": 0.25}, context.default())
+        for signal in SIGNALS
     ]
-    resting = intake.accept(
+    resting = acceptance.accept(
         {"symbol": "AAPL", "side": "BUY", "quantity": 50, "urgency": "LOW", "limit_price": "100"},
-        desk.default(),
+        context.default(),
     )
     at_broker = PaperOrder.objects.filter(client_order_id__in=ids([resting]))
     wait_for(at_broker.exists, 60, "the limit order to rest at the broker")
-    controls.cancel(resting.pk, by="test", now=desk.default().now())
+    order_controls.cancel(resting.pk, by="test", now=context.default().now())
     orders.append(resting)
 
     wait_for(lambda: all_ended(orders), 120, "all orders to end")

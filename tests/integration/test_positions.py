@@ -6,11 +6,12 @@ from decimal import Decimal as D
 import pytest
 from django.utils import timezone
 
-from execution import desk as desks
-from execution import exposure, halts, intake, limits, marks, positions
-from execution.desk import Desk
+from execution import context as desks
+from execution.context import Desk
 from execution.domain.lifecycle import SliceStatus
+from execution.entry import acceptance
 from execution.models import BrokerAccount, Order, Slice
+from execution.risk import exposure, kill_switch, limits, marks, positions
 from tests.integration.desk_work import claim, execution, hear, new_order, report
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ def account(held: dict[str, int], *, compared: bool = True) -> BrokerAccount:
 
 def ordered(side: str, quantity: int, desk: Desk | None = None) -> Order:
     signal = {"symbol": "AAPL", "side": side, "quantity": quantity, "algorithm": "TWAP"}
-    return intake.accept(signal | {"slices": 1}, desk or desks.default())
+    return acceptance.accept(signal | {"slices": 1}, desk or desks.default())
 
 
 def first(order: Order) -> Slice:
@@ -75,7 +76,7 @@ def test_a_short_position_from_before_counts_the_other_way() -> None:
 
 def test_reducing_sells_what_was_held_before_and_no_more() -> None:
     account({"AAPL": 500})
-    halts.set_state(scope="SYMBOL", key="AAPL", state="REDUCING", by="ann", reason="news")
+    kill_switch.set_state(scope="SYMBOL", key="AAPL", state="REDUCING", by="ann", reason="news")
     assert ordered("SELL", 501).status == "DENIED"
     order = ordered("SELL", 500)
     assert order.status == "ACCEPTED"
@@ -106,6 +107,6 @@ def test_before_the_first_comparison_an_order_waits_for_it_instead_of_passing_it
 
 
 def test_before_the_first_comparison_reducing_waits_as_well() -> None:
-    halts.set_state(scope="SYMBOL", key="AAPL", state="REDUCING", by="ann", reason="news")
+    kill_switch.set_state(scope="SYMBOL", key="AAPL", state="REDUCING", by="ann", reason="news")
     assert ordered("SELL", 100, live()).status == "ACCEPTED"
     assert ordered("SELL", 100).status == "DENIED"

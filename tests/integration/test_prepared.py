@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from execution import prepared
+from deepstack.database import prepared_query
+from deepstack.database.prepared_query import Param, Prepared, execute
 from execution.models import Order, Slice
-from execution.prepared import Param, Prepared, execute
 from tests.integration.desk_work import new_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,14 +41,14 @@ def test_numbers_of_all_sizes_share_a_plan() -> None:
 
 def test_a_warm_connection_has_prepared_what_every_slice_needs() -> None:
     Prepared[Order](lambda: Order.objects.select_for_update().filter(pk=Param("order", 0)))
-    prepared.warm()
+    prepared_query.warm()
     once = '"created_wall" FROM "execution_order" WHERE "execution_order"."id" = %FOR UPDATE'
     assert kept(once) == 1
 
 
 @pytest.mark.parametrize("table", ["order", "slice", "fill", "orderevent"])
 def test_an_empty_table_is_planned_for_as_if_it_were_full(table: str) -> None:
-    prepared.warm()
+    prepared_query.warm()
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement FROM pg_prepared_statements")
         texts = [text for (text,) in cursor.fetchall() if f'"execution_{table}"' in text]

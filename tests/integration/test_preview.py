@@ -11,12 +11,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from execution import desk as desks
-from execution import intake
+from execution import context as desks
 from execution.broker.order_manager import OrderManager
-from execution.domain.algos import ALGOS
+from execution.domain.algorithms.registry import ALGOS
+from execution.entry import acceptance
+from execution.entry.preview import preview
 from execution.models import Order, OrderEvent
-from execution.preview import preview
 from execution.router import ExecutionRouter
 from tests.integration.test_api import client_of
 
@@ -77,7 +77,7 @@ def test_the_price_tags_are_stored_with_the_order_and_agree_with_the_preview() -
     desk = desks.default()
     at = {"start_at": NOON, "decision_price": 150}
     seen = preview(GOOD | at, desk)
-    order = Order.objects.get(pk=intake.accept(GOOD | at, desk).pk)
+    order = Order.objects.get(pk=acceptance.accept(GOOD | at, desk).pk)
     assert order.algorithm == seen["algorithm"]
     assert [each["algorithm"] for each in order.routing["alternatives"]] == list(ALGOS)
     assert by_name(order.routing) == by_name(seen)

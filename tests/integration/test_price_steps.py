@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from execution import amend, intake, slices
-from execution import desk as desks
+from execution import context as desks
 from execution.domain.signal import InvalidSignal
+from execution.entry import acceptance, amend
 from execution.market.base import Quote
 from execution.models import Order
+from execution.sending import slices
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +25,7 @@ def limit_sent(order: Order, *, bid: str, ask: str) -> D:
 
 def order_of(side: str, **wishes: Any) -> Order:
     signal: dict[str, Any] = {"symbol": "AAPL", "side": side, "quantity": 100, "window_minutes": 60}
-    return intake.accept(signal | wishes, desks.default())
+    return acceptance.accept(signal | wishes, desks.default())
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from execution import profiles, tasks
+from execution import tasks
 from execution.domain.session import Session
 from execution.domain.volume_profile import U_SHAPE, learn, pooled
 from execution.market import clock
 from execution.market.calendar import NEW_YORK, ExchangeCalendar
 from execution.models import Bar, VolumeProfile
-from execution.profiles import learn_from_bars, profile_for
+from execution.planning import volume_profiles
+from execution.planning.volume_profiles import learn_from_bars, profile_for
 
 pytestmark = pytest.mark.django_db
 
@@ -265,4 +266,4 @@ def test_a_profile_by_its_row_is_the_one_that_was_given_out() -> None:
     learn_from_bars(now=evening(TODAY))
     known = profile_for("GWW", before=TODAY)
     assert known.row is not None
-    assert profiles.stored(known.row) == known
+    assert volume_profiles.stored(known.row) == known

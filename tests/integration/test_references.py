@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from execution import desk as desks
-from execution import heartbeat, intake
+from execution import context as desks
+from execution import heartbeat
 from execution.broker.order_manager import OrderManager
+from execution.entry import acceptance
+from execution.entry.references import ReferenceConflict
 from execution.models import Heartbeat, Order
-from execution.references import ReferenceConflict
 from execution.router import ExecutionRouter
 from tests.integration.test_api import client_of
 
@@ -35,7 +36,7 @@ ORDERS = "/api/v1/orders/"
 
 
 def accept(**changes: Any) -> Order:
-    return intake.accept(SIGNAL | changes, desks.default())
+    return acceptance.accept(SIGNAL | changes, desks.default())
 
 
 @pytest.mark.parametrize(
@@ -128,11 +129,11 @@ def test_an_idempotency_key_stands_for_one_order_too() -> None:
 
 def test_one_reference_twice_in_a_batch_is_one_order_or_refused() -> None:
     desk = desks.default()
-    one, two = intake.accept_all([SIGNAL, SIGNAL], desk)
+    one, two = acceptance.accept_all([SIGNAL, SIGNAL], desk)
     assert one.pk == two.pk
     fresh = SIGNAL | {"client_reference": "r-9"}
     with pytest.raises(ReferenceConflict, match="another order of this batch"):
-        intake.accept_all([fresh, fresh | {"quantity": 77}], desk)
+        acceptance.accept_all([fresh, fresh | {"quantity": 77}], desk)
     assert not Order.objects.filter(client_reference="r-9").exists()
 
 

@@ -14,13 +14,18 @@ from django.core.management import call_command
 from django.db import connections, transaction
 
 from deepstack.config import Scheduling
-from execution import amend, controls, dispatch, halts, heartbeat, intake, orders, profiles
-from execution import desk as desks
+from execution import context as desks
+from execution import heartbeat
+from execution.booking import completion
 from execution.broker.order_manager import OrderManager
 from execution.domain.signal import InvalidSignal
+from execution.entry import amend, drafting, order_controls
+from execution.entry.preview import preview
 from execution.models import Heartbeat, Order
-from execution.preview import preview
+from execution.planning import volume_profiles
+from execution.risk import kill_switch
 from execution.router import ExecutionRouter
+from execution.sending import dispatcher
 from tests.integration.rebuild import assert_story_matches
 from tests.integration.test_api import client_of
 from tests.integration.thin_market import (
@@ -221,7 +226,7 @@ def test_a_vwap_extension_follows_the_day_from_where_it_begins() -> None:
         if day.weekday() < 5:
             trade(FLAT, day=day)
     trade(FLAT)
-    profiles.learn_from_bars(now=session_on(TODAY).open)
+    volume_profiles.learn_from_bars(now=session_on(TODAY).open)
     given = trial(
         lambda size, minute: size if minute >= ELEVEN else size // 2,
         algorithm="VWAP",
@@ -256,7 +261,7 @@ def test_a_paused_order_does_not_go_on_by_itself(policy: str) -> None:
     trade(FLAT)
     given = trial(none_of, residual=policy)
     given.run(until=at_minute(ELEVEN - 20))
-    controls.pause(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
+    order_controls.pause(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
     given.desk = desk_at(at_minute(ELEVEN - 20))
     status, _, _ = ended(given.run())
     assert (status, story(given.order)) == ("EXPIRED", [])
@@ -266,10 +271,10 @@ def test_a_paused_order_that_is_resumed_in_time_is_forced() -> None:
     trade(FLAT)
     given = trial(none_of, residual="FORCE")
     given.run(until=at_minute(ELEVEN - 20))
-    controls.pause(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
+    order_controls.pause(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
     given.desk, given.answer = desk_at(at_minute(ELEVEN - 20)), all_of
     given.run(until=at_minute(ELEVEN - 4))
-    controls.resume(given.order.pk, by="ann", now=at_minute(ELEVEN - 4))
+    order_controls.resume(given.order.pk, by="ann", now=at_minute(ELEVEN - 4))
     assert ended(given.run())[:2] == ("FILLED", 1_000)
     assert given.sent[-1][1] == 1_000
 
@@ -279,7 +284,7 @@ def test_a_cancelled_order_does_not_go_on(policy: str) -> None:
     trade(FLAT)
     given = trial(none_of, residual=policy)
     given.run(until=at_minute(ELEVEN - 20))
-    controls.cancel(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
+    order_controls.cancel(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
     given.end(given.children[-1])
     status, _, _ = ended(given.order)
     assert (status, story(given.order)) == ("CANCELLED", [])
@@ -290,12 +295,12 @@ def test_a_halt_holds_a_forced_rest_back() -> None:
     given = trial(none_of, residual="FORCE")
     given.run(until=at_minute(ELEVEN - 7))
     scope = {"scope": "SYMBOL", "key": "GWW", "by": "ann", "reason": "news"}
-    halts.set_state(state="HALTED", **scope)
+    kill_switch.set_state(state="HALTED", **scope)
     given.desk, given.answer, before = desk_at(at_minute(ELEVEN - 7)), all_of, len(given.sent)
     given.run(until=at_minute(ELEVEN - 1))
     assert (len(given.sent), len(story(given.order))) == (before, 3)
 
-    halts.set_state(state="ACTIVE", **scope)
+    kill_switch.set_state(state="ACTIVE", **scope)
     given.desk = desk_at(at_minute(ELEVEN - 1))
     assert ended(given.run())[:2] == ("FILLED", 1_000)
 
@@ -308,7 +313,7 @@ def test_an_end_that_is_noticed_again_and_again_is_decided_once() -> None:
         given.end(child)
     now = at_minute(ELEVEN) + timedelta(seconds=1)
     for _ in range(3):
-        orders.expire(given.order.pk, at=now)
+        completion.expire(given.order.pk, at=now)
     assert len(story(given.order)) == 1
 
 
@@ -321,7 +326,7 @@ def test_two_that_notice_the_end_at_one_moment_decide_once() -> None:
 
     def notice(_: int) -> None:
         try:
-            orders.expire(given.order.pk, at=now)
+            completion.expire(given.order.pk, at=now)
         finally:
             connections.close_all()
 
@@ -338,7 +343,7 @@ def test_a_decision_that_is_not_committed_was_never_made() -> None:
 
     def power_cut() -> None:
         with transaction.atomic():
-            orders.expire(given.order.pk, at=at_minute(ELEVEN))
+            completion.expire(given.order.pk, at=at_minute(ELEVEN))
             raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
@@ -352,9 +357,9 @@ def test_a_decision_that_is_not_committed_was_never_made() -> None:
 def test_what_was_planned_is_rung_for_by_whichever_loop_comes_next() -> None:
     trade(FLAT)
     given = trial(residual="CLOSE")
-    orders.expire(given.order.pk, at=at_minute(ELEVEN))
+    completion.expire(given.order.pk, at=at_minute(ELEVEN))
     [part] = given.order.slices.filter(status="PLANNED")
-    ringing = dispatch.due_slices(part.due_at, part.due_at, Scheduling())
+    ringing = dispatcher.due_slices(part.due_at, part.due_at, Scheduling())
     assert ringing == [(part.pk, at_minute(CLOSE - 5))]
 
 
@@ -611,7 +616,7 @@ def test_every_door_takes_the_controls() -> None:
     call_command("preview", "BUY", "1000", "AAPL", *options, stdout=said)
     assert "what its slices leave: FORCE, from " in said.getvalue()
     assert (
-        intake.draft(body | {"residual": "LEAVE"}, desks.default()).order.routing.get("residual")
+        drafting.draft(body | {"residual": "LEAVE"}, desks.default()).order.routing.get("residual")
         is None
     )
 

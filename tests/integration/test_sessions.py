@@ -17,8 +17,9 @@ from django.db.models import Sum
 from pytest_django import DjangoDbBlocker
 
 from deepstack.config import ROOT, Market, Routing, current
-from execution import amend, desk, intake
-from execution.desk import Desk
+from execution import context
+from execution.context import Desk
+from execution.entry import acceptance, amend
 from execution.market import clock
 from execution.market.calendar import NEW_YORK
 from execution.market.replay import ReplayMarket
@@ -85,7 +86,7 @@ def _worked(stack: Stack) -> Orders:
     replayed = _replayed()
     first = clock.now() + timedelta(minutes=8)
     accepted = {
-        symbol: intake.accept(_signal(symbol, quantity, side, first) | more, replayed)
+        symbol: acceptance.accept(_signal(symbol, quantity, side, first) | more, replayed)
         for symbol, quantity, side, more in (
             (PLAIN, 1_200, "BUY", {}),
             (SILENT, 600, "BUY", {"algorithm": "TWAP"}),
@@ -106,7 +107,7 @@ def _worked(stack: Stack) -> Orders:
 
 def _replayed() -> Desk:
     """This process's desk, in the market that the stack's processes see."""
-    usual = desk.default()
+    usual = context.default()
     config = current().model_copy(
         update={
             "market": Market(source="replay"),

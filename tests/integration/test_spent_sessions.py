@@ -6,10 +6,10 @@ from contextlib import suppress
 import pytest
 from django.db import Error, close_old_connections, connection, transaction
 
-from execution import prepared
-from execution.locks import locked
+from deepstack.database import prepared_query
+from deepstack.database.prepared_query import execute
 from execution.models import Heartbeat, Order
-from execution.prepared import execute
+from execution.orders.locks import locked
 from tests.faults import in_own_session, read_only_database
 from tests.integration.desk_work import new_order
 from tests.stack import Stack, wait_for
@@ -33,7 +33,7 @@ def terminated() -> None:
 
 
 def statements_forgotten() -> None:
-    prepared.warm()
+    prepared_query.warm()
     execute("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
 
 

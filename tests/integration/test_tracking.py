@@ -14,13 +14,16 @@ from django.test import Client
 from typing_extensions import override
 
 from deepstack.config import Config
-from execution import desk as desks
-from execution import intake, profiles, progress, queries
-from execution.desk import Desk
+from execution import context as desks
+from execution.context import Desk
+from execution.entry import acceptance
+from execution.management import progress
 from execution.market import clock
 from execution.market.base import MarketDataUnavailable, TapeBar
 from execution.market.replay import ReplayMarket
 from execution.models import Bar, Order, VolumeProfile
+from execution.orders import queries
+from execution.planning import volume_profiles
 from tests.integration.monitoring.rows import CONFIG, NOON, filled, store_tape, working
 from tests.integration.test_admin import client_of as person
 from tests.integration.test_api import client_of
@@ -146,7 +149,7 @@ def desk() -> Iterator[Desk]:
     days = sessions_before(TODAY, 10)
     store([*days, TODAY])
     opens = session_on(TODAY).open
-    profiles.learn_from_bars(now=opens)
+    volume_profiles.learn_from_bars(now=opens)
     config = Config(limits={"max_adv_share": 1})  # type: ignore[arg-type]  # read by pydantic
     market = ReplayMarket(config)
     yield replace(
@@ -157,7 +160,7 @@ def desk() -> Iterator[Desk]:
 
 def accept(desk: Desk, **changes: Any) -> Order:
     signal = {"symbol": "GWW", "side": "BUY", "quantity": 900, "window_minutes": 120}
-    return intake.accept(signal | changes, desk)
+    return acceptance.accept(signal | changes, desk)
 
 
 @pytest.mark.parametrize("algorithm", ["VWAP", "POV", "TWAP"])

@@ -12,13 +12,13 @@ from django.utils import timezone
 from deepstack.config import Config, Market, Replay, Scheduling
 from execution.broker.base import Ticket
 from execution.broker.paper_trader import PaperTrader
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import SliceStatus
+from execution.entry.preview import preview
 from execution.market import open_market
 from execution.market.replay import ReplayMarket
 from execution.market.trading_halts import Span, TradingHalts
 from execution.models import MarketHalt
-from execution.preview import preview
 from tests.integration.test_limits_admin import client_of
 from tests.integration.thin_market import STEP, Trial, at_minute, desk_at, order_of, trade
 from tests.stack import wait_for

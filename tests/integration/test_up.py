@@ -13,13 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deepstack import embedded
 from deepstack.config import ROOT
-from deepstack.embedded import running
-from deepstack.warden import lifeline
+from deepstack.local import embedded_servers
+from deepstack.local.child_cleanup import lifeline
+from deepstack.local.embedded_servers import running
 from tests.stack import START_SECONDS, Process, status_of, wait_for
 
-NOTHING = embedded.Services("", "")
+NOTHING = embedded_servers.Services("", "")
 PROCESSES = ("gunicorn", "w1@", "w2@", "dispatch", "beat", "flower")
 
 pytestmark = pytest.mark.timeout(300)
@@ -41,7 +41,7 @@ class Services:
         }
         with log.open("wb") as output:
             popen = subprocess.Popen(
-                [sys.executable, "-m", "deepstack.stack", "up", "--data", str(self.folder)],
+                [sys.executable, "-m", "deepstack.local.stack", "up", "--data", str(self.folder)],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -56,13 +56,13 @@ class Services:
 
 @pytest.fixture
 def services() -> Iterator[Services]:
-    folder = embedded.VAR / "test" / f"up-{secrets.token_hex(3)}"
+    folder = embedded_servers.VAR / "test" / f"up-{secrets.token_hex(3)}"
     folder.mkdir(parents=True)
     made = Services(folder)
     yield made
     for service in made.started:
         service.stop(patience=90)
-    embedded.remove_abandoned(folder.parent)
+    embedded_servers.remove_abandoned(folder.parent)
 
 
 def ready(service: Process) -> str:

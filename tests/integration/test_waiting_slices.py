@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from execution import bells, outcomes, slices
-from execution import desk as desks
+from execution import context as desks
+from execution import task_queue
 from execution.market.base import MarketDataUnavailable, Quote
 from execution.models import Slice
+from execution.sending import outcomes, slices
 from tests.integration.desk_work import claim, new_order
 from tests.integration.halted_market import TEN, finished, trial, until
 from tests.integration.thin_market import (
@@ -142,10 +143,10 @@ def test_a_note_that_a_bell_rang_is_for_its_moment_alone() -> None:
     Slice.objects.filter(pk=part.pk).update(
         status="PLANNED", enqueued_wall=None, due_at=part.due_at + MINUTE
     )
-    bells.ring_due([(part.pk, part.due_at)])
+    task_queue.ring_due([(part.pk, part.due_at)])
     later = Slice.objects.get(pk=part.pk)
     assert (later.status, later.enqueued_wall) == ("PLANNED", None)
-    bells.ring_due([(later.pk, later.due_at)])
+    task_queue.ring_due([(later.pk, later.due_at)])
     assert Slice.objects.get(pk=part.pk).status == "QUEUED"
 
 

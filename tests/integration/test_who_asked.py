@@ -11,8 +11,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from deepstack.config import Config
-from execution import desk, heartbeat, intake
+from execution import context, heartbeat
 from execution.broker.order_manager import OrderManager
+from execution.entry import acceptance
 from execution.models import Heartbeat, Order, OrderEvent, TradingStateChange
 from execution.twap import TWAPExecutor
 
@@ -73,7 +74,7 @@ def test_an_order_of_the_command_line_names_the_user_of_the_system() -> None:
 
 
 def test_an_order_of_a_script_names_the_user_of_the_system() -> None:
-    assert recorded(intake.accept(SIGNAL, desk.default())) == (ME, "PYTHON")
+    assert recorded(acceptance.accept(SIGNAL, context.default())) == (ME, "PYTHON")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -92,7 +93,7 @@ def test_a_coroutine_is_a_script_too() -> None:
 
 
 def test_what_is_done_to_an_order_by_the_api_names_the_user(ann: Client) -> None:
-    order = intake.accept(SIGNAL, desk.default())
+    order = acceptance.accept(SIGNAL, context.default())
     post(ann, f"{ORDERS}{order.pk}/amend/", version=1, quantity=200)
     assert told(order, "ORDER_AMENDED") == ("ann", "API")
     post(ann, f"{ORDERS}{order.pk}/pause/")
@@ -107,7 +108,7 @@ def test_what_is_done_to_an_order_by_the_api_names_the_user(ann: Client) -> None
 
 
 def test_what_is_done_in_the_back_office_says_so(ann: Client) -> None:
-    order = intake.accept(SIGNAL, desk.default())
+    order = acceptance.accept(SIGNAL, context.default())
     ann.post(f"/admin/execution/order/{order.pk}/pause/")
     assert told(order, "ORDER_STATUS") == ("ann", "ADMIN")
     form = {"scope": "SYMBOL", "key": "AAPL", "state": "HALTED", "reason": "drill"}
@@ -116,7 +117,7 @@ def test_what_is_done_in_the_back_office_says_so(ann: Client) -> None:
 
 
 def test_what_a_command_does_names_whom_it_was_told() -> None:
-    order = intake.accept(SIGNAL, desk.default())
+    order = acceptance.accept(SIGNAL, context.default())
     call_command("pause", str(order.pk), "--by", "bob", stdout=StringIO())
     assert told(order, "ORDER_STATUS") == ("bob", "CLI")
     call_command("amend", str(order.pk), "--quantity", "200", "--by", "bob", stdout=StringIO())

@@ -6,7 +6,7 @@ import pytest
 
 from deepstack.config import Execution, Scheduling
 from execution.domain.signal import InvalidSignal, Signal, parse
-from execution.windows import ends_of, window_of
+from execution.planning.trading_window import ends_of, window_of
 from tests.unit.domain.days import FULL_DAY, HALF_DAY, OPEN
 
 USUAL = Execution()

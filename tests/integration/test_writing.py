@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from deepstack.database.prepared_query import Param, Prepared
+from deepstack.database.unit_of_work import Overtaken, gathered, insert, save
 from execution.models import Order, OrderEvent, Slice
-from execution.prepared import Param, Prepared
-from execution.story import event
-from execution.writing import Overtaken, gathered, insert, save
+from execution.orders.journal import event
 from tests.integration.desk_work import new_order
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,16 +8,18 @@ from typing import Any
 
 from deepstack.config import Config, Execution, Limits, Replay, Routing, Twap
 from deepstack.config import Market as MarketSettings
-from execution import intake, orders, outcomes, pacing, reconcile, slices
+from execution.booking import completion, execution_reports
 from execution.broker.base import Execution as Trade
 from execution.broker.order_manager import OrderManager
-from execution.desk import Desk
+from execution.context import Desk
 from execution.domain.lifecycle import ORDER_SENDING, SLICE_CLAIMABLE, SliceStatus
 from execution.domain.session import Session
+from execution.entry import acceptance
 from execution.market.calendar import ExchangeCalendar
 from execution.market.replay import ReplayMarket
 from execution.models import Bar, Order, Slice
-from execution.slices import Intent
+from execution.sending import outcomes, resolver, slices, targeting
+from execution.sending.slices import Intent
 from tests.integration.desk_work import execution, report, working
 
 TODAY, HALF_DAY = date(2024, 6, 12), date(2024, 7, 3)
@@ -89,7 +91,7 @@ def order_of(desk: Desk, **wishes: Any) -> Order:
         "decision_price": 900,
         "window_minutes": 60,
     }
-    return intake.accept(signal | wishes, desk)
+    return acceptance.accept(signal | wishes, desk)
 
 
 @dataclass
@@ -130,8 +132,8 @@ class Trial:
     def step(self, now: datetime) -> None:
         self.desk = replace(self.desk, now=lambda: now)
         self._cancel_what_is_over(now)
-        if self.order.pk in orders.overdue(now):
-            orders.expire(self.order.pk, at=now)
+        if self.order.pk in completion.overdue(now):
+            completion.expire(self.order.pk, at=now)
         due = self.order.slices.filter(due_at__lte=now, status__in=SLICE_CLAIMABLE)
         for part in due.order_by("sequence"):
             self._send(part, now)
@@ -149,7 +151,7 @@ class Trial:
         if part.status not in SLICE_CLAIMABLE or part.order.status not in ORDER_SENDING:
             return
         quote = self.desk.market.quote(part.order.symbol, now)
-        seen = pacing.look(part, self.desk, now=now)
+        seen = targeting.look(part, self.desk, now=now)
         intent = slices.claim(part, quote, self.desk, now=now, seen=seen)
         if intent is None:
             return
@@ -173,14 +175,14 @@ class Trial:
     def end(self, child: Child) -> None:
         """The broker confirms the end of a child."""
         cancelled = report(child.intent, SliceStatus.CANCELLED, child.trades)
-        reconcile.take_over(child.part, cancelled, self.desk)
+        execution_reports.take_over(child.part, cancelled, self.desk)
         self.check()
 
     def hold(self, now: datetime) -> None:
         """The dispatch loop has what works cancelled, if it is to be; the broker confirms it."""
         self.desk = replace(self.desk, now=lambda: now)
         for child in self.children:
-            reconcile.close(child.part.pk, self.desk)
+            resolver.close(child.part.pk, self.desk)
             child.part.refresh_from_db()
             if child.part.status == SliceStatus.CANCELLING:
                 self.end(child)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from execution import desk as desks
+from execution import context as desks
 from execution import heartbeat
 from execution.broker.order_manager import OrderManager
 from execution.domain.signal import InvalidSignal

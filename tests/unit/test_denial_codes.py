@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from deepstack.config import ROOT
-from execution.domain.checks import CODES
+from execution.domain.risk_checks import CODES
 
 Used = tuple[str, str, frozenset[str] | None]
 
@@ -37,7 +37,7 @@ FOUND = list(denials())
 
 @pytest.mark.parametrize(("where", "code", "names"), FOUND)
 def test_every_denial_is_described(where: str, code: str, names: frozenset[str] | None) -> None:
-    assert code in CODES, f"{where}: describe {code} in execution/domain/checks/codes.py"
+    assert code in CODES, f"{where}: describe {code} in execution/domain/risk_checks/codes.py"
     assert (names or set()) <= set(CODES[code].numbers), where
 
 

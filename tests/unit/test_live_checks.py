@@ -7,8 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from deepstack.config import Config, ConfigError, Limits, Market
+from execution.broker.live_readiness import CHOSEN_LIMITS, live_problems
 from execution.broker.order_manager import OrderManager
-from execution.checks import CHOSEN_LIMITS, live_problems, name_problems
+from execution.checks import name_problems
 
 LIMITS: dict[str, Any] = {
     "max_order_quantity": 1_000,

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from deepstack.config import ROOT
-from deepstack.tail import WarningTail
+from deepstack.local.log_tail import WarningTail
 
 SCRIPT = """
 import logging, sys
@@ -16,7 +16,7 @@ import structlog
 from deepstack import logs
 
 logs.configure(level="INFO", file=Path(sys.argv[1]))
-log = structlog.get_logger("execution.slices")
+log = structlog.get_logger("execution.sending.slices")
 with structlog.contextvars.bound_contextvars(order_id=7, slice_id=9):
     log.info("sent", quantity=100)
     logging.getLogger("some.library").warning("slow by %s s", 3)
@@ -44,9 +44,9 @@ def test_lines_carry_what_is_bound_also_those_of_libraries(tmp_path: Path) -> No
     _, console = start(file).communicate(timeout=60)
     entries = [json.loads(line) for line in file.read_text().splitlines()]
     assert [(entry["level"], entry["logger"], entry["event"]) for entry in entries] == [
-        ("info", "execution.slices", "sent"),
+        ("info", "execution.sending.slices", "sent"),
         ("warning", "some.library", "slow by 3 s"),
-        ("error", "execution.slices", "broken"),
+        ("error", "execution.sending.slices", "broken"),
     ]
     assert {(entry["order_id"], entry["slice_id"]) for entry in entries} == {(7, 9)}
     assert entries[0]["quantity"] == 100

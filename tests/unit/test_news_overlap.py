@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from execution.reconcile import LATE, OVERLAP, SELDOM, unheard_since
+from execution.booking.broker_feed import LATE, OVERLAP, SELDOM, unheard_since
 
 NOON = datetime(2026, 6, 1, 16, tzinfo=UTC)
 

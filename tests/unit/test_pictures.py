@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.svg import HEIGHT, WIDTH, Axis, Curve, picture
 from deepstack.config import ROOT
-from execution.domain.algos import ALGOS
+from execution.domain.algorithms.registry import ALGOS
 
 DOCS = ROOT / "docs"
 SVG = "{http://www.w3.org/2000/svg}"

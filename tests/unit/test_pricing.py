@@ -5,7 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from execution.domain.pricing import (
+from execution.domain.limit_prices import (
     is_good,
     marketable_limit,
     protective_limit,

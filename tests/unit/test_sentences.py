@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from execution.sentences import SENTENCES, sentence
+from execution.orders.event_text import SENTENCES, sentence
 
 CASES = [
     ("ORDER_STATUS", {"from": "ACCEPTED", "to": "WORKING"}, "order ACCEPTED -> WORKING"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from execution.domain import checks
+from execution.domain import risk_checks
 from tests.unit.test_checks import BOUNDS, FINE, NOW
 
 BUY = replace(FINE, bid=D(145), ask=D(146), price=None, limit_price=None)
@@ -53,7 +53,7 @@ OLD = NOW - timedelta(minutes=5)
     ],
 )
 def test_the_worst_price_counts(word: str, change: dict[str, Any], worth: D | int | None) -> None:
-    assert checks.worth(replace(BUY, **change), BOUNDS) == worth
+    assert risk_checks.worth(replace(BUY, **change), BOUNDS) == worth
 
 
 OFF = "DECISION_PRICE_OFF_MARKET"
@@ -87,12 +87,12 @@ def test_a_decision_price_off_the_market_is_refused(
 ) -> None:
     price = None if decision is None else D(decision)
     bounds = replace(BOUNDS, max_spread_bps=D(2_000)) if "dollar" in word else BOUNDS
-    denial = checks.decision_price(replace(BUY, decision_price=price, **change), bounds)
+    denial = risk_checks.decision_price(replace(BUY, decision_price=price, **change), bounds)
     assert (denial.code if denial else None) == code
 
 
 def test_the_denial_names_both_prices_and_the_collar() -> None:
-    denial = checks.decision_price(replace(BUY, decision_price=D("0.150000")), BOUNDS)
+    denial = risk_checks.decision_price(replace(BUY, decision_price=D("0.150000")), BOUNDS)
     assert str(denial) == (
         "DECISION_PRICE_OFF_MARKET: max=0.10, off=0.9990, decision_price=0.15, bid=145, ask=146"
     )
@@ -102,8 +102,8 @@ def test_the_denial_names_both_prices_and_the_collar() -> None:
 def test_a_mistyped_price_is_denied_like_the_right_one(decision: str | None) -> None:
     price = None if decision is None else D(decision)
     facts = replace(BUY, quantity=1_000, decision_price=price)
-    facts = replace(facts, price=checks.worth(facts, BOUNDS))
-    denial = checks.first_fact(checks.PARENT_CHECKS, facts, BOUNDS)
+    facts = replace(facts, price=risk_checks.worth(facts, BOUNDS))
+    denial = risk_checks.first_fact(risk_checks.PARENT_CHECKS, facts, BOUNDS)
     assert str(denial) == "NOTIONAL_EXCEEDS_MAX: max=50000, notional=146000.00"
 
 
@@ -142,10 +142,10 @@ def test_a_parent_waits_for_what_is_not_known_yet(
     word: str, change: dict[str, Any], bound: dict[str, Any], waits: list[str]
 ) -> None:
     facts, bounds = replace(BUY, **change), replace(BOUNDS, **bound)
-    assert checks.first_fact(checks.PARENT_CHECKS, facts, bounds) is None
-    found = checks.unknowns(checks.PARENT_CHECKS, facts, bounds)
+    assert risk_checks.first_fact(risk_checks.PARENT_CHECKS, facts, bounds) is None
+    found = risk_checks.unknowns(risk_checks.PARENT_CHECKS, facts, bounds)
     assert [denial.code for denial in found] == waits
-    assert set(waits) <= checks.PASSING  # its children wait, too
+    assert set(waits) <= risk_checks.PASSING  # its children wait, too
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_a_parent_waits_for_what_is_not_known_yet(
 def test_no_doubt_hides_a_fact(
     word: str, change: dict[str, Any], bound: dict[str, Any], code: str
 ) -> None:
-    denial = checks.first_fact(
-        checks.PARENT_CHECKS, replace(BUY, **change), replace(BOUNDS, **bound)
+    denial = risk_checks.first_fact(
+        risk_checks.PARENT_CHECKS, replace(BUY, **change), replace(BOUNDS, **bound)
     )
     assert denial is not None
     assert denial.code == code

@@ -1,5 +1,5 @@
 """Alpaca as a broker: the library's client, made safe to send orders with."""
 
-from .adapter import AlpacaBroker
+from execution.broker.alpaca.adapter import AlpacaBroker
 
 __all__ = ["AlpacaBroker"]

@@ -7,8 +7,16 @@ from decimal import Decimal
 from alpaca.common.rest import RESTClient
 from alpaca.trading.client import TradingClient
 
-from deepstack import ready
+from deepstack import django_setup
 from deepstack.config import Config, ConfigError
+from execution.broker.alpaca import endpoints, messages, redis_cache
+from execution.broker.alpaca.account_check import permissions
+from execution.broker.alpaca.fills import Fills
+from execution.broker.alpaca.http_client import NoSuchOrder, Wire
+from execution.broker.alpaca.orders import Orders
+from execution.broker.alpaca.polling import News
+from execution.broker.alpaca.rate_limit import Budget, Lanes
+from execution.broker.alpaca.rejections import Complaint, cancel_error, placement_error
 from execution.broker.base import (
     AccountState,
     BrokerOrder,
@@ -18,17 +26,8 @@ from execution.broker.base import (
     OutcomeUnknown,
     Ticket,
 )
-from execution.broker.examination import Finding, Grade
-from execution.domain.pricing import SMALL_TICK, round_away
-
-from . import addresses, messages, shared
-from .budget import Budget, Lanes
-from .fills import Fills
-from .news import News
-from .orders import Orders
-from .permissions import permissions
-from .refusals import Complaint, cancel_error, placement_error
-from .wire import NoSuchOrder, Wire
+from execution.broker.connection_check import Finding, Grade
+from execution.domain.limit_prices import SMALL_TICK, round_away
 
 LONGEST_ID = 48  # characters; today's specification allows 128, the older one no more than this
 LONGEST_SKEW = timedelta(seconds=10)
@@ -44,15 +43,15 @@ class AlpacaBroker:
     name = "alpaca"
 
     def __init__(self, config: Config) -> None:
-        ready.ensure()
-        self.address = addresses.trading_url(config)
-        self.trial = addresses.is_trial(self.address)
+        django_setup.ensure()
+        self.address = endpoints.trading_url(config)
+        self.trial = endpoints.is_trial(self.address)
         self.account = config.account
         self._config = config
         _check_keys(config)
-        redis = shared.connect()
-        key = f"alpaca:{shared.owner(self.address, config.alpaca_api_key)}"
-        self._shared = shared.Shared(redis, key)
+        redis = redis_cache.connect()
+        key = f"alpaca:{redis_cache.owner(self.address, config.alpaca_api_key)}"
+        self._shared = redis_cache.Shared(redis, key)
         self.budget = Budget(redis, key, config.alpaca_requests_per_minute)
         self.wire = Wire(self._open_client, config, self.budget)
         self._fills = fills = Fills(self.wire)

@@ -12,11 +12,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from execution.broker.alpaca.http_client import Wire
+from execution.broker.alpaca.messages import SeenFill, SeenOrder, seen_fill
+from execution.broker.alpaca.rate_limit import Lanes
 from execution.broker.base import OutcomeUnknown
-
-from .budget import Lanes
-from .messages import SeenFill, SeenOrder, seen_fill
-from .wire import Wire
 
 FILLS = "/account/activities/FILL"
 PAGE = 100

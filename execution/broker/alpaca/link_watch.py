@@ -8,11 +8,10 @@ import structlog
 from django.db import Error, connection
 from django.utils import timezone
 
-from execution import broker_links
+from execution.broker import links
+from execution.broker.alpaca.http_client import NoSuchOrder, Wire
+from execution.broker.alpaca.rate_limit import Budget, BudgetSpent, Lanes
 from execution.broker.base import BrokerError
-
-from .budget import Budget, BudgetSpent, Lanes
-from .wire import NoSuchOrder, Wire
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +86,7 @@ class LinkWatch:
         while not self._ended.wait(NOTE_EVERY):
             reason, since = self.trouble()
             try:
-                broker_links.note("alpaca", self._address, reason=reason, since=since)
+                links.note("alpaca", self._address, reason=reason, since=since)
             except Error as error:
                 connection.close()
                 log.warning("the link's state is not noted", error=str(error).strip())

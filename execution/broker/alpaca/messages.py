@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, ROUND_UP, Decimal, InvalidOperation
 
+from execution.broker.alpaca import rejections
 from execution.broker.base import (
     AccountState,
     BrokerOrder,
@@ -14,8 +15,6 @@ from execution.broker.base import (
     Ticket,
 )
 from execution.domain.lifecycle import SliceStatus
-
-from . import refusals
 
 REPLACED = "replaced"
 _REASONS = ("reject_reason", "rejected_reason", "failed_reason", "reason", "message")
@@ -157,7 +156,7 @@ def answer(order: SeenOrder, executions: tuple[Execution, ...]) -> BrokerOrder:
 
 def _reason(order: SeenOrder) -> str:
     if order.status == SliceStatus.REJECTED and order.why:
-        return f"{refusals.code_of(order.why)}: {order.why}"
+        return f"{rejections.code_of(order.why)}: {order.why}"
     return order.why if order.status in (SliceStatus.CANCELLED, SliceStatus.EXPIRED) else ""
 
 

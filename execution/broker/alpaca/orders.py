@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from execution.broker.alpaca import messages
+from execution.broker.alpaca.fills import Fills
+from execution.broker.alpaca.http_client import NoSuchOrder, Wire
+from execution.broker.alpaca.messages import REPLACED, SeenOrder
+from execution.broker.alpaca.rate_limit import Lanes
+from execution.broker.alpaca.redis_cache import Shared
 from execution.broker.base import BrokerOrder, OutcomeUnknown
 from execution.domain.lifecycle import SliceStatus
-
-from . import messages
-from .budget import Lanes
-from .fills import Fills
-from .messages import REPLACED, SeenOrder
-from .shared import Shared
-from .wire import NoSuchOrder, Wire
 
 PAGE = 500
 MOST_PAGES = 200

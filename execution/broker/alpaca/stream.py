@@ -10,8 +10,7 @@ from alpaca.trading.stream import TradingStream
 from typing_extensions import override
 
 from deepstack.config import Config
-
-from . import addresses
+from execution.broker.alpaca import endpoints
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +42,7 @@ class Updates(TradingStream):
             config.alpaca_secret_key.get_secret_value(),
             # As models, updates with a word that the library does not know would be lost.
             raw_data=True,
-            url_override=addresses.stream_url(config),
+            url_override=endpoints.stream_url(config),
             websocket_params={
                 "ping_interval": PING_SECONDS,
                 "ping_timeout": PING_SECONDS,

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from deepstack import ready
+from deepstack import django_setup
 from deepstack.config import Config
 from execution.broker.base import (
     AccountState,
@@ -25,14 +25,13 @@ from execution.broker.base import (
 )
 from execution.domain.exchange_time import exchange_time
 
-ready.ensure()
+django_setup.ensure()
 
-from execution.broker.examination import Finding  # noqa: E402
-from execution.domain.native import NATIVES  # noqa: E402
+from execution.broker.connection_check import Finding  # noqa: E402
+from execution.broker.ibkr import account_check, order_reports, wakeup  # noqa: E402
+from execution.broker.ibkr.endpoint import ONLY_ONE, endpoint_of  # noqa: E402
+from execution.domain.algorithms.broker_native import NATIVES  # noqa: E402
 from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder  # noqa: E402
-
-from . import answers, doorbell, permissions  # noqa: E402
-from .names import ONLY_ONE, endpoint_of  # noqa: E402
 
 S = IbkrOrder.Stage
 
@@ -66,7 +65,7 @@ class InteractiveBrokers:
             accounts = self._gateway().accounts
         except BrokerUnavailable:
             return False
-        return bool(accounts) and all(map(permissions.is_paper, accounts))
+        return bool(accounts) and all(map(account_check.is_paper, accounts))
 
     def accounts(self) -> Sequence[str]:
         try:
@@ -85,7 +84,7 @@ class InteractiveBrokers:
         if self._known(ticket.client_order_id):
             raise DuplicateOrder(ticket.client_order_id)
         pk = self._queue(ticket, gateway)
-        doorbell.ring(self._endpoint)
+        wakeup.ring(self._endpoint)
         return self._outcome(pk)
 
     def cancel(self, client_order_id: str, *, now: datetime) -> None:
@@ -99,7 +98,7 @@ class InteractiveBrokers:
         if row.stage == S.QUEUED and self._withdraw(row.pk, "cancelled before it was sent"):
             return
         IbkrOrder.objects.filter(pk=row.pk).update(cancel_asked_wall=Now())
-        doorbell.ring(self._endpoint)
+        wakeup.ring(self._endpoint)
         self._gateway()
         deadline = time.monotonic() + self._settings.pick_up_seconds
         unsent = IbkrOrder.objects.filter(pk=row.pk, cancel_sent_wall=None)
@@ -117,10 +116,10 @@ class InteractiveBrokers:
             if self._withdraw(row.pk, "its worker is gone"):
                 return None
             raise OutcomeUnknown(f"{client_order_id} is being sent")
-        if row.stage not in answers.STATUS:
+        if row.stage not in order_reports.STATUS:
             self._compare(row.gateway)
             raise OutcomeUnknown(f"{client_order_id} is {row.stage}: {row.text}".strip(": "))
-        (seen,) = answers.answers([row])
+        (seen,) = order_reports.answers([row])
         if seen.filled_quantity > sum(execution.quantity for execution in seen.executions):
             self._compare(row.gateway)  # executions that were told of and never came
         return seen
@@ -134,9 +133,9 @@ class InteractiveBrokers:
         """A change is seen when it is committed, a moment after its stamp: ask with an overlap."""
         self._gateway()
         changed = IbkrOrder.objects.filter(
-            account=account, changed_wall__gte=since, stage__in=list(answers.STATUS)
+            account=account, changed_wall__gte=since, stage__in=list(order_reports.STATUS)
         )
-        return answers.answers(list(changed.order_by("pk")))
+        return order_reports.answers(list(changed.order_by("pk")))
 
     def account_state(self, account: str, *, now: datetime) -> AccountState:
         told = self._ask(IbkrInquiry.Kind.ACCOUNT, account)
@@ -155,7 +154,7 @@ class InteractiveBrokers:
 
     def examine(self) -> Iterator[Finding]:
         """What this login allows, and how the gateway stands."""
-        return permissions.findings(self._gateway(ready=False), self._config)
+        return account_check.findings(self._gateway(ready=False), self._config)
 
     def _gateway(self, *, ready: bool = True) -> IbkrGateway:
         """The gateway's row; raises BrokerUnavailable unless it can be believed now."""
@@ -236,12 +235,12 @@ class InteractiveBrokers:
         wanted = {"gateway": gateway, "kind": IbkrInquiry.Kind.COMPARE, "taken_wall": None}
         if not IbkrInquiry.objects.filter(**wanted).exists():
             IbkrInquiry.objects.create(**wanted)
-            doorbell.ring(self._endpoint)
+            wakeup.ring(self._endpoint)
 
     def _ask(self, kind: str, account: str) -> Any:
         gateway = self._gateway(ready=False)
         asked = IbkrInquiry.objects.create(gateway=gateway, kind=kind, account=account)
-        doorbell.ring(self._endpoint)
+        wakeup.ring(self._endpoint)
         deadline = time.monotonic() + 2 * self._settings.request_seconds
 
         def answered() -> bool:
@@ -269,9 +268,9 @@ def _settled(row: IbkrOrder) -> BrokerOrder:
         raise BrokerRejected(row.code, row.text)
     if row.stage in _SENDABLE:
         raise BrokerUnavailable(row.text or "it never arrived at the broker")
-    if row.stage not in answers.STATUS:
+    if row.stage not in order_reports.STATUS:
         raise OutcomeUnknown(f"{row.client_order_id} is {row.stage}: {row.text}")
-    (seen,) = answers.answers([row])
+    (seen,) = order_reports.answers([row])
     return seen
 
 

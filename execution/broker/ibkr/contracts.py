@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from execution.broker.ib_library import Order, Stock, TagValue
-from execution.domain.pricing import round_away
-
-from .messages import Outgoing
+from execution.broker.ibkr.client_library import Order, Stock, TagValue
+from execution.broker.ibkr.messages import Outgoing
+from execution.domain.limit_prices import round_away
 
 
 class NotQualified(Exception):

@@ -18,16 +18,16 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from deepstack.config import Config
-from execution import broker_links, prepared
-from execution.broker import ib_library
-from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
-from execution.writing import save
-
-from .book import Book, Wishes
-from .codes import LINK_RESTORED
-from .doorbell import Doorbell
-from .link import Link
-from .messages import (
+from deepstack.database import prepared_query
+from deepstack.database.unit_of_work import save
+from execution.broker import links
+from execution.broker.ibkr import client_library
+from execution.broker.ibkr.connection import Link
+from execution.broker.ibkr.connection_state import Standing, needed
+from execution.broker.ibkr.endpoint import endpoint_of
+from execution.broker.ibkr.error_codes import LINK_RESTORED
+from execution.broker.ibkr.ledger import Book, Wishes
+from execution.broker.ibkr.messages import (
     Answered,
     CancelNotSent,
     ErrorSeen,
@@ -38,10 +38,10 @@ from .messages import (
     OpenSeen,
     Rung,
 )
-from .names import endpoint_of
-from .outbox import AT_ONCE, Outbox
-from .pacing import Lane, Pacer
-from .standing import Standing, needed
+from execution.broker.ibkr.outbox import AT_ONCE, Outbox
+from execution.broker.ibkr.rate_limit import Lane, Pacer
+from execution.broker.ibkr.wakeup import Doorbell
+from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ class Gateway:
 
     def run(self) -> None:
         self._own(patience=2.0)
-        prepared.warm()
+        prepared_query.warm()
         self._row, _ = IbkrGateway.objects.get_or_create(endpoint=self._endpoint)
         self._book = Book(self._row, self._client_id, self._settings.grace_seconds)
         self._outbox = Outbox(
@@ -107,7 +107,7 @@ class Gateway:
         )
         self._link.start()
         self._doorbell.start()
-        log.info("gateway started", endpoint=self._endpoint, library=ib_library.NAME)
+        log.info("gateway started", endpoint=self._endpoint, library=client_library.NAME)
         try:
             while not self.stopping:
                 self._turn()
@@ -280,7 +280,7 @@ class Gateway:
         row.seen_wall, row.heard_wall = timezone.now(), standing.heard_wall
         row.reconciled_wall = standing.reconciled_wall
         save(row, *_NOTED)
-        broker_links.note("ibkr", self._endpoint, reason=standing.trouble)
+        links.note("ibkr", self._endpoint, reason=standing.trouble)
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_EVERY
             self._tidy()
@@ -298,7 +298,7 @@ class Gateway:
                 state=IbkrGateway.State.DOWN, detail="stopped", process=""
             )
             reason = "the gateway was stopped: start `manage.py ibkr_gateway`"
-            broker_links.note("ibkr", self._endpoint, reason=reason)
+            links.note("ibkr", self._endpoint, reason=reason)
         except DatabaseError as error:
             log.warning("could not say that the gateway stops", error=str(error).strip())
         connection.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from execution.domain.native import Native
+from execution.domain.algorithms.broker_native import Native
 
 
 @dataclass(frozen=True, slots=True)

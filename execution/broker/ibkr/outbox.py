@@ -8,17 +8,16 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from execution.domain.native import Native
+from deepstack.database.prepared_query import Param, Prepared, execute
+from deepstack.database.unit_of_work import save
+from execution.broker.ibkr import order_state
+from execution.broker.ibkr.connection import Link
+from execution.broker.ibkr.connection_state import Standing
+from execution.broker.ibkr.ledger import Book
+from execution.broker.ibkr.messages import Outgoing
+from execution.broker.ibkr.rate_limit import Lane, Pacer
+from execution.domain.algorithms.broker_native import Native
 from execution.models import IbkrGateway, IbkrInquiry, IbkrOrder
-from execution.prepared import Param, Prepared, execute
-from execution.writing import save
-
-from . import rules
-from .book import Book
-from .link import Link
-from .messages import Outgoing
-from .pacing import Lane, Pacer
-from .standing import Standing
 
 S = IbkrOrder.Stage
 
@@ -76,7 +75,7 @@ class Outbox:
         for row in _CANCELS.all(gateway=self._row.pk):
             if self._book.is_leaving(row.pk):
                 continue  # it must not overtake its order
-            if row.stage in rules.AT_BROKER and row.order_id is not None:
+            if row.stage in order_state.AT_BROKER and row.order_id is not None:
                 if wait := self._pacer.take(Lane.CANCEL):
                     return wait
                 self._link.cancel(row.pk, row.order_id)

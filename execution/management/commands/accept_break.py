@@ -5,8 +5,9 @@ from django.core.management.base import CommandError
 from typing_extensions import override
 
 from deepstack.config import ConfigError
-from execution import breaks, desk
+from execution import context
 from execution.management.console import BadInput, OversightCommand, add_person
+from execution.reconciliation import break_acceptance
 
 
 class Command(OversightCommand):
@@ -25,13 +26,13 @@ class Command(OversightCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            at = desk.default()
+            at = context.default()
         except ConfigError as error:
             raise CommandError(str(error)) from None
         account = options["account"] or at.config.account
-        open_break = breaks.find(account, options["symbol"], at)
+        open_break = break_acceptance.find(account, options["symbol"], at)
         try:
-            taken = breaks.accept(
+            taken = break_acceptance.accept(
                 open_break.pk, by=options["by"], reason=options["reason"], now=at.now()
             )
         except ValueError as error:

@@ -4,12 +4,13 @@ from typing import Any
 
 from typing_extensions import override
 
-from execution import amend, desk
+from execution import context
 from execution.domain.reading import whole
 from execution.domain.signal import as_written
+from execution.entry import amend
 from execution.management.console import ORDER_ID, OversightCommand, argument
 from execution.models import Order
-from execution.results import result_of
+from execution.orders.results import result_of
 
 OPTIONS = {"quantity": "--quantity", "end_at": "--end-at", "limit_price": "--limit"}
 MAX_VERSION = 2**31 - 1
@@ -38,7 +39,7 @@ class Command(OversightCommand):
             version = Order.objects.get(pk=options["order"]).version
         with as_written(OPTIONS):
             order = amend.amend(
-                options["order"], values, version=version, by=options["by"], desk=desk.default()
+                options["order"], values, version=version, by=options["by"], desk=context.default()
             )
         if options["json"]:
             self.print_json(result_of(order, plan=True))

@@ -8,10 +8,11 @@ from django.forms import model_to_dict
 from rich.table import Table
 from typing_extensions import override
 
-from execution import calibrations, desk
-from execution.calibrations import NothingToLearn
+from execution import context
 from execution.management.console import BadInput, OversightCommand, add_person
 from execution.models import SlippageCalibration
+from execution.planning import cost_calibration
+from execution.planning.cost_calibration import NothingToLearn
 
 MOST = 1_000_000
 
@@ -31,7 +32,7 @@ class Command(OversightCommand):
         which.add_argument("--all", action="store_true", help="all orders, for all (the default)")
         parser.add_argument(
             "--min-fills",
-            default=str(calibrations.FEWEST),
+            default=str(cost_calibration.FEWEST),
             metavar="N",
             help="finished orders with fills, below which the configured coefficients are kept",
         )
@@ -39,10 +40,10 @@ class Command(OversightCommand):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        here = desk.default()
+        here = context.default()
         try:
-            row = calibrations.learn(
-                options["symbol"] or calibrations.ALL,
+            row = cost_calibration.learn(
+                options["symbol"] or cost_calibration.ALL,
                 fewest=_count(options["min_fills"]),
                 by=options["by"],
                 desk=here,

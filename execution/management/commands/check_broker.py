@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from deepstack.config import Config, ConfigError, current
 from execution.broker import BROKERS
 from execution.broker.base import Broker
-from execution.broker.examination import Finding, Grade, examine, round_trip
+from execution.broker.connection_check import Finding, Grade, examine, round_trip
 from execution.domain import reading
 from execution.domain.signal import InvalidSignal, parse
 

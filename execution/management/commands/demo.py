@@ -9,21 +9,24 @@ from rich.console import Console
 from typing_extensions import override
 
 from deepstack.config import current
-from execution import desk, heartbeat, intake, progress, queries, waiting
-from execution.demonstration import (
+from execution import context, heartbeat
+from execution.domain import reading
+from execution.domain.exchange_time import exchange_time
+from execution.domain.lifecycle import OrderStatus
+from execution.entry import acceptance, submission
+from execution.management import progress
+from execution.management.console import BadInput, OversightCommand, argument
+from execution.management.demonstration import (
     CannotDemonstrate,
     Scenario,
     bar_scenarios,
     fills_within_bars,
     guide_scenarios,
 )
-from execution.domain import reading
-from execution.domain.exchange_time import exchange_time
-from execution.domain.lifecycle import OrderStatus
-from execution.management.console import BadInput, OversightCommand, argument
 from execution.market import clock
 from execution.market.calendar import NEW_YORK, ExchangeCalendar, new_york
 from execution.models import Bar, Heartbeat, Order
+from execution.orders import queries
 
 START = time(10)
 USUAL_SPEED = 60.0
@@ -98,7 +101,7 @@ class Command(OversightCommand):
         )
         try:
             scenarios = bar_scenarios(
-                symbol, desk.default().market, now=clock.now(), speed=clock.speed()
+                symbol, context.default().market, now=clock.now(), speed=clock.speed()
             )
         except CannotDemonstrate as error:
             raise CommandError(str(error)) from None
@@ -106,7 +109,7 @@ class Command(OversightCommand):
 
     def _show(self, scenarios: Sequence[Scenario], *, on_bars: bool = False) -> None:
         _require_stack()
-        orders = intake.accept_all([each.signal for each in scenarios], desk.default())
+        orders = acceptance.accept_all([each.signal for each in scenarios], context.default())
         console = Console(highlight=False)
         for scenario, order in zip(scenarios, orders, strict=True):
             text = f"{progress.title(order)}: {scenario.title}"
@@ -121,7 +124,7 @@ class Command(OversightCommand):
         self.stdout.write("every order was filled")
 
     def _reports(self, orders: Sequence[Order], console: Console) -> list[str]:
-        market, now = desk.default().market, desk.default().now()
+        market, now = context.default().market, context.default().now()
         for order in orders:
             report = queries.report(order, market, now=now)
             console.print()
@@ -141,7 +144,7 @@ class Command(OversightCommand):
 def _watched(orders: Sequence[Order], console: Console) -> list[Order]:
     last = max(clock.wall_of(order.end_at) for order in orders)
     rest = (last - clock.wall_of(clock.now())).total_seconds()
-    watch = progress.Watch(console, desk.default().market)
+    watch = progress.Watch(console, context.default().market)
     try:
         return watch.until_done([order.pk for order in orders], patience=max(rest, 0) + PATIENCE)
     except KeyboardInterrupt:
@@ -155,7 +158,7 @@ def _range_problems(orders: Sequence[Order], console: Console) -> list[str]:
 
 
 def _require_stack() -> None:
-    waiting.require_worker()
+    submission.require_worker()
     if not heartbeat.alive(Heartbeat.Kind.DISPATCH):
         raise CommandError("no live dispatcher: start one with `manage.py dispatch`")
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from typing_extensions import override
 
-from execution.domain.checks.codes import as_markdown
+from execution.domain.risk_checks.codes import as_markdown
 
 
 class Command(BaseCommand):

@@ -4,9 +4,11 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from deepstack.config import current
-from execution import beside, caller, desk
-from execution.cancel_lane import CancelLane
-from execution.dispatch import Dispatcher
+from execution import context
+from execution.orders import caller
+from execution.sending import dispatch_hooks
+from execution.sending.cancel_lane import CancelLane
+from execution.sending.dispatcher import Dispatcher
 
 
 class Command(BaseCommand):
@@ -14,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         caller.be_service()
-        lane = CancelLane(desk.default)
+        lane = CancelLane(context.default)
         loop = Dispatcher(current().execution.scheduling, lane=lane)
 
         def stop(*_: object) -> None:
@@ -22,6 +24,6 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        with beside.running():
+        with dispatch_hooks.running():
             loop.run()
         lane.end()

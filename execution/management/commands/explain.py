@@ -4,11 +4,13 @@ from typing import Any
 from rich.text import Text
 from typing_extensions import override
 
-from execution import desk, progress, queries
+from execution import context
 from execution.domain.exchange_time import exchange_time
+from execution.management import progress
 from execution.management.console import ORDER_ID, OversightCommand, argument
 from execution.models import Order, OrderEvent
-from execution.sentences import sentence
+from execution.orders import queries
+from execution.orders.event_text import sentence
 
 
 class Command(OversightCommand):
@@ -21,7 +23,7 @@ class Command(OversightCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         order = Order.objects.get(pk=options["order"])
-        report = queries.report(order, desk.default().market, now=desk.default().now())
+        report = queries.report(order, context.default().market, now=context.default().now())
         events = queries.story_of(order.pk).iterator()
         if options["json"]:
             self.print_json({"order": report, "events": [_plain(event) for event in events]})

@@ -4,7 +4,6 @@ from typing import Any
 
 from typing_extensions import override
 
-from execution.halts import HaltReport, State
 from execution.management.console import (
     OversightCommand,
     add_scope,
@@ -12,6 +11,7 @@ from execution.management.console import (
     scope_name,
     warn_of_unknown_key,
 )
+from execution.risk.kill_switch import HaltReport, State
 
 
 class Command(OversightCommand):

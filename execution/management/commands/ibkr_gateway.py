@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from deepstack import interpreter
+from deepstack import latency_tuning
 from deepstack.config import Config, current
-from execution import desk
+from execution import context
 from execution.broker.ibkr.gateway import Gateway, GatewayTaken
-from execution.broker.ibkr.herald import Herald
+from execution.listeners.ibkr_fills import Herald
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = current()
-        herald = Herald(desk.default()) if _books_fills(config) else None
+        herald = Herald(context.default()) if _books_fills(config) else None
         gateway = Gateway(config, herald.tell if herald else _nobody)
 
         def stop(*_: object) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        interpreter.be_quick()
+        latency_tuning.be_quick()
         if herald:
             herald.start()
         try:

@@ -10,14 +10,14 @@ from django.core.management.base import CommandError
 from rich.table import Table
 from typing_extensions import override
 
-from execution import profiles
 from execution.domain import reading
 from execution.domain.volume_profile import FEWEST_SESSIONS
 from execution.management.console import BadInput, OversightCommand, zone_of
 from execution.market import clock
 from execution.market.bar_checks import Findings, checked
-from execution.market.bar_file import BarFileError, as_text, read_bars
+from execution.market.bar_files import BarFileError, as_text, read_bars
 from execution.models import VolumeProfile
+from execution.planning import volume_profiles
 
 
 class Command(OversightCommand):
@@ -30,7 +30,9 @@ class Command(OversightCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--symbol", nargs="+", default=[], help="only these symbols")
-        parser.add_argument("--sessions", default=str(profiles.SESSIONS), help="as many as this")
+        parser.add_argument(
+            "--sessions", default=str(volume_profiles.SESSIONS), help="as many as this"
+        )
         parser.add_argument("--until", help="the last session to learn from, like 2024-06-12")
         parser.add_argument("--source", type=Path, metavar="FILE", help="CSV or gzip CSV of bars")
         parser.add_argument(
@@ -48,7 +50,7 @@ class Command(OversightCommand):
         learned = (
             _from_file(file, symbols, options["timezone"], wish)
             if file
-            else profiles.learn_from_bars(symbols, **wish)
+            else volume_profiles.learn_from_bars(symbols, **wish)
         )
         if options["json"]:
             self.print_json([_shown(row) for row in learned])
@@ -67,7 +69,7 @@ def _from_file(
     try:
         with file.open("rb") as raw, as_text(raw) as text:
             rows = checked(read_bars(text, symbols=set(symbols), zone=zone), Findings())
-            return profiles.learn_from_rows(rows, source=file.name, pool=not symbols, **wish)
+            return volume_profiles.learn_from_rows(rows, source=file.name, pool=not symbols, **wish)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror or error}") from None
     except BarFileError as error:
@@ -85,10 +87,10 @@ def _count(text: str) -> int:
     least = FEWEST_SESSIONS
     if (
         not (text.isascii() and text.isdecimal())
-        or not least <= int(text) <= profiles.MOST_SESSIONS
+        or not least <= int(text) <= volume_profiles.MOST_SESSIONS
     ):
         raise BadInput(
-            f"--sessions {text!r}: a whole number from {least} to {profiles.MOST_SESSIONS}"
+            f"--sessions {text!r}: a whole number from {least} to {volume_profiles.MOST_SESSIONS}"
             " is allowed"
         )
     return int(text)

@@ -3,10 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from deepstack import interpreter
+from deepstack import latency_tuning
 from deepstack.config import ConfigError
-from execution import desk
-from execution.broker.alpaca.listener import Listener
+from execution import context
+from execution.listeners.alpaca import Listener
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            listener = Listener(desk.default())
+            listener = Listener(context.default())
         except (ConfigError, TypeError) as error:
             raise CommandError(
                 f"{error}\nIt needs TRADING_MODE=live and LIVE_BROKER=alpaca."
@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        interpreter.be_quick()
+        latency_tuning.be_quick()
         listener.run()
         if not listener.stopping:
             raise CommandError("PostgreSQL or the stream was lost for good; start it again")

@@ -15,7 +15,7 @@ from rich.progress import open as open_with_progress
 
 from execution.management.console import zone_of
 from execution.market.bar_checks import Findings, checked, place, told
-from execution.market.bar_file import BarFileError, BarRow, as_text, read_bars
+from execution.market.bar_files import BarFileError, BarRow, as_text, read_bars
 from execution.market.calendar import ExchangeCalendar
 
 STAGE = """

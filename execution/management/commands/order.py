@@ -4,12 +4,15 @@ from typing import Any
 
 from typing_extensions import override
 
-from execution import desk, intake, progress, queries, waiting
+from execution import context
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.signal import as_written
+from execution.entry import acceptance, submission
+from execution.management import progress
 from execution.management.console import OversightCommand
+from execution.management.progress import Watch
 from execution.models import Order
-from execution.progress import Watch
+from execution.orders import queries
 
 # Beside what routing goes by; each is an option and a field of the signal of the same name.
 CONTROLS = {
@@ -70,12 +73,12 @@ class Command(OversightCommand):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        waiting.require_worker()
+        submission.require_worker()
         with as_written(OPTIONS):
-            order = intake.accept(signal_of(options), desk.default())
+            order = acceptance.accept(signal_of(options), context.default())
         if not options["no_wait"]:
             order = self._watch(order)
-        report = queries.report(order, desk.default().market, now=desk.default().now())
+        report = queries.report(order, context.default().market, now=context.default().now())
         if options["json"]:
             self.print_json(report)
         else:
@@ -85,7 +88,7 @@ class Command(OversightCommand):
             raise SystemExit(1)
 
     def _watch(self, order: Order) -> Order:
-        watch = Watch(self.err, desk.default().market)
+        watch = Watch(self.err, context.default().market)
         try:
             (order,) = watch.until_done([order.pk])
         except KeyboardInterrupt:

@@ -7,16 +7,16 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
-from execution import queries
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.reading import whole
 from execution.management.console import OversightCommand, argument
+from execution.management.progress import STYLES, price
 from execution.market import clock, market_data
 from execution.models import Order
-from execution.progress import STYLES, price
-from execution.queries import Tracking
-from execution.results import actual_slippage_bps, average_price, result_of
+from execution.orders import queries
+from execution.orders.queries import Tracking
+from execution.orders.results import actual_slippage_bps, average_price, result_of
 
 MOST = 100_000
 

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from execution import controls
+from execution.entry import order_controls
 from execution.management.console import ControlCommand
 from execution.models import Order
 
@@ -12,4 +12,4 @@ class Command(ControlCommand):
 
     @override
     def control(self, order_id: int, *, by: str, now: datetime, reason: str) -> Order:
-        return controls.pause(order_id, by=by, now=now, reason=reason)
+        return order_controls.pause(order_id, by=by, now=now, reason=reason)

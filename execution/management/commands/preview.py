@@ -8,12 +8,12 @@ from typing import Any
 from rich.table import Table
 from typing_extensions import override
 
-from execution import desk
+from execution import context
 from execution.domain.exchange_time import exchange_time
 from execution.domain.signal import as_written
+from execution.entry.preview import Preview, preview
 from execution.management.commands.order import OPTIONS, add_signal, signal_of
 from execution.management.console import OversightCommand
-from execution.preview import Preview, preview
 
 COLUMNS = (
     "algorithm",
@@ -39,7 +39,7 @@ class Command(OversightCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         with as_written(OPTIONS):
-            seen = preview(signal_of(options), desk.default())
+            seen = preview(signal_of(options), context.default())
         if options["json"]:
             self.print_json(seen)
             return

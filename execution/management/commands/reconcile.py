@@ -5,12 +5,13 @@ from django.core.management.base import CommandError
 from typing_extensions import override
 
 from deepstack.config import ConfigError
-from execution import comparison, desk
+from execution import context
 from execution.broker.base import BrokerError
-from execution.comparison import Busy, NotComparable, Report
-from execution.desk import Desk
+from execution.context import Desk
 from execution.management.console import BadInput, OversightCommand, add_person
 from execution.models import BrokerAccount, BrokerDifference
+from execution.reconciliation import account_reconciliation
+from execution.reconciliation.account_reconciliation import Busy, NotComparable, Report
 
 
 class Command(OversightCommand):
@@ -33,10 +34,10 @@ class Command(OversightCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            at = desk.default()
+            at = context.default()
         except ConfigError as error:
             raise CommandError(str(error)) from None
-        known = comparison.accounts(at)
+        known = account_reconciliation.accounts(at)
         if strange := sorted(set(options["account"]) - set(known)):
             raise BadInput(f"account {strange[0]!r}: allowed are {', '.join(known)}")
         told = [self._one(account, at, options) for account in options["account"] or known]
@@ -47,10 +48,12 @@ class Command(OversightCommand):
 
     def _one(self, account: str, at: Desk, options: dict[str, Any]) -> dict[str, Any]:
         try:
-            report = comparison.compare(account, at, thorough=True, patience=comparison.PATIENCE)
+            report = account_reconciliation.compare(
+                account, at, thorough=True, patience=account_reconciliation.PATIENCE
+            )
             accepted = len(report.differences)
             if options["accept"]:
-                report = comparison.accept(account, at, by=options["by"])
+                report = account_reconciliation.accept(account, at, by=options["by"])
             accepted -= len(report.differences)
         except (BrokerError, Busy, NotComparable, ValueError) as error:
             if not options["json"]:

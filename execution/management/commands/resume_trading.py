@@ -3,7 +3,6 @@ from typing import Any
 
 from typing_extensions import override
 
-from execution.halts import State
 from execution.management.console import (
     OversightCommand,
     add_scope,
@@ -11,6 +10,7 @@ from execution.management.console import (
     scope_name,
     warn_of_unknown_key,
 )
+from execution.risk.kill_switch import State
 
 
 class Command(OversightCommand):

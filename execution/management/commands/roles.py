@@ -4,7 +4,7 @@ from django.core.management.base import CommandError
 from typing_extensions import override
 
 from execution.management.console import OversightCommand
-from execution.roles import MissingPermission, ensure_roles
+from execution.management.roles import MissingPermission, ensure_roles
 
 
 class Command(OversightCommand):

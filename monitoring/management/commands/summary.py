@@ -15,11 +15,11 @@ from rich.text import Text
 from execution.domain.exchange_time import exchange_time
 from execution.management.console import argument
 from execution.models import Order
-from monitoring.days import readable
-from monitoring.figures import Figures, QualityScore, Summary
+from monitoring.alerting.rules import AlertSeverity
 from monitoring.models import Alert
 from monitoring.monitor import ExecutionMonitor
-from monitoring.rules import AlertSeverity
+from monitoring.reporting.payloads import Figures, QualityScore, Summary
+from monitoring.trading_days import readable
 
 STYLES = {
     AlertSeverity.INFO: "cyan",

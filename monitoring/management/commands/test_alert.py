@@ -7,11 +7,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from deepstack.config import current
-from monitoring import deliveries
+from monitoring.alerting import deliveries
+from monitoring.alerting.rules import AlertSeverity
 from monitoring.channels import configured
+from monitoring.clocks import Moment
 from monitoring.models import Alert
-from monitoring.moment import Moment
-from monitoring.rules import AlertSeverity
 
 MESSAGE = "A test of the alert channels: nothing has happened, and nothing is to be done."
 

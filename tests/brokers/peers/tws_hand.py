@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepstack.config import ROOT
-from deepstack.warden import lifeline
+from deepstack.local.child_cleanup import lifeline
 
 ACCOUNT = "DU1234567"
 

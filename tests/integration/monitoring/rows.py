@@ -10,9 +10,9 @@ from execution.market import market_data
 from execution.market.base import vwap
 from execution.market.replay import ReplayMarket
 from execution.models import Bar, Fill, Order, OrderEvent, Slice
-from monitoring import thresholds
-from monitoring.moment import Moment
-from monitoring.rules import Thresholds
+from monitoring.alerting import thresholds
+from monitoring.alerting.rules import Thresholds
+from monitoring.clocks import Moment
 
 D = Decimal
 # A Monday, 11:00 in New York.

@@ -13,9 +13,9 @@ from execution.models import (
     Slice,
     TradingState,
 )
-from monitoring import alerts, deliveries, watch
+from monitoring.alerting import alerts, deliveries, surveillance
+from monitoring.clocks import Moment
 from monitoring.models import Alert, AlertDelivery, ChannelHealth
-from monitoring.moment import Moment
 from monitoring.monitor import ExecutionMonitor
 from tests.integration.monitoring.rows import (
     CONFIG,
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 def look(**span: float) -> list[tuple[str, str, bool]]:
     """Look so long after noon, and return every alert that is stored by then."""
     moment = after(NOW, **span) if span else NOW
-    watch.look(moment=moment, config=CONFIG, limits=LIMITS, market=replay())
+    surveillance.look(moment=moment, config=CONFIG, limits=LIMITS, market=replay())
     rows = Alert.objects.order_by("id")
     return [(each.kind, each.severity, each.ended_wall is None) for each in rows]
 
@@ -175,7 +175,7 @@ def test_a_look_that_began_earlier_neither_ends_nor_raises_again_what_is_newer()
     halt("ACTIVE")
     look(seconds=10)
     state = TradingState.objects.get()
-    stale = watch.incidents.halted(
+    stale = surveillance.incidents.halted(
         scope="SYSTEM", key="", state="HALTED", reason="drill", by="ann", since=state.changed_wall
     )
     assert stale is not None
@@ -239,7 +239,7 @@ def test_a_refused_alert_is_told_on_the_other_channels_until_the_channel_heals()
     config = CONFIG.model_copy(update={"alert_webhook_url": "http://127.0.0.1:9/"})
 
     def watched(moment: Moment) -> None:
-        watch.look(moment=moment, config=config, limits=LIMITS, market=replay())
+        surveillance.look(moment=moment, config=config, limits=LIMITS, market=replay())
 
     ChannelHealth.objects.create(
         channel="webhook",
@@ -272,7 +272,7 @@ def test_a_lost_broker_is_told_within_five_seconds_and_so_is_its_return() -> Non
 
     def found(seconds: int) -> list[tuple[str, bool]]:
         moment = after(NOW, seconds=seconds)
-        watch.look(moment=moment, config=config, limits=LIMITS, market=replay())
+        surveillance.look(moment=moment, config=config, limits=LIMITS, market=replay())
         down = Alert.objects.filter(kind="BROKER_DOWN")
         return [(each.severity, each.ended_wall is None) for each in down]
 

@@ -12,13 +12,14 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from deepstack.config import Config
-from monitoring import alerts, deliveries, readiness, watch
+from monitoring import readiness
+from monitoring.alerting import alerts, deliveries, surveillance
+from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding
 from monitoring.channels import configured, webhook
 from monitoring.channels.base import ChannelRefused, ChannelUnavailable
 from monitoring.channels.webhook import Webhook
 from monitoring.management.commands import test_alert
 from monitoring.models import Alert, ChannelHealth
-from monitoring.rules import AlertKind, AlertSeverity, Finding
 from tests.integration.monitoring.receiver import Receiver, receiving
 from tests.integration.monitoring.rows import CONFIG, LIMITS, NOON, NOW, after, replay, working
 
@@ -69,7 +70,7 @@ def test_a_refusal_is_in_the_alerts_in_readiness_and_on_the_page(
     assert receiver.url not in str(said)
     page = admin_client.get(f"/admin/monitoring/alert/{alert.pk}/change/").content.decode()
     assert f"HTTP {status}" in page
-    watch.look(moment=NOW, config=config, limits=LIMITS, market=replay())
+    surveillance.look(moment=NOW, config=config, limits=LIMITS, market=replay())
     told = Alert.objects.get(kind="DELIVERY_FAILED")
     assert f"HTTP {status}" in told.message
     assert list(told.deliveries.values_list("channel", flat=True)) == ["log"]
@@ -85,7 +86,7 @@ def test_a_channel_that_is_away_is_told_after_a_minute_and_ends_with_the_next_se
 
     def found(seconds: int) -> list[bool]:
         moment = after(NOW, seconds=seconds)
-        watch.look(moment=moment, config=config, limits=LIMITS, market=replay())
+        surveillance.look(moment=moment, config=config, limits=LIMITS, market=replay())
         failed = Alert.objects.filter(kind="DELIVERY_FAILED")
         return [each.ended_wall is None for each in failed]
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from execution.models import Bar, Order
-from monitoring import costs
+from monitoring.clocks import Moment
 from monitoring.models import CostAnalysis
-from monitoring.moment import Moment
+from monitoring.reporting import cost_analysis
 from tests.integration.monitoring.rows import (
     NOON,
     NOW,
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.django_db
 
 def analysed(order: Order, moment: Moment = NOW, *, price: str = "150.00") -> CostAnalysis:
     market = replay() if Bar.objects.exists() else store_tape(price)
-    costs.note_changes([order.pk], moment=moment)
-    costs.compute_now(order.pk, moment=moment, market=market)
+    cost_analysis.note_changes([order.pk], moment=moment)
+    cost_analysis.compute_now(order.pk, moment=moment, market=market)
     return CostAnalysis.objects.get(order=order)
 
 
@@ -103,7 +103,7 @@ def test_an_order_with_nothing_executed_has_opportunity_cost_alone() -> None:
 
 def test_a_denied_order_is_not_analysed() -> None:
     order = failed("DENIED", finished_at=None)
-    costs.note_changes([order.pk], moment=NOW)
+    cost_analysis.note_changes([order.pk], moment=NOW)
     assert not CostAnalysis.objects.exists()
 
 
@@ -129,23 +129,23 @@ def test_a_late_commission_changes_the_analysis() -> None:
 def test_of_two_processes_one_computes() -> None:
     market = store_tape("150.00")
     order = filled("150.00")
-    costs.note_changes([order.pk], moment=NOW)
+    cost_analysis.note_changes([order.pk], moment=NOW)
     seen_by_both = CostAnalysis.objects.select_related("order").get()
-    assert costs.compute_due(moment=NOW, market=market) == [order.pk]
-    assert not costs._claim(seen_by_both, NOW)
+    assert cost_analysis.compute_due(moment=NOW, market=market) == [order.pk]
+    assert not cost_analysis._claim(seen_by_both, NOW)
 
 
 def test_the_window_of_a_cancelled_order_ends_with_it() -> None:
     order = store_order(status="CANCELLED", finished_at=NOON - timedelta(minutes=25))
-    window = costs.Window.of(order, NOON)
+    window = cost_analysis.Window.of(order, NOON)
     assert (window.start, window.end) == (order.start_at, order.finished_at)
 
 
 def test_it_stops_in_time_for_the_thread_to_send_slices() -> None:
     market = store_tape("150.00")
     orders = [filled("150.00").pk for _ in range(5)]
-    costs.note_changes(orders, moment=NOW)
+    cost_analysis.note_changes(orders, moment=NOW)
     watch = iter([0.0, 0.5, 1.0, 1.6])
-    done = costs.compute_due(moment=NOW, market=market, stopwatch=lambda: next(watch))
+    done = cost_analysis.compute_due(moment=NOW, market=market, stopwatch=lambda: next(watch))
     assert len(done) == 2
-    assert sorted([*done, *costs.compute_due(moment=NOW, market=market)]) == orders
+    assert sorted([*done, *cost_analysis.compute_due(moment=NOW, market=market)]) == orders

@@ -9,14 +9,14 @@ from itertools import count
 import pytest
 from django.db import connection
 
-from monitoring import alerts, deliveries
+from deepstack.database.advisory_locks import DELIVERING, alone
+from monitoring.alerting import alerts, deliveries
+from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding
 from monitoring.channels import configured
 from monitoring.channels.base import Channel, ChannelRefused, ChannelUnavailable
 from monitoring.channels.log import LogChannel
 from monitoring.channels.webhook import Webhook
-from monitoring.locks import DELIVERING, alone
 from monitoring.models import Alert, AlertDelivery
-from monitoring.rules import AlertKind, AlertSeverity, Finding
 from tests.integration.monitoring.receiver import Receiver, receiving
 from tests.integration.monitoring.rows import CONFIG, NOON, NOW, working
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from deepstack.config import ROOT
-from deepstack.off_loop import off_loop
+from deepstack.sync_bridge import off_loop
 from execution.models import Order
 from monitoring.models import Alert
 from monitoring.monitor import AlertSeverity, ExecutionMonitor

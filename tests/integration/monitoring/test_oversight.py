@@ -11,8 +11,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
-from monitoring import summaries, watch
+from monitoring.alerting import surveillance
 from monitoring.models import Alert, CostAnalysis
+from monitoring.reporting import daily_summaries
 from tests.integration.monitoring.rows import CONFIG, LIMITS, NOON, NOW, failed, filled, replay
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
@@ -25,8 +26,8 @@ def day() -> None:
     filled("150.50")
     filled("151.00", account="second")
     filled("150.00", finished_at=NOON - timedelta(days=1))
-    watch.look(moment=NOW, config=CONFIG, limits=LIMITS, market=replay())
-    summaries.build_missing(NOON, wall=NOON, limits=LIMITS)
+    surveillance.look(moment=NOW, config=CONFIG, limits=LIMITS, market=replay())
+    daily_summaries.build_missing(NOON, wall=NOON, limits=LIMITS)
 
 
 def client(*permissions: str, name: str = "ann") -> APIClient:

@@ -8,9 +8,10 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from execution import progress, queries
-from monitoring import costs, summaries
+from execution.management import progress
+from execution.orders import queries
 from monitoring.models import CostAnalysis, DailySummary
+from monitoring.reporting import cost_analysis, daily_summaries
 from tests.integration.monitoring.rows import LIMITS, NOON, NOW, after, filled, store_tape, working
 
 pytestmark = pytest.mark.django_db
@@ -47,8 +48,8 @@ def test_the_figures_of_a_live_order_are_preliminary() -> None:
 def test_a_cost_analysis_is_preliminary_until_it_is_final(admin_client: Client) -> None:
     order = filled("150.30", finished_at=NOON - timedelta(seconds=30), end_at=NOON)
     tape = store_tape("150.00")
-    costs.note_changes([order.pk], moment=NOW)
-    costs.compute_due(moment=NOW, market=tape)
+    cost_analysis.note_changes([order.pk], moment=NOW)
+    cost_analysis.compute_due(moment=NOW, market=tape)
 
     def told() -> bool:
         answer = admin_client.get(f"/api/v1/costs/{order.pk}/").json()
@@ -57,7 +58,7 @@ def test_a_cost_analysis_is_preliminary_until_it_is_final(admin_client: Client) 
 
     assert told()
     assert admin_client.get("/admin/monitoring/costanalysis/").status_code == 200
-    costs.compute_due(moment=after(NOW, minutes=8), market=tape)
+    cost_analysis.compute_due(moment=after(NOW, minutes=8), market=tape)
     assert not told()
 
 
@@ -65,15 +66,15 @@ def test_a_summary_says_what_is_preliminary_and_is_built_again_when_it_is_final(
     filled("150.30")
     order = filled("150.30")
     tape = store_tape("150.00")
-    costs.note_changes([order.pk], moment=NOW)
+    cost_analysis.note_changes([order.pk], moment=NOW)
     day = NOON + timedelta(days=1)
-    (summary,) = summaries.build_missing(day, wall=day, limits=LIMITS)
+    (summary,) = daily_summaries.build_missing(day, wall=day, limits=LIMITS)
     assert summary.figures["preliminary_orders"] == 2
     later = after(NOW, days=1, hours=1)
-    costs.note_changes([row.pk for row in type(order).objects.all()], moment=later)
-    costs.compute_due(moment=later, market=tape)
+    cost_analysis.note_changes([row.pk for row in type(order).objects.all()], moment=later)
+    cost_analysis.compute_due(moment=later, market=tape)
     assert not CostAnalysis.objects.filter(due_wall__isnull=False).exists()
-    summaries.build_missing(later.now, wall=later.wall, limits=LIMITS)
+    daily_summaries.build_missing(later.now, wall=later.wall, limits=LIMITS)
     assert DailySummary.objects.get().figures["preliminary_orders"] == 0
 
 

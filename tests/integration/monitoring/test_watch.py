@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from execution.market.base import MarketData, MarketDataUnavailable
 from execution.models import BrokerAccount, BrokerDifference, Order, OrderEvent, TradingState
-from monitoring import news, watch
+from monitoring.alerting import surveillance, unread_events
+from monitoring.clocks import Moment
 from monitoring.models import Alert, AlertDelivery, CostAnalysis, WatchMark
-from monitoring.moment import Moment
 from tests.integration.monitoring.rows import (
     CONFIG,
     LIMITS,
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 def look(moment: Moment = NOW, market: MarketData | None = None) -> list[tuple[str, str]]:
     """Look, and return every alert that is stored by then."""
-    watch.look(moment=moment, config=CONFIG, limits=LIMITS, market=market or replay())
+    surveillance.look(moment=moment, config=CONFIG, limits=LIMITS, market=market or replay())
     return list(Alert.objects.order_by("id").values_list("kind", "severity"))
 
 
@@ -323,7 +323,7 @@ def test_what_was_read_is_not_judged_again() -> None:
     assert look() == [("FILL_CONFLICT", "CRITICAL")]
     working()  # a later transaction
     look()
-    heard = news.read()
+    heard = unread_events.read()
     assert heard.told == []
 
 
@@ -359,11 +359,11 @@ def test_the_newest_of_very_many_events_is_an_alert_within_five_seconds() -> Non
 
 
 def test_of_several_looks_at_a_time_one_is_taken() -> None:
-    assert news.take_turn()
-    assert not news.take_turn()
+    assert unread_events.take_turn()
+    assert not unread_events.take_turn()
     WatchMark.objects.update(looked_wall=F("looked_wall") - timedelta(seconds=1))
-    assert not news.take_turn(timedelta(seconds=3))
-    assert news.take_turn()
+    assert not unread_events.take_turn(timedelta(seconds=3))
+    assert unread_events.take_turn()
 
 
 def test_a_look_takes_a_handful_of_queries_however_many_orders_there_are() -> None:

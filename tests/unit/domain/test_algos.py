@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.algos import ALGOS, SCHEDULED, Spec
-from execution.domain.plan import next_child
-from execution.domain.pov import plan_pov
-from execution.domain.shortfall import plan_is, usual_impact
+from execution.domain.algorithms.implementation_shortfall import plan_is, usual_impact
+from execution.domain.algorithms.pov import plan_pov
+from execution.domain.algorithms.registry import ALGOS, SCHEDULED, Spec
+from execution.domain.child_sizing import next_child
 from execution.domain.signal import ALGORITHMS
 from execution.domain.volume_profile import U_SHAPE, Profile
-
-from .days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
+from tests.unit.domain.days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
 
 WHOLE = {"start": OPEN, "end": CLOSE, "session": FULL_DAY, "seed": 0}
 

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.almgren_chriss import Impact, trajectory
-from execution.domain.plan import plan_twap
-from execution.domain.sizing import split
-
-from .days import CLOSE, OPEN
+from execution.domain.algorithms.almgren_chriss import Impact, trajectory
+from execution.domain.algorithms.twap import plan_twap
+from execution.domain.lots import split
+from tests.unit.domain.days import CLOSE, OPEN
 
 PAPER = Impact(epsilon=0.0625, gamma=2.5e-7, eta=2.5e-6)
 

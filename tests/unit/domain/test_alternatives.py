@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from execution.domain.alternatives import Question, alternatives
+from execution.domain.algorithm_comparison import Question, alternatives
 from execution.domain.cost_models import (
     COST_MODELS,
     Coefficients,
@@ -11,11 +11,10 @@ from execution.domain.cost_models import (
     timing_risk_bps,
 )
 from execution.domain.costs import default_slippage
-from execution.domain.impact import almgren_impact
+from execution.domain.impact_models import almgren_impact
 from execution.domain.volume_profile import Profile
 from execution.slippage import SlippageModel
-
-from .days import CLOSE, FULL_DAY, OPEN, at
+from tests.unit.domain.days import CLOSE, FULL_DAY, OPEN, at
 
 BY = Coefficients()
 WORK = Work(

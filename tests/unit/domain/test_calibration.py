@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.domain.calibration import Observation, calibrate, fit, walk_forward
+from execution.domain.cost_calibration import Observation, calibrate, fit, walk_forward
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work, timing_risk_bps
 
 BEGAN = datetime(2026, 1, 5, 15, tzinfo=UTC)

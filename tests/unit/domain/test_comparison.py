@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.domain import comparison
-from execution.domain.comparison import Child, Kind, Open
+from execution.domain import reconciliation
+from execution.domain.reconciliation import Child, Kind, Open
 
 HUNDRED = D(100)
 
@@ -36,7 +36,7 @@ def test_positions(
     theirs: dict[str, int],
     gaps: dict[str, str],
 ) -> None:
-    found = comparison.positions(before, after, beside, theirs)
+    found = reconciliation.positions(before, after, beside, theirs)
     assert {each.subject: each.gap for each in found} == gaps
 
 
@@ -51,7 +51,7 @@ def test_what_happened_while_the_broker_was_asked_is_no_difference(
 ) -> None:
     theirs = beside + before + int((after - before) * part)  # type: ignore[operator]
     told = {"A": theirs} if theirs else {}
-    assert comparison.positions({"A": before}, {"A": after}, {"A": beside}, told) == []
+    assert reconciliation.positions({"A": before}, {"A": after}, {"A": beside}, told) == []
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_happened_while_the_broker_was_asked_is_no_difference(
     ],
 )
 def test_cash(before: D, after: D, beside: D, theirs: D, gap: str | None) -> None:
-    found = comparison.cash(before, after, beside, theirs, HUNDRED)
+    found = reconciliation.cash(before, after, beside, theirs, HUNDRED)
     assert [each.gap for each in found] == ([gap] if gap else [])
 
 
@@ -90,7 +90,7 @@ def there(name: str, leaves: int) -> Open:
     ],
 )
 def test_children(child: Child, shown: list[Open], words: str | None) -> None:
-    found = comparison.orders([child], shown)
+    found = reconciliation.orders([child], shown)
     assert [each.kind for each in found] == ([Kind.ORDER] if words else [])
     if words:
         assert words in found[0].words
@@ -98,7 +98,7 @@ def test_children(child: Child, shown: list[Open], words: str | None) -> None:
 
 def test_orders_of_others_are_told_by_the_brokers_id() -> None:
     unnamed = Open("", "broker-7", "MSFT", "SELL", 1_200)
-    (found,) = comparison.external_orders(["c1"], [there("c1", 60), unnamed])
+    (found,) = reconciliation.external_orders(["c1"], [there("c1", 60), unnamed])
     assert (found.kind, found.subject, found.symbol) == (Kind.EXTERNAL_ORDER, "broker-7", "MSFT")
     assert "SELL 1,200 MSFT is open at the broker and not ours" in found.words
     assert "left alone" in found.words
@@ -114,7 +114,7 @@ def test_orders_of_others_are_told_by_the_brokers_id() -> None:
     ],
 )
 def test_fills(ours: int, theirs: int | None, words: str | None) -> None:
-    found = comparison.fills("c1", "AAPL", ours, theirs)
+    found = reconciliation.fills("c1", "AAPL", ours, theirs)
     assert (found is None) == (words is None)
     assert found is None or str(words) in found.words
 
@@ -124,12 +124,12 @@ def test_fills(ours: int, theirs: int | None, words: str | None) -> None:
     [(0, []), (2, []), (-2.1, ["worrying"]), (10, ["worrying"]), (10.1, ["stopping"])],
 )
 def test_clock(seconds: float, subjects: list[str]) -> None:
-    found = comparison.clock(timedelta(seconds=seconds))
+    found = reconciliation.clock(timedelta(seconds=seconds))
     assert [each.subject for each in found] == subjects
 
 
 def test_the_words_of_a_position_name_every_number() -> None:
-    (found,) = comparison.positions({"A": 1_000}, {"A": 1_000}, {"A": 150}, {"A": 1_350})
+    (found,) = reconciliation.positions({"A": 1_000}, {"A": 1_000}, {"A": 150}, {"A": 1_350})
     assert (found.ours, found.theirs) == ("1,150", "1,350")
     assert found.words == (
         "A: the broker has 1,350 shares, our fills make 1,000 beside 150 held before: +200"

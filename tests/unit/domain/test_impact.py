@@ -1,6 +1,6 @@
 import pytest
 
-from execution.domain.impact import almgren_impact, square_root_impact
+from execution.domain.impact_models import almgren_impact, square_root_impact
 
 IBM = {"average_daily_volume": 6.561e6, "shares_outstanding": 1728e6, "daily_volatility": 0.0157}
 DRI = {"average_daily_volume": 1.929e6, "shares_outstanding": 168e6, "daily_volatility": 0.0226}

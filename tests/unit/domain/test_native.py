@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from execution.domain.native import Native, instructions, keeps, pairs, read
+from execution.domain.algorithms.broker_native import Native, instructions, keeps, pairs, read
 
 START = datetime(2024, 11, 22, 15, 30, tzinfo=UTC)
 END = datetime(2024, 11, 22, 21, 0, tzinfo=UTC)

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.plan import ChildReason, PlannedSlice, next_child, plan_twap, plan_vwap
+from execution.domain.algorithms.base import PlannedSlice
+from execution.domain.algorithms.twap import plan_twap
+from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.child_sizing import ChildReason, next_child
 from execution.domain.volume_profile import U_SHAPE
-
-from .days import CLOSE, FULL_DAY, OPEN
+from tests.unit.domain.days import CLOSE, FULL_DAY, OPEN
 
 ON, CATCHING, AHEAD, LAST, NOTHING, TOO_SMALL, GOOD = (
     ChildReason.ON_CURVE,

@@ -7,8 +7,7 @@ from benchmarks.bars import Day
 from benchmarks.vwap_tracking import Case, dynamic
 from execution.domain.volume_forecast import expected_volume
 from execution.domain.volume_profile import U_SHAPE
-
-from .days import CLOSE, FULL_DAY, OPEN, at
+from tests.unit.domain.days import CLOSE, FULL_DAY, OPEN, at
 
 USUAL = 100  # shares a minute
 

@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.plan import PlannedSlice, plan_single, plan_twap, plan_vwap, retarget
+from execution.domain.algorithms.base import PlannedSlice, plan_single
+from execution.domain.algorithms.twap import plan_twap
+from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.child_sizing import retarget
 from execution.domain.volume_profile import U_SHAPE, Profile
-
-from .days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
+from tests.unit.domain.days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
 
 QUIET = timedelta(0)
 

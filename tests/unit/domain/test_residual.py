@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution.domain.residual import SHORTEST, Policy, Schedule, Terms
-
-from .days import CLOSE, OPEN, at
+from tests.unit.domain.days import CLOSE, OPEN, at
 
 ROOM = timedelta(minutes=10)
 FORCED = Terms(Policy.FORCE, ROOM, None, turns=3)

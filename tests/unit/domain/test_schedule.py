@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.schedule import even_times, jittered
-
-from .days import CLOSE, OPEN, at
+from execution.domain.slice_times import even_times, jittered
+from tests.unit.domain.days import CLOSE, OPEN, at
 
 counts = st.integers(1, 300)
 spreads = st.floats(0, 7_200).map(lambda seconds: timedelta(seconds=seconds))

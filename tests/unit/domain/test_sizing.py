@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from execution.domain.sizing import Piece, most_pieces, split
+from execution.domain.lots import Piece, most_pieces, split
 
 weights = st.lists(st.floats(0, 1e9), min_size=1, max_size=12).filter(any)
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from execution.domain.tape import TradedDay, adjusted, daily_volatility
+from execution.domain.traded_sessions import TradedDay, adjusted, daily_volatility
 
 RETURNS = (1.0, 1.01, 0.995, 1.009, 1.001, 0.991, 1.007)
 

@@ -5,12 +5,12 @@ from math import sqrt
 
 import pytest
 
-from execution.domain.plan import plan_twap, plan_vwap
-from execution.domain.tape import Minute, TradedDay, traded_day
-from execution.domain.tracking import STEPS, expected_deviation_bps, learn_deviations
+from execution.domain.algorithms.twap import plan_twap
+from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.traded_sessions import Minute, TradedDay, traded_day
 from execution.domain.volume_profile import Profile
-
-from .days import FULL_DAY, HALF_DAY, OPEN, at, session
+from execution.domain.vwap_tracking import STEPS, expected_deviation_bps, learn_deviations
+from tests.unit.domain.days import FULL_DAY, HALF_DAY, OPEN, at, session
 
 MINUTE = timedelta(minutes=1)
 USUAL = [400 + abs(2 * minute - 390) for minute in range(390)]

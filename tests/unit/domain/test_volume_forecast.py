@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from execution.domain.volume_forecast import dynamic_target, expected_volume
 from execution.domain.volume_profile import U_SHAPE, Profile
-
-from .days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
+from tests.unit.domain.days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
 
 FLAT = Profile.even([1.0])
 DAILY = 39_000.0  # 100 a minute

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.schedule import even_times
+from execution.domain.slice_times import even_times
 from execution.domain.volume_profile import U_SHAPE, Profile, learn, pooled
-
-from .days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
+from tests.unit.domain.days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
 
 minute_volumes = st.lists(st.integers(0, 10_000), min_size=1, max_size=60).filter(any)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from execution.market.bar_checks import Findings, checked, told
-from execution.market.bar_file import BarFileError, BarRow
+from execution.market.bar_files import BarFileError, BarRow
 
 OPEN = datetime(2024, 6, 12, 13, 30, tzinfo=UTC)  # 09:30 in New York
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from execution.market.bar_file import BarFileError, BarRow, as_text, read_bars
+from execution.market.bar_files import BarFileError, BarRow, as_text, read_bars
 
 HEADER = "symbol,timestamp,open,high,low,close,volume,vwap"
 GOOD = "GWW,2024-06-12T09:30:00-04:00,912.48,914.47,908.335,912.03,3357,912.5991"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.broker.paper_rules import (
+from execution.broker.paper.matching_rules import (
     PaperFill,
     Resting,
     commission_due,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.pricing import on_grid, tick
-from execution.market.touch import touch_around
+from execution.domain.limit_prices import on_grid, tick
+from execution.market.tick_grid import touch_around
 
 mids = st.floats(min_value=0.0002, max_value=10_000)
 spreads = st.floats(min_value=0, max_value=500)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from execution.domain.lifecycle import OrderStatus as O
-from monitoring import endings, incidents, rules
-from monitoring.alert_kinds import ABOUT, OF_ORDERS, AlertKind
-from monitoring.rules import AlertSeverity
+from monitoring.alerting import endings, rules, system_rules
+from monitoring.alerting.alert_kinds import ABOUT, OF_ORDERS, AlertKind
+from monitoring.alerting.rules import AlertSeverity
 from tests.unit.monitoring.test_rules import FILLED, LIMITS, START, WORKING, minutes
 
 D = Decimal
@@ -148,7 +148,7 @@ def test_an_order_that_ended_with_a_rest(
     ("refused", "seconds", "told"), [(True, 0, True), (False, 60, False), (False, 61, True)]
 )
 def test_a_channel_that_fails(refused: bool, seconds: int, told: bool) -> None:
-    finding = incidents.delivery_failed(
+    finding = system_rules.delivery_failed(
         channel="webhook",
         since=START,
         refused=refused,
@@ -162,7 +162,7 @@ def test_a_channel_that_fails(refused: bool, seconds: int, told: bool) -> None:
 
 def test_each_loss_of_the_broker_is_told_for_itself() -> None:
     def down(minute: int, *, live: bool = True) -> rules.Finding:
-        return incidents.broker_down(
+        return system_rules.broker_down(
             broker="alpaca",
             address="https://paper",
             since=minutes(minute),

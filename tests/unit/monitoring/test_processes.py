@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitoring.processes import Sign, database_away, judge
+from monitoring.alerting.process_rules import Sign, database_away, judge
 
 NOON = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
 FULL = "Redis takes no bells: its memory is full (maxmemory), it refuses writes"

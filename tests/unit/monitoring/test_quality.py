@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from monitoring.quality import assess, grade
-from monitoring.tally import Tally
+from monitoring.reporting.aggregates import Tally
+from monitoring.reporting.quality_score import assess, grade
 
 D = Decimal
 

@@ -12,8 +12,8 @@ import pytest
 
 from deepstack.config import ROOT
 from execution.domain.lifecycle import OrderStatus as O
-from monitoring import incidents, rules
-from monitoring.rules import AlertSeverity, ExecutionFacts, Thresholds
+from monitoring.alerting import rules, system_rules
+from monitoring.alerting.rules import AlertSeverity, ExecutionFacts, Thresholds
 
 D = Decimal
 
@@ -285,7 +285,7 @@ def test_orders_that_need_a_person(
     ],
 )
 def test_trading_halted(scope: str, state: str, expected: AlertSeverity | None) -> None:
-    finding = incidents.halted(
+    finding = system_rules.halted(
         scope=scope, key="", state=state, reason="drill", by="ann", since=START
     )
     assert (finding.severity if finding else None) == expected
@@ -296,7 +296,7 @@ def test_trading_halted(scope: str, state: str, expected: AlertSeverity | None) 
 )
 def test_late_slices(late: int, expected: AlertSeverity | None) -> None:
     now = START + timedelta(seconds=late)
-    finding = incidents.late_slices(count=4, oldest_due=START, now=now, limits=LIMITS)
+    finding = system_rules.late_slices(count=4, oldest_due=START, now=now, limits=LIMITS)
     assert (finding.severity if finding else None) == expected
 
 
@@ -315,7 +315,7 @@ def test_late_slices(late: int, expected: AlertSeverity | None) -> None:
 def test_differences_from_the_broker(
     kind: str, subject: str, told_as: str, expected: AlertSeverity
 ) -> None:
-    finding = incidents.differs(
+    finding = system_rules.differs(
         number=3, kind=kind, subject=subject, account="main", symbol="AAPL", words="70 more"
     )
     assert (finding.kind, finding.severity) == (told_as, expected)
@@ -324,7 +324,7 @@ def test_differences_from_the_broker(
 
 @pytest.mark.parametrize(("late", "expected"), [(0, None), (10, None), (10.1, WARNING)])
 def test_an_account_that_cannot_be_compared(late: float, expected: AlertSeverity | None) -> None:
-    finding = incidents.not_compared(
+    finding = system_rules.not_compared(
         broker="ibkr", account="main", since=START, problem="TWS is away", now=minutes(late)
     )
     assert (finding.severity if finding else None) == expected
@@ -364,7 +364,12 @@ def test_a_figure_just_beyond_its_threshold_is_not_shown_as_the_threshold() -> N
     )
 
 
-@pytest.mark.parametrize("module", ["rules", "incidents", "tca", "tally", "quality"])
+PURE = ["alerting.rules", "alerting.system_rules"] + [
+    f"reporting.{name}" for name in ("tca", "aggregates", "quality_score")
+]
+
+
+@pytest.mark.parametrize("module", PURE)
 def test_what_judges_knows_neither_django_nor_celery(module: str) -> None:
     script = (
         f"import sys, monitoring.{module}\n"

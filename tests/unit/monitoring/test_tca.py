@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring import tca
-from monitoring.tca import Bin, Executed
+from monitoring.reporting import tca
+from monitoring.reporting.tca import Bin, Executed
 
 D = Decimal
 

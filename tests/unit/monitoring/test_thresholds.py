@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from deepstack.config import Config, Execution, Monitoring, Vwap
-from monitoring import thresholds
-from monitoring.moment import Moment
+from monitoring.alerting import thresholds
+from monitoring.clocks import Moment
 
 NOON = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
 

@@ -1,0 +1,159 @@
+"""The parts of all orders, by themselves."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from typing_extensions import override
+
+from execution.admin import base
+from execution.admin.base import StoryAdmin
+from execution.models import Fill, OrderEvent, Slice
+from execution.orders.event_text import sentence
+
+
+@admin.register(Slice)
+class SliceAdmin(StoryAdmin[Slice]):
+    list_display = (
+        "id",
+        "parent",
+        "sequence",
+        "state",
+        "due",
+        "planned_quantity",
+        "filled",
+        "limit",
+        "attempt",
+        "reason",
+    )
+    list_filter = ("status",)
+    search_fields = ("client_order_id__exact", "broker_order_id__exact")
+    search_help_text = "the whole client or broker order id"
+    fieldsets = (
+        (None, {"fields": ("parent", "sequence", "state", "reason")}),
+        ("The plan", {"fields": ("due", "ends", "planned_quantity", "cumulative_quantity")}),
+        (
+            "At the broker",
+            {
+                "fields": (
+                    "filled",
+                    "limit",
+                    "reference",
+                    "client_order_id",
+                    "broker",
+                    "broker_order_id",
+                    "sent",
+                    "lateness_ms",
+                    "finished",
+                )
+            },
+        ),
+        ("The claim", {"fields": ("attempt", "claim_token", "lease_until_wall", "checks")}),
+        ("Why", {"fields": ("explained",)}),
+    )
+
+    @admin.display(description="order")
+    def parent(self, part: Slice) -> SafeString:
+        return base.order_link(part.order_id, str(part.order))
+
+    @admin.display(description="status", ordering="status")
+    def state(self, part: Slice) -> SafeString:
+        return base.badge(part.status)
+
+    @admin.display(description="due", ordering="due_at")
+    def due(self, part: Slice) -> str:
+        return base.exchange_time(part.due_at)
+
+    def filled(self, part: Slice) -> SafeString:
+        return base.bar(part.filled_quantity, part.quantity or part.planned_quantity)
+
+    @admin.display(description="ends")
+    def ends(self, part: Slice) -> str:
+        return base.exchange_time(part.end_at)
+
+    @admin.display(description="sent")
+    def sent(self, part: Slice) -> str:
+        return base.exchange_time(part.sent_at)
+
+    @admin.display(description="finished")
+    def finished(self, part: Slice) -> str:
+        return base.exchange_time(part.finished_at)
+
+    @admin.display(description="reference price")
+    def reference(self, part: Slice) -> str:
+        return base.price(part.reference_price)
+
+    @admin.display(description="limit price")
+    def limit(self, part: Slice) -> str:
+        return base.price(part.limit_price)
+
+    @admin.display(description="explanation")
+    def explained(self, part: Slice) -> SafeString:
+        return base.plain_json(part.explanation)
+
+
+@admin.register(Fill)
+class FillAdmin(StoryAdmin[Fill]):
+    list_display = (
+        "id",
+        "executed",
+        "parent",
+        "part",
+        "quantity",
+        "paid",
+        "commission",
+        "broker",
+        "execution_id",
+    )
+    list_filter = ("broker", "account")
+    search_fields = ("execution_id__exact",)
+    search_help_text = "the whole execution id"
+    date_hierarchy = "executed_at"
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Fill]:
+        return super().get_queryset(request).select_related("slice")
+
+    @admin.display(description="executed", ordering="executed_at")
+    def executed(self, fill: Fill) -> str:
+        return base.exchange_time(fill.executed_at)
+
+    @admin.display(description="order")
+    def parent(self, fill: Fill) -> SafeString:
+        return base.order_link(fill.order_id, str(fill.order))
+
+    @admin.display(description="price")
+    def paid(self, fill: Fill) -> str:
+        return base.price(fill.price)
+
+    @admin.display(description="slice")
+    def part(self, fill: Fill) -> int:
+        return fill.slice.sequence
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(StoryAdmin[OrderEvent]):
+    list_display = ("id", "happened", "parent", "kind", "told")
+    list_filter = ("kind",)
+    exclude = ("data",)
+    readonly_fields = ("told", "facts")
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OrderEvent]:
+        return super().get_queryset(request).select_related("slice")
+
+    @admin.display(description="at", ordering="at")
+    def happened(self, event: OrderEvent) -> str:
+        return base.exchange_time(event.at)
+
+    @admin.display(description="order")
+    def parent(self, event: OrderEvent) -> SafeString:
+        return base.order_link(event.order_id, str(event.order))
+
+    @admin.display(description="what")
+    def told(self, event: OrderEvent) -> str:
+        return sentence(event.kind, event.data)
+
+    @admin.display(description="data")
+    def facts(self, event: OrderEvent) -> SafeString:
+        return base.plain_json(event.data)

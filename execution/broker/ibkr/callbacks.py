@@ -1,0 +1,93 @@
+"""TWS's callbacks, as messages. Runs in the socket's thread; nothing here may raise."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from execution.broker.ibkr.error_codes import CLIENT_ID_IN_USE
+from execution.broker.ibkr.messages import (
+    CommissionSeen,
+    CompletedSeen,
+    ErrorSeen,
+    ExecutionSeen,
+    Message,
+    OpenSeen,
+    StatusSeen,
+)
+
+log = structlog.get_logger(__name__)
+
+LIVE = -1  # the request id of an execution that nobody asked for
+UNSET = 1e300  # TWS writes the greatest double for a number that it does not have
+
+
+class Ears:
+    """Hears one connection. `next_valid_id` is 0 until TWS has named it. `heard`: how many parts
+    of answers have arrived, so that a long answer is told from none."""
+
+    def __init__(self, post: Callable[[Message], None]) -> None:
+        self._post = post
+        self.next_valid_id = 0
+        self.heard = 0
+        self.refused = ""
+        self.on_refused: Callable[[], None] = lambda: None
+
+    def nextValidId(self, order_id: int) -> None:  # noqa: N802
+        self.next_valid_id = order_id
+
+    def managedAccounts(self, accounts: str) -> None:  # noqa: N802
+        pass
+
+    def openOrder(  # noqa: N802
+        self, order_id: int, contract: Any, order: Any, state: Any
+    ) -> None:
+        self.heard += 1
+        self._post(OpenSeen(order.clientId, order_id, order.permId, order.orderRef, state.status))
+
+    def orderStatus(  # noqa: N802
+        self, order_id: int, status: str, filled: float, remaining: float, average: float,
+        perm_id: int, parent_id: int, last: float, client_id: int, *_: Any,
+    ) -> None:  # fmt: skip
+        self._post(StatusSeen(client_id, order_id, perm_id, status, int(filled)))
+
+    def completedOrder(  # noqa: N802
+        self, contract: Any, order: Any, state: Any
+    ) -> None:
+        self.heard += 1
+        filled = 0 if order.filledQuantity >= UNSET else int(order.filledQuantity)
+        text = state.completedStatus
+        self._post(CompletedSeen(order.permId, order.orderRef, state.status, filled, text))
+
+    def execDetails(  # noqa: N802
+        self, request_id: int, contract: Any, execution: Any
+    ) -> None:
+        self.heard += request_id != LIVE
+        if execution.shares != int(execution.shares):
+            log.error("an execution of part of a share, not booked", execution=str(execution))
+            return
+        self._post(
+            ExecutionSeen(
+                client_id=execution.clientId,
+                order_id=execution.orderId,
+                perm_id=execution.permId,
+                ref=execution.orderRef,
+                account=execution.acctNumber,
+                exec_id=execution.execId,
+                quantity=int(execution.shares),
+                price=Decimal(str(execution.price)),
+                executed_at=execution.time,
+            )
+        )
+
+    def commissionReport(self, report: Any) -> None:  # noqa: N802
+        if report.commission < UNSET:
+            amount = Decimal(str(report.commission))
+            self._post(CommissionSeen(report.execId, amount, report.currency))
+
+    def error(self, request_id: int, code: int, text: str, *_: Any) -> None:
+        if code == CLIENT_ID_IN_USE:
+            self.refused = text
+            self.on_refused()
+        self._post(ErrorSeen(request_id, code, text))

@@ -1,0 +1,50 @@
+"""From a signal to a stored order: routed, checked, planned, written, rung for."""
+
+from collections.abc import Mapping, Sequence
+
+from execution import task_queue
+from execution.context import Desk
+from execution.domain.routing import Thresholds
+from execution.entry import references
+from execution.entry.drafting import _configured, _Drafting, _parse_all, _Rules
+from execution.entry.store import ReferenceTaken, existing, store
+from execution.models import Order
+from execution.orders.draft import Draft
+from execution.risk import pretrade
+
+
+def accept(
+    values: Mapping[str, object], desk: Desk, *, thresholds: Thresholds | None = None
+) -> Order:
+    """Store one signal as an order, DENIED if the rules refuse it.
+
+    The same client reference again gives the same order. Raises InvalidSignal, and then nothing
+    is stored.
+    """
+    return accept_all([values], desk, thresholds=thresholds)[0]
+
+
+def accept_all(
+    batch: Sequence[Mapping[str, object]], desk: Desk, *, thresholds: Thresholds | None = None
+) -> list[Order]:
+    """Store a batch in one transaction: all of it, or with InvalidSignal nothing.
+
+    Errors are keyed by `index.field` when the batch has more than one signal.
+    """
+    signals = _parse_all(batch, desk.config.account)
+    for _ in range(3):
+        known = existing((signal.account, signal.client_reference) for signal in signals)
+        now = desk.now()
+        drafting = _Drafting(desk, now, thresholds or _configured(desk), _Rules.read(desk))
+        slots = references.slots(signals, known, drafting.draft)
+        drafts = list({id(slot): slot for slot in slots if isinstance(slot, Draft)}.values())
+        for draft in drafts:
+            code = draft.order.routing.get("denial", {}).get("code", "")
+            pretrade.stop_runaway(draft.order, code, draft.order.status_reason, now=now)
+        horizon = desk.config.execution.scheduling.horizon_seconds
+        try:
+            store(drafts, horizon_end=task_queue.horizon_end(now, horizon))
+        except ReferenceTaken:
+            continue  # another process stored it first: it is known at the next look
+        return [slot.order if isinstance(slot, Draft) else slot for slot in slots]
+    raise RuntimeError("a client reference kept changing hands; send the signal again")

@@ -1,0 +1,217 @@
+"""Changing a live order: what has left stays as it is, what has not is planned anew."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from execution.booking.completion import drop_unsent, finish_if_done
+from execution.context import Desk
+from execution.domain.exchange_time import exchange_time
+from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
+from execution.domain.signal import InvalidSignal, Signal, parse
+from execution.entry import drafting
+from execution.entry.order_controls import NotAllowed
+from execution.models import Order, Slice
+from execution.orders import caller
+from execution.orders.draft import Draft
+from execution.orders.journal import tell
+from execution.orders.locks import locked
+from execution.planning import order_parameters, price_rounding, residual
+from execution.risk import value_check
+from execution.risk.exposure import working_leaves
+
+TRIES = 3
+
+
+class StaleVersion(NotAllowed):
+    """The order was changed since the caller read it; nothing was changed now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an amendment may say; None leaves a value as it is."""
+
+    quantity: int | None = None
+    end_at: datetime | None = None
+    limit_price: Decimal | None = None
+
+    @classmethod
+    def read(cls, values: Mapping[str, object], order: Order) -> "Change":
+        """Raises InvalidSignal naming every wrong field."""
+        allowed = {"quantity", "end_at", "limit_price"}
+        unknown = {
+            name: f"cannot be amended; {sorted(allowed)} can" for name in values.keys() - allowed
+        }
+        if unknown:
+            raise InvalidSignal(unknown)
+        whole: dict[str, object] = {
+            "symbol": order.symbol,
+            "side": order.side,
+            "quantity": order.quantity,
+        }
+        given = {name: value for name, value in values.items() if value is not None}
+        if not given:
+            raise InvalidSignal(dict.fromkeys(sorted(allowed), "one of them is required"))
+        signal: Signal = parse(whole | given)
+        return cls(
+            quantity=signal.quantity if "quantity" in given else None,
+            end_at=signal.end_at,
+            limit_price=signal.limit_price,
+        )
+
+
+def amend(
+    order_id: int, values: Mapping[str, object], *, version: int, by: str, desk: Desk
+) -> Order:
+    """Change quantity, end or limit of a live order that still has the version the caller read.
+
+    The new quantity is at least what is filled and working, the new end lies ahead. The same
+    amendment again, with the version it was made for, changes nothing. Raises InvalidSignal,
+    NotAllowed, StaleVersion or Order.DoesNotExist; nothing is changed then.
+    """
+    for _ in range(TRIES):
+        order = Order.objects.get(pk=order_id)
+        change = Change.read(values, order)
+        if _already(order, change, version):
+            return order
+        _check(order, change, version, now=desk.now())
+        seen, planned = _position(order), order.slice_count
+        # Planned before the lock: a source of quotes may be a network away.
+        plan = _plan_rest(order, change, drafting.Amended(order.pk, *seen), desk)
+        with locked(order_id) as order:
+            if order.version == version and order.status in ORDER_SENDING | {OrderStatus.PAUSED}:
+                if (_position(order), order.slice_count) != (seen, planned):
+                    continue  # a fill, a send or a plan came in between: plan again
+                _apply(order, change, plan, sum(seen), by=by, at=desk.now())
+                return order
+    raise NotAllowed(f"order {order_id} kept changing; read it again and amend it then")
+
+
+def _position(order: Order) -> tuple[int, int]:
+    """F and W."""
+    return order.filled_quantity, working_leaves(order)
+
+
+def _already(order: Order, change: Change, version: int) -> bool:
+    made = {
+        "quantity": order.quantity,
+        "end_at": order.end_at,
+        "limit_price": order.limit_price,
+    }
+    asked = {name: getattr(change, name) for name in made if getattr(change, name) is not None}
+    return order.version == version + 1 and all(made[name] == asked[name] for name in asked)
+
+
+def _check(order: Order, change: Change, version: int, *, now: datetime) -> None:
+    if order.status not in ORDER_SENDING | {OrderStatus.PAUSED}:
+        raise NotAllowed(f"order {order.pk} is {order.status}; only a live one can be amended")
+    if native := order_parameters.native(order):
+        raise NotAllowed(
+            f"order {order.pk} is worked by the broker's own {native}, which goes by what it was "
+            "told at first: cancel the order and send another"
+        )
+    if order.version != version:
+        raise StaleVersion(
+            f"order {order.pk} has version {order.version}, not {version}: read it again"
+        )
+    least = sum(_position(order))
+    if change.quantity is not None and change.quantity < least:
+        raise InvalidSignal(
+            {
+                "quantity": f"must be at least {least}, which is filled or working, "
+                f"got {change.quantity}"
+            }
+        )
+    if change.end_at is not None and change.end_at <= now:
+        told = f"must lie ahead of {exchange_time(now)}, got {exchange_time(change.end_at)}"
+        raise InvalidSignal({"end_at": told})
+
+
+def _plan_rest(order: Order, change: Change, done: drafting.Amended, desk: Desk) -> Draft | None:
+    """What is neither filled nor working, planned from now, or from the order's start if that lies
+    ahead, and checked like a new order; None for nothing. Sizes that were wished for give way to a
+    small rest."""
+    rest = (change.quantity or order.quantity) - done.filled - done.working
+    if rest <= 0:
+        return None
+    limit = change.limit_price or order.limit_price
+    values: dict[str, object] = {
+        "symbol": order.symbol,
+        "side": order.side,
+        "quantity": rest,
+        "urgency": order.urgency,
+        "algorithm": order.algorithm,
+        "account": order.account,
+        "strategy": order.strategy,
+        "average_daily_volume": order.average_daily_volume,
+        "start_at": order.start_at if order.start_at > desk.now() else None,
+        "end_at": change.end_at or order.end_at,
+        "limit_price": limit,
+        **order.parameters,
+    }
+    for name in ("slices", "min_slice"):
+        if name in order.parameters:
+            values[name] = min(order.parameters[name], rest)
+    own = replace(desk.of(order), own_settings=order.own_settings)
+    draft = drafting.draft(values, own, amending=done)
+    if draft.order.status == OrderStatus.DENIED:
+        raise NotAllowed(f"the amended order would be denied: {draft.order.status_reason}")
+    return draft
+
+
+def _slices_now(order: Order, draft: Draft | None, committed: int) -> list[Slice]:
+    """None where the residual is being worked: it is planned once no child works any more."""
+    if draft is None or residual.amended(order, draft.order, done=committed):
+        return []
+    return draft.slices
+
+
+def _apply(
+    order: Order, change: Change, draft: Draft | None, committed: int, *, by: str, at: datetime
+) -> None:
+    before = {"quantity": order.quantity, "end_at": order.end_at.isoformat()}
+    first = order.slice_count
+    plan = _slices_now(order, draft, committed)
+    drop_unsent(order, SliceStatus.CANCELLED, at=at, reason="the order was amended")
+    for part in plan:
+        part.order = order
+        part.sequence += first
+        part.cumulative_quantity += committed
+    Slice.objects.bulk_create(plan, batch_size=2_000)
+    order.quantity = change.quantity or order.quantity
+    order.end_at = change.end_at or order.end_at
+    order.limit_price = change.limit_price or order.limit_price
+    order.slice_count = first + len(plan)
+    order.version += 1
+    price_rounding.amended(order, draft)
+    value_check.amended(order, draft)
+    order.save(
+        update_fields=[
+            "quantity",
+            "end_at",
+            "limit_price",
+            "slice_count",
+            "version",
+            "routing",
+            "settled_at",
+        ]
+    )
+    tell(
+        order,
+        "ORDER_AMENDED",
+        {
+            "by": by,
+            "via": caller.current().via,
+            "version": order.version,
+            "before": before,
+            "quantity": order.quantity,
+            "end_at": order.end_at.isoformat(),
+            "limit_price": order.limit_price,
+            **price_rounding.told(order),
+            "first_new_slice": first,
+            "slices": order.slice_count,
+        },
+        at=at,
+    )
+    finish_if_done(order, at=at)

@@ -1,0 +1,383 @@
+"""From a signal to a draft: routed, checked, planned; nothing is stored."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from execution.context import Desk
+from execution.domain import routing
+from execution.domain.algorithm_comparison import or_no_basis
+from execution.domain.algorithms.base import PlannedSlice
+from execution.domain.algorithms.registry import ALGOS, Spec
+from execution.domain.cost_models import Coefficients
+from execution.domain.lifecycle import OrderStatus
+from execution.domain.order_terms import terms_of
+from execution.domain.risk_checks import Denial
+from execution.domain.routing import Route, Thresholds
+from execution.domain.session import Session
+from execution.domain.signal import MOST_ERRORS, InvalidSignal, Signal, parse
+from execution.market.base import Quote
+from execution.models import Order, TradingState
+from execution.orders import caller
+from execution.orders.draft import Draft
+from execution.orders.journal import told
+from execution.planning import (
+    broker_algos,
+    cost_calibration,
+    cost_estimates,
+    order_parameters,
+    participation,
+    price_rounding,
+    residual,
+    slice_rows,
+    volume_profiles,
+)
+from execution.planning.cost_estimates import Knowledge
+from execution.planning.trading_window import Window, ends_of, start_of, usual_slices, window_of
+from execution.planning.volume_profiles import Known
+from execution.risk import accounts, kill_switch, limits, marks, pretrade, value_check
+from execution.risk.exposure import Moment
+from execution.risk.marks import NO_MARKS, Marks
+from execution.risk.pretrade import Priced, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """An order whose rest is planned anew: what of it is done already, in shares."""
+
+    order_id: int
+    filled: int
+    working: int
+
+
+def draft(
+    values: Mapping[str, object],
+    desk: Desk,
+    *,
+    thresholds: Thresholds | None = None,
+    amending: Amended | None = None,
+) -> Draft:
+    """The signal as the order that it would become now; nothing is stored. Raises InvalidSignal.
+
+    With `amending` it is the rest of that order, which does not count against itself.
+    """
+    [signal] = _parse_all([values], desk.config.account)
+    rules = _Rules.read(desk)
+    drafting = _Drafting(
+        desk, desk.now(), thresholds or _configured(desk), rules, amending=amending
+    )
+    return drafting.draft(signal)
+
+
+def _parse_all(batch: Sequence[Mapping[str, object]], account: str) -> list[Signal]:
+    signals: list[Signal] = []
+    errors: dict[str, str] = {}
+    for index, values in enumerate(batch):
+        try:
+            signal = parse(values)
+            signals.append(signal if signal.account else replace(signal, account=account))
+        except InvalidSignal as error:
+            prefix = f"{index}." if len(batch) > 1 else ""
+            errors |= {f"{prefix}{name}": text for name, text in error.errors.items()}
+            if len(errors) > MOST_ERRORS:
+                break
+    if errors:
+        raise InvalidSignal(errors)
+    return signals
+
+
+def _configured(desk: Desk) -> Thresholds:
+    rules = desk.config.execution.routing
+    return Thresholds(rules.small_order_threshold, rules.large_order_threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What people have decided about trading, read once for a batch."""
+
+    states: tuple[TradingState, ...]
+    book: limits.Book
+    marks_for: marks.Asked
+    accounts: Sequence[str]  # that the broker's login has
+
+    @classmethod
+    def read(cls, desk: Desk) -> "_Rules":
+        return cls(
+            kill_switch.all_in_force(),
+            limits.all_in_force(),
+            marks.asked(desk),
+            accounts.of_login(desk),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafting:
+    """Turns signals into drafts at one moment, with what that moment knows."""
+
+    desk: Desk
+    now: datetime
+    thresholds: Thresholds
+    rules: _Rules
+    accepted: list[Order] = field(default_factory=list)
+    known: dict[tuple[str, date], Known] = field(default_factory=dict)
+    fitted: dict[str, Coefficients] = field(default_factory=dict)
+    amending: Amended | None = None
+
+    def draft(self, signal: Signal) -> Draft:
+        start = start_of(signal, self.now)
+        quote = self.desk.market.quote(signal.symbol, self.now)
+        session = self.desk.market.session(start)
+        order = self._order(signal, quote, start)
+        if foreign := accounts.refusal(order.account, self.rules.accounts):
+            return self._denied(order, foreign)
+        value = self._value(order, quote)
+        if session is None:
+            return self._denied(order, self._closed(start))
+        route = routing.choose(
+            asked=signal.algorithm or ("LIMIT" if signal.native else None),
+            urgency=signal.urgency,
+            notional=value,
+            regular_hours=session.is_regular(start),
+            thresholds=self.thresholds,
+        )
+        order.algorithm = route.algorithm
+        return self._routed(signal, order, route, session, quote)
+
+    def _routed(
+        self,
+        signal: Signal,
+        order: Order,
+        route: Route,
+        session: Session,
+        quote: Quote | None,
+    ) -> Draft:
+        works = signal.native or route.algorithm
+        if works != "LIMIT" and not session.is_regular(order.start_at):
+            return self._denied(order, _after_hours(works, session))
+        config = self.desk.config.execution
+        asked = order.start_at
+        window = window_of(signal, route.algorithm, session, asked, config)
+        order.start_at, order.end_at = window.start, window.end
+        left_out = order_parameters.sift(order)
+        if _joins_the_book(order):
+            order.limit_price = price_rounding.near_touch(order, quote)
+        verdict = self._verdict(order, quote)
+        denial = broker_algos.refusal(order, self.desk) or verdict.denial
+        if denial is not None:
+            return self._denied(order, denial)
+        value = self._value(order, quote)
+        value_check.enter(order, verdict, at=self.now)
+        about = self._about(order, session, quote)
+        terms = residual.terms_of(order, window, config)
+        worked = replace(window, end=terms.schedule_end(window.start, window.end))
+        spec = self._spec(signal, order, worked, about, quote)
+        plan = _plan(spec, order)
+        estimate = cost_estimates.estimate(order, window.end, session, about, config)
+        order.estimated_slippage_bps = estimate.bps
+        order.slice_count = len(plan)
+        ends = ends_of(signal, session, asked, config)
+        order.routing = {
+            "algorithm": route.algorithm,
+            "reason": route.reason,
+            "notional": None if value is None else f"{value:.2f}",
+            "window": window.note,
+            "estimate": {
+                "bps": round(estimate.bps, 4),
+                "standard_error_bps": or_no_basis(estimate.standard_error_bps),
+                "spread_bps": round(estimate.spread_bps, 4),
+                "impact_bps": round(estimate.impact_bps, 4),
+                "basis": str(estimate.basis),
+            },
+            "usual_vwap_deviation_bps": cost_estimates.vwap_deviation_bps(
+                order, plan, session, about
+            ),
+            "alternatives": cost_estimates.price_tags(order, ends, session, about, quote, config),
+        }
+        if route.algorithm in ("VWAP", "POV"):
+            order.routing["profile"] = about.known.told()
+        if left_out:
+            order.routing["left_out"] = left_out
+        if verdict.waits:
+            order.routing["waits_for"] = [str(each) for each in verdict.waits]
+        if quote and quote.halt:
+            since = quote.halt.since.isoformat()
+            order.routing["halted"] = {"since": since, "reason": quote.halt.reason}
+        written = {
+            "limit_price": signal.limit_price,
+            "would_price": order_parameters.would_price(order),
+        }
+        price_rounding.enter(order, written)
+        broker_algos.enter(order, self.desk)
+        residual.enter(order, terms, spec)
+        self.accepted.append(order)
+        return _accepted(order, plan)
+
+    def _order(self, signal: Signal, quote: Quote | None, start: datetime) -> Order:
+        return Order(
+            pk=self.amending.order_id if self.amending else None,
+            account=signal.account,
+            strategy=signal.strategy,
+            client_reference=signal.client_reference,
+            symbol=signal.symbol,
+            side=signal.side,
+            quantity=signal.quantity,
+            urgency=signal.urgency,
+            algorithm=signal.algorithm or "",
+            parameters=order_parameters.of(signal),
+            asked=terms_of(signal),
+            own_settings=self.desk.own_settings,
+            limit_price=signal.limit_price,
+            average_daily_volume=signal.average_daily_volume,
+            start_at=start,
+            end_at=start,
+            seed=secrets.randbits(62),
+            submitted_by=caller.current().name,
+            submitted_via=caller.current().via,
+            status=OrderStatus.ACCEPTED,
+            decision_price=signal.decision_price,
+            arrival_bid=quote.bid if quote else None,
+            arrival_ask=quote.ask if quote else None,
+            created_at=self.now,
+        )
+
+    def _denied(self, order: Order, denial: Denial) -> Draft:
+        order.status = OrderStatus.DENIED
+        order.status_reason = str(denial)[:300]
+        order.finished_at = self.now
+        order.routing = {"denial": {"code": denial.code, "numbers": dict(denial.numbers)}}
+        value_check.denied(order, denial)
+        facts = {**order.routing["denial"], **caller.current().facts()}
+        return Draft(order, events=[told(order, "ORDER_DENIED", facts)])
+
+    def _closed(self, start: datetime) -> Denial:
+        opens = self.desk.market.next_session(start).open
+        return Denial("MARKET_CLOSED", {"at": start.isoformat(), "next_open": opens.isoformat()})
+
+    def _value(self, order: Order, quote: Quote | None) -> Decimal | None:
+        """Of the whole signal, before what a broker that works it may pay at most."""
+        priced = Priced(order.limit_price, quote, order.decision_price)
+        price = pretrade.worth(self._moment(order, NO_MARKS), priced, self.desk.bounds)
+        return None if price is None else price * order.quantity
+
+    def _verdict(self, order: Order, quote: Quote | None) -> Verdict:
+        wanted = self.rules.marks_for
+        known = marks.read(order.account, order.symbol, self.desk, wanted=wanted, now=self.now)
+        at = self._moment(order, known)
+        reference = quote.mid if quote else order.decision_price
+        protective = broker_algos.worst_price(order, reference, self.desk)
+        return pretrade.verdict(
+            at,
+            Priced(order.limit_price, quote, order.decision_price, protective),
+            self.desk,
+            book=self.rules.book,
+            states=self.rules.states,
+        )
+
+    def _moment(self, order: Order, known: Marks) -> Moment:
+        done = self.amending
+        return Moment(
+            order,
+            order.quantity,
+            known,
+            self.now,
+            working=done.working if done else 0,
+            alongside=self.accepted,
+            whole=done.filled + done.working + order.quantity if done else None,
+        )
+
+    def _about(self, order: Order, session: Session, quote: Quote | None) -> Knowledge:
+        key, config = (order.symbol, session.day), self.desk.config
+        if key not in self.known:
+            self.known[key] = volume_profiles.of_session(order.symbol, session)
+        if order.symbol not in self.fitted:
+            self.fitted[order.symbol] = cost_calibration.in_force(order.symbol, config)
+        by = self.fitted[order.symbol]
+        return cost_estimates.knowledge(
+            order, self.known[key], session, quote, config.execution, by
+        )
+
+    def _slice_count(self, signal: Signal, order: Order, window: Window) -> int:
+        """As many as were asked for, else as usual and as the largest slice makes necessary."""
+        most = self.desk.config.limits.max_slices
+        if signal.slices is not None:
+            if signal.slices > most:
+                raise InvalidSignal({"slices": f"must not exceed {most:,}, got {signal.slices:,}"})
+            return signal.slices
+        largest = order_parameters.most(order)
+        needed = order_parameters.slices_for(order.quantity, largest, order_parameters.lot(order))
+        if needed > most:
+            text = f"{order.quantity:,} shares need {needed:,} slices of {largest}; {most:,} may be"
+            raise InvalidSignal({"max_slice": text})
+        return max(needed, usual_slices(order.algorithm, window, self.desk.config.execution))
+
+    def _spec(
+        self, signal: Signal, order: Order, window: Window, about: Knowledge, quote: Quote | None
+    ) -> Spec:
+        execution = self.desk.config.execution
+        price = quote.mid if quote else order.decision_price
+        return Spec(
+            quantity=order.quantity,
+            start=window.start,
+            end=window.end,
+            slices=self._slice_count(signal, order, window),
+            session=window.session,
+            profile=about.known.profile,
+            seed=order.seed,
+            jitter=timedelta(seconds=execution.twap.timing_randomization),
+            participation=participation.participation(order, execution),
+            session_volume=about.session_volume,
+            average_daily_volume=about.usual_volume,
+            daily_volatility=about.known.daily_volatility,
+            price=None if price is None else float(price),
+            spread_bps=about.spread_bps,
+            risk_aversion=execution.implementation_shortfall.risk_aversion,
+            lot=order_parameters.lot(order),
+            min_slice=order_parameters.least(order),
+            max_slice=order_parameters.most(order),
+        )
+
+
+def _after_hours(algorithm: str, session: Session) -> Denial:
+    numbers = {
+        "algorithm": algorithm,
+        "open": session.open.isoformat(),
+        "close": session.close.isoformat(),
+    }
+    return Denial("AFTER_HOURS_LIMIT_ONLY", numbers)
+
+
+def _plan(spec: Spec, order: Order) -> tuple[PlannedSlice, ...]:
+    try:
+        return ALGOS[order.algorithm](spec)
+    except ValueError as error:
+        bounds = [name for name in ("slices", "max_slice", "min_slice") if name in order.parameters]
+        raise InvalidSignal({bounds[0] if bounds else "slices": str(error)}) from None
+
+
+def _joins_the_book(order: Order) -> bool:
+    """Whether the order's limit is where its side of the book is now; one that is passive at first
+    takes the price of the moment at which it leaves, and the broker's algorithms find their own."""
+    unlimited = order.algorithm == "LIMIT" and order.limit_price is None
+    return (
+        unlimited
+        and not order_parameters.is_passive_first(order)
+        and not order_parameters.native(order)
+    )
+
+
+def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:
+    facts = {
+        "side": order.side,
+        "quantity": order.quantity,
+        "symbol": order.symbol,
+        "start_at": order.start_at.isoformat(),
+        "end_at": order.end_at.isoformat(),
+        "limit_price": order.limit_price,
+        "slices": len(plan),
+        "seed": order.seed,
+        **caller.current().facts(),
+        **{name: told for name, told in order.routing.items() if name != "alternatives"},
+    }
+    return Draft(order, slice_rows.rows(order, plan), [told(order, "ORDER_ACCEPTED", facts)])

@@ -1,0 +1,57 @@
+"""A client reference stands for one order: the same signal again is that order, another one is
+refused."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from execution.domain.order_terms import differences, terms_of
+from execution.domain.signal import InvalidSignal, Signal
+from execution.models import Order
+from execution.orders.draft import Draft
+
+
+class ReferenceConflict(InvalidSignal):
+    """The reference belongs to an order that was asked for with other terms."""
+
+
+def slots(
+    signals: Sequence[Signal],
+    known: Mapping[tuple[str, str], Order],
+    draft: Callable[[Signal], Draft],
+) -> list[Draft | Order]:
+    """For each signal the order that exists, or a draft; one draft for one reference.
+
+    Raises ReferenceConflict, keyed by `index.client_reference` in a batch.
+    """
+    found: list[Draft | Order] = []
+    drafted: dict[tuple[str, str], Draft] = {}
+    conflicts: dict[str, str] = {}
+    for index, signal in enumerate(signals):
+        key = (signal.account, signal.client_reference or "")
+        slot = known.get(key) or drafted.get(key) if signal.client_reference else None
+        if slot is None:
+            slot = drafted[key] = draft(signal)
+        elif wrong := _conflict(signal, slot.order if isinstance(slot, Draft) else slot):
+            prefix = f"{index}." if len(signals) > 1 else ""
+            conflicts[f"{prefix}client_reference"] = wrong
+        found.append(slot)
+    if conflicts:
+        raise ReferenceConflict(conflicts)
+    return found
+
+
+def _conflict(signal: Signal, order: Order) -> str:
+    """Empty for an order whose terms are the same. One without stored terms is older than they
+    are; what it has of them is compared."""
+    now = terms_of(signal)
+    told = ("symbol", "side", "quantity")
+    asked = order.asked or {name: getattr(order, name) for name in told}
+    known = now if order.asked else {name: now[name] for name in told}
+    wrong = differences(asked, known)
+    if not wrong:
+        return ""
+    owner = f"order {order.pk}" if order.pk else "another order of this batch"
+    words = f"{order.side} {order.quantity:,} {order.symbol}"
+    return (
+        f"belongs to {owner}, {words}, whose terms differ: {'; '.join(wrong)}."
+        " Ask under another reference, or for the same"
+    )

@@ -1,0 +1,56 @@
+"""Drafts become orders: one transaction writes order, slices and events, then enqueues."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import itemgetter
+
+from django.db import IntegrityError, transaction
+
+from execution import task_queue
+from execution.models import Order, OrderEvent, Slice
+from execution.orders.draft import Draft
+from execution.orders.journal import log_when_committed
+
+RUNG_AT_ONCE = 1_000
+
+
+class ReferenceTaken(Exception):
+    """Another process stored an order under one of the references meanwhile; look it up."""
+
+
+def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
+    """Write all drafts in one transaction; on commit, ring for the slices due by the horizon.
+
+    The caller waits for the first thousand bells only. The dispatch loop rings the others at its
+    next tick, as it does for all of them should this process die first.
+    """
+    try:
+        with transaction.atomic():
+            Order.objects.bulk_create([draft.order for draft in drafts], batch_size=1_000)
+            slices = [part for draft in drafts for part in draft.slices]
+            Slice.objects.bulk_create(slices, batch_size=2_000)
+            events = [told for draft in drafts for told in draft.events]
+            OrderEvent.objects.bulk_create(events, batch_size=2_000)
+            log_when_committed(events)
+            due = [(part.pk, part.due_at) for part in slices if part.due_at <= horizon_end]
+            if due:
+                first = sorted(due, key=itemgetter(1))[:RUNG_AT_ONCE]
+                transaction.on_commit(lambda: task_queue.ring_due(first), robust=True)
+    except IntegrityError as error:
+        if "order_reference_once" in str(error):
+            raise ReferenceTaken from error
+        raise
+
+
+def existing(references: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str], Order]:
+    """The stored orders under (account, client reference)."""
+    wanted = {(account, reference) for account, reference in references if reference}
+    rows = Order.objects.filter(
+        client_reference__in={reference for _, reference in wanted},
+        account__in={account for account, _ in wanted},
+    )
+    return {
+        (row.account, row.client_reference): row
+        for row in rows
+        if row.client_reference and (row.account, row.client_reference) in wanted
+    }

@@ -1,0 +1,142 @@
+"""The process that listens to Alpaca's trade updates: connected, watched, caught up after gaps."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import Error, connection
+from django.utils import timezone
+
+from deepstack.database.advisory_locks import NEWS, UPDATES, try_session_lock, unlock_session
+from execution import heartbeat
+from execution.booking import broker_feed
+from execution.broker import links
+from execution.broker.alpaca.adapter import AlpacaBroker
+from execution.broker.alpaca.link_watch import LinkWatch
+from execution.broker.alpaca.stream import Updates
+from execution.context import Desk
+from execution.listeners.alpaca_updates import UpdateBook
+from execution.models import BrokerAccount, BrokerCursor, Fill, Heartbeat
+
+log = structlog.get_logger(__name__)
+
+TURN = 1.0  # seconds between two looks at the whole
+# An execution booked so long ago, by whoever asked, of which the stream has said nothing.
+MUTE_AFTER = timedelta(seconds=5)
+MUTE_WINDOW = timedelta(minutes=1)
+
+
+class Listener:
+    """Two may run; the one that holds the lock listens, since Alpaca allows one connection."""
+
+    def __init__(self, desk: Desk, sleep: Callable[[float], None] = time.sleep) -> None:
+        broker = desk.broker.broker
+        if not isinstance(broker, AlpacaBroker):
+            raise TypeError(f"the broker is {broker.name!r}, not Alpaca")
+        self._desk = desk
+        self._account = broker.account
+        self._sleep = sleep
+        self._book = UpdateBook(broker, desk)
+        self._stream = Updates(desk.config, self._book.hear, self._note_listening, self._note_lost)
+        self._listening_since: datetime | None = None
+        self._lost_at: datetime | None = timezone.now()
+        self._gap_until: datetime | None = None
+        self._noted_gap: datetime | None = None
+        self._watch = LinkWatch(
+            broker.wire,
+            broker.budget,
+            links.address_of(desk.config),
+            lambda: self._lost_at,
+        )
+        self.stopping = False
+
+    def run(self) -> None:
+        """Listen until `stopping`; returns early when the lock or the stream's thread is gone, to
+        be started anew."""
+        if not self._take_lead():
+            return
+        self._book.start()
+        self._stream.start()
+        self._lost_at = timezone.now()
+        self._watch.start()
+        log.info("listening to trade updates", account=self._account)
+        try:
+            while not self.stopping and self._turn():
+                self._sleep(TURN)
+        finally:
+            self._watch.end()
+            self._stream.end()
+            self._book.end()
+
+    def _take_lead(self) -> bool:
+        while not self.stopping:
+            if try_session_lock(UPDATES):
+                return True
+            self._beat("standing by")
+            self._sleep(TURN)
+        return False
+
+    def _turn(self) -> bool:
+        """One look at the whole; False when the database, and the lock with it, went away, or the
+        stream's thread did."""
+        try:
+            self._close_gap()
+            if self._is_mute():
+                log.warning("the stream tells nothing of what is executed: connecting anew")
+                self._stream.connect_anew()
+            state = "listening" if self._listening_since else "connecting"
+            return self._beat(state) and self._stream.alive
+        except Error as error:
+            connection.close()
+            log.warning("listening ends without PostgreSQL", error=str(error).strip())
+            return False
+
+    def _beat(self, state: str) -> bool:
+        return heartbeat.beat_quietly(Heartbeat.Kind.LISTENER, {"state": state})
+
+    def _note_listening(self) -> None:
+        self._listening_since = self._gap_until = timezone.now()
+        self._lost_at = None
+        log.info("trade updates are on; what happened before is read from the account")
+
+    def _note_lost(self) -> None:
+        self._listening_since = None
+        self._lost_at = self._lost_at or timezone.now()
+
+    def _close_gap(self) -> None:
+        """Have the news read up to the moment from which the stream tells, by whichever process."""
+        until = self._gap_until
+        if until is None:
+            return
+        if until != self._noted_gap:
+            self._note_gap(until)
+        heard = BrokerCursor.objects.filter(
+            broker=self._desk.broker.name, account=self._account, heard_until__gte=until
+        )
+        if heard.exists():
+            self._gap_until = None if self._gap_until == until else self._gap_until
+        elif try_session_lock(NEWS):
+            try:
+                broker_feed.hear(self._account, self._desk)
+            finally:
+                unlock_session(NEWS)
+
+    def _note_gap(self, until: datetime) -> None:
+        """No child leaves before the account was compared again."""
+        rows = BrokerAccount.objects.filter(broker=self._desk.broker.name, account=self._account)
+        rows.update(due_wall=until)
+        self._noted_gap = until
+
+    def _is_mute(self) -> bool:
+        """Whether executions were booked for a while that the stream should have told of."""
+        since, now = self._listening_since, timezone.now()
+        if since is None:
+            return False
+        booked = Fill.objects.filter(
+            broker=self._desk.broker.name,
+            executed_at__gt=since + MUTE_AFTER,
+            recorded_wall__gt=now - MUTE_WINDOW,
+            recorded_wall__lt=now - MUTE_AFTER,
+        ).values_list("slice__client_order_id", flat=True)
+        return any(not self._book.has_heard(order_id) for order_id in booked.distinct())

@@ -1,0 +1,181 @@
+"""Orders under way, shown on a terminal: what is done, at which price, how long it will take."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import OperationalError, connection
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from execution.entry import submission
+from execution.market import clock
+from execution.market.base import MarketData
+from execution.models import Order
+from execution.orders import queries
+from execution.orders.queries import Progress, Report
+
+PRELIMINARY = ", preliminary"
+LOOK_EVERY = 0.25  # seconds
+LINE_EVERY = 5.0  # seconds, where the output is no terminal
+STYLES = {
+    "FILLED": "bold green",
+    "WORKING": "cyan",
+    "ACCEPTED": "cyan",
+    "PAUSED": "yellow",
+    "CANCELLING": "yellow",
+    "CANCELLED": "yellow",
+    "EXPIRED": "red",
+    "DENIED": "bold red",
+    "REJECTED": "bold red",
+    "OVERFILLED": "bold red",
+}
+
+
+@dataclass(slots=True)
+class Watch:
+    """Shows orders until all have ended. Whoever stops looking changes nothing."""
+
+    console: Console
+    market: MarketData
+    now: Callable[[], datetime] = clock.now
+    _spoken: float = float("-inf")
+    _said: set[str] = field(default_factory=set)
+
+    def until_done(self, ids: Sequence[int], *, patience: float | None = None) -> list[Order]:
+        """The orders as they ended; with `patience`, as they are after so many seconds."""
+        give_up = None if patience is None else time.monotonic() + patience
+        with Live(console=self.console, auto_refresh=False, transient=False) as live:
+            while True:
+                seen = self._look(live, ids)
+                done = bool(seen) and all(each.order.is_terminal for each in seen)
+                if done or (give_up is not None and time.monotonic() > give_up):
+                    return [each.order for each in seen]
+                time.sleep(LOOK_EVERY)
+
+    def _look(self, live: Live, ids: Sequence[int]) -> list[Progress]:
+        try:
+            seen = queries.progress(ids, self.market, now=self.now())
+            warning = submission.concern()
+        except OperationalError as error:
+            connection.close()
+            self._show(live, [], f"PostgreSQL does not answer, the orders go on: {error}".strip())
+            return []
+        self._show(live, seen, warning)
+        return seen
+
+    def _show(self, live: Live, seen: Sequence[Progress], warning: str) -> None:
+        if self.console.is_terminal:
+            live.update(_table(seen, warning), refresh=True)
+        elif time.monotonic() - self._spoken >= LINE_EVERY or _all_done(seen):
+            self._spoken = time.monotonic()
+            for text in [*map(line, seen), *([warning] if warning else [])]:
+                if text not in self._said:  # what has ended is told once
+                    self.console.print(text, markup=False, soft_wrap=True)
+            self._said = set(map(line, seen))
+
+
+def _all_done(seen: Sequence[Progress]) -> bool:
+    return bool(seen) and all(each.order.is_terminal for each in seen)
+
+
+def line(seen: Progress) -> str:
+    """One order under way, in one line."""
+    order = seen.order
+    return (
+        f"{title(order)}: {order.status}, filled {order.filled_quantity:,}/{order.quantity:,},"
+        f" slices {seen.slices_done}/{order.slice_count},"
+        f" average {price(seen.average)} ({_against(seen)}), left {clock_face(seen.left)}"
+    )
+
+
+def title(order: Order) -> str:
+    return f"order {order.pk} {order.side} {order.quantity:,} {order.symbol} {order.algorithm}"
+
+
+def _table(seen: Sequence[Progress], warning: str) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("order", "filled", "", "slices", "average", "against", "left", "status"):
+        table.add_column(
+            name, no_wrap=True, justify="left" if name in ("order", "status") else "right"
+        )
+    for each in seen:
+        order = each.order
+        table.add_row(
+            title(order).removeprefix("order "),
+            ProgressBar(total=order.quantity, completed=order.filled_quantity, width=16),
+            f"{order.filled_quantity / order.quantity:.0%}" if order.quantity else "-",
+            f"{each.slices_done}/{order.slice_count}",
+            price(each.average),
+            _against(each),
+            clock_face(each.left),
+            Text(order.status, style=STYLES.get(order.status, "")),
+        )
+    return Group(table, Text(warning, style="bold red")) if warning else table
+
+
+def _against(seen: Progress) -> str:
+    """The benchmark, the own average against it, and how far away is usual."""
+    if seen.benchmark is None:
+        return f"{seen.benchmark_name} -"
+    cost, usual = seen.against_benchmark_bps, seen.usual_bps
+    against = "-" if cost is None else f"{cost:+.1f} bps"
+    known = "" if usual is None else f", usually within {usual:.1f}"
+    return f"{seen.benchmark_name} {price(seen.benchmark)} {against}{known}"
+
+
+def price(value: Decimal | None) -> str:
+    return "-" if value is None else f"{value:,.4f}"
+
+
+def _estimated(report: Report) -> str:
+    error = report["estimated_standard_error_bps"]
+    if report["estimated_slippage_bps"] is None:
+        return bps(None)
+    known = "no basis" if error is None else f"{error:.2f} bps"
+    return f"{bps(report['estimated_slippage_bps'])}, standard error {known}"
+
+
+def bps(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:+.2f} bps"
+
+
+def clock_face(left: timedelta) -> str:
+    """Trading time as h:mm:ss."""
+    minutes, seconds = divmod(max(round(left.total_seconds()), 0), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def report_table(report: Report) -> Table:
+    """How an order ended. Slippage and cost: + is a cost."""
+    table = Table.grid(padding=(0, 2))
+    status = Text(report["status"], style=STYLES.get(report["status"], ""))
+    if report["reason"]:
+        status.append(f"  {report['reason']}", style="default")
+    name = f"{report['action']} {report['quantity']:,} {report['symbol']}"
+    table.add_row(Text(f"order {report['order_id']}", style="bold"), Text(name, style="bold"))
+    table.add_row("  status", status)
+    for label, value in _figures(report):
+        table.add_row(f"  {label}", value)
+    return table
+
+
+def _figures(report: Report) -> list[tuple[str, str]]:
+    slices = f"{report['num_slices']} slice{'' if report['num_slices'] == 1 else 's'}"
+    rows = [
+        ("worked as", f"{report['execution_type'] or '-'}, {slices}"),
+        ("filled", f"{report['filled_quantity']:,} of {report['quantity']:,}"),
+        ("average", price(report["avg_price"])),
+        ("arrival mid", price(report["arrival_price"])),
+        ("slippage", f"{bps(report['actual_slippage_bps'])} against arrival"),
+        ("estimated", _estimated(report)),
+    ]
+    if report["market_vwap"] is not None:
+        against = f"{price(report['market_vwap'])}, own average {bps(report['vwap_slippage_bps'])}"
+        rows.append(("market VWAP", f"{against}{PRELIMINARY if report['preliminary'] else ''}"))
+    return [*rows, ("commission", f"{report['commission']:,.2f}")]

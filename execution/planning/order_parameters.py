@@ -1,0 +1,72 @@
+"""What a signal asked for beside its order's columns: kept in `Order.parameters`, plain values."""
+
+from decimal import Decimal
+
+from execution.domain.algorithms.registry import SCHEDULED
+from execution.domain.signal import OVER_TIME, Signal
+from execution.models import Order
+
+_NAMES = (
+    "slices",
+    "vwap_deviation_threshold",
+    "max_participation",
+    "aggressive_after",
+    "native",
+    "native_parameters",
+    *OVER_TIME,
+)
+
+
+def of(signal: Signal) -> dict[str, object]:
+    given = {name: getattr(signal, name) for name in _NAMES}
+    return {
+        name: f"{value:f}" if isinstance(value, Decimal) else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
+def sift(order: Order) -> list[str]:
+    """Take out the wishes that the order's algorithm does not know; their names."""
+    foreign = set() if order.algorithm in SCHEDULED else set(OVER_TIME)
+    if order.algorithm != "LIMIT":
+        foreign.add("aggressive_after")
+    left_out = sorted(foreign & order.parameters.keys())
+    for name in left_out:
+        del order.parameters[name]
+    return left_out
+
+
+def lot(order: Order) -> int:
+    return int(order.parameters.get("lot_size") or 1)
+
+
+def least(order: Order) -> int:
+    """The smallest slice, in shares."""
+    return int(order.parameters.get("min_slice") or 1)
+
+
+def most(order: Order) -> int | None:
+    """The largest slice, in shares; None without a bound."""
+    wish = order.parameters.get("max_slice")
+    return None if wish is None else int(wish)
+
+
+def would_price(order: Order) -> Decimal | None:
+    wish = order.parameters.get("would_price")
+    return None if wish is None else Decimal(wish)
+
+
+def native(order: Order) -> str | None:
+    """The broker's own algorithm that works the whole order in one child."""
+    name: str | None = order.parameters.get("native")
+    return name
+
+
+def is_passive_first(order: Order) -> bool:
+    return order.parameters.get("aggressive_after") is not None
+
+
+def slices_for(quantity: int, most: int | None, lot: int) -> int:
+    """How many slices a quantity needs at least, each of whole lots and of at most `most`."""
+    return 1 if most is None else -(-quantity // (most // lot * lot))

@@ -1,0 +1,39 @@
+"""The share of the market's volume that an order may be, from its own word and its algorithm's."""
+
+from deepstack.config import Execution
+from execution.domain.algorithms.registry import SCHEDULED
+from execution.models import Order, Slice
+from execution.planning import order_parameters, residual
+
+
+def cap(order: Order, part: Slice, config: Execution) -> float | None:
+    """The largest share of the market's volume that the order may be with this slice, if there is
+    one: its own wish, and for orders worked over time the configured one; the smaller of both.
+    What takes the residual is as free as the order says, and goes no pace of its own. An algorithm
+    of the broker's is told its share when the order is accepted, and no child is cut."""
+    if order_parameters.native(order):
+        return None
+    if residual.final_policy(order, part):
+        free = order.parameters.get("residual_ignores_cap")
+        return None if free else _by_algorithm(order, config)
+    if order.algorithm == "POV":
+        return participation(order, config)
+    return _by_algorithm(order, config)
+
+
+def _by_algorithm(order: Order, config: Execution) -> float | None:
+    wish: float | None = order.parameters.get("max_participation")
+    return smallest_cap(order, config) if order.algorithm in SCHEDULED else wish
+
+
+def smallest_cap(order: Order, config: Execution) -> float | None:
+    """The cap that would hold for the order if it were worked over time."""
+    wish = order.parameters.get("max_participation")
+    return min((float(cap) for cap in (wish, config.max_participation) if cap), default=None)
+
+
+def participation(order: Order, config: Execution) -> float:
+    """The part of the volume that a POV order follows: its own wish, else the configured one, and
+    never above the configured cap."""
+    wish = order.parameters.get("max_participation") or config.pov.participation
+    return min(float(cap) for cap in (wish, config.max_participation) if cap)

@@ -1,0 +1,121 @@
+"""Where an order may be worked, and in how many slices, when its signal leaves that open."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+
+from deepstack.config import Execution
+from execution.domain.algorithms.registry import ALGOS, SCHEDULED
+from execution.domain.exchange_time import exchange_time
+from execution.domain.session import Session
+from execution.domain.signal import InvalidSignal, Signal, wrong_end, wrong_start
+from execution.market import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Where the order may be worked; `note` says what was decided about it, if anything was."""
+
+    start: datetime
+    end: datetime
+    session: Session
+    note: str = ""
+
+
+PAST_TOLERANCE = timedelta(seconds=2)  # of the wall clock, for signals under way
+
+
+def start_of(signal: Signal, now: datetime) -> datetime:
+    """When the signal wants to start: now, if it does not say. Raises InvalidSignal for times that
+    no order can have."""
+    start = signal.start_at or now
+    if start < now - PAST_TOLERANCE * clock.speed():
+        raise InvalidSignal(
+            {"start_at": f"{exchange_time(start)} is past; it is {exchange_time(now)}"}
+        )
+    if wrong := wrong_start(start, now):
+        raise InvalidSignal({"start_at": wrong})
+    if signal.end_at and (wrong := wrong_end(start, signal.end_at)):
+        wrong = wrong if signal.start_at else wrong.replace("start_at", "the start, which is now,")
+        raise InvalidSignal({"end_at": wrong})
+    return start
+
+
+def window_of(
+    signal: Signal, algorithm: str, session: Session, start: datetime, config: Execution
+) -> Window:
+    """The wished window, else the algorithm's usual one, shortened to the close; orders worked over
+    time keep out of the quiet minutes at open and close. Raises InvalidSignal when a wish reaches
+    beyond the session, or when nothing of it is left."""
+    regular = session.is_regular(start)
+    last = session.close if regular else session.extended_close
+    length = signal.end_at - start if signal.end_at else signal.window
+    if session.always:
+        end = start + (length or _usual(algorithm, last - start, config))
+        return Window(start, end, _stretched(session, end))
+    first, until = start, last
+    if regular and algorithm in SCHEDULED:
+        first, until = _outside_quiet_minutes(session, start, config)
+    if length is None:
+        wish = first + _usual(algorithm, until - first, config)
+        note = "" if wish <= until else f"shortened to the close at {exchange_time(until)}"
+    else:
+        wish = start + length
+        if wish > last:
+            field = "end_at" if signal.end_at else "window_minutes"
+            told = f"ends after the session, which closes at {exchange_time(last)}"
+            raise InvalidSignal({field: told})
+        quiet = first > start or wish > until
+        note = "without the quiet minutes of the session" if quiet else ""
+    if min(wish, until) <= first:
+        told = (
+            f"nothing of it lies in {exchange_time(first)} to {exchange_time(until)}, when it is"
+            " open"
+        )
+        raise InvalidSignal({"start_at": told})
+    return Window(first, min(wish, until), session, note)
+
+
+def ends_of(
+    signal: Signal, session: Session, start: datetime, config: Execution
+) -> dict[str, datetime]:
+    """The end of the window that each algorithm would have; only LIMIT works after hours."""
+    names = ALGOS if session.is_regular(start) else ("LIMIT",)
+    ends = {}
+    for name in names:
+        with suppress(InvalidSignal):  # a way that is not open now is no alternative
+            ends[name] = window_of(signal, name, session, start, config).end
+    return ends
+
+
+def usual_slices(algorithm: str, window: Window, config: Execution) -> int:
+    if algorithm not in ("VWAP", "POV"):
+        return config.twap.default_num_slices
+    minutes = (window.end - window.start) / timedelta(minutes=1)
+    return max(round(minutes / config.vwap.slice_minutes), config.vwap.min_slices)
+
+
+def _usual(algorithm: str, rest_of_session: timedelta, config: Execution) -> timedelta:
+    if algorithm == "MARKET":
+        return timedelta(seconds=config.routing.market_window_seconds) * clock.speed()
+    if algorithm == "LIMIT":
+        return rest_of_session
+    followed = algorithm in ("VWAP", "POV")
+    minutes = (config.vwap if followed else config.twap).default_time_window
+    return timedelta(minutes=minutes)
+
+
+def _outside_quiet_minutes(
+    session: Session, start: datetime, config: Execution
+) -> tuple[datetime, datetime]:
+    quiet = config.scheduling
+    first = session.open + timedelta(minutes=quiet.quiet_open_minutes)
+    return max(start, first), session.close - timedelta(minutes=quiet.quiet_close_minutes)
+
+
+def _stretched(session: Session, end: datetime) -> Session:
+    """A market that never closes has no session that a window could outlast."""
+    if end <= session.close:
+        return session
+    midnight = datetime.combine(end.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    return replace(session, close=midnight, extended_close=midnight)

@@ -1,0 +1,328 @@
+"""What an account has and does, read for the checks; only what a bound asks for is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from django.db.models import F, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Greatest
+from django.utils import timezone
+
+from deepstack.database.prepared_query import NEVER, Param, Prepared
+from execution.context import Desk
+from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
+from execution.domain.risk_checks import Bounds, Exposure, Heat
+from execution.models import Fill, Order, OrderEvent, Slice, TradingState
+from execution.models.orders import Side
+from execution.risk import positions
+from execution.risk.marks import Marks, exchange_midnight
+
+MINUTE = timedelta(minutes=1)
+SENT = ("SLICE_SENDING", "SLICE_SENDING_AGAIN")
+# More events than transactions can have under way that are not visible yet.
+SLACK = 1_000
+_EVENT_SPAN = Prepared[tuple[int, int]](
+    lambda: (
+        OrderEvent.objects.filter(kind__in=SENT, recorded_wall__gt=Param("since", NEVER))
+        .order_by("recorded_wall")
+        .values_list("pk", Subquery(OrderEvent.objects.order_by("-pk").values("pk")[:1]))[:1]
+    )
+)
+ZERO = Decimal(0)
+# Of an order or a slice: shares that may still be executed.
+LEAVES = Greatest(F("quantity") - F("filled_quantity"), 0)
+
+_PENDING = Prepared[tuple[int]](
+    lambda: (
+        Order.objects.filter(
+            account=Param("account", ""),
+            symbol=Param("symbol", ""),
+            side=Param("side", ""),
+            status__in=sorted(ORDER_LIVE),
+        )
+        .exclude(pk=Param("order", 0))
+        .order_by()
+        .values("account")
+        .annotate(pending=Sum(LEAVES))
+        .values_list("pending")
+    )
+)
+_Traded = tuple[str, str, int, Decimal, Decimal | None]
+
+
+def _own_of_today() -> "QuerySet[Order, Any]":
+    return (
+        Order.objects.filter(
+            account=Param("account", ""),
+            filled_quantity__gt=0,
+            created_at__gte=Param("midnight", NEVER),
+        )
+        .order_by()
+        .values_list("symbol", "side")
+        .annotate(Sum("filled_quantity"), Sum("filled_notional"), Sum("commission"))
+    )
+
+
+def _of_older() -> "QuerySet[Fill, Any]":
+    earlier = Order.objects.alias(ended=Coalesce("finished_at", "created_at")).filter(
+        Q(status__in=sorted(ORDER_LIVE)) | Q(ended__gte=Param("midnight", NEVER)),
+        account=Param("account", ""),
+        filled_quantity__gt=0,
+        created_at__lt=Param("midnight", NEVER),
+    )
+    return (
+        Fill.objects.filter(order__in=earlier, executed_at__gte=Param("midnight", NEVER))
+        .order_by()
+        .values_list("order__symbol", "order__side")
+        .annotate(Sum("quantity"), money=Sum(F("quantity") * F("price")), fees=Sum("commission"))
+    )
+
+
+# Symbol, side, shares, money and fees since midnight: of the day's own orders by their totals,
+# which are many fewer than their fills; of an older one by the fills of the day.
+_TRADED = Prepared[_Traded](lambda: _own_of_today().union(_of_older(), all=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One order when it is about to leave, or one child of it of `quantity` shares.
+
+    `working`: shares of the order that the broker holds beside them. `alongside`: orders of the
+    same batch that were accepted before it and are not stored yet. `whole`: the shares of all the
+    order, where that is looked at and `quantity` is a part of it. `price`: what a share is worth.
+    """
+
+    order: Order
+    quantity: int
+    marks: Marks
+    now: datetime
+    working: int = 0
+    alongside: Sequence[Order] = ()
+    whole: int | None = None
+    price: Decimal | None = None
+
+
+def read(
+    at: Moment,
+    bounds: Bounds,
+    desk: Desk,
+    *,
+    restricted: str | None,
+    broken: tuple[str, str] | None,
+    reducing: bool,
+    opposing: Decimal | None,
+    messages: int | None,
+) -> Exposure:
+    """The numbers that the bounds ask for, or a state of REDUCING."""
+    held = pending = None
+    hot = bounds.max_portfolio_heat is not None
+    if reducing or hot or bounds.max_position is not None:
+        held, pending = position(at, desk)
+    return Exposure(
+        restricted=restricted,
+        broken=broken,
+        position=held,
+        pending=pending,
+        opposing=opposing,
+        twin=twin(at, bounds.duplicate_seconds) if bounds.duplicate_seconds else None,
+        open_orders=open_orders(at) if bounds.max_open_orders is not None else None,
+        recent_orders=recent_orders(at) if bounds.max_orders_per_minute is not None else None,
+        recent_messages=messages,
+        day_result=day_result(at) if bounds.max_daily_loss is not None else None,
+        unspent=unspent(at),
+        heat=heat(at, bounds.equity, pending or 0, desk) if hot else None,
+    )
+
+
+def position(at: Moment, desk: Desk) -> tuple[int | None, int]:
+    """Signed shares of the symbol in the account, None where that is not known, and the shares
+    pending on the order's side."""
+    order = at.order
+    known = positions.held(order.account, desk, symbol=order.symbol)
+    (pending,) = _PENDING.first(
+        account=order.account, symbol=order.symbol, side=order.side, order=order.pk or 0
+    ) or (0,)
+    batch = sum(each.quantity for each in at.alongside if _same_book(each, order))
+    return None if known is None else known[order.symbol], pending + at.working + batch
+
+
+def working_leaves(order: Order, *, beside: Slice | None = None) -> int:
+    """W: shares that the broker holds or may hold for the order, in other slices than `beside`."""
+    parts = order.slices.filter(status__in=SLICE_AT_BROKER)
+    if beside is not None:
+        parts = parts.exclude(pk=beside.pk)
+    working: int = parts.aggregate(n=Coalesce(Sum(LEAVES), 0))["n"]
+    return working
+
+
+def _same_book(one: Order, other: Order) -> bool:
+    return (one.account, one.symbol, one.side) == (other.account, other.symbol, other.side)
+
+
+def opposing(order: Order) -> Decimal | None:
+    """The own working limit on the other side that comes closest to trading with the order."""
+    row = _OPPOSING[order.side].first(account=order.account, symbol=order.symbol)
+    return row[0] if row else None
+
+
+def nearest_opposing(side: str) -> "QuerySet[Slice, Any]":
+    """`opposing` as a query, with the account and symbol as its parameters."""
+    children = Slice.objects.filter(
+        status__in=sorted(SLICE_AT_BROKER),
+        limit_price__isnull=False,
+        order__account=Param("account", ""),
+        order__symbol=Param("symbol", ""),
+    ).exclude(order__side=side)
+    nearest = "limit_price" if side == Side.BUY else "-limit_price"
+    return children.order_by(nearest).values_list("limit_price")[:1]
+
+
+_OPPOSING = {
+    side: Prepared[tuple[Decimal]](partial(nearest_opposing, side)) for side in Side.values
+}
+
+
+def twin(at: Moment, seconds: float) -> str | None:
+    """An earlier order like this one; one with a reference of its own is meant to be another, and
+    one that is amended was compared when it came."""
+    order = at.order
+    if order.client_reference or _is_amended(order):
+        return None
+    if any(_same_book(each, order) and each.quantity == order.quantity for each in at.alongside):
+        return "of the same batch"
+    alike = _before(order).filter(
+        account=order.account, symbol=order.symbol, side=order.side, quantity=order.quantity
+    )
+    asked = timezone.now() if order._state.adding else order.created_wall
+    found = (
+        alike.filter(created_wall__gt=asked - timedelta(seconds=seconds))
+        .exclude(status=OrderStatus.DENIED)
+        .first()
+    )
+    return None if found is None else str(found.pk)
+
+
+def open_orders(at: Moment) -> int:
+    account = at.order.account
+    live = _before(at.order).filter(account=account, status__in=ORDER_LIVE).count()
+    return live + sum(each.account == account for each in at.alongside) + 1
+
+
+def recent_orders(at: Moment) -> int:
+    """Of the strategy, or of an account's orders without one; counted anew after a resume."""
+    order = at.order
+    since = timezone.now() - MINUTE
+    scope, key = runaway_scope(order)
+    resumed = TradingState.objects.filter(scope=scope, key=key, changed_wall__gt=since)
+    since = resumed.values_list("changed_wall", flat=True).first() or since
+    recent = Order.objects.filter(strategy=order.strategy, created_wall__gt=since)
+    if not order.strategy:
+        recent = recent.filter(account=order.account)
+    stored = recent.exclude(status=OrderStatus.DENIED).count()
+    batch = sum(runaway_scope(each) == (scope, key) for each in at.alongside)
+    return stored + batch + (order._state.adding and not _is_amended(order))
+
+
+def runaway_scope(order: Order) -> tuple[str, str]:
+    """The trading state that stops a strategy, or what trades without a name."""
+    if order.strategy:
+        return TradingState.Scope.STRATEGY.value, order.strategy
+    return TradingState.Scope.ACCOUNT.value, order.account
+
+
+def messages_at_most() -> int:
+    """More than all accounts have sent in the last minute: the events since, of any kind."""
+    found = _EVENT_SPAN.first(since=timezone.now() - MINUTE)
+    return SLACK + (found[1] - found[0] if found else 0)
+
+
+def recent_messages(account: str) -> int:
+    return OrderEvent.objects.filter(
+        kind__in=SENT, recorded_wall__gt=timezone.now() - MINUTE, order__account=account
+    ).count()
+
+
+def unspent(at: Moment) -> Decimal | None:
+    """The buying power less what was sent since it was told, and less the buys of the same batch.
+    None while the broker does not say."""
+    if at.marks.funds is None:
+        return None
+    mine = [each for each in at.alongside if each.account == at.order.account]
+    buys = [each.routing["notional"] for each in mine if each.side == Side.BUY]
+    batch = sum((Decimal(value) for value in buys if value is not None), ZERO)
+    return at.marks.funds.left(at.order.account) - batch
+
+
+def day_result(at: Moment) -> Decimal | None:
+    """Sold less bought less commission, and what is left over marked at the mid: the result of
+    the day's fills alone. None where a price is missing.
+
+    What is traded at the first time after the marks were read has no mid yet: it counts at the
+    price that it was just traded at.
+    """
+    result, left, paid = ZERO, dict[str, int](), dict[tuple[str, int], Decimal]()
+    traded = _TRADED.all(account=at.order.account, midnight=exchange_midnight(at.now))
+    for symbol, side, shares, money, fees in traded:
+        sign = 1 if side == Side.BUY else -1
+        result -= sign * money + (fees or ZERO)
+        left[symbol] = left.get(symbol, 0) + sign * shares
+        if shares:
+            paid[symbol, sign] = money / shares
+    for symbol, shares in left.items():
+        mark = at.marks.prices.get(symbol)
+        if mark is None and not at.marks.read_before(symbol):
+            mark = paid.get((symbol, 1 if shares > 0 else -1))
+        if shares and mark is None:
+            return None
+        result += shares * (mark or ZERO)
+    return result
+
+
+def heat(at: Moment, equity: Decimal | None, pending: int, desk: Desk) -> Heat | None:
+    """None where equity is not configured, or a position is not known, nor its price or
+    volatility.
+
+    A position that is new since the marks were read counts from the next look on. A position that
+    the order makes larger counts at what the order's shares are worth, if that is more than the
+    mark.
+    """
+    order = at.order
+    held = positions.held(order.account, desk) if equity else None
+    if not equity or held is None:
+        return None
+    held = {symbol: shares for symbol, shares in held.items() if at.marks.read_before(symbol)}
+    after = dict(held)
+    after[order.symbol] = held.get(order.symbol, 0) + order.side_sign * (at.quantity + pending)
+    known = at.marks.prices.keys() & at.marks.volatility.keys()
+    if any(shares and symbol not in known for symbol, shares in (held | after).items()):
+        return None
+    before, hot = _heat(held, at.marks), _heat(after, at.marks)
+    mark = at.marks.prices.get(order.symbol)
+    grown = abs(after[order.symbol]) > abs(held.get(order.symbol, 0))
+    if grown and at.price is not None and mark is not None and at.price > mark:
+        hot += _heat({order.symbol: after[order.symbol]}, at.marks) * (at.price / mark - 1)
+    return Heat(before / equity, hot / equity)
+
+
+def _heat(shares: dict[str, int], marks: Marks) -> Decimal:
+    return sum(
+        (
+            abs(count) * marks.prices[symbol] * Decimal(str(marks.volatility[symbol]))
+            for symbol, count in shares.items()
+            if count
+        ),
+        ZERO,
+    )
+
+
+def _is_amended(order: Order) -> bool:
+    """Drafted anew under the number that it is stored with: it is no further order."""
+    return order._state.adding and order.pk is not None
+
+
+def _before(order: Order) -> QuerySet[Order]:
+    new = order._state.adding and not _is_amended(order)
+    return Order.objects.all() if new else Order.objects.filter(pk__lt=order.pk)

@@ -1,0 +1,243 @@
+"""Kill switch and trading states: durable, read last before each send, strictest wins."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import Count, Q, QuerySet
+from kombu.exceptions import KombuError as QueueError
+from redis.exceptions import RedisError
+
+from execution import task_queue
+from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, SliceStatus
+from execution.domain.signal import InvalidSignal, parse
+from execution.models import Order, OrderEvent, Slice, TradingState, TradingStateChange
+from execution.orders import caller
+from execution.orders.journal import event, log_when_committed
+from execution.orders.locks import nothing_in_flight
+from execution.risk import scopes
+
+log = structlog.get_logger(__name__)
+
+Scope, State = TradingState.Scope, TradingState.State
+PATIENCE_MS = 2_000
+NEXT_EVENTS = """
+SELECT nextval(pg_get_serial_sequence('execution_orderevent', 'id')) FROM generate_series(1, %s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A live order in the scope. `unconfirmed`: its children that the broker may still execute."""
+
+    order_id: int
+    unconfirmed: int
+
+
+@dataclass(frozen=True, slots=True)
+class HaltReport:
+    """`quiet`: every send that began before the change has ended, and none can begin.
+    `orders`: the live orders in the scope; after a halt their children are being cancelled.
+    `cancels_rung`: the workers were told at once; if not, the dispatch loop tells them."""
+
+    state: TradingState
+    quiet: bool
+    orders: tuple[Affected, ...]
+    cancels_rung: bool
+
+    @property
+    def unconfirmed(self) -> int:
+        return sum(order.unconfirmed for order in self.orders)
+
+
+def in_force(order: Order) -> tuple[tuple[str, str], ...]:
+    """The states other than ACTIVE that apply to an order, as (scope and key, state)."""
+    apply = scopes.applying(account=order.account, strategy=order.strategy, symbol=order.symbol)
+    rows = TradingState.objects.filter(apply).exclude(state=State.ACTIVE)
+    return tuple(
+        (f"{scope} {key}".strip(), state)
+        for scope, key, state in rows.values_list("scope", "key", "state")
+    )
+
+
+def halting(order: Order) -> TradingState | None:
+    """One of the states that have an order's working children cancelled, the widest scope first."""
+    apply = scopes.applying(account=order.account, strategy=order.strategy, symbol=order.symbol)
+    rows = list(TradingState.objects.filter(apply, state=State.HALTED))
+    return min(rows, key=lambda row: Scope.values.index(row.scope), default=None)
+
+
+def all_in_force() -> tuple[TradingState, ...]:
+    return tuple(TradingState.objects.exclude(state=State.ACTIVE))
+
+
+def applies(states: Iterable[TradingState], order: Order) -> tuple[tuple[str, str], ...]:
+    """`in_force` for an order that is not stored yet, from states already read."""
+    keys = {
+        (Scope.SYSTEM.value, ""),
+        (Scope.ACCOUNT.value, order.account),
+        (Scope.STRATEGY.value, order.strategy),
+        (Scope.SYMBOL.value, order.symbol),
+    }
+    return tuple(
+        (f"{row.scope} {row.key}".strip(), row.state)
+        for row in states
+        if (row.scope, row.key) in keys
+    )
+
+
+def change(*, scope: str, key: str, state: str, by: str, reason: str, now: datetime) -> HaltReport:
+    """Store a trading state and carry it out; repeating it is harmless.
+
+    The state is committed before anything else, so no send can begin after this returns. HALTED
+    has the scope's working children cancelled while their orders live on, to continue when
+    trading resumes. Not inside a transaction. Raises ValueError as `set_state` does.
+    """
+    with transaction.atomic(durable=True):
+        row = set_state(scope=scope, key=key, state=state, by=by, reason=reason)
+        numbers = reserve_events(row)
+    # What works is cancelled first: the sends under way may be slow, and what comes of them is
+    # found by the dispatch loop.
+    rung = row.state != State.HALTED or _ring_cancels(row)
+    still = quiet() if row.state != State.ACTIVE else True
+    affected = _affected(row)
+    tell_orders(row, [each.order_id for each in affected], now=now, numbers=numbers)
+    return HaltReport(row, still, affected, rung)
+
+
+def halt(*, scope: str, key: str, by: str, reason: str, now: datetime) -> HaltReport:
+    """Stop all sends in a scope and cancel what works there."""
+    return change(scope=scope, key=key, state=State.HALTED, by=by, reason=reason, now=now)
+
+
+def resume(*, scope: str, key: str, by: str, reason: str, now: datetime) -> HaltReport:
+    """Let a scope trade again; what its orders missed is caught up smoothly."""
+    return change(scope=scope, key=key, state=State.ACTIVE, by=by, reason=reason, now=now)
+
+
+def set_state(*, scope: str, key: str, state: str, by: str, reason: str) -> TradingState:
+    """Store a trading state and who changed it. ValueError: an unknown scope or state, an empty
+    reason or name, or a key that no order can have."""
+    for name, value, allowed in (("scope", scope, Scope.values), ("state", state, State.values)):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    check_key(scope, key)
+    if not reason.strip() or not by.strip():
+        raise ValueError("a reason and the name of the person are required")
+    with transaction.atomic():
+        TradingState.objects.get_or_create(
+            scope=scope, key=key, defaults={"state": State.ACTIVE, "changed_by": by[:150]}
+        )
+        row = TradingState.objects.select_for_update().get(scope=scope, key=key)
+        before, row.state = row.state, state
+        row.reason, row.changed_by = reason[:300], by[:150]
+        row.save()
+        TradingStateChange.objects.create(
+            scope=scope,
+            key=key,
+            before=before,
+            after=state,
+            reason=row.reason,
+            changed_by=row.changed_by,
+            changed_via=caller.current().via,
+        )
+    return row
+
+
+def check_key(scope: str, key: str) -> None:
+    """ValueError unless an order can have the key: one that is merely misspelt would halt nothing
+    and look as if it had."""
+    if (scope == Scope.SYSTEM) != (key == ""):
+        raise ValueError(f"scope {scope} {'takes no' if key else 'needs a'} key, got {key!r}")
+    if scope == Scope.SYSTEM:
+        return
+    field = scope.lower()
+    try:
+        parse({"symbol": "A", "side": "BUY", "quantity": 1, field: key})
+    except InvalidSignal as error:
+        raise ValueError(f"key of scope {scope} {error.errors[field]}") from None
+
+
+def quiet() -> bool:
+    """After a state was stored: wait until no send that could have missed it is under way."""
+    return nothing_in_flight(PATIENCE_MS)
+
+
+def to_cancel() -> Q:
+    """The slices that work although their scope is halted."""
+    halted = TradingState.objects.filter(state=State.HALTED)
+    found = Q(pk__in=())
+    for row in halted:
+        found |= Q(status=SliceStatus.WORKING) & _in_scope(row, "order__")
+    return found
+
+
+def waiting() -> Q:
+    """The slices that were put off by a halt which still lasts: looking again tells nothing new."""
+    found = Q(pk__in=())
+    for row in TradingState.objects.filter(state=State.HALTED):
+        found |= Q(reason__startswith="TRADING_HALTED") & _in_scope(row, "order__")
+    return found
+
+
+def _in_scope(row: TradingState, prefix: str = "") -> Q:
+    if row.scope == Scope.SYSTEM:
+        return Q()
+    return Q(**{f"{prefix}{row.scope.lower()}": row.key})
+
+
+def _ring_cancels(row: TradingState) -> bool:
+    working = Slice.objects.filter(_in_scope(row, "order__"), status=SliceStatus.WORKING)
+    try:
+        task_queue.ring(task_queue.CLOSE, working.values_list("pk", flat=True))
+    except (QueueError, RedisError, OSError) as error:
+        log.error("halted, but the cancels wait for Redis", state=str(row), error=str(error))
+        return False
+    return True
+
+
+def live_orders(row: TradingState) -> QuerySet[Order]:
+    return Order.objects.filter(_in_scope(row), status__in=ORDER_LIVE).order_by("pk")
+
+
+def _affected(row: TradingState) -> tuple[Affected, ...]:
+    at_broker = Slice.objects.filter(_in_scope(row, "order__"), status__in=SLICE_AT_BROKER)
+    unconfirmed = dict(at_broker.values_list("order").annotate(n=Count("pk")).order_by())
+    return tuple(
+        Affected(order_id, unconfirmed.get(order_id, 0))
+        for order_id in live_orders(row).values_list("pk", flat=True)
+    )
+
+
+def reserve_events(row: TradingState) -> Sequence[int]:
+    """In the transaction that stores a state: the number of an event for each live order in scope.
+
+    The state is in force before its events are written, which would hold up a halt of thousands of
+    orders. What it causes happens after its commit, so it has higher numbers than these.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_EVENTS, [live_orders(row).count()])
+        return [number for (number,) in cursor.fetchall()]
+
+
+def tell_orders(
+    row: TradingState, order_ids: Iterable[int], *, now: datetime, numbers: Sequence[int]
+) -> None:
+    """Tell each order of the state, under the reserved numbers; an order that was accepted since
+    gets one of its own."""
+    facts = {
+        "scope": f"{row.scope} {row.key}".strip(),
+        "state": row.state,
+        "by": row.changed_by,
+        "via": caller.current().via,
+        "reason": row.reason,
+    }
+    orders = Order.objects.filter(pk__in=list(order_ids)).order_by("pk")
+    events = [event(order, "TRADING_STATE", facts, at=now) for order in orders]
+    for told, number in zip(events, numbers, strict=False):
+        told.pk = number
+    with transaction.atomic():
+        OrderEvent.objects.bulk_create(events)
+        log_when_committed(events)

@@ -1,0 +1,172 @@
+"""What the account's symbols are worth and how much they move, read before any lock is taken, as
+a source of quotes may be a network away."""
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from itertools import pairwise
+from math import log
+from statistics import stdev
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Exists, Expression, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from deepstack.database.prepared_query import NEVER, Param, Prepared
+from execution.context import Desk
+from execution.domain.lifecycle import ORDER_LIVE
+from execution.market.base import MarketData, MarketDataUnavailable
+from execution.market.calendar import NEW_YORK, new_york
+from execution.models import Order, RiskLimit, Slice
+from execution.risk import buying_power, positions
+from execution.risk.buying_power import Funds
+
+SESSIONS = 20
+FEWEST_RETURNS = 5
+LOOK_BACK_DAYS = 32
+NEAR_CLOSE = timedelta(minutes=30)
+
+
+class TooFewSessions(LookupError):
+    """The market has too little history of the symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Mids per share, and daily volatilities as shares (0.02 is 2 %); a symbol that the market
+    says nothing about is left out. `funds` where buys are held within the buying power. `asked`:
+    the symbols that the market was asked about; None: nobody asked."""
+
+    prices: Mapping[str, Decimal] = field(default_factory=dict)
+    volatility: Mapping[str, float] = field(default_factory=dict)
+    funds: Funds | None = None
+    asked: frozenset[str] | None = None
+
+    def read_before(self, symbol: str) -> bool:
+        """Whether the symbol was among the account's when the marks were read."""
+        return self.asked is None or symbol in self.asked
+
+
+NO_MARKS = Marks()
+
+
+def _lately(account: Expression | F) -> "QuerySet[Order, Any]":
+    """The symbols that an account has traded since the exchange's midnight."""
+    return (
+        Order.objects.alias(ended=Coalesce("finished_at", "created_at"))
+        .filter(
+            Q(created_at__gte=Param("midnight", NEVER))
+            | Q(ended__gte=Param("midnight", NEVER))
+            | Q(status__in=sorted(ORDER_LIVE)),
+            account=account,
+            filled_quantity__gt=0,
+        )
+        .order_by()
+        .values_list("symbol")
+        .distinct()
+    )
+
+
+_LATELY = Prepared[tuple[str]](lambda: _lately(Param("account", "")))
+# For a query of slices that is made anyway; the symbols where a limit surely asks for them.
+SET_BY_HAND = {
+    "loss_set": Exists(RiskLimit.objects.filter(max_daily_loss__isnull=False)),
+    "heat_set": Exists(RiskLimit.objects.filter(max_portfolio_heat__isnull=False)),
+}
+TRADED = {"traded": ArraySubquery(_lately(OuterRef("order__account")))}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which limits need marks; `traded`: the account's symbols of the day, where they were read
+    already."""
+
+    loss: bool
+    heat: bool
+    traded: Collection[str] | None = None
+
+
+def asked(desk: Desk) -> Asked:
+    set_by_hand = RiskLimit.objects.aggregate(
+        loss=Count("max_daily_loss"), heat=Count("max_portfolio_heat")
+    )
+    return _asked(desk, loss=bool(set_by_hand["loss"]), heat=bool(set_by_hand["heat"]))
+
+
+def wanted(part: Slice, desk: Desk) -> Asked:
+    """`asked`, of a slice that was read with SET_BY_HAND and perhaps TRADED."""
+    known = _asked(desk, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
+    return replace(known, traded=vars(part).get("traded"))
+
+
+def _asked(desk: Desk, *, loss: bool, heat: bool) -> Asked:
+    limits = desk.config.limits
+    return Asked(
+        loss=loss or limits.max_daily_loss is not None,
+        heat=heat or limits.max_portfolio_heat is not None,
+    )
+
+
+def read(account: str, symbol: str, desk: Desk, *, wanted: Asked, now: datetime) -> Marks:
+    """The market is asked for nothing that no limit needs."""
+    symbols = set(wanted.traded or ()) if wanted.loss else set()
+    if wanted.loss and wanted.traded is None:
+        symbols = _traded_today(account, now)
+    held = positions.held(account, desk) if wanted.heat else {}
+    if wanted.heat:
+        symbols |= {symbol, *(held or ())}
+    return Marks(
+        _prices(symbols, desk.market, now),
+        _volatilities(symbols, desk.market, now) if wanted.heat else {},
+        buying_power.told(account, desk, now=now) if desk.bounds.within_buying_power else None,
+        frozenset(symbols) if (wanted.loss or wanted.heat) and held is not None else None,
+    )
+
+
+def _traded_today(account: str, now: datetime) -> set[str]:
+    rows = _LATELY.all(account=account, midnight=exchange_midnight(now))
+    return {symbol for (symbol,) in rows}
+
+
+def _prices(symbols: Iterable[str], market: MarketData, now: datetime) -> dict[str, Decimal]:
+    prices = {}
+    for symbol in symbols:
+        with suppress(MarketDataUnavailable):
+            quote = market.quote(symbol, now)
+            if quote is not None:
+                prices[symbol] = quote.mid
+    return prices
+
+
+def _volatilities(symbols: Iterable[str], market: MarketData, now: datetime) -> dict[str, float]:
+    found = {}
+    for symbol in symbols:
+        with suppress(MarketDataUnavailable, TooFewSessions):
+            found[symbol] = daily_volatility(symbol, market, exchange_midnight(now))  # type: ignore[arg-type]  # by identity
+    return found
+
+
+def exchange_midnight(now: datetime) -> datetime:
+    """When the exchange's day began, in UTC."""
+    return new_york(now.astimezone(NEW_YORK).date(), time())
+
+
+@lru_cache(maxsize=4096)
+def daily_volatility(symbol: str, market: MarketData, midnight: datetime) -> float:
+    """The standard deviation of the logarithmic returns from close to close over the last
+    sessions, at most 20, that had ended by `midnight`. Raises TooFewSessions, which the next call
+    tries again."""
+    closes: list[float] = []
+    for days in range(LOOK_BACK_DAYS, 0, -1):
+        session = market.session(midnight - timedelta(days=days) + timedelta(hours=12))
+        if session is not None and session.close <= midnight:
+            bars = market.bars(symbol, session.close - NEAR_CLOSE, session.close)
+            closes.extend(float(bar.close) for bar in bars[-1:])
+    returns = [log(after / before) for before, after in pairwise(closes[-SESSIONS - 1 :])]
+    if len(returns) < FEWEST_RETURNS:
+        raise TooFewSessions(f"{symbol}: {len(returns)} returns, {FEWEST_RETURNS} are needed")
+    return stdev(returns)

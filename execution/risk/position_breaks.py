@@ -1,0 +1,21 @@
+"""Which symbols the broker has other shares of than our fills explain; nothing of them leaves."""
+
+from django.db.models import QuerySet
+
+from execution.context import Desk
+from execution.domain.reconciliation import Kind
+from execution.models import BrokerDifference, Order
+
+
+def of(order: Order, desk: Desk) -> tuple[str, str] | None:
+    """The shares that the break of an order's symbol is about, ours and the broker's."""
+    return (
+        still_open()
+        .filter(broker=desk.broker.name, account=order.account, symbol=order.symbol)
+        .values_list("ours", "theirs")
+        .first()
+    )
+
+
+def still_open() -> "QuerySet[BrokerDifference]":
+    return BrokerDifference.objects.filter(kind=Kind.POSITION, gone_wall__isnull=True)

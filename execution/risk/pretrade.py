@@ -1,0 +1,214 @@
+"""The last word on an order and on each of its children, with limits and book read fresh."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from execution.context import Desk
+from execution.domain import risk_checks
+from execution.domain.risk_checks import Bounds, Check, Denial, Exposure, Facts
+from execution.market.base import Quote
+from execution.models import Order, Slice, TradingState
+from execution.orders import locks
+from execution.risk import exposure, kill_switch, limits, position_breaks
+from execution.risk.exposure import Moment
+from execution.risk.limits import Book
+from execution.risk.marks import NO_MARKS
+from execution.risk.send_snapshot import Glance
+
+THROTTLE = "repeated-execution throttle"
+State = TradingState.State
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What is known of the price of a share: the limit if there is one, the quote, the decision
+    price as long as no market was compared with it, and what the broker may pay at most where it
+    works the order."""
+
+    limit: Decimal | None
+    quote: Quote | None
+    decision: Decimal | None = None
+    protective: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """On an order that is not stored yet. `waits`: what its children will wait for.
+
+    `settled`: its value, and its decision price, were compared with a market that is known; where
+    they were not, its first child is.
+    """
+
+    denial: Denial | None
+    waits: tuple[Denial, ...]
+    settled: bool
+
+
+def worth(at: Moment, priced: Priced, bounds: Bounds) -> Decimal | None:
+    """Of a share: see `checks.worth`."""
+    return risk_checks.worth(_facts(at, priced, (), Exposure()), bounds)
+
+
+def verdict(
+    at: Moment, priced: Priced, desk: Desk, *, book: Book, states: Iterable[TradingState]
+) -> Verdict:
+    """Why an order that is not stored yet is refused or waits; changes nothing."""
+    opposing = exposure.opposing(at.order) if priced.limit is not None else None
+    halted = kill_switch.applies(states, at.order)
+    facts, bounds = _known(
+        at,
+        priced,
+        desk,
+        book=book,
+        halted=halted,
+        opposing=opposing,
+        broken=position_breaks.of(at.order, desk),
+    )
+    return Verdict(
+        denial=risk_checks.first_fact(risk_checks.PARENT_CHECKS, facts, bounds),
+        waits=risk_checks.unknowns(risk_checks.PARENT_CHECKS, facts, bounds),
+        settled=risk_checks.market_is_known(facts, bounds),
+    )
+
+
+def child_denial(at: Moment, priced: Priced, desk: Desk, seen: Glance) -> Denial | None:
+    """Why a child of a locked order may not leave. Where messages are bounded, the account's
+    sends are counted one after the other until the transaction ends."""
+    return _child_denial(risk_checks.CHILD_CHECKS, at, priced, desk, seen)
+
+
+def resend_denial(at: Moment, priced: Priced, desk: Desk, seen: Glance) -> Denial | None:
+    """Why an intent may not be sent once more."""
+    return _child_denial(risk_checks.RESEND_CHECKS, at, priced, desk, seen)
+
+
+def last_denial(part: Slice, desk: Desk, seen: Glance) -> Denial | None:
+    """What may have changed since the intent was committed: a trading state, or an opposite order
+    whose intent was committed at the same moment; here each of the two sees the other."""
+    halted = kill_switch.in_force(part.order) if seen.halted else ()
+    working = exposure.working_leaves(part.order, beside=part) if halted else 0
+    at = Moment(part.order, part.quantity or 0, NO_MARKS, desk.now(), working=working)
+    held, pending = exposure.position(at, desk) if halted else (None, None)
+    broken = position_breaks.of(part.order, desk) if seen.broken else None
+    known = Exposure(position=held, pending=pending, opposing=seen.opposing, broken=broken)
+    priced = Priced(part.limit_price, None)
+    return risk_checks.first_denial(
+        risk_checks.LAST_CHECKS, _facts(at, priced, halted, known), desk.bounds
+    )
+
+
+def _child_denial(
+    table: Iterable[Check], at: Moment, priced: Priced, desk: Desk, seen: Glance
+) -> Denial | None:
+    book = limits.in_force(at.order) if seen.limited or seen.restricted else limits.EMPTY
+    halted = kill_switch.in_force(at.order) if seen.halted else ()
+    opposing = seen.opposing if priced.limit is not None else None
+    messages = _messages(at.order, book.bounds(at.order, desk.bounds).max_messages_per_minute)
+    facts, bounds = _known(
+        at,
+        priced,
+        desk,
+        book=book,
+        halted=halted,
+        opposing=opposing,
+        messages=messages,
+        broken=position_breaks.of(at.order, desk) if seen.broken else None,
+    )
+    denial = risk_checks.first_denial(table, facts, bounds)
+    if denial is not None:
+        stop_runaway(at.order, denial.code, str(denial), now=at.now)
+    return denial
+
+
+def _messages(order: Order, most: int | None) -> int | None:
+    """What the account has sent within the last minute, counted one send after the other; where
+    that is far from the bound, only so many that it is surely less."""
+    if most is None:
+        return None
+    at_most = exposure.messages_at_most()
+    if at_most < most:
+        return at_most
+    locks.lock_messages(order.account)
+    return exposure.recent_messages(order.account)
+
+
+def _known(
+    at: Moment,
+    priced: Priced,
+    desk: Desk,
+    *,
+    book: Book,
+    halted: tuple[tuple[str, str], ...],
+    opposing: Decimal | None,
+    messages: int | None = None,
+    broken: tuple[str, str] | None = None,
+) -> tuple[Facts, Bounds]:
+    order = at.order
+    bounds = book.bounds(order, desk.bounds)
+    facts = _facts(at, priced, halted, Exposure())
+    price = risk_checks.worth(facts, bounds)
+    known = exposure.read(
+        replace(at, price=price),
+        bounds,
+        desk,
+        restricted=book.restricted.get(order.symbol),
+        broken=broken,
+        reducing=bool(halted),
+        opposing=opposing,
+        messages=messages,
+    )
+    return replace(facts, price=price, exposure=known), bounds
+
+
+def _facts(
+    at: Moment, priced: Priced, halted: tuple[tuple[str, str], ...], known: Exposure
+) -> Facts:
+    order, quote = at.order, priced.quote
+    halt = quote.halt if quote else None
+    return Facts(
+        now=at.now,
+        side_sign=order.side_sign,
+        quantity=at.quantity,
+        parent_quantity=order.quantity if at.whole is None else at.whole,
+        whole=at.whole,
+        price=priced.limit,
+        decision_price=priced.decision,
+        protective_price=priced.protective,
+        limit_price=priced.limit,
+        average_daily_volume=order.average_daily_volume,
+        bid=quote.bid if quote else None,
+        ask=quote.ask if quote else None,
+        quoted_at=quote.at if quote else None,
+        halted_since=halt.since if halt else None,
+        halt_reason=halt.reason if halt else "",
+        halts=halted,
+        exposure=known,
+    )
+
+
+def stop_runaway(order: Order, code: str, reason: str, *, now: datetime) -> None:
+    """Halt what a denial shows to have run away, until a named person resumes it. The dispatch
+    loop cancels what works in the scope, as for any halt."""
+    if code != "REPEATED_EXECUTION":
+        return
+    scope, key = exposure.runaway_scope(order)
+    if not TradingState.objects.filter(scope=scope, key=key, state=State.HALTED).exists():
+        with transaction.atomic():
+            row = kill_switch.set_state(
+                scope=scope, key=key, state=State.HALTED, by=THROTTLE, reason=reason
+            )
+            numbers = kill_switch.reserve_events(row)
+            # Not under the locks of the order that ran away.
+            transaction.on_commit(
+                lambda: kill_switch.tell_orders(
+                    row,
+                    kill_switch.live_orders(row).values_list("pk", flat=True),
+                    now=now,
+                    numbers=numbers,
+                ),
+                robust=True,
+            )

@@ -1,0 +1,121 @@
+"""Everything that stands between a slice and the broker, read in one statement; nearly always none
+of it is there, and nothing more has to be read."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
+
+from deepstack.database.prepared_query import Param, Prepared
+from execution.domain.lifecycle import SLICE_AT_BROKER, SliceStatus
+from execution.domain.reconciliation import Kind
+from execution.models import (
+    BrokerDifference,
+    Order,
+    RestrictedSymbol,
+    RiskLimit,
+    Slice,
+    TradingState,
+)
+from execution.models.orders import Side
+from execution.risk.exposure import LEAVES, nearest_opposing
+from execution.risk.scopes import applying
+
+_NAMES = ("halted", "limited", "restricted", "broken", "opposing")
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """`halted`, `limited`, `restricted`, `broken`: whether a trading state other than ACTIVE, a
+    limit, the restricted list, or a break of a position applies to the order; `opposing` as
+    `exposure.opposing` tells it."""
+
+    halted: bool
+    limited: bool
+    restricted: bool
+    broken: bool
+    opposing: Decimal | None
+
+
+def claimable(order: Order, slice_id: int) -> tuple[Slice, int, Glance]:
+    """A slice of a locked order, W of the order, and what stands in the way. Raises
+    Slice.DoesNotExist."""
+    part = _CLAIM[order.side].first(slice=slice_id, **_keys(order))
+    if part is None:
+        raise Slice.DoesNotExist(f"slice {slice_id}")
+    part.order = order
+    return part, part.working or 0, _glance(part)  # type: ignore[attr-defined]  # annotated
+
+
+def anew(part: Slice) -> Glance:
+    """What stands in the way of a slice now."""
+    _, _, found = claimable(part.order, part.pk)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class LastLook:
+    """A claim that still holds: until when, what its order has become, what stands in the way."""
+
+    lease_until_wall: datetime
+    order_status: str
+    glance: Glance
+
+
+def last_look(part: Slice, token: UUID) -> LastLook | None:
+    """None when the claim is lost."""
+    row = _LAST_LOOK[part.order.side].first(slice=part.pk, token=token, **_keys(part.order))
+    return None if row is None else LastLook(row[0], row[1], Glance(*row[2:]))
+
+
+def _keys(order: Order) -> dict[str, object]:
+    return {"account": order.account, "strategy": order.strategy, "symbol": order.symbol}
+
+
+def _glance(row: object) -> Glance:
+    return Glance(*(getattr(row, name) for name in _NAMES))
+
+
+def _claim(side: str) -> "QuerySet[Any, Any]":
+    working = Slice.objects.filter(order=OuterRef("order"), status__in=sorted(SLICE_AT_BROKER))
+    leaves = working.order_by().values("order").annotate(n=Sum(LEAVES)).values("n")
+    claims: QuerySet[Any, Any] = _in_the_way(side).annotate(working=Subquery(leaves))
+    return claims.filter(pk=Param("slice", 0)).defer("explanation")
+
+
+def _last_look(side: str) -> "QuerySet[Slice, Any]":
+    claims = _in_the_way(side).filter(
+        pk=Param("slice", 0), claim_token=Param("token", UUID(int=0)), status=SliceStatus.SENDING
+    )
+    return claims.filter(lease_until_wall__isnull=False).values_list(
+        "lease_until_wall", "order__status", *_NAMES
+    )
+
+
+def _in_the_way(side: str) -> "QuerySet[Any, Any]":
+    apply = applying(
+        account=Param("account", ""), strategy=Param("strategy", ""), symbol=Param("symbol", "")
+    )
+    states = TradingState.objects.filter(apply).exclude(state=TradingState.State.ACTIVE)
+    listed = RestrictedSymbol.objects.filter(symbol=Param("symbol", ""))
+    breaks = BrokerDifference.objects.filter(
+        kind=Kind.POSITION,
+        gone_wall__isnull=True,
+        account=Param("account", ""),
+        symbol=Param("symbol", ""),
+    )
+    return Slice.objects.annotate(
+        halted=Exists(states),
+        limited=Exists(RiskLimit.objects.filter(apply)),
+        restricted=Exists(listed),
+        broken=Exists(breaks),
+        opposing=Subquery(nearest_opposing(side)),
+    )
+
+
+_CLAIM = {side: Prepared[Slice](partial(_claim, side)) for side in Side.values}
+_LAST_LOOK = {side: Prepared[Any](partial(_last_look, side)) for side in Side.values}

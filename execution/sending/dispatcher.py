@@ -1,0 +1,244 @@
+"""The loop that feeds Redis with what comes inside the horizon, and repairs what got lost.
+
+It only reads the database, publishes bells and ends what the clock ends. Every broker call is a
+worker's, but for cancels that no worker takes up: those have a lane of their own. Two may run; the
+one that holds the leader's lock acts.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import Error, connection, transaction
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, Value
+from django.db.models.functions import Now
+from django.utils import timezone
+from kombu.exceptions import KombuError as QueueError
+from redis.exceptions import RedisError
+
+from deepstack import redis_check
+from deepstack.config import Scheduling
+from deepstack.database.advisory_locks import LEADER, try_session_lock
+from deepstack.database.sessions import in_words
+from execution import heartbeat, task_queue
+from execution.booking import completion
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    ORDER_TERMINAL,
+    SLICE_AT_BROKER,
+    SLICE_CLAIMABLE,
+    IllegalTransition,
+    OrderStatus,
+    SliceStatus,
+)
+from execution.market import clock
+from execution.models import BrokerCursor, Heartbeat, Slice
+from execution.orders.locks import free_rows
+from execution.risk import kill_switch
+from execution.sending.cancel_lane import CancelLane
+
+log = structlog.get_logger(__name__)
+
+MOST_AT_ONCE = 2_000
+# Who accepts an order rings for it the moment it is stored. Were the loop to do the same at once,
+# most slices would be rung for twice, and looked at twice by the workers.
+HEAD_START = timedelta(seconds=1)
+# A question or a cancel that was rung for is not rung for again before this.
+PATIENCE = timedelta(seconds=2)
+LONGEST_WAIT = 1.0  # seconds, while a store is down
+SILENCE = timedelta(seconds=3)  # a leader that shows no life for this long is stood in for
+_NOTHING_WORKS = [*ORDER_TERMINAL, OrderStatus.CANCELLING, OrderStatus.PAUSED]
+OLD_NEWS_SECONDS = 5.0  # how often an account is asked about that has nothing at the broker
+
+
+@dataclass(slots=True)
+class Tick:
+    """What one turn of the loop did."""
+
+    fed: int = 0
+    repaired: int = 0
+    closed: int = 0
+    expired: int = 0
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """One loop. `now` is trading time; `sleep` and `wall` belong to the process."""
+
+    scheduling: Scheduling
+    now: Callable[[], datetime] = clock.now
+    wall: Callable[[], datetime] = timezone.now
+    sleep: Callable[[float], None] = time.sleep
+    lane: CancelLane | None = None
+    leads: bool = False
+    stopping: bool = False
+    _failures: int = 0
+    _news_after: float = 0.0
+    _old_news_after: float = 0.0
+    _trouble: str = ""
+    _shown: tuple[str, str] = ("", "")
+    _show_after: float = 0.0
+    _redis: redis_check.Lookout = field(default_factory=redis_check.Lookout)
+
+    def run(self) -> None:
+        """Tick until `stopping`; waits while PostgreSQL or Redis are away, and goes on."""
+        self._redis.start()
+        while not self.stopping:
+            started = time.monotonic()
+            self.run_once()
+            pause = self.scheduling.tick_seconds * 2 ** min(self._failures, 5)
+            pause = min(pause, LONGEST_WAIT) if self._failures else pause
+            self.sleep(max(pause - (time.monotonic() - started), 0.0))
+        self._redis.end()
+
+    def run_once(self) -> None:
+        """One turn if this loop is to act, and a sign of life; errors are told, never raised."""
+        self._show_life(self._turn())
+
+    def _show_life(self, state: str) -> None:
+        # A Redis that takes no bells shows only when there is one to ring.
+        redis = self._redis.trouble
+        trouble = self._trouble or (f"Redis takes no bells: {redis}" if redis else "")
+        if (state, trouble) == self._shown and time.monotonic() < self._show_after:
+            return
+        self._shown, self._show_after = (state, trouble), time.monotonic() + heartbeat.EVERY
+        facts: dict[str, object] = {"leads": self.leads, "state": state}
+        if trouble:
+            facts[heartbeat.TROUBLE] = trouble
+        if not heartbeat.beat_quietly(Heartbeat.Kind.DISPATCH, facts):
+            self.leads = False
+
+    def _turn(self) -> str:
+        self._trouble = error_text = ""
+        try:
+            self.leads = self.leads or try_session_lock(LEADER)
+            acts = self.leads or self._leader_is_silent()
+            if acts:
+                self.tick()
+            state = "leading" if self.leads else "standing in" if acts else "standing by"
+        except (QueueError, RedisError) as error:
+            self._trouble = f"Redis takes no bells: {redis_check.in_words(error)}"
+            state, error_text = "waiting for Redis", str(error).strip()
+        except Error as error:
+            # The lock lived on that connection: whoever has it now leads.
+            self.leads = False
+            connection.close()
+            self._trouble = f"PostgreSQL: {in_words(error)}"
+            state, error_text = "waiting for PostgreSQL", str(error).strip()
+        except Exception as error:  # nothing else repairs what this loop repairs
+            log.exception("dispatch failed")
+            self._trouble = state = f"waiting after {type(error).__name__}"
+            error_text = str(error)
+        if self._trouble:
+            log.warning("dispatch waits", state=state, why=self._trouble, error=error_text)
+        elif self._failures:
+            log.info("dispatch goes on", state=state)
+        self._failures = self._failures + 1 if self._trouble else 0
+        return state
+
+    def _leader_is_silent(self) -> bool:
+        """A frozen leader keeps its lock. Two that act do no harm; none that acts does."""
+        leaders = Heartbeat.objects.filter(kind=Heartbeat.Kind.DISPATCH, detail__leads=True)
+        return not leaders.filter(seen_wall__gt=Now() - SILENCE).exists()
+
+    def tick(self) -> Tick:
+        """One turn; every part may be repeated at any time without harm."""
+        now = self.now()
+        over = self._to_cancel(now)
+        if self.lane is not None:  # before anything that may fail by Redis
+            self.lane.offer(over)
+        done = Tick(
+            fed=self._feed(now),
+            repaired=self._repair(),
+            closed=self._close(over),
+        )
+        for order_id in completion.overdue(now):
+            done.expired += self._expire(order_id, now)
+        self._ask_for_news()
+        return done
+
+    def _expire(self, order_id: int, now: datetime) -> bool:
+        try:
+            completion.expire(order_id, at=now)
+        except IllegalTransition:
+            # One order that nobody foresaw must not stop the loop for all others.
+            log.exception("cannot expire", order_id=order_id)
+            return False
+        return True
+
+    def _feed(self, now: datetime) -> int:
+        due = due_slices(now, self.wall(), self.scheduling)
+        if due:
+            task_queue.ring_due(due)
+        return len(due)
+
+    def _repair(self) -> int:
+        open_questions = Q(status__in=SLICE_AT_BROKER, check_wall__lte=self.wall())
+        return self._ring(task_queue.RESOLVE, open_questions)
+
+    def _to_cancel(self, now: datetime) -> list[int]:
+        ended = Q(end_at__lte=now) | Q(order__status__in=_NOTHING_WORKS)
+        over = Q(status=SliceStatus.WORKING) & ended | kill_switch.to_cancel()
+        slices = Slice.objects.filter(over, status__in=SLICE_AT_BROKER)
+        return list(slices.values_list("pk", flat=True)[:MOST_AT_ONCE])
+
+    def _close(self, over: list[int]) -> int:
+        if not over:
+            return 0
+        rested = Q(check_wall__isnull=True) | Q(check_wall__lte=self.wall())
+        return self._ring(task_queue.CLOSE, Q(pk__in=over) & rested)
+
+    def _ring(self, task: str, condition: Q) -> int:
+        ids = list(
+            Slice.objects.filter(condition, status__in=SLICE_AT_BROKER).values_list(
+                "pk", flat=True
+            )[:MOST_AT_ONCE]
+        )
+        if ids:
+            task_queue.ring(task, ids)
+            rung = Slice.objects.filter(pk__in=ids, status__in=SLICE_AT_BROKER)
+            with transaction.atomic():
+                free_rows(rung).update(check_wall=self.wall() + PATIENCE)
+        return len(ids)
+
+    def _ask_for_news(self) -> None:
+        if time.monotonic() < self._news_after:
+            return
+        self._news_after = time.monotonic() + self.scheduling.news_seconds
+        working = Slice.objects.filter(status__in=SLICE_AT_BROKER)
+        accounts = set(working.values_list("order__account", flat=True).distinct())
+        if time.monotonic() >= self._old_news_after:
+            # Executions and corrections come late, after every child has ended, too.
+            self._old_news_after = time.monotonic() + OLD_NEWS_SECONDS
+            accounts |= set(BrokerCursor.objects.values_list("account", flat=True))
+        task_queue.ask_for_news(sorted(accounts))
+
+
+def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tuple[int, datetime]]:
+    """(id, due) of the slices to ring for: inside the horizon and never rung for, unless their
+    order came just now, or overdue and still unclaimed although they were; oldest first.
+
+    The later a slice is, the rarer it is rung for again: where the workers are merely busy, bells
+    that they cannot answer would make them busier. What a halt has put off waits for its end.
+    """
+    grace = timedelta(seconds=scheduling.overdue_grace_seconds)
+    patience = ExpressionWrapper(
+        Value(wall - grace * 2) - (Value(now) - F("due_at")) / (2 * clock.speed()),
+        output_field=DateTimeField(),
+    )
+    silent = Q(enqueued_wall__isnull=True, order__created_at__lte=now - HEAD_START * clock.speed())
+    lost = Q(due_at__lt=now - grace * clock.speed(), enqueued_wall__lt=patience)
+    rows = (
+        Slice.objects.filter(
+            silent | lost,
+            status__in=SLICE_CLAIMABLE,
+            order__status__in=ORDER_SENDING,
+            due_at__lte=task_queue.horizon_end(now, scheduling.horizon_seconds),
+        )
+        .exclude(kill_switch.waiting())
+        .order_by("due_at")
+        .values_list("pk", "due_at")
+    )
+    return list(rows[:MOST_AT_ONCE])

@@ -1,0 +1,172 @@
+"""What came of a send, and what it makes of the slice: written only if the claim still holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.utils import timezone
+
+from deepstack.database.unit_of_work import save
+from execution.booking import completion, rejections
+from execution.booking.execution_reports import _dice, _worry, apply, pause_after
+from execution.broker.base import (
+    BrokerOrder,
+    BrokerRejected,
+    BrokerUnavailable,
+    DuplicateOrder,
+    OutcomeUnknown,
+)
+from execution.context import Desk
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    OrderStatus,
+    SliceStatus,
+)
+from execution.market import clock
+from execution.models import Order, Slice
+from execution.orders.journal import move_slice
+from execution.orders.locks import locked, slice_of
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Surely nothing left. `retry_after` in seconds, where the broker named one."""
+
+    reason: str
+    retry: bool = False
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """It may have arrived. `retry_after` in seconds, where the broker named one. `held_until`:
+    where this request surely did not leave, until when an earlier one may still come through."""
+
+    text: str
+    retry_after: float | None = None
+    held_until: datetime | None = None
+
+
+Outcome = BrokerOrder | NotSent | Refused | Ambiguous
+
+
+def of(call: Callable[..., BrokerOrder], *args: object, **kwargs: object) -> Outcome:
+    """The outcome of a broker call; what the broker's errors mean is written in their types."""
+    try:
+        return call(*args, **kwargs)
+    except BrokerRejected as error:
+        if error.transient:
+            return NotSent(str(error), retry=True, retry_after=error.retry_after)
+        return Refused(error.code, error.text)
+    except BrokerUnavailable as error:
+        return NotSent(f"BROKER_UNAVAILABLE: {error}", retry=True)
+    except (DuplicateOrder, OutcomeUnknown) as error:
+        return Ambiguous(f"{type(error).__name__}: {error}")
+
+
+def record(
+    order_id: int,
+    slice_id: int,
+    token: UUID,
+    outcome: Outcome,
+    desk: Desk,
+    *,
+    left_at: datetime | None = None,
+    again: bool = False,
+) -> None:
+    """Write the outcome of a claim; a claim that was taken over writes nothing. `left_at`: when its
+    request left, None if none did; `again`: an earlier one with the same id may have left before.
+
+    Its commit does not wait for the disk: the intent is there, and the broker, asked for it, tells
+    the same again.
+    """
+    with locked(order_id, durable=False) as order:
+        now = desk.now()  # the wait for the lock may be long: what came first is told first
+        part = slice_of(order, slice_id)
+        if part.claim_token != token:
+            log.warning(
+                "claim taken over, its outcome is left to the resolver", outcome=str(outcome)
+            )
+            return
+        if left_at is not None and not isinstance(outcome, NotSent):
+            _note_leaving(part, left_at, again=again)
+        if isinstance(outcome, BrokerOrder):
+            apply(order, part, outcome, desk, asked=True, at=now)
+        elif part.status != SliceStatus.SENDING:
+            return  # the broker's own news came first and are better
+        elif isinstance(outcome, NotSent):
+            not_sent(order, part, outcome, at=now)
+        elif isinstance(outcome, Refused):
+            _refused(order, part, outcome, desk, at=now)
+        else:
+            _unknown(part, outcome, at=now)
+
+
+def _note_leaving(part: Slice, left_at: datetime, *, again: bool) -> None:
+    """Until here `sent_at` is the moment that was meant. From a later request nobody learns when
+    the first one left, nor how late."""
+    if again and part.lateness_ms is not None:
+        return
+    part.sent_at = left_at
+    if not again:
+        late = (left_at - part.due_at) / clock.speed()
+        part.lateness_ms = late / timedelta(milliseconds=1)
+    save(part, "sent_at", "lateness_ms")
+
+
+def _unknown(part: Slice, outcome: Ambiguous, *, at: datetime) -> None:
+    """A slice that was sent again counts as one more question: it tells how long nobody has known,
+    and lets the tries grow rarer."""
+    pause = pause_after(part.checks, outcome.retry_after, _dice(part))
+    move_slice(
+        part,
+        SliceStatus.UNKNOWN,
+        at=at,
+        reason=outcome.text,
+        check_wall=timezone.now() + timedelta(seconds=pause),
+        checks=part.checks + (part.attempt > 1),
+        lease_until_wall=outcome.held_until or part.lease_until_wall,
+    )
+    _worry(part, outcome.text, at=at)
+
+
+def not_sent(order: Order, part: Slice, outcome: NotSent, *, at: datetime) -> None:
+    """Surely nothing of the slice is at the broker: it is due again in its time, or its shares
+    return to the plan at once."""
+    pause = pause_after(part.attempt, outcome.retry_after, _dice(part))
+    until = at + timedelta(seconds=pause) * clock.speed()
+    # A slice of an order that has ended, or is being cancelled, would be planned for nobody.
+    lives = order.status in ORDER_SENDING or order.status == OrderStatus.PAUSED
+    if outcome.retry and lives and until < part.end_at:
+        move_slice(
+            part,
+            SliceStatus.PLANNED,
+            at=at,
+            reason=outcome.reason,
+            due_at=until,
+            enqueued_wall=None,
+            claim_token=None,
+            check_wall=None,
+            sent_at=None,
+        )
+    else:
+        move_slice(part, SliceStatus.SKIPPED, at=at, reason=outcome.reason, sent_at=None)
+        completion.finish_if_done(order, at=at)
+
+
+def _refused(order: Order, part: Slice, outcome: Refused, desk: Desk, *, at: datetime) -> None:
+    reason = f"{outcome.code}: {outcome.text}"
+    rejections.note(order, part, reason, at=at)
+    move_slice(part, SliceStatus.REJECTED, at=at, reason=reason)
+    completion.finish_if_done(order, at=at)
+    rejections.pause_after_too_many(order, part, desk, at=at)

@@ -1,0 +1,149 @@
+"""What the broker says is taken over; what nobody knows is asked, never guessed."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.utils import timezone
+
+from execution.booking import execution_reports
+from execution.booking.execution_reports import _cancel, take_over
+from execution.broker.base import (
+    BrokerError,
+)
+from execution.context import Desk
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    SliceStatus,
+)
+from execution.models import Order, Slice
+from execution.orders.journal import move_slice, tell
+from execution.orders.locks import locked, slice_of, sole_sender
+from execution.risk import holds, kill_switch
+from execution.sending import outcomes, slices
+from execution.sending.outcomes import NotSent
+
+log = structlog.get_logger(__name__)
+
+
+SETTLING = timedelta(seconds=1)
+
+
+LOST_PAUSE = timedelta(seconds=30)
+
+
+NEVER_ARRIVED = NotSent("NEVER_ARRIVED", retry=True)
+
+
+def resolve(slice_id: int, desk: Desk) -> None:
+    """Settle a slice of which nobody knows what became, by asking the broker for its id."""
+    part = Slice.objects.filter(pk=slice_id).first()
+    if part is None or not _is_open_question(part):
+        return
+    structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
+    # Held from before the question until its consequences are written: no request can leave, or
+    # wake up and leave, in between.
+    with sole_sender(part.pk) as alone:
+        try:
+            seen = desk.broker.find(part.client_order_id, now=desk.now())
+        except BrokerError as error:
+            _still_unknown(part, str(error), desk)
+            if part.status == SliceStatus.CANCELLING:
+                _cancel(part, desk)  # what holds up a look-up need not hold up a cancel
+            return
+        if seen is None:
+            _not_found(part, desk, alone=alone)
+            return
+    take_over(part, seen, desk, asked=True)
+    if part.status == SliceStatus.CANCELLING and seen.status == SliceStatus.WORKING:
+        _cancel(part, desk)  # the first request was lost, or is slow: repeating it is harmless
+
+
+def _is_open_question(part: Slice) -> bool:
+    if part.status == SliceStatus.SENDING:
+        return _lease_over(part)
+    return part.status in (SliceStatus.UNKNOWN, SliceStatus.CANCELLING, SliceStatus.WORKING)
+
+
+def _lease_over(part: Slice) -> bool:
+    return part.lease_until_wall is not None and part.lease_until_wall <= timezone.now()
+
+
+def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
+    """It keeps counting as working; after some questions a person is told."""
+    with locked(part.order_id) as order:
+        at = desk.now()
+        part = slice_of(order, part.pk)
+        if not _is_open_question(part):
+            return
+        if part.status == SliceStatus.SENDING:
+            move_slice(part, SliceStatus.UNKNOWN, at=at, reason=why)
+        execution_reports.ask_later(part, why, at=at)
+
+
+def _not_found(part: Slice, desk: Desk, *, alone: bool) -> None:
+    proven = alone and desk.broker.never_arrived(part.client_order_id)
+    with locked(part.order_id) as order:
+        at = desk.now()
+        part = slice_of(order, part.pk)
+        if not _is_open_question(part):
+            return
+        if part.status in (SliceStatus.CANCELLING, SliceStatus.WORKING):
+            _lost_at_broker(order, part, at=at)
+            return
+        wanted = (
+            order.status in ORDER_SENDING and at < part.end_at and not kill_switch.in_force(order)
+        )
+        if not alone:
+            execution_reports.ask_later(part, "its sender lives and has not finished", at=at)
+            return
+        # The same id may be sent again at a second "not found": the broker takes it only once.
+        # To give its shares back to the plan, no request may be on its way any more.
+        absent = proven or _lease_over(part)
+        if not absent and not (wanted and part.checks):
+            execution_reports.ask_later(part, "not found", at=at)
+            return
+        if not wanted:
+            outcomes.not_sent(order, part, NEVER_ARRIVED, at=at)
+            return
+        claim = part.claim_token
+    slices.send_again(part.order_id, part.pk, desk, after=claim, absent=absent)
+
+
+def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
+    """Acknowledged once and gone now: not a case to be guessed at."""
+    part.check_wall = timezone.now() + LOST_PAUSE
+    part.save(update_fields=["check_wall"])
+    tell(order, "LOST_AT_BROKER", {"slice": part.sequence}, at=at, part=part)
+
+
+def close(slice_id: int, desk: Desk) -> None:
+    """`ask_to_cancel`, and then how the child stands."""
+    part = ask_to_cancel(slice_id, desk)
+    if part is None:
+        return
+    try:
+        seen = desk.broker.find(part.client_order_id, now=desk.now())
+    except BrokerError as error:
+        log.warning("cancel not confirmed, asked again later", error=str(error))
+        return
+    if seen is not None:
+        take_over(part, seen, desk, asked=True)
+
+
+def ask_to_cancel(slice_id: int, desk: Desk) -> Slice | None:
+    """Ask the broker to cancel what is left of a child; None where there is no reason to now. Only
+    the broker's confirmation ends the child, and a cancel that gets none is `resolve`'s."""
+    part = Slice.objects.filter(pk=slice_id).first()
+    if part is None or part.status != SliceStatus.WORKING:
+        return None
+    structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
+    with locked(part.order_id) as order:
+        at = desk.now()
+        part = slice_of(order, slice_id)
+        why = holds.why_cancelled(order, part, at=at)
+        if part.status != SliceStatus.WORKING or why is None:
+            return None  # trading may have resumed before the bell was heard
+        asked = {"check_wall": timezone.now() + SETTLING, "checks": 0}
+        move_slice(part, SliceStatus.CANCELLING, at=at, reason=why, **asked)
+    _cancel(part, desk)
+    return part

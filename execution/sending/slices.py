@@ -1,0 +1,348 @@
+"""A slice leaves: claimed once, sized with fresh facts, its intent stored, then sent.
+
+The claim and the intent are one commit. Before it nothing has happened and the bell rings again;
+after it the broker may have the order, and only the broker is asked.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import structlog
+from django.db import Error, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from deepstack.database.prepared_query import Param, Prepared
+from deepstack.database.unit_of_work import Overtaken, save
+from execution import task_queue
+from execution.booking import completion
+from execution.broker.base import Ticket
+from execution.context import Desk
+from execution.domain.holds import code_of
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    SLICE_CLAIMABLE,
+    OrderStatus,
+    SliceStatus,
+)
+from execution.domain.risk_checks import Denial
+from execution.market import clock
+from execution.market.base import MarketDataUnavailable, Quote
+from execution.models import Order, Slice
+from execution.orders.journal import move_order, move_slice, tell
+from execution.orders.locks import locked, sending, slice_of
+from execution.planning import broker_algos
+from execution.risk import marks, pretrade, send_snapshot
+from execution.risk.exposure import Moment, working_leaves
+from execution.risk.pretrade import Priced
+from execution.sending import outcomes, targeting
+from execution.sending.decision import Child, NotNow, decide, retry_pause
+from execution.sending.outcomes import NotSent
+from execution.sending.targeting import Look
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+# A bell may ring this much early by the clocks of two processes.
+EARLY = timedelta(milliseconds=50)
+LONGEST_PAUSE = timedelta(seconds=5)  # of the wall clock, between two looks at a slice that waits
+# A price may be missing only because its symbol was traded after the prices were read.
+RACED, SOON = frozenset({"DAILY_LOSS_UNKNOWN", "HEAT_UNKNOWN"}), timedelta(milliseconds=100)
+CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
+UNSEEN = Look()
+
+
+def _due(extra: Mapping[str, Any]) -> "QuerySet[Slice, Any]":
+    read = Slice.objects.select_related("order").defer("explanation")
+    return read.annotate(**marks.SET_BY_HAND, **extra).filter(pk=Param("slice", 0))
+
+
+_DUE = Prepared[Slice](partial(_due, {}))
+_DUE_WITH_TRADED = Prepared[Slice](partial(_due, marks.TRADED))
+_INTENT = (
+    "status",
+    "reason",
+    "claim_token",
+    "attempt",
+    "lease_until_wall",
+    "check_wall",
+    "end_at",
+    "quantity",
+    "limit_price",
+    "reference_price",
+    "broker",
+    "sent_at",
+    "explanation",
+    "aimed_quantity",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A claimed slice whose order to the broker is committed; the token fences every result.
+
+    `again`: an earlier request with the same id may have left, so that only the broker's own word
+    about the id ends the question. `absent`: that word was given, no earlier request can come
+    through any more, and until this one leaves nothing is at the broker. `held_until`: how long
+    the lease of the last request lasts that may have left.
+    """
+
+    part: Slice
+    token: UUID
+    ticket: Ticket
+    again: bool = False
+    absent: bool = False
+    held_until: datetime | None = None
+
+
+def send(slice_id: int, desk: Desk) -> None:
+    """Send one slice if it is due, alive and nobody else's; harmless to call again at any time."""
+    now = desk.now()
+    bounded = desk.config.limits.max_daily_loss is not None
+    due = _DUE_WITH_TRADED if bounded else _DUE
+    part = due.first(slice=slice_id, midnight=marks.exchange_midnight(now))
+    if part is None or part.status not in SLICE_CLAIMABLE:
+        return
+    structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
+    begins = part.due_at - task_queue.AHEAD - EARLY * clock.speed()
+    if now < begins or part.order.status not in ORDER_SENDING:
+        return
+    desk = desk.of(part.order)
+    # Asked before the transaction: a source of quotes may be a network away.
+    symbol, wanted = part.order.symbol, marks.wanted(part, desk)
+    quote = _asked(lambda: desk.market.quote(symbol, now), None, symbol)
+    seen = _asked(lambda: targeting.look(part, desk, now=now, wanted=wanted), UNSEEN, symbol)
+    intent = claim(part, quote, desk, now=max(now, part.due_at), seen=seen)
+    if intent is not None:
+        # Not the claimed one's moment, which may be another by now, and far off.
+        deliver(intent, desk, moment=part.due_at)
+
+
+def _asked(ask: Callable[[], T], nothing: T, symbol: str) -> T:
+    """What the market says, or `nothing` where it cannot answer, whatever the way it fails: then
+    the slice is put off. What PostgreSQL raises, where halts are stored, is no answer of its."""
+    try:
+        return ask()
+    except MarketDataUnavailable as error:
+        log.warning("the market does not answer", symbol=symbol, error=str(error))
+    except Error:
+        raise
+    except Exception:  # of a plug-in: nothing may be concluded from it
+        log.exception("the source of market data failed", symbol=symbol)
+    return nothing
+
+
+def claim(
+    part: Slice, quote: Quote | None, desk: Desk, *, now: datetime, seen: Look = UNSEEN
+) -> Intent | None:
+    """Claim the slice and commit its intent; None when there is nothing to send."""
+    try:
+        with locked(part.order_id) as order:
+            return _claim(order, part.pk, quote, desk, now=now, seen=seen)
+    except Overtaken:
+        return None
+
+
+def _claim(
+    order: Order, slice_id: int, quote: Quote | None, desk: Desk, *, now: datetime, seen: Look
+) -> Intent | None:
+    desk = desk.of(order)
+    part, working, seen_now = send_snapshot.claimable(order, slice_id)
+    if part.status not in SLICE_CLAIMABLE or order.status not in ORDER_SENDING:
+        return None
+    aim = targeting.aim(order, part, seen.curve)
+    part.aimed_quantity = aim.aimed
+    decision = decide(
+        order,
+        part,
+        quote,
+        desk,
+        aim=aim,
+        seen=seen,
+        working=working,
+        glance=seen_now,
+        now=now,
+    )
+    if isinstance(decision, NotNow):
+        _stay(order, part, decision, desk, now=now)
+        return None
+    intent = _intend(order, part, decision, desk, now=now)
+    if order.status == OrderStatus.ACCEPTED:
+        move_order(order, OrderStatus.WORKING, at=now)
+    return intent
+
+
+def _stay(order: Order, part: Slice, why: NotNow, desk: Desk, *, now: datetime) -> None:
+    until = why.until or now + _pause(part, why.reason, desk, now=now)
+    part.explanation = why.explanation
+    save(part, "explanation", "aimed_quantity")
+    if why.passing and until < part.end_at:
+        defer(order, part, until=until, reason=why.reason, at=now)
+    else:
+        waited = f": {part.reason}" if why.late and part.reason else ""
+        move_slice(part, SliceStatus.SKIPPED, at=now, reason=why.reason + waited)
+        completion.finish_if_done(order, at=now)
+
+
+def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: datetime) -> None:
+    """Due again at `until`, which must lie before the slice's end."""
+    known, part.reason = part.reason, reason[:300]
+    part.status, part.due_at, part.enqueued_wall = SliceStatus.PLANNED, until, None
+    save(part, "status", "due_at", "enqueued_wall", "reason")
+    if code_of(part.reason) != code_of(known):  # a halt of an hour is one event, not one each look
+        facts = {"slice": part.sequence, "reason": reason}
+        tell(order, "SLICE_DEFERRED", facts, at=at, part=part)
+
+
+def _pause(part: Slice, reason: str, desk: Desk, *, now: datetime) -> timedelta:
+    """Until the next look at a slice that may not leave: a quarter of the time that it has waited
+    for the same already, so that an outage is not made worse by those who wait for its end."""
+    usual, code = retry_pause(desk), code_of(reason)
+    if code_of(part.reason) != code:
+        return min(usual, SOON * clock.speed()) if code in RACED else usual
+    told = part.events.filter(kind="SLICE_DEFERRED").order_by("-pk")
+    began = told.values_list("at", flat=True).first() or now
+    return max(usual, min((now - began) / 4, LONGEST_PAUSE * clock.speed()))
+
+
+def _intend(order: Order, part: Slice, child: Child, desk: Desk, *, now: datetime) -> Intent:
+    scheduling = desk.config.execution.scheduling
+    wall = timezone.now()
+    life = timedelta(seconds=scheduling.min_life_seconds) * clock.speed()
+    part.status, part.reason = SliceStatus.SENDING, ""
+    part.claim_token = token = uuid4()
+    part.attempt += 1
+    part.lease_until_wall = part.check_wall = wall + timedelta(seconds=scheduling.lease_seconds)
+    part.end_at = min(order.end_at, max(part.end_at, now + life))
+    part.quantity, part.limit_price = child.quantity, child.limit_price
+    part.reference_price, part.explanation = child.reference_price, child.explanation
+    part.broker, part.sent_at = desk.broker.name, now
+    save(part, *_INTENT, among=SLICE_CLAIMABLE)
+    facts = {
+        "slice": part.sequence,
+        "client_order_id": part.client_order_id,
+        "quantity": child.quantity,
+        "limit_price": child.limit_price,
+        "attempt": part.attempt,
+        **child.explanation,
+    }
+    tell(order, "SLICE_SENDING", facts, at=now, part=part)
+    return Intent(part, token, _ticket(part, child.quantity, child.limit_price, desk, now=now))
+
+
+def _ticket(
+    part: Slice, quantity: int, limit_price: Decimal, desk: Desk, *, now: datetime
+) -> Ticket:
+    order, session = part.order, desk.market.session(now)
+    return Ticket(
+        client_order_id=part.client_order_id,
+        account=order.account,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=quantity,
+        limit_price=limit_price,
+        extended_hours=session is not None and not session.is_regular(now),
+        native=broker_algos.of(order, part),
+    )
+
+
+def deliver(intent: Intent, desk: Desk, *, moment: datetime | None = None) -> None:
+    """The last look, at `moment` if that is still to come, the broker call with no transaction
+    open, and the fenced record of both."""
+    left_at, alone = None, False
+    try:
+        with sending(intent.part.pk) as alone:
+            if moment is not None:
+                _await(moment, desk)
+            outcome: outcomes.Outcome | None = last_look(intent, desk) if alone else CLAIM_LOST
+            if outcome is None:
+                left_at = desk.now()
+                outcome = outcomes.of(desk.broker.place, intent.ticket, now=left_at)
+    except Error as error:
+        # Only the locks and the look can raise this; the broker's answer is never an exception.
+        outcome = NotSent(f"the last look failed: {error}".strip(), retry=True)
+    if intent.again and isinstance(outcome, NotSent) and not (intent.absent and alone):
+        held_until = intent.held_until if alone else None
+        outcome = outcomes.Ambiguous(outcome.reason, outcome.retry_after, held_until)
+    outcomes.record(
+        intent.part.order_id,
+        intent.part.pk,
+        intent.token,
+        outcome,
+        desk,
+        left_at=left_at,
+        again=intent.again,
+    )
+
+
+def _await(moment: datetime, desk: Desk) -> None:
+    left = (moment - desk.now()) / clock.speed()
+    if left > timedelta(0):
+        time.sleep(left.total_seconds())
+
+
+def last_look(intent: Intent, desk: Desk) -> NotSent | None:
+    """Why this claim may not be sent after all, read at the last moment; None when it may."""
+    part = intent.part
+    seen = send_snapshot.last_look(part, intent.token)
+    if seen is None or seen.lease_until_wall <= timezone.now():
+        return CLAIM_LOST
+    if seen.order_status not in ORDER_SENDING:
+        # A paused order goes on: the slice waits for that.
+        return NotSent(f"ORDER_{seen.order_status}", retry=seen.order_status == OrderStatus.PAUSED)
+    if intent.again:
+        denial = _resend_denial(part, desk)
+    else:
+        denial = pretrade.last_denial(part, desk, seen.glance)
+    return None if denial is None else NotSent(str(denial), retry=True)
+
+
+def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
+    """All limits anew: the intent may have been stored long ago."""
+    order, now = part.order, desk.now()
+    desk = desk.of(order)
+    moment = Moment(
+        order,
+        part.quantity or 0,
+        marks.read(order.account, order.symbol, desk, wanted=marks.asked(desk), now=now),
+        now,
+        working=working_leaves(part.order, beside=part),
+    )
+    priced = Priced(part.limit_price, None)
+    with transaction.atomic():
+        return pretrade.resend_denial(moment, priced, desk, send_snapshot.anew(part))
+
+
+def send_again(
+    order_id: int, slice_id: int, desk: Desk, *, after: UUID | None, absent: bool
+) -> None:
+    """Send the stored intent once more under its own id, after the broker did not find that of the
+    claim `after`. The broker refuses the id should the first request still come through, which it
+    cannot where it is `absent`: what keeps the repetition from leaving frees the shares then."""
+    with locked(order_id) as order:
+        now = desk.now()
+        part = slice_of(order, slice_id)
+        if part.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
+            return
+        if part.claim_token != after:
+            return  # somebody else has sent it since the broker was asked
+        if part.quantity is None or part.limit_price is None:
+            return
+        lease = timezone.now() + timedelta(seconds=desk.config.execution.scheduling.lease_seconds)
+        before = part.lease_until_wall
+        part.claim_token = token = uuid4()
+        part.attempt += 1
+        part.lease_until_wall = part.check_wall = lease
+        save(part, "claim_token", "attempt", "lease_until_wall", "check_wall")
+        if part.status == SliceStatus.UNKNOWN:
+            move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived")
+        tell(order, "SLICE_SENDING_AGAIN", {"slice": part.sequence}, at=now, part=part)
+        ticket = _ticket(part, part.quantity, part.limit_price, desk, now=now)
+    deliver(Intent(part, token, ticket, again=True, absent=absent, held_until=before), desk)

@@ -1,0 +1,200 @@
+"""How far an order should be, and how much it may take, by what its market has traded so far.
+
+The tape is asked before the transaction that claims a slice; nothing of it is newer than `now`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import floor
+
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+
+from execution.context import Desk
+from execution.domain.child_sizing import Target, retarget
+from execution.domain.lifecycle import SLICE_AT_BROKER
+from execution.domain.session import Session
+from execution.domain.volume_forecast import dynamic_target
+from execution.market.base import MarketDataUnavailable, TapeBar
+from execution.models import Fill, Order, Slice, VolumeProfile
+from execution.orders.locks import lock_participation
+from execution.planning import order_parameters, residual, volume_profiles
+from execution.planning.participation import cap
+from execution.risk import marks
+from execution.risk.exposure import LEAVES
+from execution.risk.marks import NO_MARKS, Asked, Marks
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Where the order should be when the slice is due and when it is done, as shares of it."""
+
+    at_due: float
+    done: float
+    profile: int
+    minutes: int  # of today's tape that had ended
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the tape says about one slice. `curve`: None where the plan stands as it was made;
+    `traded`: shares that the market has traded since the order's start, None where unasked or
+    unknown; `marks`: what the account's symbols are worth, where a limit asks for it."""
+
+    curve: Curve | None = None
+    traded: float | None = None
+    marks: Marks = NO_MARKS
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The slice's target, and what to remember of it for the slices that follow."""
+
+    target: Target
+    aimed: int | None
+    explanation: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the participation cap leaves to the order now; `traded` None: nothing is known."""
+
+    cap: float
+    traded: float | None
+    used: int
+    lot: int = 1
+
+    @property
+    def allowed(self) -> int:
+        """cap * volume + one lot, less F + W of all parents of the symbol on the order's side."""
+        if self.traded is None:
+            return 0
+        return max(floor(self.cap * self.traded) + self.lot - self.used, 0)
+
+    def told(self) -> dict[str, object]:
+        traded = None if self.traded is None else round(self.traded)
+        return {"cap": self.cap, "market_volume": traded, "used": self.used}
+
+
+def look(part: Slice, desk: Desk, *, now: datetime, wanted: Asked | None = None) -> Look:
+    order, wanted = part.order, wanted or marks.asked(desk)
+    capped = cap(order, part, desk.config.execution) is not None
+    return Look(
+        curve=_curve(order, part, desk, now=now),
+        traded=_traded(order, desk, now=now) if capped else None,
+        marks=marks.read(order.account, order.symbol, desk, wanted=wanted, now=now),
+    )
+
+
+def aim(order: Order, part: Slice, curve: Curve | None) -> Aim:
+    """The target of a slice of a locked order: the plan's, or where today's volume puts it. POV
+    aims at all that is left: the participation is its only brake."""
+    if order.algorithm == "POV":
+        return Aim(Target(order.quantity, order.quantity), None)
+    if curve is None:
+        return Aim(Target(part.planned_quantity, part.cumulative_quantity), None)
+    target = retarget(
+        quantity=order.quantity,
+        share=curve.done,
+        before=_before(order, part, curve),
+        lot=order_parameters.lot(order),
+    )
+    facts = {
+        "share": round(curve.done, 6),
+        "profile": curve.profile,
+        "minutes_seen": curve.minutes,
+        "planned_before": part.cumulative_quantity,
+    }
+    return Aim(target, target.cumulative, {"dynamic": facts})
+
+
+def _before(order: Order, part: Slice, curve: Curve) -> int:
+    """What the slices before should have done: the last one's aim; after slices that had none, what
+    the curve says now, so that what they missed is caught up smoothly."""
+    plan = residual.schedule(order)
+    earlier = order.slices.filter(
+        sequence__gte=plan.first, sequence__lt=part.sequence, aimed_quantity__isnull=False
+    )
+    last = earlier.order_by("-sequence").values_list("sequence", "aimed_quantity").first()
+    if last and last[0] == part.sequence - 1:
+        return int(last[1] or 0)
+    reached = plan.done if part.sequence == plan.first else int(curve.at_due * order.quantity)
+    return max(reached, int(last[1] or 0) if last else 0)
+
+
+def _curve(order: Order, part: Slice, desk: Desk, *, now: datetime) -> Curve | None:
+    row = (order.routing.get("profile") or {}).get("id")
+    if order.algorithm != "VWAP" or row is None or not desk.config.execution.vwap.dynamic:
+        return None
+    if residual.final_policy(order, part):
+        return None
+    session = desk.market.session(now)
+    if session is None or session.always:
+        return None
+    try:
+        known = volume_profiles.stored(row)
+        bars = desk.market.bars(order.symbol, session.open, now)
+    except (VolumeProfile.DoesNotExist, MarketDataUnavailable):
+        return None  # the plan stands
+    minutes = _minutes(bars, session)
+    part_of_day = known.part_of_day(session)
+    usual = known.mean_volume or order.average_daily_volume
+    plan = residual.schedule(order)
+
+    def share(until: datetime) -> float:
+        part_of_plan = dynamic_target(
+            known.profile,
+            session,
+            start=plan.start,
+            end=plan.end,
+            until=until,
+            minutes=minutes,
+            minutes_from=session.open,
+            daily_volume=usual * part_of_day if usual else None,
+            today=known.expected_volume * part_of_day if known.expected_volume else None,
+        )
+        return plan.share(part_of_plan, order.quantity)
+
+    following = order.slices.filter(sequence=part.sequence + 1).values_list("due_at", flat=True)
+    done = share(following.first() or plan.end)
+    return Curve(share(part.due_at), done, row, len(minutes))
+
+
+def _minutes(bars: Sequence[TapeBar], session: Session) -> list[int]:
+    """Volumes of the whole minutes from the open to the end of the last bar that was told: a feed
+    that lags is not a market that is silent."""
+    minutes = [0] * ((bars[-1].end - session.open) // MINUTE if bars else 0)
+    for bar in bars:
+        index = (bar.start - session.open) // MINUTE
+        if index < len(minutes):
+            minutes[index] += bar.volume
+    return minutes
+
+
+def _traded(order: Order, desk: Desk, *, now: datetime) -> float | None:
+    """Since the order's start; of a bar that began before it, the part that lies inside."""
+    try:
+        bars = desk.market.bars(order.symbol, order.start_at - MINUTE, now)
+    except MarketDataUnavailable:
+        return None
+    return sum(
+        bar.volume * min((bar.end - order.start_at) / bar.length, 1.0)
+        for bar in bars
+        if bar.end > order.start_at
+    )
+
+
+def budget(order: Order, traded: float | None, share: float) -> Budget:
+    """Of a locked order, under the lock of its symbol and side: whoever claims at the same moment
+    sees what this claim takes."""
+    lock_participation(order.symbol, order.side)
+    alike = {"order__symbol": order.symbol, "order__side": order.side}
+    working = Slice.objects.filter(**alike, status__in=SLICE_AT_BROKER)
+    filled = Fill.objects.filter(**alike, executed_at__gte=order.start_at).exclude(order=order)
+    used = order.filled_quantity
+    used += working.aggregate(n=Coalesce(Sum(LEAVES), 0))["n"]
+    used += filled.aggregate(n=Coalesce(Sum("quantity"), 0))["n"]
+    return Budget(share, traded, used, order_parameters.lot(order))

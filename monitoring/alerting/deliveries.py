@@ -1,0 +1,155 @@
+"""Alerts leave through their channels: each delivery is claimed, tried and recorded."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import F, QuerySet
+
+from deepstack.database.advisory_locks import DELIVERING, alone
+from monitoring.channels.base import Channel, ChannelRefused, ChannelUnavailable
+from monitoring.models import Alert, AlertDelivery, ChannelHealth
+
+log = structlog.get_logger(__name__)
+
+State = AlertDelivery.State
+
+# While a try is under way nobody else begins one; a process that died in it holds it no longer.
+LEASE = timedelta(seconds=30)
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(minutes=15)
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+MAX_ATTEMPTS = 40  # with these pauses: about eight hours
+BATCH = 200
+PATIENCE = timedelta(seconds=10)
+
+
+def any_due(*, wall: datetime) -> bool:
+    return _due(wall).exists()
+
+
+def deliver_due(*, wall: Callable[[], datetime], channels: Mapping[str, Channel]) -> int:
+    """Try every delivery that is due once, the oldest alert first; returns how many were sent.
+
+    A channel that fails is left alone for the rest of the call, so that one dead address costs
+    one time-out and holds nobody else up. Ends after PATIENCE, and does nothing while another
+    process delivers: what is left is due at the next call.
+    """
+    sent = 0
+    down: set[str] = set()
+    stop = wall() + PATIENCE
+    with alone(DELIVERING) as mine:
+        due = _due(wall()).select_related("alert__order").order_by("alert_id", "pk")
+        for delivery in list(due[:BATCH]) if mine else []:
+            if wall() > stop:
+                break
+            if delivery.channel in down or not _claim(delivery, wall()):
+                continue
+            state = _try(delivery, channels.get(delivery.channel), wall=wall)
+            sent += state == State.SENT
+            if state == State.PENDING:
+                down.add(delivery.channel)
+    return sent
+
+
+def _due(wall: datetime) -> QuerySet[AlertDelivery]:
+    return AlertDelivery.objects.filter(state=State.PENDING, next_try_wall__lte=wall)
+
+
+def _claim(delivery: AlertDelivery, wall: datetime) -> bool:
+    """Count the try and take the lease, unless another process just did."""
+    updated = AlertDelivery.objects.filter(
+        pk=delivery.pk, state=State.PENDING, attempts=delivery.attempts
+    ).update(attempts=F("attempts") + 1, next_try_wall=wall + LEASE)
+    delivery.attempts += 1
+    return updated == 1
+
+
+def _try(delivery: AlertDelivery, channel: Channel | None, *, wall: Callable[[], datetime]) -> str:
+    """Send once and record what came of it; returns the state in which the delivery is now."""
+    if channel is None:
+        return _settle(delivery, State.REFUSED, wall(), "the channel is not set up any more")
+    if delivery.attempts > MAX_ATTEMPTS:
+        return _settle(delivery, State.GIVEN_UP, wall(), "every try ended without an outcome")
+    delivery.alert.news = delivery.news
+    outcome = attempt(delivery.channel, channel, delivery.alert, wall=wall)
+    if outcome.refused:
+        return _settle(delivery, State.REFUSED, wall(), outcome.problem)
+    if outcome.problem:
+        return _later(delivery, wall(), outcome.problem, retry_after=outcome.retry_after)
+    return _settle(delivery, State.SENT, wall())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one try; no problem: it was taken."""
+
+    problem: str = ""
+    refused: bool = False
+    retry_after: float | None = None
+
+
+def attempt(name: str, channel: Channel, alert: Alert, *, wall: Callable[[], datetime]) -> Outcome:
+    """Send once through the channel and keep what came of it as the channel's health."""
+    outcome = _outcome(channel, alert)
+    if outcome.problem:
+        log.error(
+            "alert not delivered",
+            channel=name,
+            alert_id=alert.pk,
+            refused=outcome.refused,
+            problem=outcome.problem,
+        )
+    _note(name, outcome, wall())
+    return outcome
+
+
+def _outcome(channel: Channel, alert: Alert) -> Outcome:
+    try:
+        channel.send(alert)
+    except ChannelRefused as error:
+        return Outcome(str(error) or "refused", refused=True)
+    except ChannelUnavailable as error:
+        return Outcome(str(error) or "unavailable", retry_after=error.retry_after)
+    except Exception as error:  # noqa: BLE001  a broken channel must not silence the others
+        return Outcome(f"{type(error).__name__}: {error}")
+    return Outcome()
+
+
+def _note(name: str, outcome: Outcome, wall: datetime) -> None:
+    row, _ = ChannelHealth.objects.get_or_create(channel=name)
+    same = ChannelHealth.objects.filter(channel=name)
+    if outcome.problem:
+        same.update(
+            failing_wall=row.failing_wall or wall,
+            refused=row.refused or outcome.refused,
+            failures=F("failures") + 1,
+            problem=outcome.problem[:300],
+        )
+    else:
+        same.update(sent_wall=wall, failing_wall=None, refused=False, failures=0, problem="")
+
+
+def _later(
+    delivery: AlertDelivery, wall: datetime, text: str, *, retry_after: float | None = None
+) -> str:
+    if delivery.attempts >= MAX_ATTEMPTS:
+        return _settle(delivery, State.GIVEN_UP, wall, text)
+    doubled = FIRST_PAUSE * 2 ** min(delivery.attempts - 1, 20)
+    asked = min(timedelta(seconds=retry_after or 0), LONGEST_RETRY_AFTER)
+    pause = max(min(doubled, LONGEST_PAUSE), asked)
+    _fenced(delivery).update(next_try_wall=wall + pause, last_error=text[:300])
+    return State.PENDING
+
+
+def _settle(delivery: AlertDelivery, state: str, wall: datetime, text: str = "") -> str:
+    _fenced(delivery).update(state=state, settled_wall=wall, last_error=text[:300])
+    return state
+
+
+def _fenced(delivery: AlertDelivery) -> QuerySet[AlertDelivery]:
+    """The row, if the try it counted is still this one."""
+    return AlertDelivery.objects.filter(
+        pk=delivery.pk, state=State.PENDING, attempts=delivery.attempts
+    )

@@ -1,0 +1,170 @@
+"""The facts of orders, read from what execution wrote."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
+from execution.models import Order, OrderEvent, Slice
+from execution.orders.results import usual_vwap_deviation_bps
+from execution.risk import kill_switch
+from monitoring.alerting.rules import ExecutionFacts
+from monitoring.reporting import tca
+from monitoring.trading_days import bounds, day_of
+
+# An order that was refused never finished: it ended when it was made.
+ENDED = Coalesce("finished_at", "created_at")
+FAILED = Q(status__in=[OrderStatus.DENIED, OrderStatus.REJECTED]) | Q(
+    status=OrderStatus.EXPIRED, filled_quantity=0
+)
+
+Group = tuple[str, str, date]
+
+
+def ended_on(day: date) -> QuerySet[Order]:
+    """Orders, live ones included, whose end or else whose creation is on the exchange date."""
+    start, end = bounds(day)
+    return Order.objects.annotate(ended=ENDED).filter(ended__gte=start, ended__lt=end)
+
+
+def ended_day(order: Order) -> date:
+    return day_of(order.finished_at or order.created_at)
+
+
+def arrival_mid(order: Order) -> Decimal | None:
+    if order.arrival_bid is None or order.arrival_ask is None:
+        return None
+    return (order.arrival_bid + order.arrival_ask) / 2
+
+
+def gather(
+    order_ids: Collection[int], *, now: datetime, reported: datetime | None = None
+) -> Sequence[ExecutionFacts]:
+    """The facts of the orders, by id; an id that is not stored has none. Executions until
+    `reported`, by default `now`, are known."""
+    orders = list(Order.objects.filter(pk__in=order_ids).select_related("cost").order_by("pk"))
+    failures = _failures(orders)
+    refused, unknown = _children(order_ids)
+    pauses = _pauses(orders)
+    scheduled = _scheduled(orders, reported or now)
+    states = kill_switch.all_in_force() if scheduled else ()
+    return [
+        _facts(
+            order,
+            now=now,
+            failed_today=failures.get((order.account, order.strategy, ended_day(order))),
+            rejected_children=refused.get(order.pk, 0),
+            unknown_since=unknown.get(order.pk),
+            pause=pauses.get(order.pk),
+            scheduled=scheduled.get(order.pk),
+            halted=order.pk in scheduled and bool(kill_switch.applies(states, order)),
+        )
+        for order in orders
+    ]
+
+
+def _facts(
+    order: Order,
+    *,
+    now: datetime,
+    failed_today: int | None,
+    rejected_children: int,
+    unknown_since: datetime | None,
+    pause: int | None,
+    scheduled: int | None,
+    halted: bool,
+) -> ExecutionFacts:
+    average = tca.Executed(order.filled_quantity, order.filled_notional).average_price
+    cost = getattr(order, "cost", None)
+    return ExecutionFacts(
+        order_id=order.pk,
+        account=order.account,
+        strategy=order.strategy,
+        symbol=order.symbol,
+        side=order.side,
+        algorithm=order.algorithm,
+        status=OrderStatus(order.status),
+        reason=order.status_reason,
+        quantity=order.quantity,
+        filled=order.filled_quantity,
+        day=ended_day(order).isoformat(),
+        start_at=order.start_at,
+        end_at=order.end_at,
+        finished_at=order.finished_at,
+        now=now,
+        average_price=average,
+        market_vwap=cost.market_vwap if cost else None,
+        usual_vwap_deviation_bps=usual_vwap_deviation_bps(order),
+        asked_vwap_deviation=_asked(order),
+        slippage_bps=tca.cost_bps(order.side_sign, average, arrival_mid(order)),
+        estimated_slippage_bps=order.estimated_slippage_bps,
+        failed_today=failed_today,
+        rejected_children=rejected_children,
+        unknown_since=unknown_since,
+        pause=pause,
+        scheduled=scheduled,
+        halted=halted,
+    )
+
+
+def _asked(order: Order) -> Decimal | None:
+    asked = order.parameters.get("vwap_deviation_threshold")
+    return None if asked is None else Decimal(str(asked))
+
+
+def _failures(orders: Iterable[Order]) -> dict[Group, int]:
+    """Failures by account, strategy and day, of the days on which one of the orders failed."""
+    days = {ended_day(order) for order in orders if _may_have_failed(order)}
+    counts: dict[Group, int] = {}
+    for day in days:
+        rows = ended_on(day).filter(FAILED).values_list("account", "strategy")
+        for account, strategy, count in rows.annotate(count=Count("pk")).order_by():
+            counts[account, strategy, day] = count
+    return counts
+
+
+def _may_have_failed(order: Order) -> bool:
+    return order.is_terminal and order.filled_quantity == 0
+
+
+def _pauses(orders: Iterable[Order]) -> dict[int, int]:
+    """The event that paused each order which is paused."""
+    paused = [order.pk for order in orders if order.status == OrderStatus.PAUSED]
+    if not paused:
+        return {}
+    events = OrderEvent.objects.filter(
+        order_id__in=paused, kind="ORDER_STATUS", data__to=OrderStatus.PAUSED
+    )
+    return dict(events.values_list("order_id").annotate(last=Max("pk")).order_by())
+
+
+def _scheduled(orders: Iterable[Order], upto: datetime) -> dict[int, int]:
+    """How many shares each live order should have by the slices that are over by `upto`."""
+    live = [order.pk for order in orders if order.status in ORDER_SENDING]
+    if not live:
+        return {}
+    over = Slice.objects.filter(order_id__in=live, end_at__lte=upto)
+    reached = Max(Coalesce("aimed_quantity", "cumulative_quantity"))
+    return dict(over.values_list("order_id").annotate(reached=reached).order_by())
+
+
+def _children(order_ids: Collection[int]) -> tuple[dict[int, int], dict[int, datetime]]:
+    """By order: how many children the broker refused, and when the oldest unknown one left."""
+    rows = (
+        Slice.objects.filter(
+            order_id__in=order_ids, status__in=[SliceStatus.REJECTED, SliceStatus.UNKNOWN]
+        )
+        .values_list("order_id")
+        .annotate(
+            refused=Count("pk", filter=Q(status=SliceStatus.REJECTED)),
+            unknown=Min(Coalesce("sent_at", "due_at"), filter=Q(status=SliceStatus.UNKNOWN)),
+        )
+    )
+    found = list(rows.order_by())
+    return (
+        {order_id: refused for order_id, refused, _ in found},
+        {order_id: since for order_id, _, since in found if since is not None},
+    )

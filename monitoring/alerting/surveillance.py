@@ -1,0 +1,238 @@
+"""The look that is taken every second: what changed, what is late, what must be said.
+
+Looking is idempotent: a finding is one alert however often it is found, so several processes may
+look at once, and a look that died is made good by the next.
+"""
+
+from collections.abc import Collection, Sequence
+
+from django.db.models import Count, Min
+
+from deepstack.config import Config
+from execution import heartbeat
+from execution.broker import links
+from execution.domain.lifecycle import (
+    ORDER_LIVE,
+    ORDER_SENDING,
+    SLICE_CLAIMABLE,
+    SliceStatus,
+)
+from execution.market.base import MarketData
+from execution.models import (
+    BrokerAccount,
+    BrokerDifference,
+    Order,
+    OrderEvent,
+    Slice,
+    TradingState,
+)
+from monitoring.alerting import alerts, endings, process_rules, rules, system_rules, unread_events
+from monitoring.alerting.alert_kinds import OF_ORDERS
+from monitoring.alerting.order_facts import gather
+from monitoring.alerting.rules import ExecutionFacts, Finding, Thresholds
+from monitoring.channels import configured
+from monitoring.clocks import Moment
+from monitoring.models import Alert, ChannelHealth
+from monitoring.reporting import cost_analysis
+
+AT_ONCE = 500  # orders that are judged together, so that their alerts wait for no others
+
+
+def look(
+    *, moment: Moment, config: Config, limits: Thresholds, market: MarketData
+) -> Sequence[Alert]:
+    """Judge what changed since the last look and what the clock alone makes late.
+
+    First what the database tells, so that its alerts wait for nobody; then the cost analyses
+    that are due, which ask the market, and the rules that need them.
+    """
+    raised = [*notice(moment=moment, config=config, limits=limits)]
+    analysed = cost_analysis.compute_due(moment=moment, market=market)
+    return [*raised, *_judged(analysed, moment, config, limits)]
+
+
+def notice(*, moment: Moment, config: Config, limits: Thresholds) -> Sequence[Alert]:
+    """What the database alone tells: what speaks for itself at once, then the orders, those with
+    the newest events first."""
+    heard = unread_events.read()
+    told = [finding for event in heard.told if (finding := _told(event))]
+    service = service_state(moment=moment, config=config, limits=limits)
+    raised = list(alerts.raise_all([*told, *service], moment=moment, config=config))
+    alerts.end_absent(service, moment=moment, config=config)
+    orders = list(dict.fromkeys([*heard.orders, *_late_orders(moment)]))
+    for first in range(0, len(orders), AT_ONCE):
+        few = orders[first : first + AT_ONCE]
+        raised += _judged(few, moment, config, limits)
+        cost_analysis.note_changes(few, moment=moment)
+    heard.note_read()
+    return raised
+
+
+def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list[Finding]:
+    """All that is wrong with the service as a whole at this moment: what of it was told before and
+    is missing here has ended."""
+    return [
+        *_halts(),
+        *_differences(),
+        *_not_compared(moment),
+        *_late_slices(moment, limits),
+        *_failing_channels(moment, config),
+        *_broker_down(moment, config),
+        *_processes(),
+    ]
+
+
+def examine(
+    order_id: int, *, moment: Moment, config: Config, limits: Thresholds, market: MarketData
+) -> Sequence[Alert]:
+    """Judge one order now, its costs included; returns the alerts of what was found."""
+    cost_analysis.note_changes([order_id], moment=moment)
+    cost_analysis.compute_now(order_id, moment=moment, market=market)
+    return _judged([order_id], moment, config, limits)
+
+
+def _judged(
+    order_ids: Collection[int], moment: Moment, config: Config, limits: Thresholds
+) -> list[Alert]:
+    """The alerts that stand for the orders; those that are over have ended."""
+    if not order_ids:
+        return []
+    facts = gather(order_ids, now=moment.now, reported=moment.now - limits.reporting)
+    found = [finding for each in facts for finding in rules.judge(each, limits)]
+    raised = list(alerts.raise_all(found, moment=moment, config=config))
+    keys = {finding.key for finding in found}
+    by_order = {each.order_id: each for each in facts}
+    standing = Alert.objects.filter(
+        kind__in=sorted(OF_ORDERS),
+        order_id__in=by_order,
+        ended_wall__isnull=True,
+        raised_wall__lte=moment.wall,
+    ).exclude(dedupe_key__in=keys)
+    over = [
+        alert
+        for alert in standing
+        if alert.order_id and _is_over(alert, by_order[alert.order_id], limits)
+    ]
+    alerts.end_all(over, moment=moment, config=config)
+    return raised
+
+
+def _is_over(alert: Alert, facts: ExecutionFacts, limits: Thresholds) -> bool:
+    return endings.is_over(alert.kind, alert.dedupe_key, alert.data, facts, limits)
+
+
+def _told(event: OrderEvent) -> Finding | None:
+    order = event.order
+    return system_rules.told(
+        event.kind,
+        event.data,
+        order_id=order.pk,
+        name=rules.label(order.pk, order.side, order.quantity, order.symbol, order.algorithm),
+        account=order.account,
+    )
+
+
+def _late_orders(moment: Moment) -> set[int]:
+    """Live orders past their end, and those with a child of unknown outcome."""
+    overdue = Order.objects.filter(status__in=sorted(ORDER_LIVE), end_at__lt=moment.now)
+    unknown = Slice.objects.filter(status=SliceStatus.UNKNOWN)
+    return {
+        *overdue.values_list("pk", flat=True),
+        *unknown.values_list("order_id", flat=True).distinct(),
+    }
+
+
+def _halts() -> list[Finding]:
+    states = TradingState.objects.exclude(state=TradingState.State.ACTIVE)
+    found = [
+        system_rules.halted(
+            scope=state.scope,
+            key=state.key,
+            state=state.state,
+            reason=state.reason,
+            by=state.changed_by,
+            since=state.changed_wall,
+        )
+        for state in states
+    ]
+    return [finding for finding in found if finding is not None]
+
+
+def _differences() -> list[Finding]:
+    return [
+        system_rules.differs(
+            number=each.pk,
+            kind=each.kind,
+            subject=each.subject,
+            account=each.account,
+            symbol=each.symbol,
+            words=each.words,
+        )
+        for each in BrokerDifference.objects.filter(gone_wall__isnull=True)
+    ]
+
+
+def _not_compared(moment: Moment) -> list[Finding]:
+    found = [
+        system_rules.not_compared(
+            broker=row.broker,
+            account=row.account,
+            since=row.failing_wall,
+            problem=row.problem,
+            now=moment.wall,
+        )
+        for row in BrokerAccount.objects.filter(failing_wall__isnull=False)
+        if row.failing_wall is not None
+    ]
+    return [finding for finding in found if finding is not None]
+
+
+def _processes() -> list[Finding]:
+    """What the living processes say of themselves."""
+    rows = heartbeat.seen_lately().order_by("kind", "process")
+    signs = [process_rules.Sign.read(row.kind, row.process, row.detail) for row in rows]
+    return process_rules.judge(signs)
+
+
+def _late_slices(moment: Moment, limits: Thresholds) -> list[Finding]:
+    waiting = Slice.objects.filter(
+        status__in=sorted(SLICE_CLAIMABLE),
+        due_at__lt=moment.now - limits.late,
+        order__status__in=sorted(ORDER_SENDING),
+    ).aggregate(count=Count("pk"), oldest=Min("due_at"))
+    finding = system_rules.late_slices(
+        count=waiting["count"], oldest_due=waiting["oldest"], now=moment.now, limits=limits
+    )
+    return [] if finding is None else [finding]
+
+
+def _failing_channels(moment: Moment, config: Config) -> list[Finding]:
+    found = [
+        system_rules.delivery_failed(
+            channel=row.channel,
+            since=row.failing_wall,
+            refused=row.refused,
+            failures=row.failures,
+            problem=row.problem,
+            now=moment.wall,
+        )
+        for row in ChannelHealth.objects.filter(
+            failing_wall__isnull=False, channel__in=configured(config)
+        )
+        if row.failing_wall is not None
+    ]
+    return [finding for finding in found if finding is not None]
+
+
+def _broker_down(moment: Moment, config: Config) -> list[Finding]:
+    trouble = links.trouble(config, now=moment.wall)
+    if trouble is None:
+        return []
+    found = system_rules.broker_down(
+        broker=trouble.broker,
+        address=trouble.address,
+        since=trouble.since,
+        problem=trouble.reason,
+        live_orders=Order.objects.filter(status__in=sorted(ORDER_LIVE)).exists(),
+    )
+    return [found]

@@ -1,0 +1,167 @@
+"""What a person must hear of although no rule of an order says it: halts, idle slices, and
+events that speak for themselves. Pure, like the rules."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from execution.domain.exchange_time import exchange_time
+from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding, Thresholds
+
+
+def halted(
+    *, scope: str, key: str, state: str, reason: str, by: str, since: datetime
+) -> Finding | None:
+    """A trading state other than ACTIVE: CRITICAL when a system or an account is halted."""
+    if state == "ACTIVE":
+        return None
+    wide = state == "HALTED" and scope in ("SYSTEM", "ACCOUNT")
+    where = f"{scope.lower()} {key}".strip()
+    return Finding(
+        kind=AlertKind.TRADING_HALTED,
+        severity=AlertSeverity.CRITICAL if wide else AlertSeverity.WARNING,
+        message=f"{where} is {state}, by {by}: {reason}",
+        key=f"TRADING_HALTED:{scope}:{key}:{state}:{since.isoformat()}",
+        account=key if scope == "ACCOUNT" else "",
+        data={"scope": scope, "key": key, "state": state, "reason": reason, "by": by},
+    )
+
+
+def late_slices(
+    *, count: int, oldest_due: datetime | None, now: datetime, limits: Thresholds
+) -> Finding | None:
+    """Slices are due and nobody has taken them."""
+    if oldest_due is None or now - oldest_due <= limits.late:
+        return None
+    late = now - oldest_due
+    severity = AlertSeverity.CRITICAL if late > 2 * limits.late else AlertSeverity.WARNING
+    return Finding(
+        kind=AlertKind.LATE_SLICES,
+        severity=severity,
+        message=f"{count:,} slices are due and not taken, the oldest since "
+        f"{exchange_time(oldest_due)}",
+        key="LATE_SLICES",
+        data={"slices": count, "oldest_due": oldest_due.isoformat()},
+    )
+
+
+# Of what differs from the broker; the rest, such as a position, is CRITICAL.
+MILD_DIFFERENCES = frozenset({"EXTERNAL_ORDER", "CASH"})
+STOPS_SENDING = "stopping"  # a clock that differs by so much
+NOT_COMPARED_FOR = timedelta(minutes=10)
+
+
+def differs(
+    *, number: int, kind: str, subject: str, account: str, symbol: str, words: str
+) -> Finding:
+    """Something that a comparison with the broker found, once for as long as it is found."""
+    external = kind == "EXTERNAL_ORDER"
+    mild = kind in MILD_DIFFERENCES or (kind == "CLOCK" and subject != STOPS_SENDING)
+    return Finding(
+        kind=AlertKind.EXTERNAL_ORDER if external else AlertKind.BROKER_DIFFERENCE,
+        severity=AlertSeverity.WARNING if mild else AlertSeverity.CRITICAL,
+        message=f"account {account}: {words}",
+        key=f"BROKER_DIFFERENCE:{number}",
+        account=account,
+        data={"kind": kind, "symbol": symbol},
+    )
+
+
+def not_compared(
+    *, broker: str, account: str, since: datetime, problem: str, now: datetime
+) -> Finding | None:
+    """No comparison with the broker has succeeded for a while; times of the wall clock."""
+    if now - since <= NOT_COMPARED_FOR:
+        return None
+    return Finding(
+        kind=AlertKind.NOT_COMPARED,
+        severity=AlertSeverity.WARNING,
+        message=f"account {account} cannot be compared with {broker} since"
+        f" {exchange_time(since)}: {problem}",
+        key=f"NOT_COMPARED:{broker}:{account}:{since.isoformat()}",
+        account=account,
+        data={"problem": problem},
+    )
+
+
+FAILING_FOR = timedelta(seconds=60)  # one failure may pass by itself
+
+
+def delivery_failed(
+    *, channel: str, since: datetime, refused: bool, failures: int, problem: str, now: datetime
+) -> Finding | None:
+    """A channel refused an alert, or took none for a while; times of the wall clock."""
+    if not refused and now - since <= FAILING_FOR:
+        return None
+    how = "refuses alerts" if refused else f"has taken no alert in {failures:,} tries"
+    return Finding(
+        kind=AlertKind.DELIVERY_FAILED,
+        severity=AlertSeverity.CRITICAL,
+        message=f"channel {channel} {how}, since {exchange_time(since)}: {problem}",
+        key=f"DELIVERY_FAILED:{channel}",
+        data={"channel": channel, "problem": problem},
+    )
+
+
+def broker_down(
+    *, broker: str, address: str, since: datetime | None, problem: str, live_orders: bool
+) -> Finding:
+    """The way to a broker is not open; each loss is told for itself. `since`: real time, None
+    where it never was open. CRITICAL while orders depend on it."""
+    when = exchange_time(since) if since else "the start"
+    return Finding(
+        kind=AlertKind.BROKER_DOWN,
+        severity=AlertSeverity.CRITICAL if live_orders else AlertSeverity.WARNING,
+        message=f"{broker} at {address} cannot be reached since {when}: {problem}",
+        key=f"BROKER_DOWN:{broker}:{address}:{since.isoformat() if since else ''}"[:400],
+        data={"broker": broker, "address": address, "problem": problem},
+    )
+
+
+# Events of an order that a person should hear of, with what the event's data tell.
+TOLD: Mapping[str, tuple[AlertSeverity, str]] = {
+    AlertKind.FILL_CONFLICT: (
+        AlertSeverity.CRITICAL,
+        "execution {execution_id} was reported again as {quantity} @ {price}; compare the two",
+    ),
+    AlertKind.FILL_CORRECTED: (
+        AlertSeverity.WARNING,
+        "the broker corrected execution {execution_id} to {quantity} @ {price}",
+    ),
+    AlertKind.LATE_FILL: (
+        AlertSeverity.WARNING,
+        "{quantity} @ {price} executed after slice {slice} had ended",
+    ),
+    AlertKind.LOST_AT_BROKER: (
+        AlertSeverity.CRITICAL,
+        "the broker does not know slice {slice} any more, which it had acknowledged",
+    ),
+}
+
+
+def told(
+    kind: str, data: Mapping[str, object], *, order_id: int, name: str, account: str
+) -> Finding | None:
+    """The finding in one event of an order, if its kind is one of TOLD.
+
+    An event about the same execution and revision, or else the same slice, is the same finding.
+    """
+    if kind not in TOLD:
+        return None
+    severity, text = TOLD[kind]
+    what = ":".join(str(data[key]) for key in ("execution_id", "revision") if key in data)
+    return Finding(
+        kind=AlertKind(kind),
+        severity=severity,
+        message=f"{name}: {text.format_map(_Lenient(data))}",
+        key=f"{kind}:order:{order_id}:{what or data.get('slice')}",
+        account=account,
+        order_id=order_id,
+        data=dict(data),
+    )
+
+
+class _Lenient(dict[str, object]):
+    """An event that lacks a number is told all the same."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"

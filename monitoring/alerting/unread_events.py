@@ -1,0 +1,114 @@
+"""Which of the orders' events no look has read yet, however many there are.
+
+Events are numbered when they are written and seen when they are committed: an older number may
+appear after a newer one. What a look could see is told by PostgreSQL's transaction numbers. The
+mark, below which nothing new can appear, only keeps the reading short.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    DateTimeField,
+    F,
+    Max,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Greatest, Now
+
+from execution.models import OrderEvent
+from monitoring.alerting import system_rules
+from monitoring.models import WatchMark
+
+# Longer than any transaction lasts: what was written before is seen by then, or never.
+SETTLED_AFTER = timedelta(seconds=90)
+# Between two looks; one that comes sooner leaves it to the one before.
+SHORTEST_PAUSE = timedelta(seconds=0.5)
+
+_SNAPSHOT = (
+    "SELECT pg_snapshot_xmin(snapshot)::text::bigint, pg_snapshot_xmax(snapshot)::text::bigint"
+    " FROM pg_current_snapshot() AS snapshot"
+)
+# Rows keep the lower 32 bits of the number of the transaction that wrote them; they run in a
+# circle, half of which is the past.
+_CIRCLE, _HALF = 2**32, 2**31
+_WRITTEN_SINCE = (
+    '(("execution_orderevent".xmin::text::bigint - %s::bigint + %s::bigint) %% %s::bigint)'
+    " < %s::bigint"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """`told`: the events that speak for themselves. `orders`: the ids of all orders with events,
+    those with the newest first. `newest`: the last event's number."""
+
+    told: Sequence[OrderEvent]
+    orders: Sequence[int]
+    newest: int
+    seen_until: int
+
+    def note_read(self) -> None:
+        """Once all of it was judged: a look that dies before is made good by the next."""
+        settled = Q(coming_wall__lt=Now() - SETTLED_AFTER)
+        again = settled | Q(coming_wall__isnull=True)
+        WatchMark.objects.filter(pk=1).update(
+            seen_until=self.seen_until,
+            event_id=Case(
+                When(settled, then=Greatest("event_id", "coming_id")),
+                default=F("event_id"),
+                output_field=BigIntegerField(),
+            ),
+            coming_id=Case(
+                When(again, then=Value(self.newest)),
+                default=F("coming_id"),
+                output_field=BigIntegerField(),
+            ),
+            coming_wall=Case(
+                When(again, then=Now()), default=F("coming_wall"), output_field=DateTimeField()
+            ),
+        )
+
+
+def read() -> News:
+    """All that was committed since the last look that was noted, and perhaps a little more."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SNAPSHOT)
+        oldest_running, next_one = cursor.fetchone()
+    mark, _ = WatchMark.objects.get_or_create(pk=1)
+    newer = OrderEvent.objects.filter(pk__gt=mark.event_id)
+    since = mark.seen_until
+    # A number that is still to come is of another cluster, from before a restored dump.
+    fresh = newer if since is None or since > next_one else _written_since(newer, since)
+    by_order = fresh.order_by().values_list("order_id").annotate(last=Max("pk"))
+    found = sorted(by_order, key=lambda row: row[1], reverse=True)
+    told = fresh.filter(kind__in=system_rules.TOLD).select_related("order").order_by("pk")
+    return News(
+        told=list(told) if found else [],
+        orders=[order_id for order_id, _ in found],
+        newest=max([mark.coming_id, mark.event_id, *(last for _, last in found[:1])]),
+        seen_until=oldest_running,
+    )
+
+
+def _written_since(events: QuerySet[OrderEvent], transaction: int) -> QuerySet[OrderEvent]:
+    values = (transaction % _CIRCLE, _CIRCLE, _CIRCLE, _HALF)
+    return events.alias(
+        written_since=RawSQL(_WRITTEN_SINCE, values, output_field=BooleanField())  # noqa: S611
+    ).filter(written_since=True)
+
+
+def take_turn(after: timedelta = SHORTEST_PAUSE) -> bool:
+    """Whether nobody has begun to look for so long; then the caller has, and is to look now."""
+    WatchMark.objects.get_or_create(pk=1)
+    turn = Q(looked_wall__isnull=True) | Q(looked_wall__lt=Now() - after)
+    return WatchMark.objects.filter(turn, pk=1).update(looked_wall=Now()) == 1

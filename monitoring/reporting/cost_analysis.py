@@ -1,0 +1,248 @@
+"""The cost analysis of orders: what is due is claimed, computed and stored."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from time import monotonic
+
+from django.db.models import F, Max, Q
+
+from deepstack.database.advisory_locks import ANALYSING, alone
+from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
+from execution.market.base import MarketData, MarketDataUnavailable, TapeBar
+from execution.models import Order
+from monitoring.alerting.order_facts import arrival_mid
+from monitoring.clocks import Moment
+from monitoring.models import CostAnalysis
+from monitoring.reporting import tca
+
+MINUTE = timedelta(minutes=1)
+# The price so long after the end shows how much of the cost came back.
+REVERSION = timedelta(minutes=5)
+PWP_RATE = Decimal("0.2")
+# Between two tries while the market data are silent; also the lease of a computation.
+PAUSE = timedelta(seconds=60)
+MAX_ATTEMPTS = 60
+BATCH = 200
+PATIENCE = 1.5  # seconds
+MAX_FAILURES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The stated window of an order's benchmarks: from its start to its last possible share.
+
+    A bar belongs to it when the two overlap, so that with one-minute bars the window is that of
+    the minutes it touches.
+    """
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, order: Order, now: datetime) -> "Window":
+        finished = order.finished_at or max(now, order.start_at)
+        done = order.status in (OrderStatus.FILLED, OrderStatus.OVERFILLED)
+        end = finished if done else min(finished, order.end_at)
+        return cls(min(order.start_at, end), end)
+
+    @property
+    def first_minute(self) -> datetime:
+        return self.start.replace(second=0, microsecond=0)
+
+    @property
+    def settled(self) -> datetime:
+        """From here on the market has told all that the analysis asks."""
+        return self.end + REVERSION + MINUTE
+
+    def overlaps(self, bar: TapeBar) -> bool:
+        return bar.start < self.end and self.start < bar.end
+
+
+def note_changes(order_ids: Iterable[int], *, moment: Moment) -> None:
+    """Make due the analyses of the orders that have executions or an end, and newer events.
+
+    A finished order is due at once, a live one not more often than once in PAUSE.
+    """
+    latest = (
+        Order.objects.filter(pk__in=list(order_ids))
+        .filter(Q(status__in=ORDER_TERMINAL) | Q(filled_quantity__gt=0))
+        .exclude(status=OrderStatus.DENIED)
+        .annotate(last=Max("events__pk"))
+        .filter(last__isnull=False)
+        .values_list("pk", "status", "last")
+        .order_by()
+    )
+    known = CostAnalysis.objects.only("event_id", "computed_wall").in_bulk(
+        [order_id for order_id, _, _ in latest]
+    )
+    CostAnalysis.objects.bulk_create(
+        [
+            CostAnalysis(
+                order_id=order_id, event_id=last, due_wall=_due(known.get(order_id), status, moment)
+            )
+            for order_id, status, last in latest
+            if order_id not in known or known[order_id].event_id < last
+        ],
+        update_conflicts=True,
+        unique_fields=["order"],
+        update_fields=["event_id", "due_wall"],
+    )
+
+
+def _due(known: CostAnalysis | None, status: str, moment: Moment) -> datetime:
+    if known is None or known.computed_wall is None or status in ORDER_TERMINAL:
+        return moment.wall
+    return max(moment.wall, known.computed_wall + PAUSE)
+
+
+def compute_due(
+    *, moment: Moment, market: MarketData, stopwatch: Callable[[], float] = monotonic
+) -> Sequence[int]:
+    """Compute what is due, oldest first, for PATIENCE seconds at most; returns the orders.
+
+    Stops early when the market data stay silent: the rest is due again a little later. Does
+    nothing while another process is at it.
+    """
+    due = CostAnalysis.objects.filter(due_wall__lte=moment.wall).order_by("due_wall")
+    computed: list[int] = []
+    failures, stop = 0, stopwatch() + PATIENCE
+    with alone(ANALYSING) as mine:
+        for analysis in list(due.select_related("order")[:BATCH]) if mine else []:
+            if failures == MAX_FAILURES or stopwatch() > stop:
+                break
+            if not _claim(analysis, moment):
+                continue  # computed by a caller of compute_now
+            if compute(analysis, moment=moment, market=market):
+                computed.append(analysis.order_id)
+            else:
+                failures += 1
+    return computed
+
+
+def compute_now(order_id: int, *, moment: Moment, market: MarketData) -> None:
+    """Compute one order's analysis if it is due and nobody else is at it."""
+    due = CostAnalysis.objects.filter(pk=order_id, due_wall__lte=moment.wall)
+    analysis = due.select_related("order").first()
+    if analysis is not None and _claim(analysis, moment):
+        compute(analysis, moment=moment, market=market)
+
+
+def _claim(analysis: CostAnalysis, moment: Moment) -> bool:
+    updated = CostAnalysis.objects.filter(
+        pk=analysis.pk, due_wall=analysis.due_wall, event_id=analysis.event_id
+    ).update(due_wall=moment.wall + PAUSE, attempts=F("attempts") + 1)
+    analysis.attempts += 1
+    return updated == 1
+
+
+def compute(analysis: CostAnalysis, *, moment: Moment, market: MarketData) -> bool:
+    """Ask the market and store the figures; False when the market data are unavailable.
+
+    Only what the market has already told by `moment` is used, so the first result may lack the
+    last minute; it is due again once the minutes after the end have passed.
+    """
+    order = analysis.order
+    window = Window.of(order, moment.now)
+    try:
+        figures = _figures(order, window, moment.now, market)
+    except MarketDataUnavailable:
+        if analysis.attempts < MAX_ATTEMPTS:
+            return False
+        figures = {}
+    # A live order has no end yet: its next event makes it due again.
+    settled = moment.now >= window.settled or not figures or not order.is_terminal
+    # A later event made it due again in the meantime: what that event needs is computed then.
+    CostAnalysis.objects.filter(pk=analysis.pk, event_id=analysis.event_id).update(
+        due_wall=None if settled else moment.wall_at(window.settled),
+        attempts=0,
+        computed_wall=moment.wall,
+        **figures,
+    )
+    return True
+
+
+def _figures(
+    order: Order, window: Window, now: datetime, market: MarketData
+) -> Mapping[str, Decimal | int | None]:
+    tape = market.bars(order.symbol, window.first_minute, min(window.settled, now))
+    bars = [bar for bar in tape if bar.end > window.start]
+    final = _mid(market, order.symbol, min(window.end, now))
+    later = _mid(market, order.symbol, window.end + REVERSION, now=now)
+    done = tca.Executed(order.filled_quantity, order.filled_notional, order.commission)
+    return {
+        **_against_market(order, done, window, bars),
+        **_shortfall(order, done, final),
+        "final_price": final,
+        "reversion_bps": _reversion(order, final, later),
+    }
+
+
+def _against_market(
+    order: Order, done: tca.Executed, window: Window, bars: Sequence[TapeBar]
+) -> Mapping[str, Decimal | int | None]:
+    side, average = order.side_sign, done.average_price
+    tape = [tca.Bin(bar.volume, bar.vwap) for bar in bars]
+    inside = [tca.Bin(bar.volume, bar.vwap) for bar in bars if window.overlaps(bar)]
+    vwap, twap = tca.vwap(inside), tca.twap(inside)
+    pwp = tca.pwp(done.quantity, PWP_RATE, tape)
+    return {
+        "average_price": average,
+        "market_vwap": vwap,
+        "market_twap": twap,
+        "market_volume": sum(each.volume for each in inside) if inside else None,
+        "arrival_bps": tca.cost_bps(side, average, arrival_mid(order)),
+        "vwap_bps": tca.cost_bps(side, average, vwap),
+        "twap_bps": tca.cost_bps(side, average, twap),
+        "participation": tca.participation(done.quantity, inside),
+        "pwp_price": pwp,
+        "pwp_bps": tca.cost_bps(side, average, pwp),
+        "relative_performance": (
+            None if average is None else tca.relative_performance(side, average, inside)
+        ),
+    }
+
+
+def _shortfall(
+    order: Order, done: tca.Executed, final: Decimal | None
+) -> Mapping[str, Decimal | None]:
+    arrival = arrival_mid(order)
+    # One that the market does not know, or was never asked about, is no benchmark.
+    decision = order.decision_price if order.decision_within_collar else None
+    unfilled = order.quantity - done.quantity
+    if arrival is None or not decision or (final is None and unfilled):
+        return dict.fromkeys(("delay", "trading", "opportunity", "fees", "shortfall_bps"))
+    cost = tca.shortfall(
+        order.side_sign,
+        order.quantity,
+        done,
+        decision=decision,
+        arrival=arrival,
+        # Of no account when nothing is left unfilled.
+        final=arrival if final is None else final,
+    )
+    return {
+        "delay": cost.delay,
+        "trading": cost.trading,
+        "opportunity": cost.opportunity,
+        "fees": cost.fees,
+        "shortfall_bps": cost.bps,
+    }
+
+
+def _reversion(order: Order, final: Decimal | None, later: Decimal | None) -> Decimal | None:
+    arrival = arrival_mid(order)
+    if arrival is None or final is None or later is None or not order.filled_quantity:
+        return None
+    return tca.reversion_bps(order.side_sign, arrival, final, later)
+
+
+def _mid(
+    market: MarketData, symbol: str, at: datetime, *, now: datetime | None = None
+) -> Decimal | None:
+    """The mid of a quote that is not crossed; None when there is none, or `at` is to come."""
+    if now is not None and at > now:
+        return None
+    quote = market.quote(symbol, at)
+    return quote.mid if quote is not None and 0 < quote.bid <= quote.ask else None
