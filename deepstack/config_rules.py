@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from deepstack import config_urls
-
-if TYPE_CHECKING:
-    from deepstack.config import Config
 
 # The first of each pair must not exceed the second.
 _NOT_ABOVE = (
@@ -24,7 +20,7 @@ _NOT_ABOVE = (
 _SECRET = ("secret", "auth", "webhook")  # in a key's name; the path of a webhook is a password
 
 
-def out_of_order(config: "Config") -> list[str]:
+def out_of_order(config: object) -> list[str]:
     """A line for each pair; empty where all agree."""
     return [
         f"{low} = {_at(config, low)} must not exceed {high} = {_at(config, high)}"
@@ -47,7 +43,7 @@ def misspelt(names: Iterable[str], known: Iterable[str]) -> list[str]:
     ]
 
 
-def _at(config: "Config", key: str) -> float:
+def _at(config: object, key: str) -> float:
     read: Callable[[object], float] = attrgetter(key)
     return read(config)
 

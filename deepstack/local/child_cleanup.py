@@ -117,7 +117,7 @@ def _holds(pid: int, pipe: str) -> bool:
 
 
 def _stop_servers(roots: list[Path]) -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     from deepstack.local import embedded_servers, server_programs
 
     for root in roots:
