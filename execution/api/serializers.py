@@ -21,6 +21,12 @@ PRICE_STEP = Decimal("0.000001")
 class OrderSerializer(serializers.ModelSerializer[Order]):
     remaining_quantity = serializers.SerializerMethodField()
     average_price = serializers.SerializerMethodField()
+    execution_type = serializers.CharField(
+        source="algorithm", read_only=True, help_text="`algorithm`, as Python callers name it"
+    )
+    avg_price = serializers.SerializerMethodField(
+        method_name="get_average_price", help_text="`average_price`, as Python callers name it"
+    )
     arrival_price = serializers.SerializerMethodField()
     estimated_standard_error_bps = serializers.SerializerMethodField()
     actual_slippage_bps = serializers.SerializerMethodField()
@@ -37,6 +43,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "quantity",
             "urgency",
             "algorithm",
+            "execution_type",
             "limit_price",
             "average_daily_volume",
             "start_at",
@@ -48,6 +55,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "filled_quantity",
             "remaining_quantity",
             "average_price",
+            "avg_price",
             "decision_price",
             "decision_within_collar",
             "arrival_price",

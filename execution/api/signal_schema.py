@@ -4,6 +4,7 @@ what is accepted, and rules between fields are its own."""
 from typing import Any
 
 from execution.domain.algorithms.broker_native import NATIVES
+from execution.domain.field_aliases import ALIASES
 from execution.domain.reading import LEAST_SHARE, MAX_PRICE, MAX_WINDOW_MINUTES
 from execution.domain.signal import (
     ALGORITHMS,
@@ -73,13 +74,23 @@ _OPTIONAL: dict[str, list[Schema]] = {
     "strategy": _text(r"^([A-Za-z0-9_.:@/-]([A-Za-z0-9_.:@/ -]{0,62}[A-Za-z0-9_.:@/-])?)?$"),
     "client_reference": _text(r"^[\x21-\x7e]{1,128}$"),
 }
+_KINDS = _REQUIRED | _OPTIONAL
+_BY_ALIAS: dict[str, Schema] = {
+    alias: {
+        "anyOf": [*_KINDS[field], _NULL],
+        "description": f"Another name of `{field}`; where both are given they must agree.",
+    }
+    for alias, field in ALIASES.items()
+}
 SIGNAL: Schema = {
     "type": "object",
-    "required": list(_REQUIRED),
+    "required": ["symbol", "quantity"],
+    "anyOf": [{"required": ["side"]}, {"required": ["action"]}],
     "additionalProperties": False,
     "properties": {
         **{name: {"anyOf": kinds} for name, kinds in _REQUIRED.items()},
         **{name: {"anyOf": [*kinds, _NULL]} for name, kinds in _OPTIONAL.items()},
+        **_BY_ALIAS,
     },
     "examples": [
         {

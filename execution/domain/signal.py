@@ -12,6 +12,7 @@ from typing import Any, Self, TypedDict
 from execution.domain import reading
 from execution.domain.algorithms import broker_native
 from execution.domain.exchange_time import exchange_time
+from execution.domain.field_aliases import resolve
 from execution.domain.reading import MAX_WINDOW_MINUTES, MIN_WINDOW
 
 SIDES = ("BUY", "SELL")
@@ -130,9 +131,17 @@ def parse(values: Mapping[str, object]) -> Signal:
     """A Signal from plain values; raises InvalidSignal that names every wrong field at once.
 
     None is "not given"; every other value is read, an empty text and a zero like any other.
-    `window` is given in minutes, as `window_minutes`.
+    `window` is given in minutes, as `window_minutes`. Errors name an alias of a field where the
+    caller wrote the alias.
     """
-    errors: dict[str, str] = {}
+    fields, written, errors = resolve(values, _READERS)
+    if not written:
+        return _parse(fields, errors)
+    with as_written(written):
+        return _parse(fields, errors)
+
+
+def _parse(values: Mapping[str, object], errors: dict[str, str]) -> Signal:
     clean: dict[str, Any] = {}
     for name, read in _READERS.items():
         value = values.get(name)

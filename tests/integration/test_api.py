@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from execution import heartbeat
 from execution.api.signal_schema import SIGNAL
+from execution.domain.field_aliases import ALIASES
 from execution.management.roles import ROLES, ensure_roles
 from execution.models import Heartbeat, Order, OrderEvent, Slice, TradingState, TradingStateChange
 from tests.bad_signals import BAD_JSON, BAD_SIGNALS, GOOD
@@ -103,7 +104,31 @@ def test_every_wrong_field_is_named_at_once(api: APIClient) -> None:
 
 def test_the_documentation_has_every_field_of_a_signal(api: APIClient) -> None:
     refusal = post(api, {"no such field": 1}).json()["errors"]["no such field"][0]
-    assert refusal == f"unknown; known are {', '.join(sorted(SIGNAL['properties']))}"
+    known = sorted(set(SIGNAL["properties"]) - set(ALIASES))
+    assert refusal == f"unknown; known are {', '.join(known)}"
+
+
+def test_an_order_can_be_entered_by_the_names_that_python_callers_use(api: APIClient) -> None:
+    asked = {
+        "symbol": "AAPL",
+        "action": "BUY",
+        "quantity": 100,
+        "execution_type": "TWAP",
+        "avg_daily_volume": 9_000_000,
+        "time_window_minutes": 30,
+        "num_slices": 4,
+    }
+    shown = post(api, asked).json()
+    assert (shown["side"], shown["algorithm"], shown["slice_count"]) == ("BUY", "TWAP", 4)
+    assert (shown["execution_type"], shown["avg_price"]) == ("TWAP", None)
+    assert shown["average_daily_volume"] == 9_000_000
+
+
+def test_two_names_of_one_field_that_differ_store_nothing(api: APIClient) -> None:
+    answer = post(api, GOOD | {"action": "SELL" if GOOD["side"] == "BUY" else "BUY"})
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["action"]
+    assert not Order.objects.exists()
 
 
 def test_a_new_order_is_shown_as_stored(api: APIClient) -> None:

@@ -1,5 +1,6 @@
 """What an order is worth is decided by the market, not by the price that came with the signal."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from typing_extensions import override
 
 from execution import context as desks
@@ -170,6 +171,16 @@ def test_every_door_refuses_it_alike() -> None:
     assert out.getvalue().count(OFF) == 2
     batch = acceptance.accept_all([SLIP, SLIP | {"decision_price": None}], desks.default())
     assert [told(order) for order in batch] == [f"DENIED {OFF}", "ACCEPTED"]
+
+
+def test_the_command_takes_the_names_that_python_callers_use() -> None:
+    words = ["preview", "BUY", "100", "AAPL", "--execution-type", "TWAP", "--num-slices", "4"]
+    out = StringIO()
+    call_command(*words, "--time-window-minutes", "30", "--json", stdout=out)
+    seen = json.loads(out.getvalue())
+    assert (seen["algorithm"], seen["slices"]) == ("TWAP", 4)
+    with pytest.raises(CommandError, match="was given as '4' and as '5'"):
+        call_command(*words, "--slices", "5")
 
 
 def test_routing_goes_by_the_market() -> None:

@@ -143,3 +143,76 @@ def test_all_wrong_fields_are_named_at_once() -> None:
     with pytest.raises(InvalidSignal) as refused:
         parse({"symbol": "?", "side": "?", "colour": "red"})
     assert set(refused.value.errors) == {"symbol", "side", "quantity", "colour"}
+
+
+ALIASED: dict[str, Any] = {
+    "symbol": "AAPL",
+    "action": "SELL",
+    "quantity": 100,
+    "execution_type": "TWAP",
+    "current_price": "150.25",
+    "avg_daily_volume": 9_000_000,
+    "time_window_minutes": 30,
+    "num_slices": 5,
+}
+OWN_NAMES: dict[str, Any] = {
+    "symbol": "AAPL",
+    "side": "SELL",
+    "quantity": 100,
+    "algorithm": "TWAP",
+    "decision_price": "150.25",
+    "average_daily_volume": 9_000_000,
+    "window_minutes": 30,
+    "slices": 5,
+}
+
+
+def test_a_field_is_read_by_its_other_name_too() -> None:
+    assert parse(ALIASED) == parse(OWN_NAMES)
+
+
+def test_two_names_of_one_field_may_say_the_same() -> None:
+    same = {"decision_price": 150.250, "side": "SELL", "slices": "5", "algorithm": None}
+    assert parse(ALIASED | same) == parse(OWN_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("given", "alias"),
+    [
+        ({"side": "BUY"}, "action"),
+        ({"decision_price": "151"}, "current_price"),
+        ({"average_daily_volume": 1}, "avg_daily_volume"),
+        ({"window_minutes": 31}, "time_window_minutes"),
+        ({"slices": "six"}, "num_slices"),
+        ({"algorithm": "VWAP"}, "execution_type"),
+    ],
+)
+def test_two_names_of_one_field_that_differ_are_refused(given: dict[str, Any], alias: str) -> None:
+    [(field, value)] = given.items()
+    with pytest.raises(InvalidSignal) as refused:
+        parse(ALIASED | given)
+    assert f"means {field}, which is given as {value!r}" in str(refused.value)
+    assert alias in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"action": "HOLD"}, {"action"}),
+        ({"num_slices": 0, "time_window_minutes": -1}, {"num_slices", "time_window_minutes"}),
+        ({"num_slices": 101}, {"num_slices"}),
+        ({"action": None}, {"side"}),
+        ({"execution_type": ""}, {"execution_type"}),
+    ],
+)
+def test_what_is_wrong_is_named_as_the_caller_wrote_it(
+    given: dict[str, Any], named: set[str]
+) -> None:
+    with pytest.raises(InvalidSignal) as refused:
+        parse(ALIASED | given)
+    assert set(refused.value.errors) == named
+
+
+def test_a_sentence_about_two_fields_uses_the_alias_that_was_written() -> None:
+    with pytest.raises(InvalidSignal, match="either end_at or time_window_minutes"):
+        parse(ALIASED | {"end_at": "2050-01-03T15:00:00Z"})

@@ -1,5 +1,5 @@
-from argparse import ArgumentParser
-from collections.abc import Mapping
+from argparse import Action, ArgumentError, ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from typing_extensions import override
@@ -109,24 +109,53 @@ def signal_of(options: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
+class _Once(Action):
+    """An option of several names: given twice, it must say the same."""
+
+    @override
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        before = getattr(namespace, self.dest, None)
+        if before not in (None, values):
+            raise ArgumentError(self, f"was given as {before!r} and as {values!r}; give one")
+        setattr(namespace, self.dest, values)
+
+
 def add_signal(parser: ArgumentParser) -> None:
-    """The options that an order and its preview have in common."""
+    """The options that an order and its preview have in common; several have the names that the
+    fields have in Python and in the API, too."""
     # Every value is read by the signal's own parser, which says what is wrong with it.
     parser.add_argument("side", help="BUY or SELL")
     parser.add_argument("quantity", help="whole shares")
     parser.add_argument("symbol")
     parser.add_argument(
         "--price",
+        "--current-price",
+        "--decision-price",
+        action=_Once,
         help="decision price per share: your benchmark, denied where it is off the market",
     )
     parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
-    parser.add_argument("--algorithm", help="overrides the routing by size")
-    parser.add_argument("--limit", help="the worst price per share")
+    parser.add_argument(
+        "--algorithm", "--execution-type", action=_Once, help="overrides the routing by size"
+    )
+    parser.add_argument("--limit", "--limit-price", action=_Once, help="the worst price per share")
     parser.add_argument("--start", help="a time with its zone, like 2026-11-23T10:00:00-05:00")
     parser.add_argument("--end", help="likewise")
-    parser.add_argument("--window-minutes")
-    parser.add_argument("--slices")
-    parser.add_argument("--adv", help="average daily volume in shares")
+    parser.add_argument("--window-minutes", "--time-window-minutes", action=_Once)
+    parser.add_argument("--slices", "--num-slices", action=_Once)
+    parser.add_argument(
+        "--adv",
+        "--avg-daily-volume",
+        "--average-daily-volume",
+        action=_Once,
+        help="average daily volume in shares",
+    )
     parser.add_argument("--max-participation", help="cap, as a share of the market's volume")
     parser.add_argument("--account")
     parser.add_argument("--strategy")
