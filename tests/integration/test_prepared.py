@@ -1,9 +1,11 @@
 """PostgreSQL plans the statements of a slice's path once, whatever the numbers in them."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 
 from deepstack.database import prepared_query
 from deepstack.database.prepared_query import Param, Prepared, execute
@@ -70,3 +72,36 @@ def test_what_is_given_stands_where_it_was_left_open() -> None:
     assert sorted(part.sequence for part in found) == [0, 1]
     assert {part.order for part in found} == {order}
     assert parts.first(order=order.pk, last=-1) is None
+
+
+def test_who_watches_queries_sees_prepared_ones_too() -> None:
+    """As query counters and tracers hook in: Django's execute wrappers and its log of queries."""
+    seen: list[tuple[str, list[int]]] = []
+
+    def watch(execute: Any, text: str, params: Any, many: bool, context: Any) -> Any:
+        seen.append((text, [int(each) for each in params]))
+        return execute(text, params, many, context)
+
+    with CaptureQueriesContext(connection) as captured, connection.execute_wrapper(watch):
+        row = execute("SELECT %s + 1", [41]).fetchone()
+    assert row == (42,)
+    assert seen == [("SELECT %s + 1", [41])]
+    assert [query["sql"] for query in captured.captured_queries] == ["SELECT %s + 1"]
+
+
+def test_who_watches_may_add_a_comment_or_see_the_error() -> None:
+    errors: list[str] = []
+
+    def watch(execute: Any, text: str, params: Any, many: bool, context: Any) -> Any:
+        try:
+            return execute(f"{text} /* order 7 */", params, many, context)
+        except DatabaseError as error:
+            errors.append(type(error).__name__)
+            raise
+
+    with connection.execute_wrapper(watch):
+        assert execute("SELECT %s + 2", [1]).fetchone() == (3,)
+        with pytest.raises(DatabaseError):
+            execute("SELECT %s / 0", [1])
+    assert kept("+ 2 /* order 7 */") == 1
+    assert errors == ["DataError"]
