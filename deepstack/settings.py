@@ -137,6 +137,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "execution.models.orders.ORDER_STATUSES",
         "SliceStatus": "execution.models.orders.SLICE_STATUSES",
+        "EventKind": "execution.models.orders.EVENT_KINDS",
         "Via": "execution.models.orders.Via",
         "TradingStateValue": "execution.models.trading_states.TradingState.State",
     },

@@ -5,6 +5,7 @@ from datetime import datetime
 from deepstack.database.prepared_query import Param, Prepared
 from deepstack.database.unit_of_work import save
 from execution.booking import unexecuted
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     ORDER_TRANSITIONS,
@@ -71,7 +72,7 @@ def explain_end(order: Order, *, at: datetime) -> None:
     elif reason[:300] != order.status_reason:
         order.status_reason = reason[:300]
         save(order, "status_reason")
-        tell(order, "ORDER_REASON", {"reason": reason}, at=at)
+        tell(order, EventKind.ORDER_REASON, {"reason": reason}, at=at)
 
 
 def _why_left(order: Order, *, at: datetime) -> str:

@@ -21,6 +21,7 @@ from execution.broker.base import (
     ExecutionKey,
 )
 from execution.context import Desk
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     SLICE_TERMINAL,
     SLICE_TRANSITIONS,
@@ -107,7 +108,13 @@ def _give_reason(part: Slice, said: str, *, at: datetime) -> None:
     joined = rejections.unasked(said) if ours == rejections.unasked("") else f"{ours}; {said}"
     part.reason = joined[:300] if ours else said[:300]
     save(part, "reason")
-    tell(part.order, "SLICE_REASON", {"slice": part.sequence, "reason": said}, at=at, part=part)
+    tell(
+        part.order,
+        EventKind.SLICE_REASON,
+        {"slice": part.sequence, "reason": said},
+        at=at,
+        part=part,
+    )
 
 
 def _why_ended(part: Slice, status: str, said: str, *, at: datetime) -> str:
@@ -141,7 +148,7 @@ def _worry(part: Slice, why: str, *, at: datetime) -> None:
     """After some questions a person is told; the slice keeps counting as working."""
     if part.checks == WORRYING:
         facts = {"slice": part.sequence, "last": why}
-        tell(part.order, "UNKNOWN_LASTS", facts, at=at, part=part)
+        tell(part.order, EventKind.OUTCOME_UNKNOWN, facts, at=at, part=part)
 
 
 def pause_after(tries: int, retry_after: float | None, rng: random.Random) -> float:

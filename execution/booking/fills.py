@@ -12,6 +12,7 @@ from deepstack.database.prepared_query import IsAny, Param, Prepared, execute
 from deepstack.database.unit_of_work import insertion, save
 from execution.booking import completion
 from execution.broker.base import Execution, ExecutionKey
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
 from execution.models import Fill, Order, Slice
 from execution.orders.journal import move_order, move_slice, tell
@@ -68,7 +69,7 @@ def book(
     for execution in executions:
         if execution.key in new - told:
             told.add(execution.key)
-            kind = "LATE_FILL" if late else "FILL"
+            kind = EventKind.LATE_FILL if late else EventKind.FILL
             tell(order, kind, _numbers(part, execution), at=at, part=part)
         else:
             changed |= _again(order, part, known[execution.key], execution, at=at)
@@ -131,13 +132,13 @@ def _repeated(order: Order, part: Slice, fill: Fill, execution: Execution, *, at
         execution.price,
     )
     if not same:
-        tell(order, "FILL_CONFLICT", _numbers(part, execution), at=at, part=part)
+        tell(order, EventKind.FILL_CONFLICT, _numbers(part, execution), at=at, part=part)
         return False
     if execution.commission not in (None, fill.commission):
         before, fill.commission = fill.commission, execution.commission
         save(fill, "commission")
         facts = _numbers(part, execution) | ({} if before is None else {"before": before})
-        tell(order, "COMMISSION", facts, at=at, part=part)
+        tell(order, EventKind.COMMISSION, facts, at=at, part=part)
         return True
     return False
 
@@ -150,7 +151,7 @@ def _corrected(
     if execution.commission is not None:
         fill.commission = execution.commission
     save(fill, *_CORRECTED)
-    tell(order, "FILL_CORRECTED", _numbers(part, execution), at=at, part=part)
+    tell(order, EventKind.FILL_CORRECTED, _numbers(part, execution), at=at, part=part)
 
 
 def _numbers(part: Slice, execution: Execution) -> dict[str, object]:

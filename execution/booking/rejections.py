@@ -4,6 +4,7 @@ they arrive; too many in a row pause the order."""
 from datetime import datetime, timedelta
 
 from execution.context import Desk
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING, SLICE_AT_BROKER, OrderStatus, SliceStatus
 from execution.domain.unexecuted import BROKER_CANCELLED, code_of
 from execution.market import clock
@@ -32,7 +33,7 @@ def note(order: Order, part: Slice, reason: str, *, at: datetime) -> None:
     """Tell of a refused child. `reason`: the broker's code and words."""
     code, _, text = reason.partition(": ")
     facts = {"slice": part.sequence, "code": code, "text": text}
-    tell(order, "BROKER_REJECTED", facts, at=at, part=part)
+    tell(order, EventKind.BROKER_REJECTED, facts, at=at, part=part)
 
 
 def pause_after_too_many(order: Order, part: Slice, desk: Desk, *, at: datetime) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Q
 
 from execution.domain import unexecuted
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.domain.unexecuted import Cause, EndedSlice
 from execution.models import Order, OrderEvent
@@ -58,7 +59,9 @@ def _last_plan(order: Order) -> int:
 
 def _held_back(order: Order) -> dict[int, str]:
     """Why each slice was last put off, by its sequence."""
-    put_off = Q(kind="SLICE_DEFERRED") | Q(kind="SLICE_STATUS", data__to=SliceStatus.PLANNED)
+    put_off = Q(kind=EventKind.SLICE_DEFERRED) | Q(
+        kind=EventKind.SLICE_STATUS, data__to=SliceStatus.PLANNED
+    )
     told = OrderEvent.objects.filter(put_off, order=order).order_by("id")
     return {data["slice"]: data["reason"] for data in told.values_list("data", flat=True)}
 
@@ -73,7 +76,7 @@ def _capped(participation: Any) -> bool:
 def _cancelled(order: Order) -> str:
     """How an order that is CANCELLED came to it."""
     told = OrderEvent.objects.filter(
-        order=order, kind="ORDER_STATUS", data__to=OrderStatus.CANCELLING
+        order=order, kind=EventKind.ORDER_STATUS, data__to=OrderStatus.CANCELLING
     )
     data = told.order_by("-id").values_list("data", flat=True).first()
     return (data or {}).get("reason") or "the order was cancelled"

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from execution.booking.completion import drop_unsent, finish_if_done
 from execution.context import Desk
+from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
 from execution.domain.signal import InvalidSignal, Signal, parse
@@ -199,7 +200,7 @@ def _apply(
     )
     tell(
         order,
-        "ORDER_AMENDED",
+        EventKind.ORDER_AMENDED,
         {
             "by": by,
             "via": caller.current().via,

@@ -12,6 +12,7 @@ from execution.domain.algorithm_comparison import or_no_basis
 from execution.domain.algorithms.base import PlannedSlice
 from execution.domain.algorithms.registry import ALGOS, Spec
 from execution.domain.cost_models import Coefficients
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.order_terms import terms_of
 from execution.domain.risk_checks import Denial
@@ -249,7 +250,7 @@ class _Drafting:
         order.routing = {"denial": {"code": denial.code, "numbers": dict(denial.numbers)}}
         value_check.denied(order, denial)
         facts = {**order.routing["denial"], **caller.current().facts()}
-        return Draft(order, events=[told(order, "ORDER_DENIED", facts)])
+        return Draft(order, events=[told(order, EventKind.ORDER_DENIED, facts)])
 
     def _closed(self, start: datetime) -> Denial:
         opens = self.desk.market.next_session(start).open
@@ -380,4 +381,6 @@ def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:
         **caller.current().facts(),
         **{name: told for name, told in order.routing.items() if name != "alternatives"},
     }
-    return Draft(order, slice_rows.rows(order, plan), [told(order, "ORDER_ACCEPTED", facts)])
+    return Draft(
+        order, slice_rows.rows(order, plan), [told(order, EventKind.ORDER_ACCEPTED, facts)]
+    )

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from execution import task_queue
 from execution.booking.completion import drop_unsent, finish_if_done
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     ORDER_SENDING,
     SLICE_AT_BROKER,
@@ -35,7 +36,7 @@ def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         if order.is_terminal:
             raise NotAllowed(f"order {order.pk} is {order.status}; nothing is left to cancel")
         facts = {"by": by, "via": caller.current().via, "reason": reason}
-        tell(order, "CANCEL_REQUESTED", facts, at=now)
+        tell(order, EventKind.CANCEL_REQUESTED, facts, at=now)
         move_order(order, OrderStatus.CANCELLING, at=now, reason=reason or f"cancelled by {by}")
         drop_unsent(order, SliceStatus.CANCELLED, at=now, reason="the order was cancelled")
         finish_if_done(order, at=now)

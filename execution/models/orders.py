@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
+from execution.domain.event_kinds import SENT, EventKind
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     ORDER_TERMINAL,
@@ -20,6 +21,7 @@ from execution.domain.lifecycle import (
 
 ORDER_STATUSES = [(status.value, status.value.capitalize()) for status in OrderStatus]
 SLICE_STATUSES = [(status.value, status.value.capitalize()) for status in SliceStatus]
+EVENT_KINDS = [(kind.value, kind.value) for kind in EventKind]
 
 
 class Side(models.TextChoices):
@@ -288,7 +290,7 @@ class OrderEvent(models.Model):
     slice = models.ForeignKey(
         Slice, on_delete=models.PROTECT, null=True, blank=True, related_name="events"
     )
-    kind = models.CharField(max_length=32)
+    kind = models.CharField(max_length=32, choices=EVENT_KINDS)
     data = models.JSONField(default=dict)
     at = models.DateTimeField()
     recorded_wall = models.DateTimeField(auto_now_add=True)
@@ -301,7 +303,7 @@ class OrderEvent(models.Model):
             # Read by the check of the messages per minute.
             models.Index(
                 fields=["recorded_wall"],
-                condition=Q(kind__in=["SLICE_SENDING", "SLICE_SENDING_AGAIN"]),
+                condition=Q(kind__in=[kind.value for kind in SENT]),
                 name="event_sent_recent",
             ),
         ]

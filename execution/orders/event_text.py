@@ -4,32 +4,42 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Any
 
+from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import readable
 
-SENTENCES = {
-    "ORDER_ACCEPTED": "{side} {quantity} {symbol} accepted as {algorithm}, slices: {slices}",
-    "ORDER_DENIED": "denied by us: {code}",
-    "ORDER_STATUS": "order {from} -> {to}",
-    "CANCEL_REQUESTED": "cancel requested by {by}",
-    "TRADING_STATE": "{scope} set to {state} by {by}",
-    "POSITION_BREAK_ACCEPTED": "{by} accepts {theirs} {symbol} at the broker where we had {ours}",
-    "RESIDUAL_PLANNED": "{policy}: {residual} shares are left, planned anew until {end_at}",
-    "SHARES_RETURNED": "{shares} shares return to the plan, until {until}",
-    "SLICE_STATUS": "slice {slice}: {from} -> {to}",
-    "SLICES_STATUS": "slices {slices} -> {to}",
-    "SLICE_SENDING": "slice {slice}: {quantity} at {limit_price} to the broker, {client_order_id}",
-    "SLICE_SENDING_AGAIN": "slice {slice}: never arrived, sent again under the same id",
-    "SLICE_DEFERRED": "slice {slice}: not now",
-    "FILL": "slice {slice}: {quantity} executed at {price}",
-    "LATE_FILL": "slice {slice}: {quantity} executed at {price}, after its end",
-    "FILL_CORRECTED": "slice {slice}: the broker corrects an execution to {quantity} at {price}",
-    "FILL_CONFLICT": "slice {slice}: a known execution came again as {quantity} at {price}",
-    "COMMISSION": "slice {slice}: commission {commission}",
-    "BROKER_REJECTED": "slice {slice}: refused by the broker, {code}",
-    "SLICE_REASON": "slice {slice}: the broker says why it ended: {reason}",
-    "ORDER_REASON": "the order ended: {reason}",
-    "UNKNOWN_LASTS": "slice {slice}: its outcome stays unknown",
-    "LOST_AT_BROKER": "slice {slice}: the broker does not know it any more",
+SENTENCES: Mapping[str, str] = {
+    EventKind.ORDER_ACCEPTED: (
+        "{side} {quantity} {symbol} accepted, algo {algorithm}, slices: {slices}"
+    ),
+    EventKind.ORDER_DENIED: "denied by us: {code}",
+    EventKind.ORDER_STATUS: "order {from} -> {to}",
+    EventKind.ORDER_AMENDED: "amended by {by} to {quantity} until {end_at}, slices: {slices}",
+    EventKind.CANCEL_REQUESTED: "cancel requested by {by}",
+    EventKind.TRADING_STATE: "{scope} set to {state} by {by}",
+    EventKind.POSITION_BREAK_ACCEPTED: (
+        "{by} accepts {theirs} {symbol} at the broker where we had {ours}"
+    ),
+    EventKind.RESIDUAL_PLANNED: "{policy}: {residual} shares are left, planned anew until {end_at}",
+    EventKind.SHARES_RETURNED: "{shares} shares return to the plan, until {until}",
+    EventKind.SLICE_STATUS: "slice {slice}: {from} -> {to}",
+    EventKind.SLICES_CHANGED: "slices {slices} -> {to}",
+    EventKind.SLICE_SENDING: (
+        "slice {slice}: {quantity} at {limit_price} to the broker, {client_order_id}"
+    ),
+    EventKind.SLICE_RESENDING: "slice {slice}: never arrived, sent again under the same id",
+    EventKind.SLICE_DEFERRED: "slice {slice}: not now",
+    EventKind.FILL: "slice {slice}: {quantity} executed at {price}",
+    EventKind.LATE_FILL: "slice {slice}: {quantity} executed at {price}, after its end",
+    EventKind.FILL_CORRECTED: (
+        "slice {slice}: the broker corrects an execution to {quantity} at {price}"
+    ),
+    EventKind.FILL_CONFLICT: "slice {slice}: a known execution came again as {quantity} at {price}",
+    EventKind.COMMISSION: "slice {slice}: commission {commission}",
+    EventKind.BROKER_REJECTED: "slice {slice}: refused by the broker, {code}",
+    EventKind.SLICE_REASON: "slice {slice}: the broker says why it ended: {reason}",
+    EventKind.ORDER_REASON: "the order ended: {reason}",
+    EventKind.OUTCOME_UNKNOWN: "slice {slice}: its outcome is still unknown",
+    EventKind.MISSING_AT_BROKER: "slice {slice}: the broker does not know it any more",
 }
 
 

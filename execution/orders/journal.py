@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from deepstack.database.unit_of_work import insert, save
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     SliceStatus,
     check_order,
@@ -21,7 +22,12 @@ _MOVED = ("status", "reason", "finished_at", "check_wall", "broker_order_id")
 
 
 def event(
-    order: Order, kind: str, data: Mapping[str, Any], *, at: datetime, part: Slice | None = None
+    order: Order,
+    kind: EventKind,
+    data: Mapping[str, Any],
+    *,
+    at: datetime,
+    part: Slice | None = None,
 ) -> OrderEvent:
     """An unsaved event; Decimals are written as text, exactly."""
     plain = {
@@ -31,7 +37,12 @@ def event(
 
 
 def tell(
-    order: Order, kind: str, data: Mapping[str, Any], *, at: datetime, part: Slice | None = None
+    order: Order,
+    kind: EventKind,
+    data: Mapping[str, Any],
+    *,
+    at: datetime,
+    part: Slice | None = None,
 ) -> None:
     told = [event(order, kind, data, at=at, part=part)]
     insert(told)
@@ -67,7 +78,7 @@ def move_order(
     facts = {"from": before, "to": status, "reason": reason}
     if by:
         facts |= {"by": by, "via": caller.current().via}
-    tell(order, "ORDER_STATUS", facts, at=at)
+    tell(order, EventKind.ORDER_STATUS, facts, at=at)
 
 
 def move_slice(part: Slice, status: str, *, at: datetime, reason: str = "", **changes: Any) -> None:
@@ -83,7 +94,7 @@ def move_slice(part: Slice, status: str, *, at: datetime, reason: str = "", **ch
     save(part, *dict.fromkeys((*_MOVED, *changes)))
     tell(
         part.order,
-        "SLICE_STATUS",
+        EventKind.SLICE_STATUS,
         {"slice": part.sequence, "from": before, "to": status, "reason": reason},
         at=at,
         part=part,
@@ -100,9 +111,14 @@ def move_slices(
         status=status, reason=reason[:300], finished_at=at, check_wall=None
     )
     sequences = [part.sequence for part in parts]
-    tell(order, "SLICES_STATUS", {"slices": sequences, "to": status, "reason": reason}, at=at)
+    tell(
+        order,
+        EventKind.SLICES_CHANGED,
+        {"slices": sequences, "to": status, "reason": reason},
+        at=at,
+    )
 
 
-def told(order: Order, kind: str, data: dict[str, object]) -> OrderEvent:
+def told(order: Order, kind: EventKind, data: dict[str, object]) -> OrderEvent:
     """An event of the order's first moment."""
     return event(order, kind, data, at=order.created_at)

@@ -12,6 +12,7 @@ from deepstack.config import Execution
 from deepstack.database.unit_of_work import save
 from execution.domain.algorithms.base import PlannedSlice
 from execution.domain.algorithms.registry import ALGOS, Spec
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING
 from execution.domain.residual import Policy, Schedule, Stage, Terms
 from execution.domain.session import Session
@@ -196,7 +197,7 @@ def _store(
         "turns_left": terms.turns - 1,
         "next": str(stage.terms.policy),
     }
-    tell(order, "RESIDUAL_PLANNED", facts, at=at)
+    tell(order, EventKind.RESIDUAL_PLANNED, facts, at=at)
 
 
 def _kept(spec: Spec) -> dict[str, object]:

@@ -10,6 +10,7 @@ from django.db.models import Max, Q
 from deepstack.database.unit_of_work import save
 from execution.domain.algorithms.base import PlannedSlice
 from execution.domain.algorithms.registry import SCHEDULED
+from execution.domain.event_kinds import EventKind
 from execution.domain.holds import UNSENT, Hold, is_refused
 from execution.domain.lifecycle import ORDER_SENDING, SliceStatus
 from execution.domain.residual import SHORTEST
@@ -101,4 +102,4 @@ def _store(order: Order, plan: Sequence[PlannedSlice], *, at: datetime) -> None:
         "start_at": plan[0].due_at.isoformat(),
         "until": plan[-1].end_at.isoformat(),
     }
-    tell(order, "SHARES_RETURNED", facts, at=at)
+    tell(order, EventKind.SHARES_RETURNED, facts, at=at)

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from execution.context import Desk
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.domain.reconciliation import Kind
 from execution.entry.order_controls import NotAllowed
@@ -14,8 +15,6 @@ from execution.models import BrokerAccount, BrokerDifference, Order, OrderEvent
 from execution.orders.journal import event
 from execution.reconciliation import breaks
 from execution.risk.position_breaks import still_open
-
-ACCEPTED = "POSITION_BREAK_ACCEPTED"
 
 
 def find(account: str, symbol: str, desk: Desk) -> BrokerDifference:
@@ -61,4 +60,6 @@ def _tell(taken: Sequence[BrokerDifference], *, by: str, reason: str, now: datet
         held = Order.objects.filter(
             account=each.account, symbol=each.symbol, status__in=sorted(ORDER_LIVE)
         )
-        OrderEvent.objects.bulk_create([event(order, ACCEPTED, facts, at=now) for order in held])
+        OrderEvent.objects.bulk_create(
+            [event(order, EventKind.POSITION_BREAK_ACCEPTED, facts, at=now) for order in held]
+        )

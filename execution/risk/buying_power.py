@@ -12,6 +12,7 @@ from django.utils import timezone
 from deepstack.database.prepared_query import NEVER, Param, Prepared
 from execution.broker.base import AccountBroker, BrokerError
 from execution.context import Desk
+from execution.domain.event_kinds import EventKind
 from execution.models import OrderEvent
 from execution.models.orders import Side
 
@@ -24,7 +25,7 @@ OVERLAP = timedelta(seconds=1)
 _SENT = Prepared[tuple[Decimal]](
     lambda: (
         OrderEvent.objects.filter(
-            kind="SLICE_SENDING",
+            kind=EventKind.SLICE_SENDING,
             recorded_wall__gt=Param("since", NEVER),
             order__account=Param("account", ""),
             order__side=Side.BUY,

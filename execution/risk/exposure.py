@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
 from execution.context import Desk
+from execution.domain.event_kinds import SENT
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
 from execution.domain.risk_checks import Bounds, Exposure, Heat
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState
@@ -21,7 +22,6 @@ from execution.risk import positions
 from execution.risk.marks import Marks, exchange_midnight
 
 MINUTE = timedelta(minutes=1)
-SENT = ("SLICE_SENDING", "SLICE_SENDING_AGAIN")
 # More events than transactions can have under way that are not visible yet.
 SLACK = 1_000
 _EVENT_SPAN = Prepared[tuple[int, int]](

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
 from execution.domain.holds import Hold
 from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
@@ -55,11 +56,13 @@ def lasting(order: Order, *, at: datetime) -> Span | None:
 
 
 def _spans(order: Order) -> Iterator[Span]:
-    """Halts of each scope and pauses, from the order's story."""
+    """Halts of each scope and pauses, from the order's audit trail."""
     open_now: dict[str, Span] = {}
-    story = order.events.filter(kind__in=("TRADING_STATE", "ORDER_STATUS")).order_by("pk")
-    for kind, data, at in story.values_list("kind", "data", "at"):
-        key = data["scope"] if kind == "TRADING_STATE" else ""
+    events = order.events.filter(
+        kind__in=(EventKind.TRADING_STATE, EventKind.ORDER_STATUS)
+    ).order_by("pk")
+    for kind, data, at in events.values_list("kind", "data", "at"):
+        key = data["scope"] if kind == EventKind.TRADING_STATE else ""
         before = open_now.pop(key, None)
         after = _held(kind, data, before.start if before else at)
         if after is not None:
@@ -70,9 +73,9 @@ def _spans(order: Order) -> Iterator[Span]:
 
 
 def _held(kind: str, data: dict[str, str], since: datetime) -> Span | None:
-    if kind == "TRADING_STATE" and data["state"] == Hold.HALTED:
+    if kind == EventKind.TRADING_STATE and data["state"] == Hold.HALTED:
         return Span(Hold.HALTED, f", {data['scope']}{_by(data['by'], data['reason'])}", since)
-    if kind == "ORDER_STATUS" and data["to"] == OrderStatus.PAUSED:
+    if kind == EventKind.ORDER_STATUS and data["to"] == OrderStatus.PAUSED:
         return Span(Hold.PAUSED, f", {data['reason']}", since)
     return None
 

@@ -11,6 +11,7 @@ from kombu.exceptions import KombuError as QueueError
 from redis.exceptions import RedisError
 
 from execution import task_queue
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, SliceStatus
 from execution.domain.signal import InvalidSignal, parse
 from execution.models import Order, OrderEvent, Slice, TradingState, TradingStateChange
@@ -235,7 +236,7 @@ def tell_orders(
         "reason": row.reason,
     }
     orders = Order.objects.filter(pk__in=list(order_ids)).order_by("pk")
-    events = [event(order, "TRADING_STATE", facts, at=now) for order in orders]
+    events = [event(order, EventKind.TRADING_STATE, facts, at=now) for order in orders]
     for told, number in zip(events, numbers, strict=False):
         told.pk = number
     with transaction.atomic():

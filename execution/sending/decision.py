@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from execution.context import Desk
 from execution.domain.child_sizing import ChildReason, next_child
+from execution.domain.event_kinds import EventKind
 from execution.domain.limit_prices import (
     is_good,
     marketable_limit,
@@ -199,7 +200,7 @@ def _sent_too_often(order: Order, desk: Desk) -> bool:
     """Only retries can run away: the first sends are bounded by the plan."""
     recent = OrderEvent.objects.filter(
         order=order,
-        kind="SLICE_SENDING",
+        kind=EventKind.SLICE_SENDING,
         recorded_wall__gt=timezone.now() - timedelta(minutes=1),
     ).count()
     return recent >= desk.config.execution.scheduling.max_sends_per_minute

@@ -11,6 +11,7 @@ from execution.broker.base import (
     BrokerError,
 )
 from execution.context import Desk
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     ORDER_SENDING,
     SliceStatus,
@@ -113,7 +114,7 @@ def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
     """Acknowledged once and gone now: not a case to be guessed at."""
     part.check_wall = timezone.now() + LOST_PAUSE
     part.save(update_fields=["check_wall"])
-    tell(order, "LOST_AT_BROKER", {"slice": part.sequence}, at=at, part=part)
+    tell(order, EventKind.MISSING_AT_BROKER, {"slice": part.sequence}, at=at, part=part)
 
 
 def close(slice_id: int, desk: Desk) -> None:

@@ -24,6 +24,7 @@ from execution import task_queue
 from execution.booking import completion
 from execution.broker.base import Ticket
 from execution.context import Desk
+from execution.domain.event_kinds import EventKind
 from execution.domain.holds import code_of
 from execution.domain.lifecycle import (
     ORDER_SENDING,
@@ -198,7 +199,7 @@ def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: dateti
     save(part, "status", "due_at", "enqueued_wall", "reason")
     if code_of(part.reason) != code_of(known):  # a halt of an hour is one event, not one each look
         facts = {"slice": part.sequence, "reason": reason}
-        tell(order, "SLICE_DEFERRED", facts, at=at, part=part)
+        tell(order, EventKind.SLICE_DEFERRED, facts, at=at, part=part)
 
 
 def _pause(part: Slice, reason: str, desk: Desk, *, now: datetime) -> timedelta:
@@ -207,7 +208,7 @@ def _pause(part: Slice, reason: str, desk: Desk, *, now: datetime) -> timedelta:
     usual, code = retry_pause(desk), code_of(reason)
     if code_of(part.reason) != code:
         return min(usual, SOON * clock.speed()) if code in RACED else usual
-    told = part.events.filter(kind="SLICE_DEFERRED").order_by("-pk")
+    told = part.events.filter(kind=EventKind.SLICE_DEFERRED).order_by("-pk")
     began = told.values_list("at", flat=True).first() or now
     return max(usual, min((now - began) / 4, LONGEST_PAUSE * clock.speed()))
 
@@ -233,7 +234,7 @@ def _intend(order: Order, part: Slice, child: Child, desk: Desk, *, now: datetim
         "attempt": part.attempt,
         **child.explanation,
     }
-    tell(order, "SLICE_SENDING", facts, at=now, part=part)
+    tell(order, EventKind.SLICE_SENDING, facts, at=now, part=part)
     return Intent(part, token, _ticket(part, child.quantity, child.limit_price, desk, now=now))
 
 
@@ -343,6 +344,6 @@ def send_again(
         save(part, "claim_token", "attempt", "lease_until_wall", "check_wall")
         if part.status == SliceStatus.UNKNOWN:
             move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived")
-        tell(order, "SLICE_SENDING_AGAIN", {"slice": part.sequence}, at=now, part=part)
+        tell(order, EventKind.SLICE_RESENDING, {"slice": part.sequence}, at=now, part=part)
         ticket = _ticket(part, part.quantity, part.limit_price, desk, now=now)
     deliver(Intent(part, token, ticket, again=True, absent=absent, held_until=before), desk)

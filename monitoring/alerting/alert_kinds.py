@@ -21,7 +21,7 @@ class AlertKind(StrEnum):
     FILL_CONFLICT = "FILL_CONFLICT"
     FILL_CORRECTED = "FILL_CORRECTED"
     LATE_FILL = "LATE_FILL"
-    LOST_AT_BROKER = "LOST_AT_BROKER"
+    MISSING_AT_BROKER = "MISSING_AT_BROKER"
     BROKER_DOWN = "BROKER_DOWN"
     BROKER_DIFFERENCE = "BROKER_DIFFERENCE"
     EXTERNAL_ORDER = "EXTERNAL_ORDER"
@@ -132,7 +132,7 @@ ABOUT: Mapping[AlertKind, About] = {
         "a person has seen the late execution",
         "Check the order's quantity and the position.",
     ),
-    AlertKind.LOST_AT_BROKER: About(
+    AlertKind.MISSING_AT_BROKER: About(
         Basis.EVENT,
         "a person has asked the broker",
         "Ask the broker about the child and compare the account (manage.py reconcile).",

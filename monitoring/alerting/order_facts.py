@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
 from execution.models import Order, OrderEvent, Slice
 from execution.orders.results import usual_vwap_deviation_bps
@@ -136,7 +137,7 @@ def _pauses(orders: Iterable[Order]) -> dict[int, int]:
     if not paused:
         return {}
     events = OrderEvent.objects.filter(
-        order_id__in=paused, kind="ORDER_STATUS", data__to=OrderStatus.PAUSED
+        order_id__in=paused, kind=EventKind.ORDER_STATUS, data__to=OrderStatus.PAUSED
     )
     return dict(events.values_list("order_id").annotate(last=Max("pk")).order_by())
 

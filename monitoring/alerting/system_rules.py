@@ -4,6 +4,7 @@ events that speak for themselves. Pure, like the rules."""
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
 from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding, Thresholds
 
@@ -119,19 +120,19 @@ def broker_down(
 
 # Events of an order that a person should hear of, with what the event's data tell.
 TOLD: Mapping[str, tuple[AlertSeverity, str]] = {
-    AlertKind.FILL_CONFLICT: (
+    EventKind.FILL_CONFLICT: (
         AlertSeverity.CRITICAL,
         "execution {execution_id} was reported again as {quantity} @ {price}; compare the two",
     ),
-    AlertKind.FILL_CORRECTED: (
+    EventKind.FILL_CORRECTED: (
         AlertSeverity.WARNING,
         "the broker corrected execution {execution_id} to {quantity} @ {price}",
     ),
-    AlertKind.LATE_FILL: (
+    EventKind.LATE_FILL: (
         AlertSeverity.WARNING,
         "{quantity} @ {price} executed after slice {slice} had ended",
     ),
-    AlertKind.LOST_AT_BROKER: (
+    EventKind.MISSING_AT_BROKER: (
         AlertSeverity.CRITICAL,
         "the broker does not know slice {slice} any more, which it had acknowledged",
     ),

@@ -43,7 +43,7 @@ class Rebuilt:
                 self.slices[data["slice"]] = "SENDING"
             case "SLICE_STATUS":
                 self.slices[data["slice"]] = data["to"]
-            case "SLICES_STATUS":
+            case "SLICES_CHANGED":
                 self.slices |= dict.fromkeys(data["slices"], data["to"])
             case "FILL" | "LATE_FILL" | "FILL_CORRECTED":
                 self.fills[data["execution_id"]] = (

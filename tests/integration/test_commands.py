@@ -190,7 +190,7 @@ def test_the_story_tells_every_event() -> None:
     order = accept()
     run("cancel", order.pk, "--by=ann", "--reason=enough")
     story = run("explain", order.pk)
-    assert "BUY 100 AAPL accepted as TWAP, slices: 10" in story
+    assert "BUY 100 AAPL accepted, algo TWAP, slices: 10" in story
     assert "cancel requested by ann (reason enough)" in story
     assert "slices 0-9 -> CANCELLED" in story
     told = json.loads(run("explain", order.pk, "--json"))

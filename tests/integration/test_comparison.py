@@ -223,7 +223,7 @@ def test_a_child_that_the_broker_lost_is_for_a_person(account: Account) -> None:
     assert account.found(thorough=False) == [("ORDER", part.client_order_id)]
     part.refresh_from_db()
     assert part.status == SliceStatus.WORKING, "it keeps counting as working"
-    assert OrderEvent.objects.filter(slice=part, kind="LOST_AT_BROKER").exists()
+    assert OrderEvent.objects.filter(slice=part, kind="MISSING_AT_BROKER").exists()
 
 
 def test_executions_that_the_broker_takes_back_unsaid_are_found(account: Account) -> None:

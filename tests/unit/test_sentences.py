@@ -14,7 +14,7 @@ CASES = [
         "slice 3: QUEUED -> SKIPPED (reason MISSED)",
     ),
     (
-        "SLICES_STATUS",
+        "SLICES_CHANGED",
         {"slices": [0, 1, 2, 5, 7, 8], "to": "CANCELLED", "reason": ""},
         "slices 0-2 5 7-8 -> CANCELLED",
     ),

@@ -232,8 +232,8 @@ def test_a_live_order_is_analysed_once_a_minute_at_most() -> None:
             "WARNING",
             "9 @ 1.5 executed after slice 3 had ended",
         ),
-        ("LOST_AT_BROKER", {"slice": 3}, "CRITICAL", "does not know slice 3 any more"),
-        ("LOST_AT_BROKER", {}, "CRITICAL", "slice ?"),
+        ("MISSING_AT_BROKER", {"slice": 3}, "CRITICAL", "does not know slice 3 any more"),
+        ("MISSING_AT_BROKER", {}, "CRITICAL", "slice ?"),
     ],
 )
 def test_events_that_a_person_should_hear_of(
