@@ -165,12 +165,12 @@ ABOUT: Mapping[AlertKind, About] = {
     ),
     AlertKind.PROCESS_TROUBLE: About(
         Basis.SYSTEM,
-        "the processes can work again",
+        "the processes can work again or have been replaced",
         "Mend what they wait for (/readyz tells each part); they go on by themselves.",
     ),
     AlertKind.WRONG_CLOCK: About(
         Basis.SYSTEM,
-        "the clock is right again",
+        "the clock is right again or its process has ended",
         "Set the clock of that machine, for example by NTP, and see why it went wrong.",
     ),
     AlertKind.DATABASE_AWAY: About(

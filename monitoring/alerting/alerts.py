@@ -153,7 +153,7 @@ def _data(finding: Finding, before: Sequence[object]) -> dict[str, object]:
 
 def _message(finding: Finding) -> str:
     """What is so, shortened if need be, and what to do about it."""
-    remedy = f". {ABOUT[finding.kind].remedy}"
+    remedy = f". {finding.remedy or ABOUT[finding.kind].remedy}"
     return finding.message.rstrip(".")[: LONGEST_MESSAGE - len(remedy)] + remedy
 
 

@@ -119,7 +119,8 @@ class ExecutionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule saw. `key` names the occasion: findings with one key are one alert."""
+    """What a rule saw. `key` names the occasion: findings with one key are one alert. `remedy`
+    stands in place of the one that its kind has."""
 
     kind: AlertKind
     severity: AlertSeverity
@@ -128,6 +129,7 @@ class Finding:
     account: str = ""
     order_id: int | None = None
     data: Mapping[str, object] = field(default_factory=dict)
+    remedy: str = ""
 
 
 Rule = Callable[[ExecutionFacts, Thresholds], Finding | None]

@@ -3,6 +3,7 @@ events that speak for themselves. Pure, like the rules."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from shlex import quote
 
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
@@ -24,6 +25,8 @@ def halted(
         key=f"TRADING_HALTED:{scope}:{key}:{state}:{since.isoformat()}",
         account=key if scope == "ACCOUNT" else "",
         data={"scope": scope, "key": key, "state": state, "reason": reason, "by": by},
+        remedy="Remove the cause, then manage.py resume_trading"
+        f"{'' if scope == 'SYSTEM' else f' --{scope.lower()} {quote(key)}'} --reason WHY.",
     )
 
 
@@ -64,7 +67,31 @@ def differs(
         key=f"BROKER_DIFFERENCE:{number}",
         account=account,
         data={"kind": kind, "symbol": symbol},
+        remedy=_after_break(kind, account, symbol),
     )
+
+
+def _after_break(kind: str, account: str, symbol: str) -> str:
+    """What to type next; empty: what the kind of alert says."""
+    if kind == "POSITION":
+        return (
+            f"Its orders wait: compare again (manage.py reconcile {account}) and see what became"
+            " of the shares (docs/restore.md); if the broker is right: manage.py accept_break"
+            f" {symbol} --account {account} --by NAME --reason WHY."
+        )
+    if kind == "CASH":
+        return (
+            f"Compare again (manage.py reconcile {account}); with --accept --by NAME the broker's"
+            " word is taken for positions and cash."
+        )
+    if kind == "CLOCK":
+        return "Set the clock of this machine, for example by NTP, and see why it went wrong."
+    if kind == "EXTERNAL_ORDER":
+        return (
+            "Find out who sent it; nothing of ours touches it. Then trade its symbol on:"
+            f" manage.py resume_trading --symbol {symbol} --reason WHY."
+        )
+    return ""
 
 
 def not_compared(

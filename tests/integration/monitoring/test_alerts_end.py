@@ -4,16 +4,19 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models.functions import Now
 
 from execution.models import (
     BrokerAccount,
     BrokerDifference,
     BrokerLink,
+    Heartbeat,
     Order,
     Slice,
     TradingState,
 )
-from monitoring.alerting import alerts, deliveries, surveillance
+from monitoring.alerting import alerts, deliveries, process_rules, surveillance
+from monitoring.alerting.alert_kinds import ABOUT, AlertKind
 from monitoring.clocks import Moment
 from monitoring.models import Alert, AlertDelivery, ChannelHealth
 from monitoring.monitor import ExecutionMonitor
@@ -124,6 +127,37 @@ def test_what_differs_from_the_broker_ends_when_it_is_gone() -> None:
     assert {standing for _, _, standing in look(seconds=1)} == {False}
 
 
+def process(**detail: object) -> None:
+    Heartbeat.objects.update_or_create(
+        kind="WORKER",
+        process="a:1",
+        defaults={"detail": detail, "started_wall": Now(), "seen_wall": Now()},
+    )
+
+
+TROUBLED = {"trouble": "Redis is full", "trouble_seconds": 3.0, "clock_ahead_seconds": 8.0}
+
+
+def test_what_a_process_says_of_itself_stands_until_it_says_it_no_more() -> None:
+    process(**TROUBLED)
+    standing = [("PROCESS_TROUBLE", "CRITICAL", True), ("WRONG_CLOCK", "CRITICAL", True)]
+    assert sorted(look()) == standing
+    process(**TROUBLED | {"trouble_seconds": 4.0})
+    assert sorted(look(seconds=1)) == standing
+    process()
+    assert {stands for _, _, stands in look(seconds=2)} == {False}
+    ended = {each.kind: each.ended_because for each in Alert.objects.all()}
+    assert ended == {kind: ABOUT[AlertKind(kind)].ends for kind in ended}
+
+
+def test_an_outage_of_the_database_waits_for_a_person() -> None:
+    found = process_rules.database_away(why="it is read-only", since=NOON, until=NOON)
+    alerts.raise_all([found], moment=NOW, config=CONFIG)
+    assert look(seconds=1) == [("DATABASE_AWAY", "CRITICAL", True)]
+    assert look(minutes=10) == [("DATABASE_AWAY", "CRITICAL", True)]
+    assert ABOUT[AlertKind.DATABASE_AWAY].remedy in Alert.objects.get().message
+
+
 def costs(order: Order, price: str) -> None:
     Order.objects.filter(pk=order.pk).update(filled_notional=order.filled_quantity * Decimal(price))
     story(order, "FILL_CORRECTED")
@@ -175,7 +209,7 @@ def test_a_look_that_began_earlier_neither_ends_nor_raises_again_what_is_newer()
     halt("ACTIVE")
     look(seconds=10)
     state = TradingState.objects.get()
-    stale = surveillance.incidents.halted(
+    stale = surveillance.system_rules.halted(
         scope="SYSTEM", key="", state="HALTED", reason="drill", by="ann", since=state.changed_wall
     )
     assert stale is not None

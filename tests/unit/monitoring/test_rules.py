@@ -12,8 +12,9 @@ import pytest
 
 from deepstack.config import ROOT
 from execution.domain.lifecycle import OrderStatus as O
-from monitoring.alerting import rules, system_rules
+from monitoring.alerting import alerts, rules, system_rules
 from monitoring.alerting.rules import AlertSeverity, ExecutionFacts, Thresholds
+from monitoring.clocks import Moment
 
 D = Decimal
 
@@ -320,6 +321,39 @@ def test_differences_from_the_broker(
     )
     assert (finding.kind, finding.severity) == (told_as, expected)
     assert (finding.message, finding.key) == ("account main: 70 more", "BROKER_DIFFERENCE:3")
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed"),
+    [
+        ("POSITION", "manage.py accept_break AAPL --account main --by NAME --reason WHY"),
+        ("CASH", "manage.py reconcile main"),
+        ("EXTERNAL_ORDER", "manage.py resume_trading --symbol AAPL --reason WHY"),
+    ],
+)
+def test_the_alert_of_a_reconciliation_break_names_what_to_type_next(kind: str, typed: str) -> None:
+    finding = system_rules.differs(
+        number=3, kind=kind, subject="x", account="main", symbol="AAPL", words="70 more"
+    )
+    assert typed in alerts.unstored(finding, moment=Moment(now=START, wall=START)).message
+
+
+@pytest.mark.parametrize(
+    ("scope", "key", "typed"),
+    [
+        ("SYSTEM", "", "resume_trading --reason"),
+        ("SYMBOL", "AAPL", "resume_trading --symbol AAPL"),
+        ("STRATEGY", "mean reversion", "resume_trading --strategy 'mean reversion'"),
+    ],
+)
+def test_the_alert_of_a_halt_names_the_command_that_ends_it(
+    scope: str, key: str, typed: str
+) -> None:
+    finding = system_rules.halted(
+        scope=scope, key=key, state="HALTED", reason="drill", by="ann", since=START
+    )
+    assert finding is not None
+    assert typed in finding.remedy
 
 
 @pytest.mark.parametrize(("late", "expected"), [(0, None), (10, None), (10.1, WARNING)])
