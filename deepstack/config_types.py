@@ -35,14 +35,17 @@ RedisUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.redis)
 
 
 class Checked(BaseModel):
-    """To Python, true is the number one; here it is not."""
+    """To Python, true is the number one and 1_0 is ten; here they are not."""
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        kind = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and "bool" not in str(kind):
+    def _as_people_write_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = str(cls.model_fields[str(info.field_name)].annotation)
+        if isinstance(value, bool) and "bool" not in kind:
             raise ValueError(f"must not be {str(value).lower()}, which is a switch")
+        numeric = any(name in kind for name in ("int", "float", "Decimal")) and "str" not in kind
+        if isinstance(value, str) and numeric and ("_" in value or not value.isascii()):
+            raise ValueError("a number in plain digits is allowed")
         return value
 
 
