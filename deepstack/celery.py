@@ -115,7 +115,7 @@ app.conf.beat_schedule = {
     },
     # An alert must be out within five seconds of its event.
     "watch-executions": {
-        "task": "monitoring.tasks.watch",
+        "task": "monitoring.tasks.evaluate_alerts",
         "schedule": 1.0,
     },
 }

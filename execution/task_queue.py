@@ -13,7 +13,7 @@ from execution.market import clock
 SEND = "execution.tasks.send_slice"
 RESOLVE = "execution.tasks.resolve_slice"
 CLOSE = "execution.tasks.close_slice"
-NEWS = "execution.tasks.hear_broker"
+NEWS = "execution.tasks.poll_executions"
 # Trading time. A bell rings a little before its slice is due: what leaves at its moment has been
 # sized, checked and stored by then.
 AHEAD = timedelta(milliseconds=80)
