@@ -1,33 +1,56 @@
-"""What an account holds, in one place: our own fills, what was there before we came, and what a
-person has accepted since of other people's trades."""
+"""What an account holds, in one place: our own fills at its broker, what was there before we came,
+and what a person has accepted since of other people's trades."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
 
-from django.db.models import Case, F, Sum, When
+from django.db.models import Case, F, QuerySet, Sum, When
 
 from deepstack.database.prepared_query import Param, Prepared
+from execution.broker import BROKERS
 from execution.broker.base import AccountBroker
 from execution.context import Desk
-from execution.models import BrokerAccount, Order
+from execution.models import BrokerAccount, Fill, Order
 from execution.models.orders import Side
 
-SIGN = Case(When(side=Side.BUY, then=1), default=-1)
-_OWN = Prepared[tuple[str, int]](
-    lambda: (
-        Order.objects.filter(account=Param("account", ""), filled_quantity__gt=0)
-        .order_by()
-        .values_list("symbol")
-        .annotate(shares=Sum(SIGN * F("filled_quantity")))
+_SIGN = Case(When(side=Side.BUY, then=1), default=-1)
+_TAKEN_BACK = Case(When(order__side=Side.BUY, then=-1), default=1)
+
+
+def _own(broker: str, **bounds: Param) -> "QuerySet[Any, tuple[str, int]]":
+    """Signed shares by symbol: the orders' totals, and less what other brokers executed of them.
+
+    An account of the same name at another broker, such as the paper one before trading went live,
+    is another account. Of the other brokers there are few fills or none, which an index finds.
+    """
+    ours = Order.objects.filter(filled_quantity__gt=0, **bounds)
+    elsewhere = Fill.objects.filter(
+        broker__in=[name for name in BROKERS if name != broker],
+        **{f"order__{name}": value for name, value in bounds.items()},
     )
-)
-_OWN_OF_SYMBOL = Prepared[tuple[str, int]](
-    lambda: (
-        Order.objects.filter(account=Param("account", ""), symbol=Param("symbol", ""))
-        .order_by()
+    return (
+        ours.order_by()
         .values_list("symbol")
-        .annotate(shares=Sum(SIGN * F("filled_quantity")))
+        .annotate(shares=Sum(_SIGN * F("filled_quantity")))
+        .union(
+            elsewhere.order_by()
+            .values_list("order__symbol")
+            .annotate(shares=Sum(_TAKEN_BACK * F("quantity"))),
+            all=True,
+        )
     )
-)
+
+
+_ACCOUNT, _SYMBOL = Param("account", ""), Param("symbol", "")
+_OWN = {
+    broker: Prepared[tuple[str, int]](partial(_own, broker, account=_ACCOUNT))
+    for broker in ("", *BROKERS)
+}
+_OWN_OF_SYMBOL = {
+    broker: Prepared[tuple[str, int]](partial(_own, broker, account=_ACCOUNT, symbol=_SYMBOL))
+    for broker in ("", *BROKERS)
+}
 
 
 def held(account: str, desk: Desk, *, symbol: str | None = None) -> dict[str, int] | None:
@@ -36,11 +59,19 @@ def held(account: str, desk: Desk, *, symbol: str | None = None) -> dict[str, in
     extra = _beside(account, desk)
     if extra is None:
         return None
+    broker = desk.broker.name if desk.broker.name in BROKERS else ""
     if symbol is None:
-        own = dict(_OWN.all(account=account))
+        own = _summed(_OWN[broker].all(account=account))
         return {each: own.get(each, 0) + extra.get(each, 0) for each in {*own, *extra}}
-    own = dict(_OWN_OF_SYMBOL.all(account=account, symbol=symbol))
+    own = _summed(_OWN_OF_SYMBOL[broker].all(account=account, symbol=symbol))
     return {symbol: own.get(symbol, 0) + extra.get(symbol, 0)}
+
+
+def _summed(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for symbol, shares in rows:
+        totals[symbol] = totals.get(symbol, 0) + shares
+    return totals
 
 
 def _beside(account: str, desk: Desk) -> Mapping[str, int] | None:

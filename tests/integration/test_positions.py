@@ -7,6 +7,8 @@ import pytest
 from django.utils import timezone
 
 from execution import context as desks
+from execution.broker.ibkr.adapter import InteractiveBrokers
+from execution.broker.order_manager import OrderManager
 from execution.context import Desk
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance
@@ -55,6 +57,26 @@ def test_a_position_is_what_was_there_before_and_our_fills() -> None:
     assert known == {"AAPL": 1_100, "TSLA": -70}
     assert positions.held("default", desks.default(), symbol="TSLA") == {"TSLA": -70}
     assert positions.held("another", desks.default(), symbol="TSLA") == {"TSLA": 0}
+
+
+def test_paper_fills_of_an_account_of_the_same_name_are_no_position_of_the_live_one() -> None:
+    filled(900)  # on paper, before trading went live
+    usual = desks.default()
+    broker = OrderManager(config=usual.config, paper_trader=InteractiveBrokers(usual.config))
+    at_ibkr = replace(live(), broker=broker)
+    BrokerAccount.objects.create(
+        broker="ibkr", account="default", positions_beside={"TSLA": 5}, accepted_wall=timezone.now()
+    )
+    assert positions.held("default", at_ibkr) == {"AAPL": 0, "TSLA": 5}
+    assert positions.held("default", at_ibkr, symbol="AAPL") == {"AAPL": 0}
+    part = first(new_order(300, parts=1))
+    intent = claim(part)
+    assert intent is not None
+    hear(intent, report(intent, SliceStatus.FILLED, [execution(intent, "0", 300)]))
+    part.fills.update(broker="ibkr")
+    assert positions.held("default", at_ibkr, symbol="AAPL") == {"AAPL": 300}
+    assert positions.held("default", at_ibkr) == {"AAPL": 300, "TSLA": 5}
+    assert positions.held("default", usual, symbol="AAPL") == {"AAPL": 900}
 
 
 def test_the_largest_position_counts_what_was_held_before() -> None:

@@ -115,9 +115,9 @@ CODES: dict[str, Code] = {
         passes=True,
     ),
     "POSITION_UNKNOWN": Code(
-        "the position is bounded and could not be read",
+        "the position is bounded and not known: the account was never compared with its broker",
         ("max", "scope"),
-        "check the database",
+        "its orders wait for the first comparison; `manage.py reconcile` shows what stops it",
         passes=True,
     ),
     "POSITION_EXCEEDS_MAX": Code(
