@@ -18,7 +18,7 @@ from execution.broker.base import BrokerUnavailable, OutcomeUnknown, Ticket
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.domain.lifecycle import SliceStatus
-from execution.models import IbkrGateway
+from execution.models import IbkrExecution, IbkrGateway, IbkrOrder
 from tests.brokers.peers.tws_hand import ACCOUNT, TwsHand, running_tws
 from tests.brokers.rig import PATIENCE, Can, Refusal, Rig
 from tests.stack import Process, Stack, wait_for
@@ -68,6 +68,13 @@ class Desk:
         self.gateways.append(self.stack.start(name, command, **env))
         return self.gateways[-1]
 
+    def forget(self) -> None:
+        """What its gateways have stored: the tests of other modules look at all rows."""
+        gateways = IbkrGateway.objects.filter(endpoint=endpoint_of(self.config))
+        IbkrExecution.objects.filter(order__gateway__in=gateways).delete()
+        IbkrOrder.objects.filter(gateway__in=gateways).delete()
+        gateways.delete()
+
     def ready(self, process: Process | None = None) -> None:
         since = timezone.now()
         process = process or self.gateways[-1]
@@ -96,11 +103,12 @@ def running_desk(folder: Path) -> Iterator[Desk]:
             "IBKR_CLIENT_ID": str(CLIENT_ID),
             **{f"IBKR__{name.upper()}": str(value) for name, value in TIMES.items()},
         }
-        stack = Stack(folder, environment)
+        desk = Desk(tws, Stack(folder, environment))
         try:
-            yield Desk(tws, stack)
+            yield desk
         finally:
-            stack.kill_all()
+            desk.stack.kill_all()
+            desk.forget()
 
 
 def _refuse(code: int, text: str) -> Callable[[Rig], None]:

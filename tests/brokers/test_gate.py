@@ -49,6 +49,11 @@ def test_no_child_leaves_before_the_account_was_compared(alpaca: AlpacaRig, serv
     alpaca.peer.tell(
         "fault", method="GET", path="/v2/positions", status=500, body=refusal, times=-1
     )
+    # What was compared before these processes began tells what is held, and opens nothing.
+    earlier = timezone.now()
+    BrokerAccount.objects.create(
+        broker="alpaca", account=ACCOUNT, accepted_wall=earlier, compared_wall=earlier
+    )
     service.worker()
     service.dispatcher()
     placed = order(service, 400, "AAPL")
@@ -60,11 +65,12 @@ def test_no_child_leaves_before_the_account_was_compared(alpaca: AlpacaRig, serv
 
     wait_for(held_back, PATIENCE, f"the first child to be held back, not {first.reason!r}")
     assert alpaca.peer.entries("accepted") == []
-    assert not compared_since(None)
+    began = timezone.now()
+    assert BrokerAccount.objects.get(account=ACCOUNT).compared_wall == earlier
 
     alpaca.peer.tell("set", faults=[])
     wait_for(lambda: alpaca.peer.entries("accepted"), PATIENCE, "children to leave")
-    assert compared_since(None)
+    assert compared_since(began)
     accepted_at = float(str(alpaca.peer.entries("accepted")[0]["at"]))
     row = BrokerAccount.objects.get(account=ACCOUNT)
     assert row.compared_wall is not None
@@ -168,10 +174,11 @@ def test_a_process_without_a_gate_of_its_own_is_closed_until_somebody_compares(
 
 
 IN_A_SCRIPT = f"""
-from execution import comparison, desk
-at = desk.default()
+from execution import context
+from execution.reconciliation import account_reconciliation
+at = context.default()
 print("before:", at.broker.closed_for("{ACCOUNT}"))
-comparison.compare("{ACCOUNT}", at, thorough=False)
+account_reconciliation.compare("{ACCOUNT}", at, thorough=False)
 print("after:", at.broker.closed_for("{ACCOUNT}") or "open")
 """
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
 from psycopg import Connection, connect
 from psycopg.sql import SQL, Identifier
 
-from execution.models import BrokerAccount, Order, TradingState
+from execution.models import Order
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.stack import Stack, wait_for
 
@@ -17,12 +18,29 @@ PATIENCE = 60.0  # seconds
 
 
 @pytest.fixture
-def service(alpaca: AlpacaRig, empty_stack: Stack) -> Iterator[Stack]:
+def service(alpaca: AlpacaRig, empty_stack: Stack, own_database: str) -> Iterator[Stack]:
     empty_stack.environment.update(environment(alpaca.peer.url, ACCOUNT=ACCOUNT))
     alpaca.peer.tell("set", auto_fill=0.1)
     yield empty_stack
-    BrokerAccount.objects.filter(account=ACCOUNT).delete()
-    TradingState.objects.filter(scope="SYMBOL").delete()
+    empty_stack.kill_all()
+
+
+@pytest.fixture
+def own_database(empty_stack: Stack) -> Iterator[str]:
+    """The name of a database of this test alone: the one that all tests share is never renamed."""
+    shared = str(connection.settings_dict["NAME"])
+    own = f"{shared}_restored"
+    drop(own)
+    with server() as beside:
+        beside.execute(SQL("CREATE DATABASE {}").format(Identifier(own)))
+    connection.settings_dict["NAME"] = own
+    try:
+        call_command("migrate", verbosity=0)
+        yield own
+    finally:
+        connections.close_all()
+        connection.settings_dict["NAME"] = shared
+        drop(own)
 
 
 @contextmanager
@@ -47,7 +65,14 @@ def restore(name: str) -> None:
         rename = SQL("ALTER DATABASE {} RENAME TO {}")
         beside.execute(rename.format(Identifier(name), Identifier(f"{name}_lost")))
         beside.execute(rename.format(Identifier(f"{name}_older"), Identifier(name)))
-        beside.execute(SQL("DROP DATABASE {}").format(Identifier(f"{name}_lost")))
+
+
+def drop(name: str) -> None:
+    """With what a run that was killed has left of it."""
+    with server() as beside:
+        for each in (name, f"{name}_older", f"{name}_lost"):
+            gone = SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            beside.execute(gone.format(Identifier(each)))
 
 
 def run(service: Stack) -> None:
@@ -70,21 +95,20 @@ def wish(service: Stack) -> Order:
 
 @pytest.mark.timeout(300)
 def test_after_the_restore_of_an_older_database_nothing_is_traded_a_second_time(
-    alpaca: AlpacaRig, service: Stack
+    alpaca: AlpacaRig, service: Stack, own_database: str
 ) -> None:
-    name = str(connection.settings_dict["NAME"])
     run(service)
-    words = ["--algorithm", "TWAP", "--slices", "4", "--window-minutes", "1", "--no-wait"]
+    words = ["--algorithm", "TWAP", "--slices", "4", "--window-minutes", "1.5", "--no-wait"]
     assert service.manage("order", "BUY", "400", "MSFT", *words).returncode == 0
     wait_for(lambda: held(alpaca).get("MSFT"), PATIENCE, "the first order to trade")
     service.kill_all()
-    back_up(name)
+    back_up(own_database)
 
     run(service)
     wish(service)
     wait_for(lambda: held(alpaca).get("AAPL") == 480, PATIENCE, "the second order to trade")
     service.kill_all()
-    restore(name)
+    restore(own_database)
 
     assert not Order.objects.filter(client_reference="wish-1").exists(), "it was forgotten"
     run(service)
@@ -95,5 +119,5 @@ def test_after_the_restore_of_an_older_database_nothing_is_traded_a_second_time(
         return again.reason.startswith("POSITION_BREAK: ours=0")
 
     wait_for(waits, PATIENCE, f"the repetition to wait, not {again.reason!r}")
-    wait_for(lambda: held(alpaca).get("MSFT") == 400, PATIENCE, "the known order to end")
+    wait_for(lambda: held(alpaca).get("MSFT") == 400, 2 * PATIENCE, "the known order to end")
     assert held(alpaca) == {"AAPL": 480, "MSFT": 400}
