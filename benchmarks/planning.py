@@ -11,8 +11,8 @@ from statistics import median
 from time import process_time
 
 from benchmarks.bars import REGULAR_MINUTES, Day
-from execution.domain.algorithms.twap import plan_twap
-from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.algorithms.base import Spec
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.child_sizing import next_child, retarget
 from execution.domain.volume_forecast import dynamic_target
 from execution.domain.volume_profile import Profile
@@ -26,23 +26,25 @@ NOON = OPEN + timedelta(minutes=195)
 JITTER = timedelta(seconds=30)
 
 
-def twap(slices: int) -> None:
-    plan_twap(
-        quantity=QUANTITY, start=OPEN, end=SESSION.close, slices=slices, jitter=JITTER, seed=7
-    )
-
-
-def vwap() -> None:
-    plan_vwap(
+def _spec(slices: int) -> Spec:
+    return Spec(
         quantity=QUANTITY,
         start=OPEN,
         end=SESSION.close,
-        slices=REGULAR_MINUTES,
+        slices=slices,
         session=SESSION,
         profile=PROFILE,
         jitter=JITTER,
         seed=7,
     )
+
+
+def twap(slices: int) -> None:
+    ALGOS["TWAP"].plan(_spec(slices))
+
+
+def vwap() -> None:
+    ALGOS["VWAP"].plan(_spec(REGULAR_MINUTES))
 
 
 def child() -> None:
@@ -82,9 +84,9 @@ def step() -> None:
 
 # name, what is timed, how often, the most that it may take in microseconds
 TIMED: tuple[tuple[str, Callable[[], None], int, int], ...] = (
-    ("plan_twap, 390 slices", lambda: twap(390), 50, 5_000),
-    ("plan_vwap, 390 slices", vwap, 50, 5_000),
-    ("plan_twap, 10,000 slices", lambda: twap(10_000), 5, 500_000),
+    ("TWAP, 390 slices", lambda: twap(390), 50, 5_000),
+    ("VWAP, 390 slices", vwap, 50, 5_000),
+    ("TWAP, 10,000 slices", lambda: twap(10_000), 5, 500_000),
     ("next_child", child, 2_000, 100),
     ("dynamic step", step, 2_000, 100),
 )

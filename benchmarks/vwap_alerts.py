@@ -15,16 +15,15 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import fmean
 
 from benchmarks.bars import MIDCAPS, MINUTE, Day, read
 from benchmarks.vwap_tracking import HALF_DAYS, LEARN_FROM, QUANTITY, TEST_FROM
-from execution.domain.algorithms.base import PlannedSlice
-from execution.domain.algorithms.twap import plan_twap
-from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.algorithms.base import PlannedSlice, Spec
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.session import Session
 from execution.domain.traded_sessions import TradedDay, daily_volatility
 from execution.domain.volume_profile import Profile, learn
@@ -99,21 +98,18 @@ def _plans(
 ) -> dict[str, tuple[PlannedSlice, ...]]:
     """In slices of five minutes, as VWAP takes them, and in the ten that TWAP takes."""
     start, end = session.open + MINUTE * first, session.open + MINUTE * last
-    return {
-        "VWAP": plan_vwap(
-            quantity=QUANTITY,
-            start=start,
-            end=end,
-            slices=(last - first) // 5,
-            session=session,
-            profile=profile,
-            jitter=JITTER,
-            seed=first,
-        ),
-        "TWAP": plan_twap(
-            quantity=QUANTITY, start=start, end=end, slices=10, jitter=JITTER, seed=first
-        ),
-    }
+    spec = Spec(
+        quantity=QUANTITY,
+        start=start,
+        end=end,
+        slices=10,
+        session=session,
+        profile=profile,
+        jitter=JITTER,
+        seed=first,
+    )
+    by_volume = replace(spec, slices=(last - first) // 5)
+    return {"VWAP": ALGOS["VWAP"].plan(by_volume), "TWAP": ALGOS["TWAP"].plan(spec)}
 
 
 def _away(

@@ -22,9 +22,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from benchmarks.bars import MIDCAPS, MINUTE, Day, read
-from execution.domain.algorithms.base import PlannedSlice
-from execution.domain.algorithms.twap import plan_twap
-from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.algorithms.base import PlannedSlice, Spec
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.child_sizing import next_child, retarget
 from execution.domain.session import Session
 from execution.domain.volume_forecast import dynamic_target, expected_volume
@@ -81,21 +80,16 @@ def _past(sessions: Mapping[date, Day], today: date) -> list[Day]:
 
 
 def twap(case: Case, start: datetime, end: datetime) -> Plan:
-    slices = (end - start) // SLICE
-    return _fixed(
-        plan_twap(
-            quantity=QUANTITY, start=start, end=end, slices=slices, jitter=timedelta(0), seed=0
-        )
-    )
+    return _fixed(ALGOS["TWAP"].plan(_spec(case, start, end, case.own)))
 
 
 def vwap(case: Case, start: datetime, end: datetime, *, profile: Profile) -> Plan:
-    return _fixed(_plan_vwap(case, start, end, profile))
+    return _fixed(ALGOS["VWAP"].plan(_spec(case, start, end, profile)))
 
 
 def dynamic(case: Case, start: datetime, end: datetime, *, profile: Profile) -> Plan:
     """Each slice aimed anew when it is due, with the fills so far perfect."""
-    planned = _plan_vwap(case, start, end, profile)
+    planned = ALGOS["VWAP"].plan(_spec(case, start, end, profile))
     sent: list[tuple[datetime, int]] = []
     done = before = 0
     for slice_ in planned:
@@ -125,18 +119,16 @@ def dynamic(case: Case, start: datetime, end: datetime, *, profile: Profile) -> 
     return sent
 
 
-def _plan_vwap(
-    case: Case, start: datetime, end: datetime, profile: Profile
-) -> tuple[PlannedSlice, ...]:
-    slices = (end - start) // SLICE
-    return plan_vwap(
+def _spec(case: Case, start: datetime, end: datetime, profile: Profile) -> Spec:
+    return Spec(
         quantity=QUANTITY,
         start=start,
         end=end,
-        slices=slices,
+        slices=(end - start) // SLICE,
         session=case.session,
         profile=profile,
         seed=0,
+        jitter=timedelta(0),
     )
 
 

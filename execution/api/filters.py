@@ -13,9 +13,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from typing_extensions import override
 
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.domain.reading import shown
-from execution.domain.signal import ALGORITHMS, SIDES
+from execution.domain.signal import SIDES
 from execution.models import Order
 
 MAX_ID = 2**63 - 1
@@ -40,7 +41,7 @@ class OrderFilter(django_filters.FilterSet):
     side = django_filters.ChoiceFilter(choices=_choices(SIDES))
     status = django_filters.MultipleChoiceFilter(choices=_choices(OrderStatus))
     live = TrueOrFalse(method="filter_live", label="neither ended nor denied")
-    algorithm = django_filters.ChoiceFilter(choices=_choices(ALGORITHMS))
+    algorithm = django_filters.ChoiceFilter(choices=_choices(ALGOS))
     account = django_filters.CharFilter()
     strategy = django_filters.CharFilter()
     client_reference = django_filters.CharFilter()

@@ -4,10 +4,10 @@ what is accepted, and rules between fields are its own."""
 from typing import Any
 
 from execution.domain.algorithms.broker_native import NATIVES
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.field_aliases import ALIASES
 from execution.domain.reading import LEAST_SHARE, MAX_PRICE, MAX_WINDOW_MINUTES
 from execution.domain.signal import (
-    ALGORITHMS,
     MAX_EXTENSIONS,
     MAX_QUANTITY,
     RESIDUALS,
@@ -49,7 +49,7 @@ _REQUIRED: dict[str, list[Schema]] = {
 }
 _OPTIONAL: dict[str, list[Schema]] = {
     "urgency": _one_of(URGENCIES),
-    "algorithm": _one_of(ALGORITHMS),
+    "algorithm": _one_of(ALGOS),
     "decision_price": _PRICE,
     "limit_price": _PRICE,
     "average_daily_volume": _whole(10**12),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from execution.domain.algorithms import registry
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work, timing_risk_bps
 from execution.domain.costs import Basis, CostEstimate
 from execution.domain.session import Session
@@ -102,7 +103,7 @@ def _alternative(
     days = (end - question.start) / question.session.length
     cost = _cost(question, algorithm, days)
     fits = None if volume is None else question.quantity <= (question.cap or 1.0) * volume
-    risk = question.daily_volatility if algorithm != "LIMIT" else None
+    risk = None if registry.of(algorithm).rests else question.daily_volatility
     return Alternative(
         algorithm=algorithm,
         end=end,
@@ -119,7 +120,7 @@ def _alternative(
 
 
 def _cost(question: Question, algorithm: str, days: float) -> CostEstimate:
-    if algorithm == "LIMIT":
+    if registry.of(algorithm).rests:
         # It joins its own side of the book, or waits at its limit: what it costs if it fills.
         price = -question.spread_bps / 2 if question.limit_bps is None else question.limit_bps
         return CostEstimate(price, price, 0.0, 0.0, Basis.IF_FILLED)

@@ -10,15 +10,13 @@ from itertools import islice
 from typing import Any, Self, TypedDict
 
 from execution.domain import reading
-from execution.domain.algorithms import broker_native
+from execution.domain.algorithms import broker_native, registry
 from execution.domain.exchange_time import exchange_time
 from execution.domain.field_aliases import resolve
 from execution.domain.reading import MAX_WINDOW_MINUTES, MIN_WINDOW
 
 SIDES = ("BUY", "SELL")
 URGENCIES = ("LOW", "NORMAL", "HIGH", "IMMEDIATE")
-ALGORITHMS = ("MARKET", "LIMIT", "TWAP", "VWAP", "POV", "IS")
-AT_ONCE = ("MARKET", "LIMIT")  # one child; the others are worked over time
 RESIDUALS = ("LEAVE", "FORCE", "CLOSE", "EXTEND", "EXTEND_FORCE")
 # What only orders worked over time can follow.
 OVER_TIME = (
@@ -226,11 +224,12 @@ def _pointless(clean: Mapping[str, Any]) -> dict[str, str]:
         for name, policies in needs.items()
         if clean.get(name) and policy not in policies
     }
-    if algorithm in AT_ONCE:
+    if algorithm is not None and not registry.of(algorithm).over_time:
         asked = [name for name in OVER_TIME if clean.get(name) and clean[name] != "LEAVE"]
         errors |= dict.fromkeys(asked, f"is for orders worked over time, not for {algorithm}")
-    if "aggressive_after" in clean and algorithm not in (None, "LIMIT"):
-        errors["aggressive_after"] = f"is for LIMIT, not for {algorithm}"
+    if "aggressive_after" in clean and algorithm not in (None, *registry.resting()):
+        resting = " or ".join(registry.resting())
+        errors["aggressive_after"] = f"is for {resting}, not for {algorithm}"
     return errors
 
 
@@ -267,6 +266,10 @@ def _not_native(clean: Mapping[str, Any]) -> dict[str, str]:
     return errors
 
 
+def _algorithm(value: object) -> object:
+    return reading.one_of(tuple(registry.ALGOS))(value)
+
+
 def _strategy(value: object) -> str:
     """Empty is the value of an order that no strategy claims."""
     return "" if isinstance(value, str) and value == "" else _named_strategy(value)
@@ -280,7 +283,7 @@ _READERS: dict[str, reading.Reader] = {
     "side": reading.one_of(SIDES),
     "quantity": reading.whole(MAX_QUANTITY),
     "urgency": reading.one_of(URGENCIES),
-    "algorithm": reading.one_of(ALGORITHMS),
+    "algorithm": _algorithm,
     "decision_price": reading.price,
     "limit_price": reading.price,
     "average_daily_volume": reading.whole(10**12),

@@ -6,6 +6,7 @@ from itertools import accumulate, pairwise
 from math import ceil, floor, sqrt
 from statistics import fmean
 
+from execution.domain.algorithms import registry
 from execution.domain.algorithms.base import PlannedSlice
 from execution.domain.costs import BPS
 from execution.domain.session import Session
@@ -14,8 +15,6 @@ from execution.domain.volume_profile import FEWEST_SESSIONS
 
 STEPS = 13  # of a session: half-hours of a regular one
 DIGITS = 3
-# Which learned schedule each algorithm's orders are compared with.
-SCHEDULE_OF = {"VWAP": "profile", "POV": "profile", "TWAP": "even"}
 
 # [i][j]: from step i until the end of step i + j; bps, None where too few sessions traded in it.
 Deviations = Sequence[Sequence[float | None]]
@@ -56,11 +55,19 @@ def expected_deviation_bps(
     touches. tau_k: the time until the next slice, in sessions, of which it trades at one moment.
     None where nothing was learned, or the algorithm follows no VWAP.
     """
-    curve = _curve(learned.get(SCHEDULE_OF.get(algorithm, ""), ()), session, plan[0].due_at, end)
+    curve = _curve(learned.get(_schedule_of(algorithm), ()), session, plan[0].due_at, end)
     if curve is None:
         return None
     moments = (daily_volatility or 0.0) ** 2 * _moments(plan, session, end) * BPS**2
     return sqrt(curve**2 + moments + spread_bps**2 / 4)
+
+
+def _schedule_of(algorithm: str) -> str:
+    """The learned schedule that its orders are compared with; empty for none."""
+    kind = registry.of(algorithm)
+    if not kind.vwap_benchmark:
+        return ""
+    return "profile" if kind.by_profile else "even"
 
 
 def _moments(plan: Sequence[PlannedSlice], session: Session, end: datetime) -> float:

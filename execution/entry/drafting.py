@@ -9,8 +9,9 @@ from decimal import Decimal
 from execution.context import Desk
 from execution.domain import routing
 from execution.domain.algorithm_comparison import or_no_basis
-from execution.domain.algorithms.base import PlannedSlice
-from execution.domain.algorithms.registry import ALGOS, Spec
+from execution.domain.algorithms import registry
+from execution.domain.algorithms.base import PlannedSlice, Spec
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.cost_models import Coefficients
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import OrderStatus
@@ -154,9 +155,9 @@ class _Drafting:
         session: Session,
         quote: Quote | None,
     ) -> Draft:
-        works = signal.native or route.algorithm
-        if works != "LIMIT" and not session.is_regular(order.start_at):
-            return self._denied(order, _after_hours(works, session))
+        rests = registry.of(route.algorithm).rests and not signal.native
+        if not rests and not session.is_regular(order.start_at):
+            return self._denied(order, _after_hours(signal.native or route.algorithm, session))
         config = self.desk.config.execution
         asked = order.start_at
         window = window_of(signal, route.algorithm, session, asked, config)
@@ -196,7 +197,7 @@ class _Drafting:
             ),
             "alternatives": cost_estimates.price_tags(order, ends, session, about, quote, config),
         }
-        if route.algorithm in ("VWAP", "POV"):
+        if registry.of(route.algorithm).by_profile:
             order.routing["profile"] = about.known.told()
         if left_out:
             order.routing["left_out"] = left_out
@@ -351,7 +352,7 @@ def _after_hours(algorithm: str, session: Session) -> Denial:
 
 def _plan(spec: Spec, order: Order) -> tuple[PlannedSlice, ...]:
     try:
-        return ALGOS[order.algorithm](spec)
+        return ALGOS[order.algorithm].plan(spec)
     except ValueError as error:
         bounds = [name for name in ("slices", "max_slice", "min_slice") if name in order.parameters]
         raise InvalidSignal({bounds[0] if bounds else "slices": str(error)}) from None
@@ -360,7 +361,7 @@ def _plan(spec: Spec, order: Order) -> tuple[PlannedSlice, ...]:
 def _joins_the_book(order: Order) -> bool:
     """Whether the order's limit is where its side of the book is now; one that is passive at first
     takes the price of the moment at which it leaves, and the broker's algorithms find their own."""
-    unlimited = order.algorithm == "LIMIT" and order.limit_price is None
+    unlimited = registry.of(order.algorithm).rests and order.limit_price is None
     return (
         unlimited
         and not order_parameters.is_passive_first(order)

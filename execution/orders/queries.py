@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from django.db.models import Count, QuerySet
 
+from execution.domain.algorithms import registry
 from execution.domain.costs import slippage_bps
 from execution.domain.lifecycle import SLICE_TERMINAL, OrderStatus
 from execution.market.base import MarketData, MarketDataUnavailable, vwap
@@ -25,7 +26,6 @@ from execution.orders.results import (
 
 PRICE_STEP = Decimal("0.000001")
 MINUTE = timedelta(minutes=1)
-SCHEDULED = frozenset({"TWAP", "VWAP", "POV"})  # judged against the market VWAP of their window
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,8 @@ def trackings(orders: Iterable[Order], market: MarketData, *, now: datetime) -> 
 
 
 def _is_tracked(order: Order, now: datetime) -> bool:
-    denied = order.status == OrderStatus.DENIED
-    return order.algorithm in SCHEDULED and not denied and window(order)[0] < now
+    judged = registry.of(order.algorithm).vwap_benchmark
+    return judged and order.status != OrderStatus.DENIED and window(order)[0] < now
 
 
 def _tracking(order: Order, price: Decimal | None, now: datetime) -> Tracking:
@@ -153,14 +153,15 @@ def progress(ids: Sequence[int], market: MarketData, *, now: datetime) -> list[P
 
 
 def _progress(order: Order, done: int, market: MarketData, now: datetime) -> Progress:
-    scheduled, seen = order.algorithm in SCHEDULED, tracking(order, market, now=now)
+    judged = registry.of(order.algorithm).vwap_benchmark
+    seen = tracking(order, market, now=now)
     vwap_so_far = seen.market_vwap if seen else None
     return Progress(
         order=order,
         slices_done=done,
         average=average_price(order),
-        benchmark=vwap_so_far if scheduled else arrival_price(order),
-        benchmark_name="VWAP" if scheduled else "arrival",
+        benchmark=vwap_so_far if judged else arrival_price(order),
+        benchmark_name="VWAP" if judged else "arrival",
         usual_bps=seen.usual_bps if seen else None,
         left=max(order.end_at - now, timedelta(0)) if not order.is_terminal else timedelta(0),
     )

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 from deepstack.config import Config
 from deepstack.sync_bridge import off_loop
 from execution.context import Desk
+from execution.domain.algorithms import registry
 from execution.domain.cost_calibration import Calibration, Observation, calibrate
 from execution.domain.cost_models import (
     COST_MODELS,
@@ -93,7 +94,7 @@ def _orders(symbol: str, desk: Desk) -> Iterable[Order]:
     here = Fill.objects.filter(order=OuterRef("pk"), broker=desk.broker.name)
     orders = Order.objects.filter(
         Exists(here), finished_at__isnull=False, filled_quantity__gt=0
-    ).exclude(algorithm="LIMIT")
+    ).exclude(algorithm__in=registry.resting())
     if symbol != ALL:
         orders = orders.filter(symbol=symbol)
     return orders.order_by("-pk")[:MOST_ORDERS]

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from execution.domain.algorithms.registry import SCHEDULED
+from execution.domain.algorithms import registry
 from execution.domain.signal import OVER_TIME, Signal
 from execution.models import Order
 
@@ -28,8 +28,9 @@ def of(signal: Signal) -> dict[str, object]:
 
 def sift(order: Order) -> list[str]:
     """Take out the wishes that the order's algorithm does not know; their names."""
-    foreign = set() if order.algorithm in SCHEDULED else set(OVER_TIME)
-    if order.algorithm != "LIMIT":
+    algorithm = registry.of(order.algorithm)
+    foreign = set() if algorithm.over_time else set(OVER_TIME)
+    if not algorithm.rests:
         foreign.add("aggressive_after")
     left_out = sorted(foreign & order.parameters.keys())
     for name in left_out:

@@ -1,7 +1,7 @@
 """The share of the market's volume that an order may be, from its own word and its algorithm's."""
 
 from deepstack.config import Execution
-from execution.domain.algorithms.registry import SCHEDULED
+from execution.domain.algorithms import registry
 from execution.models import Order, Slice
 from execution.planning import order_parameters, residual
 
@@ -16,14 +16,14 @@ def cap(order: Order, part: Slice, config: Execution) -> float | None:
     if residual.final_policy(order, part):
         free = order.parameters.get("residual_ignores_cap")
         return None if free else _by_algorithm(order, config)
-    if order.algorithm == "POV":
+    if registry.of(order.algorithm).follows_tape:
         return participation(order, config)
     return _by_algorithm(order, config)
 
 
 def _by_algorithm(order: Order, config: Execution) -> float | None:
     wish: float | None = order.parameters.get("max_participation")
-    return smallest_cap(order, config) if order.algorithm in SCHEDULED else wish
+    return smallest_cap(order, config) if registry.of(order.algorithm).over_time else wish
 
 
 def smallest_cap(order: Order, config: Execution) -> float | None:
@@ -33,7 +33,7 @@ def smallest_cap(order: Order, config: Execution) -> float | None:
 
 
 def participation(order: Order, config: Execution) -> float:
-    """The part of the volume that a POV order follows: its own wish, else the configured one, and
-    never above the configured cap."""
+    """The part of the volume that is followed, by orders that follow the tape: the order's own
+    wish, else the configured one, and never above the configured cap."""
     wish = order.parameters.get("max_participation") or config.pov.participation
     return min(float(cap) for cap in (wish, config.max_participation) if cap)

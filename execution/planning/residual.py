@@ -10,8 +10,8 @@ import structlog
 
 from deepstack.config import Execution
 from deepstack.database.unit_of_work import save
-from execution.domain.algorithms.base import PlannedSlice
-from execution.domain.algorithms.registry import ALGOS, Spec
+from execution.domain.algorithms.base import PlannedSlice, Spec
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING
 from execution.domain.residual import Policy, Schedule, Stage, Terms
@@ -168,7 +168,7 @@ def _longer(order: Order, rest: int, stage: Stage) -> Sequence[PlannedSlice]:
         jitter=timedelta(seconds=kept["jitter_seconds"]),
         **kept["facts"],
     )
-    return ALGOS[order.algorithm](replace(spec, min_slice=min(spec.min_slice, rest)))
+    return ALGOS[order.algorithm].plan(replace(spec, min_slice=min(spec.min_slice, rest)))
 
 
 def _store(

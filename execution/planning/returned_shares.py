@@ -8,8 +8,8 @@ import structlog
 from django.db.models import Max, Q
 
 from deepstack.database.unit_of_work import save
+from execution.domain.algorithms import registry
 from execution.domain.algorithms.base import PlannedSlice
-from execution.domain.algorithms.registry import SCHEDULED
 from execution.domain.event_kinds import EventKind
 from execution.domain.holds import UNSENT, Hold, is_refused
 from execution.domain.lifecycle import ORDER_SENDING, SliceStatus
@@ -78,7 +78,8 @@ def _end(order: Order, last: Slice) -> datetime:
 
 def _slices(order: Order, last: Slice, time: timedelta) -> int:
     """As long as those of the schedule; one of what is worked in one child."""
-    if order.algorithm not in SCHEDULED or residual.final_policy(order, last) is not None:
+    over_time = registry.of(order.algorithm).over_time
+    if not over_time or residual.final_policy(order, last) is not None:
         return 1
     plan = residual.schedule(order)
     before: int = order.routing.get(KEY, {}).get("before", order.slice_count)

@@ -4,8 +4,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from execution.domain.algorithms.base import PlannedSlice
-from execution.domain.algorithms.twap import plan_twap
+from execution.domain.algorithms.base import PlannedSlice, equal_slices
 from execution.domain.residual import SHORTEST
 from execution.models import Order, Slice
 from execution.planning import order_parameters
@@ -35,12 +34,12 @@ def evenly(
     order: Order, rest: int, start: datetime, end: datetime, *, slices: int = 1
 ) -> Sequence[PlannedSlice]:
     """What is left of an order in `slices` of equal size and length, or as many as the largest
-    slice makes necessary; in no more than the time has room for. Raises ValueError as `plan_twap`.
-    """
+    slice makes necessary; in no more than the time has room for. Raises ValueError as
+    `equal_slices`."""
     lot, most = order_parameters.lot(order), order_parameters.most(order)
     room = max((end - start) // SHORTEST, 1)
     count = min(max(slices, order_parameters.slices_for(rest, most, lot)), room)
-    return plan_twap(
+    return equal_slices(
         quantity=rest if most is None else min(rest, count * (most // lot * lot)),
         start=start,
         end=end,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
 from deepstack.config import Execution
-from execution.domain.algorithms.registry import ALGOS, SCHEDULED
+from execution.domain.algorithms import registry
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.exchange_time import exchange_time
 from execution.domain.session import Session
 from execution.domain.signal import InvalidSignal, Signal, wrong_end, wrong_start
@@ -54,7 +55,7 @@ def window_of(
         end = start + (length or _usual(algorithm, last - start, config))
         return Window(start, end, _stretched(session, end))
     first, until = start, last
-    if regular and algorithm in SCHEDULED:
+    if regular and registry.of(algorithm).over_time:
         first, until = _outside_quiet_minutes(session, start, config)
     if length is None:
         wish = first + _usual(algorithm, until - first, config)
@@ -79,8 +80,9 @@ def window_of(
 def ends_of(
     signal: Signal, session: Session, start: datetime, config: Execution
 ) -> dict[str, datetime]:
-    """The end of the window that each algorithm would have; only LIMIT works after hours."""
-    names = ALGOS if session.is_regular(start) else ("LIMIT",)
+    """The end of the window that each algorithm would have; only those that rest work after
+    hours."""
+    names = ALGOS if session.is_regular(start) else registry.resting()
     ends = {}
     for name in names:
         with suppress(InvalidSignal):  # a way that is not open now is no alternative
@@ -89,19 +91,19 @@ def ends_of(
 
 
 def usual_slices(algorithm: str, window: Window, config: Execution) -> int:
-    if algorithm not in ("VWAP", "POV"):
+    if not registry.of(algorithm).by_profile:
         return config.twap.default_num_slices
     minutes = (window.end - window.start) / timedelta(minutes=1)
     return max(round(minutes / config.vwap.slice_minutes), config.vwap.min_slices)
 
 
 def _usual(algorithm: str, rest_of_session: timedelta, config: Execution) -> timedelta:
-    if algorithm == "MARKET":
+    kind = registry.of(algorithm)
+    if kind.urgent:
         return timedelta(seconds=config.routing.market_window_seconds) * clock.speed()
-    if algorithm == "LIMIT":
+    if kind.rests:
         return rest_of_session
-    followed = algorithm in ("VWAP", "POV")
-    minutes = (config.vwap if followed else config.twap).default_time_window
+    minutes = (config.vwap if kind.by_profile else config.twap).default_time_window
     return timedelta(minutes=minutes)
 
 

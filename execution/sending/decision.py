@@ -8,6 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from execution.context import Desk
+from execution.domain.algorithms import registry
 from execution.domain.child_sizing import ChildReason, next_child
 from execution.domain.event_kinds import EventKind
 from execution.domain.limit_prices import (
@@ -150,7 +151,9 @@ def _capped(
     allowed = _in_lots(order, min(budget.allowed, wanted), wanted)
     pause = retry_pause(desk)
     until = max(now + pause, now.replace(second=0, microsecond=0) + MINUTE + pause)
-    if allowed and (allowed * 2 >= wanted or order.algorithm == "POV" or until >= part.end_at):
+    if allowed and (
+        allowed * 2 >= wanted or registry.of(order.algorithm).follows_tape or until >= part.end_at
+    ):
         return allowed
     denial = Denial("PARTICIPATION_CAP", {"cap": cap, "allowed": allowed, "wanted": wanted})
     if seen.traded is None:
@@ -248,10 +251,10 @@ def _limit(order: Order, part: Slice, quote: Quote, desk: Desk, would: Would) ->
             collar=desk.config.limits.price_collar,
             parent_limit=order.limit_price,
         )
-    if order.algorithm == "LIMIT" and policy is None:
+    if registry.of(order.algorithm).rests and policy is None:
         return _patient_limit(order, quote)
     routing = desk.config.execution.routing
-    urgent = order.algorithm == "MARKET" or policy in URGENT
+    urgent = registry.of(order.algorithm).urgent or policy in URGENT
     return marketable_limit(
         side_sign=order.side_sign,
         far_touch=_far_touch(order, quote),

@@ -12,6 +12,7 @@ from django.db.models import Sum
 from django.db.models.functions import Coalesce
 
 from execution.context import Desk
+from execution.domain.algorithms import registry
 from execution.domain.child_sizing import Target, retarget
 from execution.domain.lifecycle import SLICE_AT_BROKER
 from execution.domain.session import Session
@@ -90,9 +91,9 @@ def look(part: Slice, desk: Desk, *, now: datetime, wanted: Asked | None = None)
 
 
 def aim(order: Order, part: Slice, curve: Curve | None) -> Aim:
-    """The target of a slice of a locked order: the plan's, or where today's volume puts it. POV
-    aims at all that is left: the participation is its only brake."""
-    if order.algorithm == "POV":
+    """The target of a slice of a locked order: the plan's, or where today's volume puts it. What
+    follows the tape aims at all that is left: the participation is its only brake."""
+    if registry.of(order.algorithm).follows_tape:
         return Aim(Target(order.quantity, order.quantity), None)
     if curve is None:
         return Aim(Target(part.planned_quantity, part.cumulative_quantity), None)
@@ -127,7 +128,8 @@ def _before(order: Order, part: Slice, curve: Curve) -> int:
 
 def _curve(order: Order, part: Slice, desk: Desk, *, now: datetime) -> Curve | None:
     row = (order.routing.get("profile") or {}).get("id")
-    if order.algorithm != "VWAP" or row is None or not desk.config.execution.vwap.dynamic:
+    dynamic = registry.of(order.algorithm).dynamic and desk.config.execution.vwap.dynamic
+    if row is None or not dynamic:
         return None
     if residual.final_policy(order, part):
         return None

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
+from execution.domain.algorithms import registry
 from execution.domain.exchange_time import exchange_time
 from execution.domain.figures import beside
 from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus
@@ -319,7 +320,7 @@ def incomplete(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
     if facts.status not in (OrderStatus.EXPIRED, OrderStatus.REJECTED) or rest <= 0:
         return None
     severity = AlertSeverity.CRITICAL if 2 * rest > facts.quantity else AlertSeverity.WARNING
-    if facts.algorithm == "LIMIT" and facts.status == OrderStatus.EXPIRED:
+    if registry.of(facts.algorithm).rests and facts.status == OrderStatus.EXPIRED:
         severity = AlertSeverity.INFO
     why = f": {facts.reason}" if facts.reason else ""
     return _of_order(

@@ -1,11 +1,13 @@
-"""The slices of an order, and the size of each child when its moment has come."""
+"""What every algorithm is given, and the slices that it plans."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from execution.domain.lots import Piece, split
-from execution.domain.slice_times import check_window, jittered
+from execution.domain.lots import Piece, most_pieces, split
+from execution.domain.session import Session
+from execution.domain.slice_times import check_window, even_times, jittered
+from execution.domain.volume_profile import Profile
 
 # An unfilled rest is cancelled after 17 of 20 parts of the time to the next slice; the cancel has
 # the remainder to be confirmed before the next child is sized.
@@ -26,40 +28,56 @@ class PlannedSlice:
     cumulative_quantity: int
 
 
-def plan_single(quantity: int, start: datetime, end: datetime) -> tuple[PlannedSlice, ...]:
-    """The whole quantity in one slice over the whole window (MARKET and LIMIT)."""
-    check_window(start, end)
-    return _slices(split(quantity, [1.0]), [start], end)
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a plan is made from; `slices` is a wish, a small order gets fewer.
+
+    Volumes in shares of a session, `session_volume` of this one; `price` per share, the volatility
+    a fraction a day, `risk_aversion` per $. None is unknown. What is worked at once has one slice,
+    whatever the bounds of slices.
+    """
+
+    quantity: int
+    start: datetime
+    end: datetime
+    slices: int
+    session: Session
+    profile: Profile
+    seed: int
+    jitter: timedelta
+    participation: float = 0.10
+    session_volume: float | None = None
+    average_daily_volume: float | None = None
+    daily_volatility: float | None = None
+    price: float | None = None
+    spread_bps: float = 0.0
+    risk_aversion: float = 0.0
+    lot: int = 1
+    min_slice: int = 1
+    max_slice: int | None = None
 
 
-def plan_weighted(
-    *,
-    quantity: int,
-    times: Sequence[datetime],
-    end: datetime,
-    weights: Sequence[float],
-    jitter: timedelta,
-    seed: int,
-    lot: int = 1,
-    min_slice: int = 1,
-    max_slice: int | None = None,
+Plan = Callable[[Spec], tuple[PlannedSlice, ...]]
+
+
+def weighted(
+    spec: Spec, times: Sequence[datetime], weights: Sequence[float]
 ) -> tuple[PlannedSlice, ...]:
-    """Slices at `times`, sized by their weights; see `sizing.split` for weights too small."""
-    pieces = split(quantity, weights, lot=lot, min_slice=min_slice, max_slice=max_slice)
-    return _scheduled(pieces, [times[piece.slot] for piece in pieces], end, jitter, seed)
+    """Slices at `times`, sized by their weights; see `lots.split` for weights too small."""
+    pieces = split(
+        spec.quantity,
+        weights,
+        lot=spec.lot,
+        min_slice=spec.min_slice,
+        max_slice=spec.max_slice,
+    )
+    due = jittered(
+        [times[piece.slot] for piece in pieces], spec.end, spread=spec.jitter, seed=spec.seed
+    )
+    return slices_of(pieces, due, spec.end)
 
 
-def _scheduled(
-    pieces: Sequence[Piece],
-    times: Sequence[datetime],
-    end: datetime,
-    jitter: timedelta,
-    seed: int,
-) -> tuple[PlannedSlice, ...]:
-    return _slices(pieces, jittered(times, end, spread=jitter, seed=seed), end)
-
-
-def _slices(
+def slices_of(
     pieces: Sequence[Piece], times: Sequence[datetime], end: datetime
 ) -> tuple[PlannedSlice, ...]:
     working, parts = _WORKING_PARTS
@@ -73,6 +91,28 @@ def _slices(
     return tuple(planned)
 
 
-def _check_slices(slices: int) -> None:
+def equal_slices(
+    *,
+    quantity: int,
+    start: datetime,
+    end: datetime,
+    slices: int,
+    jitter: timedelta,
+    seed: int,
+    lot: int = 1,
+    min_slice: int = 1,
+    max_slice: int | None = None,
+) -> tuple[PlannedSlice, ...]:
+    """Equal slices at `start + k * (end - start) / n`, each moved by up to `jitter`.
+
+    n is `slices`, or as many as the quantity is enough for at `min_slice` and one lot each.
+    Raises ValueError naming the argument that is wrong.
+    """
+    check_window(start, end)
     if slices < 1:
         raise ValueError(f"slices = {slices}: must be at least 1")
+    count = min(slices, most_pieces(quantity, lot=lot, min_slice=min_slice))
+    pieces = split(quantity, [1.0] * count, lot=lot, min_slice=min_slice, max_slice=max_slice)
+    times = even_times(start, end, count)
+    due = jittered([times[piece.slot] for piece in pieces], end, spread=jitter, seed=seed)
+    return slices_of(pieces, due, end)

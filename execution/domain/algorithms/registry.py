@@ -1,127 +1,52 @@
-"""The execution algorithms. To add one: write its plan, add its line."""
+"""The execution algorithms. To add one: write its plan, add its line to `ALGOS`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from execution.domain.algorithms.base import PlannedSlice, plan_single
-from execution.domain.algorithms.implementation_shortfall import plan_is
-from execution.domain.algorithms.pov import plan_pov
-from execution.domain.algorithms.twap import plan_twap
-from execution.domain.algorithms.vwap import plan_vwap
-from execution.domain.session import Session
-from execution.domain.volume_profile import Profile
+from execution.domain.algorithms import implementation_shortfall, pov, single, twap, vwap
+from execution.domain.algorithms.base import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """What a plan is made from; `slices` is a wish, a small order gets fewer.
+class Algorithm:
+    """How the rest of the program treats an algorithm's orders.
 
-    Volumes in shares of a session, `session_volume` of this one; `price` per share, the volatility
-    a fraction a day, `risk_aversion` per $. None is unknown. What is worked at once has one slice,
-    whatever the bounds of slices.
+    `over_time`: worked in slices within the configured participation, with a residual policy; else
+    the whole order is one child. `urgent`: it crosses the spread at once, by the tolerance of
+    urgent orders. `rests`: its child waits in the book at its limit, after hours too, until the
+    session ends. `by_profile`: its usual window and slices are those of `execution.vwap`, else of
+    `execution.twap`. `follows_tape`: when a slice is due, the participation in what the market has
+    traded decides, not the plan. `dynamic`: each slice is aimed anew by today's volume.
+    `vwap_benchmark`: its average price is judged against the market's VWAP of its window.
     """
 
-    quantity: int
-    start: datetime
-    end: datetime
-    slices: int
-    session: Session
-    profile: Profile
-    seed: int
-    jitter: timedelta
-    participation: float = 0.10
-    session_volume: float | None = None
-    average_daily_volume: float | None = None
-    daily_volatility: float | None = None
-    price: float | None = None
-    spread_bps: float = 0.0
-    risk_aversion: float = 0.0
-    lot: int = 1
-    min_slice: int = 1
-    max_slice: int | None = None
+    plan: Plan
+    over_time: bool = True
+    urgent: bool = False
+    rests: bool = False
+    by_profile: bool = False
+    follows_tape: bool = False
+    dynamic: bool = False
+    vwap_benchmark: bool = False
 
 
-def _single(spec: Spec) -> tuple[PlannedSlice, ...]:
-    return plan_single(spec.quantity, spec.start, spec.end)
-
-
-def _twap(spec: Spec) -> tuple[PlannedSlice, ...]:
-    return plan_twap(
-        quantity=spec.quantity,
-        start=spec.start,
-        end=spec.end,
-        slices=spec.slices,
-        jitter=spec.jitter,
-        seed=spec.seed,
-        lot=spec.lot,
-        min_slice=spec.min_slice,
-        max_slice=spec.max_slice,
-    )
-
-
-def _vwap(spec: Spec) -> tuple[PlannedSlice, ...]:
-    return plan_vwap(
-        quantity=spec.quantity,
-        start=spec.start,
-        end=spec.end,
-        slices=spec.slices,
-        session=spec.session,
-        profile=spec.profile,
-        jitter=spec.jitter,
-        seed=spec.seed,
-        lot=spec.lot,
-        min_slice=spec.min_slice,
-        max_slice=spec.max_slice,
-    )
-
-
-def _pov(spec: Spec) -> tuple[PlannedSlice, ...]:
-    return plan_pov(
-        quantity=spec.quantity,
-        start=spec.start,
-        end=spec.end,
-        slices=spec.slices,
-        session=spec.session,
-        profile=spec.profile,
-        participation=spec.participation,
-        session_volume=spec.session_volume,
-        jitter=spec.jitter,
-        seed=spec.seed,
-        lot=spec.lot,
-        min_slice=spec.min_slice,
-        max_slice=spec.max_slice,
-    )
-
-
-def _is(spec: Spec) -> tuple[PlannedSlice, ...]:
-    return plan_is(
-        quantity=spec.quantity,
-        start=spec.start,
-        end=spec.end,
-        slices=spec.slices,
-        session=spec.session,
-        price=spec.price,
-        spread_bps=spec.spread_bps,
-        average_daily_volume=spec.average_daily_volume,
-        daily_volatility=spec.daily_volatility,
-        risk_aversion=spec.risk_aversion,
-        jitter=spec.jitter,
-        seed=spec.seed,
-        lot=spec.lot,
-        min_slice=spec.min_slice,
-        max_slice=spec.max_slice,
-    )
-
-
-ALGOS: dict[str, Callable[[Spec], tuple[PlannedSlice, ...]]] = {
-    "MARKET": _single,
-    "LIMIT": _single,
-    "TWAP": _twap,
-    "VWAP": _vwap,
-    "POV": _pov,
-    "IS": _is,
+ALGOS: dict[str, Algorithm] = {
+    "MARKET": Algorithm(single.plan, over_time=False, urgent=True),
+    "LIMIT": Algorithm(single.plan, over_time=False, rests=True),
+    "TWAP": Algorithm(twap.plan, vwap_benchmark=True),
+    "VWAP": Algorithm(vwap.plan, by_profile=True, dynamic=True, vwap_benchmark=True),
+    "POV": Algorithm(pov.plan, by_profile=True, follows_tape=True, vwap_benchmark=True),
+    "IS": Algorithm(implementation_shortfall.plan),
 }
 
-# Worked over time, in many slices.
-SCHEDULED = frozenset({"TWAP", "VWAP", "POV", "IS"})
+_NONE = Algorithm(single.plan, over_time=False)
+
+
+def of(name: str) -> Algorithm:
+    """The entry of an order's algorithm; one without any trait for an order that was denied before
+    it was routed."""
+    return ALGOS.get(name, _NONE)
+
+
+def resting() -> tuple[str, ...]:
+    """The algorithms whose child waits in the book."""
+    return tuple(name for name, algorithm in ALGOS.items() if algorithm.rests)

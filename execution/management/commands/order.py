@@ -5,6 +5,7 @@ from typing import Any
 from typing_extensions import override
 
 from execution import context
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.signal import as_written
 from execution.entry import acceptance, submission
@@ -141,8 +142,12 @@ def add_signal(parser: ArgumentParser) -> None:
         help="decision price per share: your benchmark, denied where it is off the market",
     )
     parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
+    names = ", ".join(ALGOS)
     parser.add_argument(
-        "--algorithm", "--execution-type", action=_Once, help="overrides the routing by size"
+        "--algorithm",
+        "--execution-type",
+        action=_Once,
+        help=f"overrides the routing by size: {names}",
     )
     parser.add_argument("--limit", "--limit-price", action=_Once, help="the worst price per share")
     parser.add_argument("--start", help="a time with its zone, like 2026-11-23T10:00:00-05:00")

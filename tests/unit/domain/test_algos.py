@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.algorithms.implementation_shortfall import plan_is, usual_impact
-from execution.domain.algorithms.pov import plan_pov
-from execution.domain.algorithms.registry import ALGOS, SCHEDULED, Spec
+from execution.domain.algorithms.base import Spec
+from execution.domain.algorithms.implementation_shortfall import usual_impact
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.child_sizing import next_child
-from execution.domain.signal import ALGORITHMS
+from execution.domain.signal import parse
 from execution.domain.volume_profile import U_SHAPE, Profile
-from tests.unit.domain.days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
+from tests.unit.domain.days import FULL_DAY, HALF_DAY, at, session, spec
 
-WHOLE = {"start": OPEN, "end": CLOSE, "session": FULL_DAY, "seed": 0}
+OVER_TIME = [name for name, algorithm in ALGOS.items() if algorithm.over_time]
 
 profiles = st.lists(st.integers(1, 100), min_size=1, max_size=40).map(Profile.even)
 specs = st.builds(
@@ -50,17 +50,18 @@ def bounded(draw):
 
 
 def test_every_algorithm_can_be_asked_for():
-    assert set(ALGOS) == set(ALGORITHMS)
-    assert set(ALGOS) >= SCHEDULED
+    for name in ALGOS:
+        asked = {"symbol": "AAPL", "side": "BUY", "quantity": 1, "algorithm": name}
+        assert parse(asked).algorithm == name
 
 
 @pytest.mark.parametrize("algorithm", ALGOS)
 @given(spec=specs)
 @settings(deadline=None, max_examples=60)
 def test_a_plan_is_exact_ordered_and_inside_its_window(algorithm, spec):
-    parts = ALGOS[algorithm](spec)
+    parts = ALGOS[algorithm].plan(spec)
 
-    assert parts == ALGOS[algorithm](spec)  # the same seed, the same plan
+    assert parts == ALGOS[algorithm].plan(spec)  # the same seed, the same plan
     assert 1 <= len(parts) <= spec.slices
     assert [part.sequence for part in parts] == list(range(len(parts)))
     assert sum(part.quantity for part in parts) == spec.quantity
@@ -74,11 +75,11 @@ def test_a_plan_is_exact_ordered_and_inside_its_window(algorithm, spec):
         assert following.cumulative_quantity == part.cumulative_quantity + following.quantity
 
 
-@pytest.mark.parametrize("algorithm", sorted(SCHEDULED))
+@pytest.mark.parametrize("algorithm", OVER_TIME)
 @given(spec=bounded())
 @settings(deadline=None, max_examples=60)
 def test_every_slice_is_whole_lots_within_its_bounds(algorithm, spec):
-    sizes = [part.quantity for part in ALGOS[algorithm](spec)]
+    sizes = [part.quantity for part in ALGOS[algorithm].plan(spec)]
     assert sum(sizes) == spec.quantity
     assert all(size % spec.lot == 0 for size in sizes[:-1])
     # An odd lot that cannot ride on a whole one stands alone, at the end.
@@ -87,13 +88,13 @@ def test_every_slice_is_whole_lots_within_its_bounds(algorithm, spec):
     assert spec.max_slice is None or max(sizes) <= spec.max_slice
 
 
-@pytest.mark.parametrize("algorithm", sorted(SCHEDULED))
+@pytest.mark.parametrize("algorithm", OVER_TIME)
 @given(spec=bounded(), fates=st.lists(st.floats(0, 1), min_size=1, max_size=20), good=st.booleans())
 @settings(deadline=None, max_examples=60)
 def test_every_child_is_within_the_bounds_whatever_the_ones_before_did(
     algorithm, spec, fates, good
 ):
-    parts, filled = ALGOS[algorithm](spec), 0
+    parts, filled = ALGOS[algorithm].plan(spec), 0
     for part, fate in zip(parts, cycle(fates), strict=False):
         room, last = spec.quantity - filled, part.sequence == len(parts) - 1
         child = next_child(
@@ -116,20 +117,20 @@ def test_every_child_is_within_the_bounds_whatever_the_ones_before_did(
         filled += int(child * fate)
 
 
-@pytest.mark.parametrize("algorithm", sorted(SCHEDULED))
+@pytest.mark.parametrize("algorithm", OVER_TIME)
 @given(spec=specs, seed=st.integers(0, 2**63 - 1))
 @settings(deadline=None, max_examples=30)
 def test_another_seed_moves_times_and_never_sizes(algorithm, spec, seed):
-    sizes, other = ALGOS[algorithm](spec), ALGOS[algorithm](replace(spec, seed=seed))
+    sizes, other = ALGOS[algorithm].plan(spec), ALGOS[algorithm].plan(replace(spec, seed=seed))
     assert [part.quantity for part in sizes] == [part.quantity for part in other]
 
 
-@pytest.mark.parametrize("algorithm", sorted(SCHEDULED))
+@pytest.mark.parametrize("algorithm", OVER_TIME)
 @given(spec=specs, missed=st.sets(st.integers(0, 99)), share=st.floats(0, 1))
 @settings(deadline=None, max_examples=60)
 def test_no_pattern_of_outages_ends_in_a_burst_or_an_overfill(algorithm, spec, missed, share):
     """A slice that follows an outage catches up by no more than its part of what was missed."""
-    parts = ALGOS[algorithm](spec)
+    parts = ALGOS[algorithm].plan(spec)
     filled = 0
     for part in parts:
         if part.sequence in missed:
@@ -156,7 +157,7 @@ FLAT = Profile.even([1.0])
 
 def pov(quantity, **more):
     wish = {"slices": 13, "profile": FLAT, "participation": 0.1, "session_volume": 130_000}
-    return [part.quantity for part in plan_pov(quantity=quantity, **WHOLE, **wish | more)]
+    return [part.quantity for part in ALGOS["POV"].plan(spec(quantity, **wish | more))]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def shortfall(**changes):
         "daily_volatility": 0.019,
         "risk_aversion": 1e-6,
     }
-    return [part.quantity for part in plan_is(quantity=1_000_000, **WHOLE, **wish | changes)]
+    return [part.quantity for part in ALGOS["IS"].plan(spec(1_000_000, **wish | changes))]
 
 
 def test_the_rule_of_thumb_is_that_of_almgren_and_chriss():

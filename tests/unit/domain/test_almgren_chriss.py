@@ -1,4 +1,3 @@
-from datetime import timedelta
 from itertools import pairwise
 from math import inf
 
@@ -7,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execution.domain.algorithms.almgren_chriss import Impact, trajectory
-from execution.domain.algorithms.twap import plan_twap
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lots import split
-from tests.unit.domain.days import CLOSE, OPEN
+from tests.unit.domain.days import spec
 
 PAPER = Impact(epsilon=0.0625, gamma=2.5e-7, eta=2.5e-6)
 
@@ -50,7 +49,7 @@ def test_urgency_and_variance():
 def test_without_risk_aversion_the_schedule_is_twap():
     result = schedule(0, quantity=1_003, intervals=10, days=0.5)
     pieces = split(1_003, result.trades)
-    parts = plan_twap(quantity=1_003, start=OPEN, end=CLOSE, slices=10, jitter=timedelta(0), seed=0)
+    parts = ALGOS["TWAP"].plan(spec(1_003, 10))
     assert [piece.size for piece in pieces] == [part.quantity for part in parts]
     assert result.half_life == inf
 

@@ -1,4 +1,3 @@
-from datetime import timedelta
 from itertools import cycle
 from math import ceil
 
@@ -7,11 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execution.domain.algorithms.base import PlannedSlice
-from execution.domain.algorithms.twap import plan_twap
-from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.child_sizing import ChildReason, next_child
-from execution.domain.volume_profile import U_SHAPE
-from tests.unit.domain.days import CLOSE, FULL_DAY, OPEN
+from tests.unit.domain.days import spec
 
 ON, CATCHING, AHEAD, LAST, NOTHING, TOO_SMALL, GOOD = (
     ChildReason.ON_CURVE,
@@ -80,10 +77,7 @@ def test_refuses_to_size_a_slice_that_does_not_count_itself():
 
 
 def plan(quantity: int, slices: int, lot: int, shape: bool) -> tuple[PlannedSlice, ...]:
-    window = {"quantity": quantity, "start": OPEN, "end": CLOSE, "slices": slices, "lot": lot}
-    if shape:
-        return plan_vwap(**window, session=FULL_DAY, profile=U_SHAPE, seed=0)
-    return plan_twap(**window, jitter=timedelta(0), seed=0)
+    return ALGOS["VWAP" if shape else "TWAP"].plan(spec(quantity, slices, lot=lot))
 
 
 orders = st.tuples(

@@ -5,42 +5,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution.domain.algorithms.base import PlannedSlice, plan_single
-from execution.domain.algorithms.twap import plan_twap
-from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.algorithms.base import PlannedSlice
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.child_sizing import retarget
-from execution.domain.volume_profile import U_SHAPE, Profile
-from tests.unit.domain.days import CLOSE, FULL_DAY, HALF_DAY, OPEN, at, session
-
-QUIET = timedelta(0)
+from execution.domain.volume_profile import Profile
+from tests.unit.domain.days import CLOSE, HALF_DAY, OPEN, at, session, spec
 
 
-def twap(quantity, slices, *, start=OPEN, end=CLOSE, jitter=QUIET, seed=0, **bounds):
-    return plan_twap(
-        quantity=quantity,
-        start=start,
-        end=end,
-        slices=slices,
-        jitter=jitter,
-        seed=seed,
-        **bounds,
-    )
+def twap(quantity, slices, **more):
+    return ALGOS["TWAP"].plan(spec(quantity, slices, **more))
 
 
-def vwap(quantity, slices, *, start=OPEN, end=CLOSE, day=FULL_DAY, profile=U_SHAPE, **rest):
-    return plan_vwap(
-        quantity=quantity,
-        start=start,
-        end=end,
-        slices=slices,
-        session=day,
-        profile=profile,
-        **{"seed": 0, **rest},
-    )
+def vwap(quantity, slices, **more):
+    return ALGOS["VWAP"].plan(spec(quantity, slices, **more))
+
+
+def single(quantity, start, end):
+    return ALGOS["MARKET"].plan(spec(quantity, start=start, end=end))
 
 
 def test_single_slice_covers_the_window():
-    assert plan_single(33, OPEN, at(1)) == (PlannedSlice(0, OPEN, at(1), 33, 33),)
+    assert single(33, OPEN, at(1)) == (PlannedSlice(0, OPEN, at(1), 33, 33),)
 
 
 def test_twap_has_equal_slices_at_equal_times():
@@ -72,12 +57,12 @@ def test_vwap_of_a_part_of_the_day_uses_that_part_of_the_shape():
 
 
 def test_vwap_of_a_half_day_uses_the_whole_shape():
-    quantities = [part.quantity for part in vwap(10_000, 13, end=HALF_DAY.close, day=HALF_DAY)]
+    quantities = [part.quantity for part in vwap(10_000, 13, end=HALF_DAY.close, session=HALF_DAY)]
     assert quantities == [part.quantity for part in vwap(10_000, 13)]
 
 
 def test_vwap_in_a_market_that_never_closes_may_cross_its_day():
-    parts = vwap(2_600, 2, start=at(360), end=at(420), day=session(always=True))
+    parts = vwap(2_600, 2, start=at(360), end=at(420), session=session(always=True))
     assert [part.quantity for part in parts] == [1_100, 1_500]
 
 
@@ -92,8 +77,8 @@ def test_vwap_in_a_market_that_never_closes_may_cross_its_day():
         (lambda: twap(100, 2, max_slice=10), "100 shares cannot be cut into at most 2 slices"),
         (lambda: vwap(10, 0), "slices = 0"),
         (lambda: vwap(10, 4, start=CLOSE, end=at(450)), "no volume is expected there"),
-        (lambda: plan_single(0, OPEN, CLOSE), "total = 0"),
-        (lambda: plan_single(1, CLOSE, OPEN), "end = .* must be later"),
+        (lambda: single(0, OPEN, CLOSE), "total = 0"),
+        (lambda: single(1, CLOSE, OPEN), "end = .* must be later"),
     ],
 )
 def test_refuses_what_cannot_be_planned(call, message):

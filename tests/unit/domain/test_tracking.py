@@ -5,12 +5,11 @@ from math import sqrt
 
 import pytest
 
-from execution.domain.algorithms.twap import plan_twap
-from execution.domain.algorithms.vwap import plan_vwap
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.traded_sessions import Minute, TradedDay, traded_day
 from execution.domain.volume_profile import Profile
 from execution.domain.vwap_tracking import STEPS, expected_deviation_bps, learn_deviations
-from tests.unit.domain.days import FULL_DAY, HALF_DAY, OPEN, at, session
+from tests.unit.domain.days import FULL_DAY, HALF_DAY, at, session, spec
 
 MINUTE = timedelta(minutes=1)
 USUAL = [400 + abs(2 * minute - 390) for minute in range(390)]
@@ -91,9 +90,7 @@ LEARNED = {
 
 
 def expected(start=0, end=390, *, algorithm="VWAP", on=FULL_DAY, learned=LEARNED, **known):
-    plan = plan_twap(
-        quantity=1_000, start=at(start), end=at(end), slices=10, jitter=timedelta(0), seed=0
-    )
+    plan = ALGOS["TWAP"].plan(spec(1_000, 10, start=at(start), end=at(end)))
     known = {"daily_volatility": None, "spread_bps": 0.0} | known
     return expected_deviation_bps(learned, algorithm, on, plan, end=at(end), **known)
 
@@ -122,15 +119,7 @@ def test_moments_and_spread_come_on_top():
 
 def test_a_slice_that_holds_most_of_the_order_tells_most():
     profile = Profile((0.0, 0.5, 1.0), (0.95, 0.05))
-    plan = plan_vwap(
-        quantity=1000,
-        start=OPEN,
-        end=FULL_DAY.close,
-        slices=2,
-        session=FULL_DAY,
-        profile=profile,
-        seed=0,
-    )
+    plan = ALGOS["VWAP"].plan(spec(1_000, 2, profile=profile))
     flat = {"profile": [[0.0] * (STEPS - n) for n in range(STEPS)]}
     found = expected_deviation_bps(
         flat, "VWAP", FULL_DAY, plan, end=FULL_DAY.close, daily_volatility=0.02, spread_bps=0
