@@ -1,9 +1,10 @@
-"""The pages link to what exists, and a decision has a number of its own."""
+"""The pages name files, commands and links that exist; a decision has a number of its own."""
 
 import re
 from pathlib import Path
 
 import pytest
+from django.core.management import get_commands
 
 from deepstack.config import ROOT
 
@@ -30,3 +31,25 @@ def test_every_decision_has_a_number_of_its_own_and_names_it() -> None:
     numbers = [page.name[:3] for page in pages]
     assert numbers == [f"{place:03}" for place in range(1, len(pages) + 1)]
     assert [page.read_text()[2:5] for page in pages] == numbers
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    """Of the product and its tests; `NAME` stands for what the reader will write."""
+    named = re.findall(
+        r"`((?:execution|monitoring|deepstack|tests|benchmarks|docs)/[\w./-]+)", page.read_text()
+    )
+    missing = [path for path in named if "NAME" not in path and not (ROOT / path).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    text = page.read_text()
+    assert set(re.findall(r"manage\.py ([a-z_]+)", text)) <= {*get_commands(), "help"}
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M)
+    assert set(re.findall(r"`make ([\w-]+)|^make ([\w-]+)", text, re.M)) <= {
+        pair for target in targets for pair in ((target, ""), ("", target))
+    }
+    modules = re.findall(r"-m (benchmarks\.\w+)", text)
+    assert all((ROOT / f"{module.replace('.', '/')}.py").exists() for module in modules)
