@@ -1,23 +1,23 @@
-"""What a table says, held by a process for a while."""
+"""What a table says, cached by a process for a while."""
 
 from collections.abc import Callable
+from threading import Lock
 from time import monotonic
-from typing import Generic, TypeVar
+from typing import TypeVar
+
+from cachetools import TTLCache, cached
 
 T = TypeVar("T")
 
 
-class Held(Generic[T]):
-    """What `read` answers; it is asked again after so many seconds of the wall clock."""
+def cached_for(
+    seconds: float, read: Callable[[], T], *, timer: Callable[[], float] = monotonic
+) -> Callable[[], T]:
+    """What `read` answers; it is asked again after so many seconds of real time."""
+    cache: TTLCache[object, T] = TTLCache(maxsize=1, ttl=seconds, timer=timer)
 
-    def __init__(self, read: Callable[[], T], seconds: float) -> None:
-        self._read = read
-        self._seconds = seconds
-        self._answer: T | None = None
-        self._until = 0.0
+    @cached(cache, lock=Lock())
+    def answer() -> T:
+        return read()
 
-    def __call__(self) -> T:
-        if self._answer is None or monotonic() >= self._until:
-            self._answer = self._read()
-            self._until = monotonic() + self._seconds
-        return self._answer
+    return answer

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 
 from execution.domain.exchange_time import NEW_YORK as NEW_YORK
 from execution.domain.session import Session
-from execution.market.cached import Held
+from execution.market.cached import cached_for
 
 EXTENDED_OPEN = time(4)
 EXTENDED_AFTER_CLOSE = timedelta(hours=4)  # 20:00, and 17:00 on a half-day
@@ -32,7 +32,7 @@ class ExchangeCalendar:
 
     def __init__(self, overrides: Callable[[], Overrides] | None = None) -> None:
         # Read again after a minute, so that a closure of today is noticed.
-        self._overrides = overrides or Held(_stored_overrides, OVERRIDES_HOLD_SECONDS)
+        self._overrides = overrides or cached_for(OVERRIDES_HOLD_SECONDS, _stored_overrides)
 
     def session(self, at: datetime) -> Session | None:
         """The session whose day, extended hours included, contains `at`."""

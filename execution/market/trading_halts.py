@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 
 from execution.market.base import Halt, TapeBar
-from execution.market.cached import Held
+from execution.market.cached import cached_for
 
 HOLD_SECONDS = 1.0
 
@@ -54,7 +54,7 @@ class TradingHalts:
 @cache
 def stored() -> TradingHalts:
     """Those of the database, read again after a second."""
-    return TradingHalts(Held(_stored_spans, HOLD_SECONDS))
+    return TradingHalts(cached_for(HOLD_SECONDS, _stored_spans))
 
 
 def _outside(spans: Sequence[Span], bars: Sequence[TapeBar]) -> Iterator[TapeBar]:

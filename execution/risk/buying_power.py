@@ -4,8 +4,10 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from threading import Lock
 
 import structlog
+from cachetools import TLRUCache, cached
 from django.db.models import F, Sum
 from django.utils import timezone
 
@@ -20,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 KEPT_SECONDS = 10.0  # what a broker told is good for so long; asking may take several requests
 AGAIN_SECONDS = 1.0  # before a broker that did not answer is asked again
+MOST_ACCOUNTS = 10_000  # that are remembered
 # A send that the broker had not counted yet when it answered.
 OVERLAP = timedelta(seconds=1)
 _SENT = Prepared[tuple[Decimal]](
@@ -51,22 +54,30 @@ class Funds:
         return self.power - (row[0] if row else 0)
 
 
-_kept: dict[tuple[str, str], tuple[float, Funds | None]] = {}
+def _lasts_until(key: object, funds: Funds | None, now: float) -> float:
+    return now + (KEPT_SECONDS if funds else AGAIN_SECONDS)
 
 
+_cache: TLRUCache[tuple[str, str], Funds | None] = TLRUCache(
+    maxsize=MOST_ACCOUNTS, ttu=_lasts_until, timer=time.monotonic
+)
+_lock = Lock()
+
+
+def _of_account(account: str, desk: Desk, *, now: datetime) -> tuple[str, str]:
+    return desk.broker.name, account
+
+
+@cached(_cache, key=_of_account, lock=_lock)
 def told(account: str, desk: Desk, *, now: datetime) -> Funds | None:
     """None while the broker does not say."""
-    key = desk.broker.name, account
-    until, funds = _kept.get(key, (0.0, None))
-    if time.monotonic() >= until:
-        funds = _ask(account, desk, now=now)
-        _kept[key] = time.monotonic() + (KEPT_SECONDS if funds else AGAIN_SECONDS), funds
-    return funds
+    return _ask(account, desk, now=now)
 
 
 def forget() -> None:
     """Ask anew at the next question."""
-    _kept.clear()
+    with _lock:
+        _cache.clear()
 
 
 def _ask(account: str, desk: Desk, *, now: datetime) -> Funds | None:

@@ -7,14 +7,15 @@ an alert has ended, it comes once more with ended_at and ended_because, under a 
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage
-from typing import IO
-from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from ssl import create_default_context
+from typing import Any
 
+import requests
 from django.utils import timezone
+from requests.adapters import HTTPAdapter
+from typing_extensions import override
+from urllib3.exceptions import HTTPError
 
 from deepstack.config import Config
 from monitoring.channels.base import ChannelRefused, ChannelUnavailable
@@ -27,23 +28,40 @@ LONGEST_WORDS = 200
 TEMPORARY = {408, 425, 429}
 
 
-class _NoRedirect(HTTPRedirectHandler):
-    """A redirected POST would silently arrive as a GET without its body."""
+class _SystemTrust(HTTPAdapter):
+    """Trusts the certificate authorities of this machine, too, not only those that come with
+    requests: an internal receiver has a certificate of its own house."""
 
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> None:
-        return None
+    @override
+    def init_poolmanager(self, *args: Any, **settings: Any) -> None:
+        super().init_poolmanager(*args, **settings, ssl_context=create_default_context())
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """In place of the passwords that requests would take from ~/.netrc."""
+    return request
 
 
 class Webhook:
     def __init__(self, url: str, *, timeout: float = TIMEOUT) -> None:
         self._url = url
         self._timeout = timeout
-        self._opener = build_opener(_NoRedirect)
 
     def send(self, alert: Alert) -> None:
-        request = Request(  # noqa: S310  the configuration allows http and https only
+        try:
+            with requests.Session() as session:
+                session.mount("https://", _SystemTrust())
+                with self._post(session, alert) as answer:
+                    content = _read(answer)
+        except OSError as error:  # as those of requests are
+            raise ChannelUnavailable(f"{type(error).__name__}: {_reason(error)}") from None
+        if not 200 <= answer.status_code < 300:
+            raise _failure(answer, content)
+        if problem := _told_in(content):
+            raise ChannelRefused(f"HTTP {answer.status_code}, but the answer says: {problem}")
+
+    def _post(self, session: requests.Session, alert: Alert) -> requests.Response:
+        return session.post(
             self._url,
             data=json.dumps(body(alert)).encode(),
             headers={
@@ -51,18 +69,30 @@ class Webhook:
                 "Idempotency-Key": _key(alert),
                 "User-Agent": "deepstack-execution",
             },
-            method="POST",
+            auth=_no_auth,
+            timeout=self._timeout,
+            allow_redirects=False,  # a redirected POST would arrive as a GET without its body
+            stream=True,
         )
-        try:
-            with self._opener.open(request, timeout=self._timeout) as answer:
-                problem = _told_in(answer.read(LONGEST_ANSWER))
-        except HTTPError as error:
-            with error:
-                raise _failure(error) from None
-        except (URLError, OSError, HTTPException) as error:
-            raise ChannelUnavailable(f"{type(error).__name__}: {error}") from None
-        if problem:
-            raise ChannelRefused(f"HTTP {answer.status}, but the answer says: {problem}")
+
+
+def _read(answer: requests.Response) -> bytes:
+    """The beginning of the answer. Of a failure the words may be missing: its status counts."""
+    try:
+        content: bytes = answer.raw.read(LONGEST_ANSWER, decode_content=True)
+    except HTTPError as error:
+        if answer.ok:
+            raise requests.ConnectionError(error) from None
+        return b""
+    return content
+
+
+def _reason(error: Exception) -> str:
+    """Without the address, whose path is often the receiver's password."""
+    if isinstance(error, ValueError):  # an address that is none, quoted in full
+        return "the address cannot be used"
+    cause = error.args[0] if error.args else error
+    return str(getattr(cause, "reason", cause))
 
 
 def body(alert: Alert) -> Mapping[str, object]:
@@ -93,15 +123,14 @@ def from_config(config: Config) -> Webhook | None:
     return Webhook(config.alert_webhook_url) if config.alert_webhook_url else None
 
 
-def _failure(error: HTTPError) -> ChannelUnavailable | ChannelRefused:
-    text = f"HTTP {error.code} {error.reason}"
-    if 300 <= error.code < 400:
+def _failure(answer: requests.Response, content: bytes) -> ChannelUnavailable | ChannelRefused:
+    text = f"HTTP {answer.status_code} {answer.reason}"
+    if 300 <= answer.status_code < 400:
         return ChannelRefused(f"{text}: a redirect is not followed, give the address it leads to")
-    with suppress(OSError, HTTPException):
-        words = error.read(LONGEST_ANSWER).decode(errors="replace").strip()
-        text += f": {words[:LONGEST_WORDS]}" if words else ""
-    if error.code in TEMPORARY or error.code >= 500:
-        return ChannelUnavailable(text, retry_after=_seconds(error.headers.get("Retry-After")))
+    words = content.decode(errors="replace").strip()
+    text += f": {words[:LONGEST_WORDS]}" if words else ""
+    if answer.status_code in TEMPORARY or answer.status_code >= 500:
+        return ChannelUnavailable(text, retry_after=_seconds(answer.headers.get("Retry-After")))
     return ChannelRefused(text)
 
 

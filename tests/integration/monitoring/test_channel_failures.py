@@ -184,3 +184,10 @@ def test_the_readiness_page_stays_ready(receiver: Receiver, client: Client) -> N
     ChannelHealth.objects.create(channel="log", failing_wall=NOON, refused=True, failures=1)
     body: dict[str, Any] = json.loads(client.get("/readyz").content)
     assert body["parts"].get("alerts", {"ok": True})["ok"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/SECRET", "http://[::1/SECRET"])
+def test_a_failure_does_not_tell_the_address(url: str) -> None:
+    with pytest.raises(ChannelUnavailable) as failed:
+        Webhook(url).send(raised(CONFIG))
+    assert "SECRET" not in str(failed.value)
