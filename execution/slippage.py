@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from deepstack.config import Config, Slippage, current
 from deepstack.sync_bridge import off_loop
-from execution.domain.algorithm_comparison import or_no_basis
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work
 from execution.domain.costs import Basis, CostEstimate
 from execution.domain.reading import number, refusal, shown, whole
@@ -30,8 +29,8 @@ MOST_ORDERS = 1_000_000  # that a history may be asked of
 class SlippageEstimate:
     """Expected cost, + is a cost: in basis points of the price, and in dollars of the order.
 
-    `standard_error_bps` is that of `slippage_bps`; None, which is told as "no basis", where nothing
-    says how well the coefficients are known.
+    `standard_error_bps` is that of `slippage_bps`; None, shown as n/a, where nothing says
+    how well the coefficients are known.
     """
 
     slippage_bps: float
@@ -43,7 +42,8 @@ class SlippageEstimate:
     standard_error_bps: float | None = None
 
     def __str__(self) -> str:
-        error = or_no_basis(self.standard_error_bps)
+        known = self.standard_error_bps
+        error = "n/a" if known is None else f"{known:.4g}"
         return f"{self.slippage_bps:.2f} bps (standard error: {error}), {self.slippage_dollars:.2f}"
 
 

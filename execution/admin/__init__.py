@@ -14,7 +14,7 @@ from execution.admin import (
 
 admin.site.site_header = "DeepStack Execution"
 admin.site.site_title = "DeepStack Execution"
-admin.site.index_title = "Oversight"
+admin.site.index_title = "Operations"
 admin.site.enable_nav_sidebar = False  # the tables need its room
 
 __all__ = [

@@ -187,7 +187,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             },
         ),
         (
-            "The signal",
+            "Order request",
             {
                 "fields": (
                     ("account", "strategy", "client_reference"),
@@ -197,7 +197,10 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
                 )
             },
         ),
-        ("The decision", {"fields": ("routing_facts", "wishes", "seed"), "classes": ("collapse",)}),
+        (
+            "Routing",
+            {"fields": ("routing_facts", "order_parameters", "seed"), "classes": ("collapse",)},
+        ),
     )
 
     @override
@@ -239,12 +242,12 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         if estimate is None:
             return base.NOTHING
         error = results.estimated_standard_error_bps(order)
-        known = "no basis" if error is None else f"{error:.1f} bps"
+        known = "n/a" if error is None else f"{error:.1f} bps"
         return f"{estimate:+.1f} bps, standard error {known}"
 
     @admin.display(description="market VWAP")
     def against_vwap(self, order: Order) -> SafeString | str:
-        """Of the order's window so far, and the own average against it."""
+        """Of the order's window so far, and how far its average is from that."""
         seen = queries.tracking(order, market_data(), now=clock.now())
         if seen is None or seen.market_vwap is None:
             return base.NOTHING
@@ -288,10 +291,10 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         return base.plain_json(order.routing)
 
     @admin.display(description="parameters")
-    def wishes(self, order: Order) -> SafeString:
+    def order_parameters(self, order: Order) -> SafeString:
         return base.plain_json(order.parameters)
 
-    @admin.display(description="all of its")
+    @admin.display(description="parts")
     def all_parts(self, order: Order) -> SafeString:
         counts = {
             "slice": ("slices", order.slices.count()),

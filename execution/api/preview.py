@@ -11,17 +11,16 @@ from execution.api import serializers
 from execution.api.errors import Door
 from execution.api.permissions import ModelPermissions
 from execution.api.signal_schema import SIGNAL
-from execution.domain.algorithm_comparison import NO_BASIS
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.costs import Basis
 from execution.entry.preview import preview
 from execution.models import Order
 
 _BPS = {"type": "number", "description": "basis points of the order's value, + is a cost"}
-_BPS_OR_NOT = {"oneOf": [_BPS, {"type": "string", "enum": [NO_BASIS]}]}
+_BPS_OR_NULL = {**_BPS, "nullable": True}
 _TIME = {"type": "string", "format": "date-time"}
 _ESTIMATE = {
-    "standard_error_bps": _BPS_OR_NOT,
+    "standard_error_bps": _BPS_OR_NULL,
     "spread_bps": _BPS,
     "impact_bps": _BPS,
     "basis": {"type": "string", "enum": [each.value for each in Basis]},
@@ -31,7 +30,7 @@ ALTERNATIVE = {
     "finish": _TIME,
     "cost_bps": _BPS,
     **_ESTIMATE,
-    "deviation_bps": _BPS_OR_NOT,
+    "deviation_bps": _BPS_OR_NULL,
     "participation": {"type": "number", "nullable": True},
     "feasible": {"type": "boolean", "nullable": True},
     "feasible_by": {**_TIME, "nullable": True},

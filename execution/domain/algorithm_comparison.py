@@ -1,4 +1,4 @@
-"""The ways in which an order could be worked, each with its price tag."""
+"""The ways in which an order could be worked, each with its estimated cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from execution.domain.session import Session
 from execution.domain.volume_profile import Profile
 
 MINUTE = timedelta(minutes=1)
-NO_BASIS = "no basis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +68,24 @@ class Alternative:
     feasible_by: datetime | None
 
     def told(self) -> dict[str, object]:
-        """As plain values; an error or a deviation that nothing supports says so."""
+        """As plain values; None for an error or a deviation that nothing supports."""
         return {
             "algorithm": self.algorithm,
             "finish": self.end.isoformat(),
             "cost_bps": round(self.cost_bps, 4),
-            "standard_error_bps": or_no_basis(self.standard_error_bps),
+            "standard_error_bps": rounded(self.standard_error_bps),
             "spread_bps": round(self.spread_bps, 4),
             "impact_bps": round(self.impact_bps, 4),
             "basis": self.basis,
-            "deviation_bps": or_no_basis(self.deviation_bps),
+            "deviation_bps": rounded(self.deviation_bps),
             "participation": None if self.participation is None else round(self.participation, 6),
             "feasible": self.feasible,
             "feasible_by": self.feasible_by.isoformat() if self.feasible_by else None,
         }
 
 
-def or_no_basis(bps: float | None) -> float | str:
-    return NO_BASIS if bps is None else round(bps, 4)
+def rounded(bps: float | None) -> float | None:
+    return None if bps is None else round(bps, 4)
 
 
 def alternatives(question: Question, ends: Mapping[str, datetime]) -> tuple[Alternative, ...]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from execution.context import Desk
 from execution.domain import routing
-from execution.domain.algorithm_comparison import or_no_basis
+from execution.domain.algorithm_comparison import rounded
 from execution.domain.algorithms import registry
 from execution.domain.algorithms.base import PlannedSlice, Spec
 from execution.domain.algorithms.registry import ALGOS
@@ -187,7 +187,7 @@ class _Drafting:
             "window": window.note,
             "estimate": {
                 "bps": round(estimate.bps, 4),
-                "standard_error_bps": or_no_basis(estimate.standard_error_bps),
+                "standard_error_bps": rounded(estimate.standard_error_bps),
                 "spread_bps": round(estimate.spread_bps, 4),
                 "impact_bps": round(estimate.impact_bps, 4),
                 "basis": str(estimate.basis),

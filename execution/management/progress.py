@@ -120,7 +120,7 @@ def _table(seen: Sequence[Progress], warning: str) -> RenderableType:
 
 
 def _against(seen: Progress) -> str:
-    """The benchmark, the own average against it, and how far away is usual."""
+    """The benchmark, the order's average versus that, and how far away is usual."""
     if seen.benchmark is None:
         return f"{seen.benchmark_name} -"
     cost, usual = seen.against_benchmark_bps, seen.usual_bps
@@ -137,7 +137,7 @@ def _estimated(report: Report) -> str:
     error = report["estimated_standard_error_bps"]
     if report["estimated_slippage_bps"] is None:
         return bps(None)
-    known = "no basis" if error is None else f"{error:.2f} bps"
+    known = "n/a" if error is None else f"{error:.2f} bps"
     return f"{bps(report['estimated_slippage_bps'])}, standard error {known}"
 
 
@@ -168,11 +168,11 @@ def report_table(report: Report) -> Table:
 def _figures(report: Report) -> list[tuple[str, str]]:
     slices = f"{report['num_slices']} slice{'' if report['num_slices'] == 1 else 's'}"
     rows = [
-        ("worked as", f"{report['execution_type'] or '-'}, {slices}"),
+        ("algo", f"{report['execution_type'] or '-'}, {slices}"),
         ("filled", f"{report['filled_quantity']:,} of {report['quantity']:,}"),
         ("average", price(report["avg_price"])),
         ("arrival mid", price(report["arrival_price"])),
-        ("slippage", f"{bps(report['actual_slippage_bps'])} against arrival"),
+        ("slippage", f"{bps(report['actual_slippage_bps'])} vs arrival"),
         ("estimated", _estimated(report)),
     ]
     if report["market_vwap"] is not None:

@@ -11,7 +11,7 @@ from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
 from execution.models import Order, Slice
 from execution.risk import kill_switch
 
-TIME_OVER = "its time is over"
+TIME_OVER = "slice window ended"
 WINDOW_OVER = "WINDOW_OVER"
 
 

@@ -107,7 +107,7 @@ def test_estimates_use_it_only_where_the_configuration_says_so() -> None:
     found = row.coefficients["impact"]
 
     assert estimate() == before
-    assert before["standard_error_bps"] == "no basis"
+    assert before["standard_error_bps"] is None
     after = estimate(**CALIBRATED)
     unit = before["impact_bps"] / 0.1
     assert after["impact_bps"] == pytest.approx(found["value"] * unit, abs=1e-3)
@@ -121,7 +121,7 @@ def test_price_tags_and_stored_orders_carry_the_standard_error() -> None:
     tags = {each["algorithm"]: each for each in order.routing["alternatives"]}
     error = order.routing["estimate"]["standard_error_bps"]
     assert tags["TWAP"]["standard_error_bps"] == error > 0
-    assert tags["LIMIT"]["standard_error_bps"] == "no basis"
+    assert tags["LIMIT"]["standard_error_bps"] is None
     assert order.estimated_slippage_bps == pytest.approx(order.routing["estimate"]["bps"], abs=1e-3)
 
 

@@ -186,7 +186,7 @@ def test_a_halt_of_what_no_order_has_ever_had_asks_about_the_spelling(
 
 
 @pytest.mark.django_db
-def test_the_story_tells_every_event() -> None:
+def test_the_audit_trail_shows_every_event() -> None:
     order = accept()
     run("cancel", order.pk, "--by=ann", "--reason=enough")
     story = run("explain", order.pk)

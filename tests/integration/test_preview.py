@@ -48,8 +48,8 @@ def test_every_algorithm_has_a_price_tag_and_nothing_is_stored() -> None:
     vwap = by_name(seen)["VWAP"]
     assert vwap["cost_bps"] == seen["estimate"]["bps"] == pytest.approx(1 + 22.36, abs=0.1)
     assert vwap["finish"] == seen["end_at"]
-    assert vwap["deviation_bps"] == vwap["standard_error_bps"] == "no basis"
-    assert seen["estimate"]["standard_error_bps"] == "no basis"
+    assert vwap["deviation_bps"] is vwap["standard_error_bps"] is None
+    assert seen["estimate"]["standard_error_bps"] is None
     assert vwap["feasible"] is True
     assert not Order.objects.exists()
     assert not OrderEvent.objects.exists()
@@ -112,9 +112,9 @@ def said(*options: str) -> str:
 
 def test_the_command_shows_a_table_and_json() -> None:
     text = said("--adv", "20000000", "--max-participation", "0.1")
-    assert "BUY 10,000 AAPL would be worked as VWAP" in text
+    assert "BUY 10,000 AAPL would run, algo VWAP" in text
     assert "VWAP *" in text
-    assert "no basis" in text
+    assert "n/a" in text
     assert json.loads(said("--json"))["algorithm"] == "VWAP"
     assert "would be denied: ADV_SHARE" in said("--adv", "1000")
 

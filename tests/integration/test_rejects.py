@@ -74,7 +74,7 @@ def partly_filled_then_refused(intent: Intent) -> None:
 
 def cancelled_as_asked(intent: Intent) -> None:
     answer(intent, report(intent, S.WORKING))
-    Slice.objects.filter(pk=intent.part.pk).update(status=S.CANCELLING, reason="its time is over")
+    Slice.objects.filter(pk=intent.part.pk).update(status=S.CANCELLING, reason="slice window ended")
     hear(intent, report(intent, S.CANCELLED))
 
 

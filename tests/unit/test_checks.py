@@ -102,7 +102,7 @@ REDUCING = (("ACCOUNT main", "REDUCING"),)
         ("nobody knows what others sell", -1, 1, 100, None, "POSITION_UNKNOWN"),
     ],
 )
-def test_reducing_lets_through_what_brings_the_position_closer_to_nought(
+def test_reducing_lets_through_what_brings_the_position_closer_to_zero(
     word: str, sign: int, quantity: int, position: int | None, pending: int | None, code: str | None
 ) -> None:
     exposure = Exposure(position=position, pending=pending)

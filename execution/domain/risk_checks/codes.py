@@ -27,7 +27,7 @@ CODES: dict[str, Code] = {
         passes=True,
     ),
     "REDUCING_ONLY": Code(
-        "a trading state is REDUCING and the order does not bring the position closer to nought",
+        "a trading state is REDUCING and the order does not bring the position closer to zero",
         ("scope", "position", "pending", "quantity"),
         "order less, or the other side; a named person resumes trading",
         passes=True,
@@ -89,7 +89,7 @@ CODES: dict[str, Code] = {
         passes=True,
     ),
     "QUOTE_CROSSED": Code(
-        "the bid is above the ask, or not above nought",
+        "the bid is above the ask, or not above zero",
         ("bid", "ask"),
         "check the market data",
         passes=True,

@@ -14,7 +14,7 @@ from execution.orders.event_text import sentence
 
 
 class Command(OversightCommand):
-    help = "Tell an order's story: every decision in order, with the numbers it rested on."
+    help = "Show an order's audit trail: every decision in order, with the numbers it rested on."
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -58,7 +58,7 @@ def _table(orders: Iterable[Order], seen: Mapping[int, Tracking]) -> Table:
     table.add_column("id", justify="right", no_wrap=True)
     for name in ("created", "order", "as", "status"):
         table.add_column(name, no_wrap=True)
-    for name in ("filled", "average", "bps", "market VWAP", "against it"):
+    for name in ("filled", "average", "bps", "market VWAP", "vs VWAP"):
         table.add_column(name, justify="right", no_wrap=True)
     for order in orders:
         slippage = actual_slippage_bps(order)
@@ -77,8 +77,8 @@ def _table(orders: Iterable[Order], seen: Mapping[int, Tracking]) -> Table:
 
 
 def _tracked(seen: Tracking | None) -> tuple[str, str]:
-    """The market's VWAP of the order's window so far, with a star while it is preliminary; the own
-    average against it, in bps."""
+    """The market's VWAP of the order's window so far, with a star while it is preliminary; the
+    order's average versus that, in bps."""
     if seen is None or seen.market_vwap is None:
         return "-", "-"
     deviation, usual = seen.deviation_bps, seen.usual_bps

@@ -54,7 +54,7 @@ def _sentence(seen: Preview) -> str:
     if seen["status"] == "DENIED":
         return f"{wish} would be denied: {seen['reason']}"
     slices = f"{seen['slices']} slice{'' if seen['slices'] == 1 else 's'}"
-    return f"{wish} would be worked as {seen['algorithm']} ({seen['chosen_because']}), {slices}"
+    return f"{wish} would run, algo {seen['algorithm']} ({seen['chosen_because']}), {slices}"
 
 
 def _notes(seen: Preview) -> Iterator[str]:
@@ -83,22 +83,22 @@ def _table(seen: Preview) -> Table:
         table.add_row(
             each["algorithm"] + (" *" if each["algorithm"] == seen["algorithm"] else ""),
             f"{each['cost_bps']:+.2f}",
-            _number_or_text(each["standard_error_bps"]),
-            _number_or_text(each["deviation_bps"]),
-            "unknown" if part is None else f"{part:.2%}",
+            _bps(each["standard_error_bps"]),
+            _bps(each["deviation_bps"]),
+            "n/a" if part is None else f"{part:.2%}",
             _clock(each["finish"]),
             _feasible(each),
         )
     return table
 
 
-def _number_or_text(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.2f}"
+def _bps(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.2f}"
 
 
 def _feasible(each: dict[str, Any]) -> str:
     if each["feasible"] is None:
-        return "no basis"
+        return "n/a"
     if each["feasible"]:
         return "yes"
     by = each["feasible_by"]
