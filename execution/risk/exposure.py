@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
+from execution.broker import BROKERS
 from execution.context import Desk
 from execution.domain.event_kinds import SENT
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
@@ -81,9 +82,33 @@ def _of_older() -> "QuerySet[Fill, Any]":
     )
 
 
-# Symbol, side, shares, money and fees since midnight: of the day's own orders by their totals,
-# which are many fewer than their fills; of an older one by the fills of the day.
-_TRADED = Prepared[_Traded](lambda: _own_of_today().union(_of_older(), all=True))
+def _elsewhere(broker: str) -> "QuerySet[Fill, Any]":
+    """What other brokers executed today, to be taken back; see `positions`."""
+    fills = Fill.objects.filter(
+        broker__in=[name for name in BROKERS if name != broker],
+        order__account=Param("account", ""),
+        executed_at__gte=Param("midnight", NEVER),
+        # Of a range with two ends PostgreSQL expects few, and goes by its index.
+        executed_at__lt=Param("tomorrow", NEVER),
+    )
+    return (
+        fills.order_by()
+        .values_list("order__symbol", "order__side")
+        .annotate(
+            shares=Sum(-F("quantity")),
+            money=Sum(-F("quantity") * F("price")),
+            fees=-Sum("commission"),
+        )
+    )
+
+
+def _traded(broker: str) -> "QuerySet[Any, _Traded]":
+    """Symbol, side, shares, money and fees since midnight: of the day's own orders by their totals,
+    which are many fewer than their fills; of an older one by the fills of the day."""
+    return _own_of_today().union(_of_older(), _elsewhere(broker), all=True)
+
+
+_TRADED = {broker: Prepared[_Traded](partial(_traded, broker)) for broker in ("", *BROKERS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +156,7 @@ def read(
         open_orders=open_orders(at) if bounds.max_open_orders is not None else None,
         recent_orders=recent_orders(at) if bounds.max_orders_per_minute is not None else None,
         recent_messages=messages,
-        day_result=day_result(at) if bounds.max_daily_loss is not None else None,
+        day_result=day_result(at, desk) if bounds.max_daily_loss is not None else None,
         unspent=unspent(at),
         heat=heat(at, bounds.equity, pending or 0, desk) if hot else None,
     )
@@ -256,20 +281,24 @@ def unspent(at: Moment) -> Decimal | None:
     return at.marks.funds.left(at.order.account) - batch
 
 
-def day_result(at: Moment) -> Decimal | None:
+def day_result(at: Moment, desk: Desk) -> Decimal | None:
     """Sold less bought less commission, and what is left over marked at the mid: the result of
-    the day's fills alone. None where a price is missing.
+    the day's fills at the desk's broker alone. None where a price is missing.
 
     What is traded at the first time after the marks were read has no mid yet: it counts at the
     price that it was just traded at.
     """
     result, left, paid = ZERO, dict[str, int](), dict[tuple[str, int], Decimal]()
-    traded = _TRADED.all(account=at.order.account, midnight=exchange_midnight(at.now))
+    broker = positions.listed_broker(desk)
+    midnight = exchange_midnight(at.now)
+    traded = _TRADED[broker].all(
+        account=at.order.account, midnight=midnight, tomorrow=at.now + timedelta(days=1)
+    )
     for symbol, side, shares, money, fees in traded:
         sign = 1 if side == Side.BUY else -1
         result -= sign * money + (fees or ZERO)
         left[symbol] = left.get(symbol, 0) + sign * shares
-        if shares:
+        if shares > 0:
             paid[symbol, sign] = money / shares
     for symbol, shares in left.items():
         mark = at.marks.prices.get(symbol)

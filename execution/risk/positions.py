@@ -59,12 +59,17 @@ def held(account: str, desk: Desk, *, symbol: str | None = None) -> dict[str, in
     extra = _beside(account, desk)
     if extra is None:
         return None
-    broker = desk.broker.name if desk.broker.name in BROKERS else ""
+    broker = listed_broker(desk)
     if symbol is None:
         own = _summed(_OWN[broker].all(account=account))
         return {each: own.get(each, 0) + extra.get(each, 0) for each in {*own, *extra}}
     own = _summed(_OWN_OF_SYMBOL[broker].all(account=account, symbol=symbol))
     return {symbol: own.get(symbol, 0) + extra.get(symbol, 0)}
+
+
+def listed_broker(desk: Desk) -> str:
+    """The desk's broker, empty for one that is not among `BROKERS`."""
+    return desk.broker.name if desk.broker.name in BROKERS else ""
 
 
 def _summed(rows: Iterable[tuple[str, int]]) -> dict[str, int]:

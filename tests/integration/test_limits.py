@@ -332,7 +332,7 @@ def test_the_result_of_the_day_marks_what_is_held(mid: D | None, result: D | Non
     order = new_order()
     filled(order)
     known = Marks({} if mid is None else {"AAPL": mid})
-    assert day_result(moment(order, 200, known)) == result
+    assert day_result(moment(order, 200, known), desks.default()) == result
 
 
 @pytest.mark.usefixtures("at_noon")  # its second slice is due two hours later

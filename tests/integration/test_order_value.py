@@ -308,10 +308,10 @@ def test_a_symbol_first_traded_after_the_marks_were_read_is_no_unknown_loss() ->
     now = desk.now()
     before = marks.read("default", "AAPL", desk, wanted=marks.Asked(True, False), now=now)
     bought("IBM")  # at 150, while the first order's checks go on
-    result = day_result(Moment(order, 100, before, now))
+    result = day_result(Moment(order, 100, before, now), desk)
     assert result == D("-0.01")  # the commission: what was just bought is worth what it cost
     missing = replace(before, asked=frozenset({"IBM"}))
-    assert day_result(Moment(order, 100, missing, now)) is None  # asked about, and no answer
+    assert day_result(Moment(order, 100, missing, now), desk) is None  # asked about, and no answer
 
 
 class Busy(SimulatedMarket):

@@ -77,6 +77,9 @@ def test_paper_fills_of_an_account_of_the_same_name_are_no_position_of_the_live_
     assert positions.held("default", at_ibkr, symbol="AAPL") == {"AAPL": 300}
     assert positions.held("default", at_ibkr) == {"AAPL": 300, "TSLA": 5}
     assert positions.held("default", usual, symbol="AAPL") == {"AAPL": 900}
+    at = exposure.Moment(part.order, 100, marks.Marks({"AAPL": D(151)}), usual.now())
+    assert exposure.day_result(at, at_ibkr) == D("299.99")  # 300 x $1 less the commission
+    assert exposure.day_result(at, usual) == D("899.99")
 
 
 def test_the_largest_position_counts_what_was_held_before() -> None:
