@@ -7,7 +7,6 @@ from functools import cache
 
 from deepstack.config import Config, current
 from execution.broker.order_manager import OrderManager
-from execution.broker.paper_trader import PaperTrader
 from execution.domain.risk_checks import Bounds
 from execution.market import clock, market_data
 from execution.market.base import MarketData
@@ -65,6 +64,9 @@ def on(order_manager: OrderManager) -> Desk:
 
     Raises ConfigError for what the workers could not keep to.
     """
+    # Not above: the paper trader may set Django up, whose back office imports this module.
+    from execution.broker.paper_trader import PaperTrader
+
     service, config = default(), order_manager.config
     if isinstance(paper := order_manager.broker, PaperTrader):
         order_settings.check_same(paper.config, "PaperTrader", config, service=service.config)

@@ -16,7 +16,6 @@ from uuid import uuid4
 
 from deepstack import django_setup
 from deepstack.config import Config, ConfigError
-from execution.broker import links
 from execution.broker.base import (
     AccountBroker,
     AccountState,
@@ -32,6 +31,7 @@ from execution.market.base import MarketDataUnavailable, Quote
 
 django_setup.ensure()
 
+from execution.broker import links  # noqa: E402
 from execution.models import Slice  # noqa: E402
 
 ALERT_SKEW, LARGEST_SKEW = timedelta(seconds=2), timedelta(seconds=10)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.module_loading import import_string
 
+from deepstack import django_setup
 from deepstack.config import Config, ConfigError
 from execution.broker import BROKERS
 from execution.broker.base import (
@@ -98,5 +99,6 @@ def _live_broker(config: Config) -> Broker:
 
 
 def _open_broker(name: str, config: Config) -> Broker:
+    django_setup.ensure()
     broker: Broker = import_string(BROKERS[name])(config=config)
     return broker

@@ -5,6 +5,7 @@ from functools import cache
 
 from django.utils.module_loading import import_string
 
+from deepstack import django_setup
 from deepstack.config import Config, ConfigError, current
 from execution.market import trading_halts
 from execution.market.base import MarketData
@@ -22,6 +23,7 @@ def open_market(config: Config) -> MarketData:
     if source not in MARKET_DATA:
         allowed = ", ".join(sorted(MARKET_DATA))
         raise ConfigError(f"market.source = {source!r}: no such source; allowed are {allowed}")
+    django_setup.ensure()
     market: MarketData = import_string(MARKET_DATA[source])(config, trading_halts.stored())
     return market
 
