@@ -25,7 +25,7 @@ from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus
 from execution.market.base import TapeBar
 from execution.market.simulated import SimulatedMarket
-from execution.models import PaperExecution, PaperOrder
+from execution.models import PaperExecution, PaperOrder, PaperVolume
 from tests.brokers.rig import executed
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
@@ -266,7 +266,9 @@ def test_a_partial_arrival_gets_less_at_no_better_price(side: str) -> None:
     for n in range(10):
         order = ticket(f"whole{n}", side=side, quantity=1500)
         whole = calm.place(order, now=NOW)
+        PaperVolume.objects.all().delete()  # so that each order finds all of the minute's volume
         part = partial.place(replace(order, client_order_id=f"part{n}"), now=NOW)
+        PaperVolume.objects.all().delete()
         assert part.status == WORKING
         assert 0 <= part.filled_quantity < whole.filled_quantity
         prices = [execution.price for execution in whole.executions]

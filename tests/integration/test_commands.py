@@ -19,6 +19,7 @@ from deepstack import processes
 from deepstack.config import ROOT
 from deepstack.pipes import GONE
 from execution import context, heartbeat
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_TERMINAL
 from execution.entry import acceptance
 from execution.management.commands.order import OPTIONS
@@ -47,6 +48,7 @@ SIGNAL = {
     "window_minutes": 60,
     "slices": 10,
 }
+NO_DECISION_PRICE = {"decision_price": None}  # for a name that is quoted elsewhere
 
 
 def words(signal: dict[str, Any]) -> list[str]:
@@ -191,7 +193,7 @@ def test_the_audit_trail_shows_every_event() -> None:
     run("cancel", order.pk, "--by=ann", "--reason=enough")
     story = run("explain", order.pk)
     assert "BUY 100 AAPL accepted, algo TWAP, slices: 10" in story
-    assert "cancel requested by ann (reason enough)" in story
+    assert "cancel requested by ann (via CLI, reason enough)" in story
     assert "slices 0-9 -> CANCELLED" in story
     told = json.loads(run("explain", order.pk, "--json"))
     assert [event["id"] for event in told["events"]] == [
@@ -330,7 +332,7 @@ def test_a_window_beyond_the_session_is_bad_input(stack: Stack) -> None:
         MARKET__SOURCE="replay",
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"--window-minutes: ends after the session, which closes at {close.isoformat()}" in (
+    assert f"--window-minutes: ends after the session, which closes at {exchange_time(close)}" in (
         done.stderr
     )
     assert not Order.objects.filter(symbol="LATE").exists()
@@ -357,7 +359,9 @@ def test_ctrl_c_leaves_the_order_working(stack: Stack) -> None:
 def test_a_halt_cancels_what_works_and_the_order_lives_on(stack: Stack) -> None:
     order = acceptance.accept(
         # Patient: its children rest at the broker until they are cancelled.
-        SIGNAL | {"symbol": "HALTED", "window_minutes": 1, "slices": 40, "limit_price": 1},
+        SIGNAL
+        | {"symbol": "HALTED", "window_minutes": 1, "slices": 40, "limit_price": 1}
+        | NO_DECISION_PRICE,
         context.default(),
     )
     wait_for(lambda: order.slices.filter(status="WORKING").exists(), 20, "a child at the broker")
@@ -384,7 +388,9 @@ def test_a_halt_cancels_what_works_and_the_order_lives_on(stack: Stack) -> None:
 
 def test_a_resting_order_outlives_a_halt_and_rests_again_after_the_resume(stack: Stack) -> None:
     patient = {"symbol": "HELD", "algorithm": "LIMIT", "window_minutes": 10, "limit_price": 1}
-    order = acceptance.accept(SIGNAL | {"slices": None} | patient, context.default())
+    order = acceptance.accept(
+        SIGNAL | {"slices": None} | patient | NO_DECISION_PRICE, context.default()
+    )
     working = order.slices.filter(status="WORKING")
     wait_for(working.exists, 20, "a child at the broker")
     stack.manage("halt", "--symbol=HELD", "--reason=news")
@@ -406,7 +412,9 @@ def test_a_resting_order_outlives_a_halt_and_rests_again_after_the_resume(stack:
 def test_a_halt_cancels_what_works_though_no_worker_has_a_thread_to_spare(stack: Stack) -> None:
     """As when all of them wait for look-ups that take long: here the workers are frozen."""
     patient = {"symbol": "BUSY", "algorithm": "LIMIT", "window_minutes": 10, "limit_price": 1}
-    order = acceptance.accept(SIGNAL | {"slices": None} | patient, context.default())
+    order = acceptance.accept(
+        SIGNAL | {"slices": None} | patient | NO_DECISION_PRICE, context.default()
+    )
     wait_for(order.slices.filter(status="WORKING").exists, 20, "a child at the broker")
     workers = [process for process in stack.members if process.name.startswith("worker")]
     at_broker = PaperOrder.objects.filter(client_order_id=order.slices.get().client_order_id)

@@ -39,7 +39,7 @@ def states(web: Process) -> dict[str, bool]:
 
 def test_ready_while_a_worker_and_a_dispatcher_are_alive(empty_stack: Stack) -> None:
     web = empty_stack.web()
-    stores = {"database": True, "migrations": True, "redis": True}
+    stores = {"database": True, "migrations": True, "redis": True, "alerts": True}
     wait_for(
         lambda: states(web) == stores | {"dispatch": False, "worker": False},
         10,

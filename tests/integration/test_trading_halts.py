@@ -13,6 +13,7 @@ from deepstack.config import Config, Market, Replay, Scheduling
 from execution.broker.base import Ticket
 from execution.broker.paper_trader import PaperTrader
 from execution.context import Desk
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import SliceStatus
 from execution.entry.preview import preview
 from execution.market import open_market
@@ -51,7 +52,7 @@ def test_nothing_leaves_in_a_halt_and_the_rest_of_the_plan_catches_up() -> None:
     assert 100 < max(shares[3:]) <= 140  # 200 shares behind, five slices left
     held = order.slices.get(sequence=3)
     assert held.status == SliceStatus.SKIPPED
-    since = at_minute(HALT).isoformat()
+    since = exchange_time(at_minute(HALT))
     assert held.reason == f"SYMBOL_HALTED: since={since}, reason=news pending"
     assert (
         order.events.filter(kind="SLICE_DEFERRED", data__reason=held.reason, slice=held).count()
