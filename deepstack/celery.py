@@ -1,4 +1,4 @@
-"""The Celery application: Redis carries bells, PostgreSQL knows what they are about."""
+"""The Celery application: Redis carries ETA tasks, PostgreSQL knows what they are about."""
 
 import os
 import threading
@@ -40,7 +40,7 @@ thread_began = Signal(name="thread_began")
 
 class WarmThreads(bootsteps.StartStopStep):
     """A thread is started when all others are busy, and would open its connection and prepare its
-    statements just then: each tells `thread_began` before the first bell can ring."""
+    statements just then: each tells `thread_began` before the first task can arrive."""
 
     requires = (Pool,)
 
@@ -102,7 +102,7 @@ app.conf.beat_schedule = {
         "task": "monitoring.tasks.build_summaries",
         "schedule": crontab(minute="*/5"),
     },
-    # Learns when a session has ended since the last learning; else it costs a look per symbol.
+    # Learns when a session has ended since the last learning; else it costs a query per symbol.
     "learn-profiles": {
         "task": "execution.tasks.learn_profiles",
         "schedule": crontab(minute=20),

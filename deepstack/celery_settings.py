@@ -19,8 +19,8 @@ task_serializer = result_serializer = event_serializer = "json"
 timezone = "America/New_York"
 enable_utc = True
 
-# A message is a bell. It is acknowledged at once and never retried by Celery: the dispatch loop
-# rings again for whatever the database says is still due.
+# A message only wakes a worker. It is acknowledged at once and never retried by Celery: the
+# dispatch loop enqueues again whatever the database says is still due.
 task_acks_late = False
 task_publish_retry = False
 worker_prefetch_multiplier = 1
@@ -48,7 +48,7 @@ worker_consumer = "deepstack.celery_consumer:Consumer"  # comes back soon after 
 broker_pool_limit = 10
 broker_pool_acquire_timeout = 2
 
-# Orders to stop let the sends in progress finish; pending bells are dropped and rung again.
+# Orders to stop let the sends in progress finish; pending ETA tasks are dropped and enqueued again.
 worker_soft_shutdown_timeout = 20
 worker_enable_soft_shutdown_on_idle = True
 worker_cancel_long_running_tasks_on_connection_loss = False
@@ -58,7 +58,7 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 CELERY_DB_REUSE_MAX = 10**9
 
 worker_send_task_events = True  # for Flower
-# A "sent" event for each bell would double the work of publishing, and says no more than the
+# A "sent" event for each task would double the work of publishing, and says no more than the
 # "received" that follows within milliseconds: workers take ETA tasks at once.
 task_send_sent_event = False
 worker_max_memory_per_child = None

@@ -117,7 +117,7 @@ class Routing(Section):
     large_order_threshold: Money = Decimal(100_000)
     urgent_tolerance_bps: Bps = Decimal(50)  # how far beyond the far touch an urgent child may pay
     child_tolerance_bps: Bps = Decimal(10)  # the same for the slices of TWAP and VWAP
-    # An urgent order's rest is cancelled after this, by the wall clock.
+    # An urgent order's rest is cancelled after this, in real time.
     market_window_seconds: PositiveSeconds = 60.0
 
 
@@ -125,7 +125,7 @@ class Monitoring(Section):
     slippage_alert_threshold: Annotated[float, Field(gt=0, le=10_000)] = 20.0  # bps
     # The same of orders of the other algorithms.
     vwap_deviation_threshold: Deviation = 0.01
-    # Of the others: so many times what is usual of the symbol. None: the threshold is for all.
+    # Of the others: so many times what is typical of the symbol. None: the threshold is for all.
     vwap_deviation_multiple: Annotated[float, Field(gt=0, le=1_000)] | None = 4.0
     failed_order_threshold: Positive = 3
     behind_schedule_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the shares ordered
@@ -229,7 +229,7 @@ class PaperConduct(Section):
 
     profile: Literal["calm", "live", "harsh"] = "calm"
     seed: Seed = 7
-    # Of the wall clock, before each answer about one order: the median, and the logarithm's
+    # In real time, before each answer about one order: the median, and the logarithm's
     # standard deviation.
     latency_ms: Annotated[float, Field(ge=0, le=5_000)] | None = None
     latency_spread: Annotated[float, Field(ge=0, le=3)] | None = None
@@ -265,7 +265,7 @@ class Ibkr(Section):
     request_seconds: PositiveSeconds = 4.0  # for any other request
     heartbeat_seconds: PositiveSeconds = 1.0
     fresh_seconds: PositiveSeconds = 4.0  # silence after which the gateway's book is not believed
-    grace_seconds: PositiveSeconds = 2.0  # between the two looks that make an absence definite
+    grace_seconds: PositiveSeconds = 2.0  # between the two queries that make an absence definite
     compare_seconds: PositiveSeconds = 120.0  # how often all open orders are compared
     link_patience_seconds: PositiveSeconds = 90.0  # of a lost link, before connecting anew
     # TWS cuts the connection above 50.
@@ -287,7 +287,7 @@ class Config(Checked, BaseSettings):
     trading_mode: Literal["paper", "live"] = "paper"
     live_broker: str = ""  # which entry of BROKERS `live` means
     live_trading_confirmed: bool = False
-    # The live broker is a stand-in on this machine, so that made-up prices do no harm.
+    # The live broker is a simulator on this machine, so that made-up prices do no harm.
     live_broker_is_stand_in: bool = False
     account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "default"
 

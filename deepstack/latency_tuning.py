@@ -7,7 +7,7 @@ import sys
 def be_quick() -> None:
     """Called once, when all modules are loaded and before the threads begin."""
     # A thread that comes back from the database waits up to this long for the interpreter while
-    # another one computes. The usual 5 ms at each of a dozen round trips would hold an order's
+    # another one computes. The default 5 ms at each of a dozen round trips would hold an order's
     # lock for most of a second.
     sys.setswitchinterval(0.0005)
     # What is loaded by now lives as long as the process: looking through it again and again for

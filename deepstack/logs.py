@@ -17,7 +17,7 @@ FILE_BYTES = 20_000_000
 FILES_KEPT = 5
 
 _QUIET = {
-    # Two lines for every bell; what a slice did is logged by the slice itself.
+    # Two lines for every ETA task; what a slice did is logged by the slice itself.
     "celery.worker.strategy": "WARNING",
     "celery.app.trace": "WARNING",
     "celery.beat": "WARNING",  # a line every few seconds

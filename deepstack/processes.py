@@ -41,7 +41,7 @@ def ibkr_gateway() -> list[str]:
 
 
 def live_broker() -> list[str]:
-    """What the live broker needs beside the workers; under paper trading it only waits."""
+    """What the live broker needs besides the workers; under paper trading it only waits."""
     return manage("live_broker")
 
 

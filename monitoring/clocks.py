@@ -9,7 +9,7 @@ from execution.market import clock
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Trading time, the wall clock, and trading seconds per wall second."""
+    """Trading time, real time, and trading seconds per real second."""
 
     now: datetime
     wall: datetime
@@ -20,9 +20,9 @@ class Moment:
         return cls(now=clock.now(), wall=datetime.now(UTC), speed=clock.speed())
 
     def wall_at(self, at: datetime) -> datetime:
-        """The wall clock when it will be `at` in trading time."""
+        """The real time when it will be `at` in trading time."""
         return self.wall + (at - self.now) / self.speed
 
     def trading(self, wall_seconds: float) -> timedelta:
-        """The trading time that passes in so many seconds of the wall clock."""
+        """The trading time that passes in so many seconds of real time."""
         return timedelta(seconds=wall_seconds * self.speed)

@@ -152,8 +152,8 @@ def _alive(kind: str) -> Part:
 
 
 def _live_broker() -> dict[str, Part]:
-    """The process that live trading has beside the workers. Without the gateway nothing is sent;
-    without the listener executions are only heard of some seconds later."""
+    """The process that live trading has besides the workers. Without the gateway nothing is sent;
+    without the listener executions are only booked some seconds later."""
     config: Config = settings.CONFIG
     if config.trading_mode != "live":
         return {}

@@ -1,6 +1,6 @@
 """What was noticed: alerts and their deliveries, the cost of each order, the summary of each day.
 
-Times without a word are trading time; columns that end in `_wall` are the wall clock.
+Times without a word are trading time; columns that end in `_wall` are real time.
 """
 
 from decimal import Decimal
@@ -27,14 +27,14 @@ class Alert(models.Model):
     # The same finding is one alert, whatever its severity becomes.
     dedupe_key = models.CharField(max_length=400)
     raised_at = models.DateTimeField()
-    raised_wall = models.DateTimeField()
+    raised_wall = models.DateTimeField("recorded at, real time")
     acknowledged_by = models.CharField(max_length=150, blank=True)
-    acknowledged_wall = models.DateTimeField(null=True, blank=True)
+    acknowledged_wall = models.DateTimeField("acknowledged at, real time", null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    ended_wall = models.DateTimeField(null=True, blank=True)
+    ended_wall = models.DateTimeField("end recorded at, real time", null=True, blank=True)
     ended_because = models.CharField(max_length=300, blank=True)
 
-    # Which of its news a channel is to tell; an AlertDelivery.News.
+    # Which of its events a channel is to tell; an AlertDelivery.News.
     news = "RAISED"
 
     class Meta:
@@ -66,7 +66,7 @@ class Alert(models.Model):
                 condition=Q(acknowledged_wall__isnull=True, ended_wall__isnull=True),
                 name="alert_active",
             ),
-            # Read at every look of the watch: what may have ended.
+            # Read at every evaluation: what may have ended.
             models.Index(
                 fields=["kind", "order"],
                 condition=Q(ended_wall__isnull=True),
@@ -98,7 +98,7 @@ ACTIVE = Q(acknowledged_wall__isnull=True, ended_wall__isnull=True)
 
 
 class AlertDelivery(models.Model):
-    """One piece of news about an alert on its way through one channel."""
+    """One event of an alert on its way through one channel."""
 
     class News(models.TextChoices):
         RAISED = "RAISED"
@@ -113,13 +113,13 @@ class AlertDelivery(models.Model):
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=32)
-    news = models.CharField(max_length=9, choices=News.choices, default=News.RAISED)
+    news = models.CharField("event", max_length=9, choices=News.choices, default=News.RAISED)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     # Counted before each try, so that a process that dies in one cannot try for ever.
     attempts = models.PositiveIntegerField(default=0)
     # The next try; while one is under way, the moment from which another may begin.
-    next_try_wall = models.DateTimeField()
-    settled_wall = models.DateTimeField(null=True, blank=True)
+    next_try_wall = models.DateTimeField("next try, real time")
+    settled_wall = models.DateTimeField("settled at, real time", null=True, blank=True)
     last_error = models.CharField(max_length=300, blank=True)
 
     class Meta:
@@ -156,8 +156,9 @@ class ChannelHealth(models.Model):
     """What came of the last tries to reach a person through one channel."""
 
     channel = models.CharField(max_length=32, primary_key=True)
-    sent_wall = models.DateTimeField(null=True, blank=True)  # the last that was taken
-    failing_wall = models.DateTimeField(null=True, blank=True)  # the first failure since then
+    sent_wall = models.DateTimeField("last sent, real time", null=True, blank=True)
+    # The first failure since then.
+    failing_wall = models.DateTimeField("failing since, real time", null=True, blank=True)
     refused = models.BooleanField(default=False)  # it will not heal by waiting
     failures = models.PositiveIntegerField(default=0)
     problem = models.CharField(max_length=300, blank=True)
@@ -178,7 +179,7 @@ def _bps() -> "models.DecimalField[Decimal | None, Decimal | None]":
 
 
 class CostAnalysis(models.Model):
-    """The transaction cost analysis of one order; + = cost, null = the market is silent.
+    """The transaction cost analysis of one order; + = cost, null = not known.
 
     So far, while the order is live. Written again whenever a later event of the order, such as a
     late fill or commission, or a later price changes it.
@@ -188,9 +189,10 @@ class CostAnalysis(models.Model):
         Order, on_delete=models.PROTECT, primary_key=True, related_name="cost"
     )
     event_id = models.BigIntegerField()  # the order's last event that is accounted for
-    due_wall = models.DateTimeField(null=True, blank=True)  # when to compute next; null: final
+    # Null: the figures are final.
+    due_wall = models.DateTimeField("next computation, real time", null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
-    computed_wall = models.DateTimeField(null=True, blank=True)
+    computed_wall = models.DateTimeField("computed at, real time", null=True, blank=True)
 
     average_price = _money()
     market_vwap = _money()
@@ -224,7 +226,7 @@ class CostAnalysis(models.Model):
             )
         ]
         indexes = [
-            # Read at every look of the watch: what is to be computed.
+            # Read at every evaluation: what is to be computed.
             models.Index(fields=["due_wall"], condition=Q(due_wall__isnull=False), name="cost_due")
         ]
 
@@ -238,12 +240,12 @@ class CostAnalysis(models.Model):
 
     @property
     def preliminary(self) -> bool:
-        """The market has not told all of the window yet: the figures may change."""
+        """The market data of the window are not complete yet: the figures may change."""
         return not self.final
 
 
 class WatchMark(models.Model):
-    """How far the watch has read the orders' events, and when it last looked.
+    """How far the evaluation has read the orders' events, and when it last ran.
 
     Times are of the database's clock.
     """
@@ -253,12 +255,14 @@ class WatchMark(models.Model):
     event_id = models.BigIntegerField(default=0)
     # The next such number, once every transaction of that moment has ended.
     coming_id = models.BigIntegerField(default=0)
-    coming_wall = models.DateTimeField(null=True, blank=True)
-    # The oldest transaction that was under way at the last look; all earlier ones were seen.
+    coming_wall = models.DateTimeField("next position noted, real time", null=True, blank=True)
+    # The oldest transaction that was under way at the last evaluation; all earlier ones were seen.
     seen_until = models.BigIntegerField(null=True, blank=True)
-    looked_wall = models.DateTimeField(null=True, blank=True)
+    looked_wall = models.DateTimeField("last evaluation, real time", null=True, blank=True)
 
     class Meta:
+        verbose_name = "event cursor (internal)"
+        verbose_name_plural = "event cursors (internal)"
         constraints = [models.CheckConstraint(condition=Q(id=1), name="watch_mark_only_one")]
 
     def __str__(self) -> str:
@@ -283,7 +287,7 @@ class DailySummary(models.Model):
     quality_score = models.FloatField()
     grade = models.CharField(max_length=3)
     figures = models.JSONField()  # all of the above and the rest, as the report shows them
-    built_wall = models.DateTimeField()
+    built_wall = models.DateTimeField("built at, real time")
 
     class Meta:
         verbose_name_plural = "daily summaries"

@@ -41,7 +41,7 @@ class ExecutionMonitor:
     """Alerts and figures over what is stored; a threshold not given is the configuration's.
 
     `account` limits the figures and the active alerts to one account. ValueError: a threshold
-    that is not a number above nought.
+    that is not a number above zero.
     """
 
     def __init__(

@@ -7,8 +7,7 @@ from redis.exceptions import RedisError
 
 from deepstack.config import current
 from execution.market import market_data
-from monitoring.alerting import deliveries, thresholds, unread_events
-from monitoring.alerting import surveillance as watching
+from monitoring.alerting import deliveries, surveillance, thresholds, unread_events
 from monitoring.channels import configured
 from monitoring.clocks import Moment
 from monitoring.reporting import daily_summaries
@@ -16,12 +15,12 @@ from monitoring.reporting import daily_summaries
 
 @shared_task
 def evaluate_alerts() -> None:
-    """One look, unless somebody has just looked: a heap of these tasks is worth one. Alerts that
+    """One evaluation, unless one has just run: a heap of these tasks is worth one. Alerts that
     must leave are handed to `send_alerts`, which may wait for a channel."""
     if not unread_events.take_turn():
         return
     moment, config = Moment.read(), current()
-    watching.look(
+    surveillance.evaluate(
         moment=moment,
         config=config,
         limits=thresholds.of(config, moment),

@@ -1,6 +1,6 @@
 """A broker of our own for a demonstration: the live path before there is any key or account.
 
-The stand-ins are the peers of the tests: each is a process that speaks its broker's own protocol,
+The simulators are the peers of the tests: each is a process that speaks its broker's own protocol,
 and notes every message in a log.
 """
 
@@ -25,12 +25,12 @@ CLIENT_ID = "17"
 
 
 class StandInError(RuntimeError):
-    """The stand-in does not run; the text says why."""
+    """The simulator does not run; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """A running stand-in. `environment` is for every process that is to trade with it."""
+    """A running simulator. `environment` is for every process that is to trade with it."""
 
     name: str
     address: str
@@ -40,7 +40,7 @@ class StandIn:
     @property
     def disclaimer(self) -> str:
         return f"""
-THIS IS NOT {self.name.upper()} BUT A STAND-IN OF IT, a process of this project at {self.address}.
+THIS IS NOT {self.name.upper()} BUT A SIMULATOR OF IT, a process of this project at {self.address}.
 It speaks the broker's protocol and fills what it is sent. No key, no account and no money is
 involved, and the prices are simulated. All else is what trades live: the client library, the
 adapter, and the process that listens to the broker.
@@ -49,7 +49,7 @@ adapter, and the process that listens to the broker.
 
 NAMES = {"alpaca": "Alpaca", "ibkr": "TWS of Interactive Brokers"}
 
-# Live trading does not start without limits; the stand-in fills at the limit of an order, which
+# Live trading does not start without limits; the simulator fills at the limit of an order, which
 # without a tolerance is the far touch.
 _COMMON = {
     "TRADING_MODE": "live",
@@ -69,7 +69,7 @@ _COMMON = {
 
 @contextmanager
 def running(broker: str, folder: Path) -> Iterator[StandIn]:
-    """The stand-in of `alpaca` or `ibkr` while the block lasts, on a port that was free."""
+    """The simulator of `alpaca` or `ibkr` while the block lasts, on a port that was free."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{broker}.jsonl"
     with (folder / f"{broker}.err").open("wb") as errors:
@@ -104,7 +104,7 @@ def _module(broker: str, log: Path) -> Sequence[str]:
 
 
 def _addresses(broker: str, port: int) -> Mapping[str, str]:
-    """Whatever keys the user's own configuration holds, the stand-in is not shown them."""
+    """Whatever keys the user's own configuration holds, the simulator is not shown them."""
     if broker == "alpaca":
         url = f"http://127.0.0.1:{port}"
         return {
@@ -112,14 +112,14 @@ def _addresses(broker: str, port: int) -> Mapping[str, str]:
             "ALPACA_DATA_URL": url,
             "ALPACA_API_KEY": "test-key",
             "ALPACA_SECRET_KEY": "test-secret",
-            # The orders of an hour within a minute: the usual budget would hold the last ones up.
+            # The orders of an hour within a minute: the default budget would hold the last ones up.
             "ALPACA_REQUESTS_PER_MINUTE": "1000",
         }
     return {"IBKR_HOST": "127.0.0.1", "IBKR_PORT": str(port), "IBKR_CLIENT_ID": CLIENT_ID}
 
 
 def _port(process: subprocess.Popen[bytes], errors: Path) -> int:
-    """Both stand-ins tell it in their first line."""
+    """Both simulators tell it in their first line."""
     said: IO[bytes] = process.stdout  # type: ignore[assignment]  # a pipe
     ready, _, _ = select.select([said], [], [], START_SECONDS)
     line = said.readline() if ready else b""
@@ -127,6 +127,6 @@ def _port(process: subprocess.Popen[bytes], errors: Path) -> int:
         return int(json.loads(line)["port"])
     except (ValueError, KeyError, TypeError):
         raise StandInError(
-            f"the stand-in of the broker did not start, see {errors}; it is part of the tests,"
+            f"the simulator of the broker did not start, see {errors}; it is part of the tests,"
             " which a checkout of the repository has and an image has not"
         ) from None

@@ -1,11 +1,11 @@
 """Ends what a killed process leaves behind: its children, and the private servers it has started.
 
-A process that is killed cannot clean up. So it has a warden, a small process in a session of its
+A process that is killed cannot clean up. So it has a cleaner, a small process in a session of its
 own that reads from a pipe. Whoever can write to the pipe is watched: the process itself, and every
 child that inherits the `lifeline`. When the process is gone the others get time to end warmly, are
 killed then, and the servers that nobody else uses are stopped.
 
-As a program: `python -P warden.py PARENT SECONDS`, the pipe as its input.
+As a program: `python -P child_cleanup.py PARENT SECONDS`, the pipe as its input.
 """
 
 import os
@@ -24,7 +24,7 @@ LOOK_EVERY = 0.2
 
 @dataclass(slots=True)
 class _Own:
-    """The end of the pipe that this process writes to, once it has a warden."""
+    """The end of the pipe that this process writes to, once it has a cleaner."""
 
     patience: float = LONGEST_WARM_STOP
     pid: int = 0
@@ -35,7 +35,7 @@ _own = _Own()
 
 
 def be_patient(seconds: float) -> None:
-    """How long children may outlive this process; said before the warden is first needed."""
+    """How long children may outlive this process; said before the cleaner is first needed."""
     _own.patience = seconds
 
 

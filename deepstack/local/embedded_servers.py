@@ -1,7 +1,7 @@
 """PostgreSQL and Redis from their wheels, private to one folder.
 
 The servers listen on Unix sockets in a folder that only their owner may enter. Whoever needs them
-holds a shared lock; the last to leave stops them, or its warden does when it was killed.
+holds a shared lock; the last to leave stops them, or its cleaner does when it was killed.
 """
 
 import fcntl

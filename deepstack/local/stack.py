@@ -181,7 +181,7 @@ class Stack:
         self._await(lambda: _status(self.flower) != 0, "Flower to answer")
 
     def await_broker(self) -> None:
-        """Until the process that live trading has beside the workers is connected."""
+        """Until the process that live trading has besides the workers is connected."""
         self._await(self._hears, f"the connection to {self._live}")
 
     def _is_ready(self) -> bool:
@@ -261,9 +261,9 @@ def _demonstrate(
                     say(stack.manage("check_broker"))
                 code = stack.show("demo", *words)
                 if broker:
-                    say("what we booked, compared with the stand-in's own account:")
+                    say("what we booked, compared with the simulator's own account:")
                     code = stack.show("reconcile") or code
-                    say(f"all of this was traded with a stand-in of {broker.name}: {broker.log}")
+                    say(f"all of this was traded with a simulator of {broker.name}: {broker.log}")
                 say("stopping ...")
         say(f"stopped; the logs are in {folder / 'log'}")
     return code
@@ -307,7 +307,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         "--broker",
         default="",
         choices=["", *broker_simulator.NAMES],
-        help="trade live, with a stand-in of this broker that needs no key",
+        help="trade live, with a simulator of this broker that needs no key",
     )
     asked = parser.parse_args(words)
     if asked.what == "demo" and asked.broker and asked.bars:

@@ -36,7 +36,7 @@ class Basis(StrEnum):
     """What an alert of a kind rests on, and so what can end it."""
 
     ORDER = "ORDER"  # the state of one order: over when its facts say so
-    SYSTEM = "SYSTEM"  # a state of the whole service: over when a look does not find it any more
+    SYSTEM = "SYSTEM"  # a state of the whole service: over when an evaluation finds it no more
     EVENT = "EVENT"  # something that has happened: a person acknowledges it
 
 

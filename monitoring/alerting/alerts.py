@@ -63,7 +63,7 @@ def end_all(over: Iterable[Alert], *, moment: Moment, config: Config) -> int:
 
 
 def end_absent(found: Iterable[Finding], *, moment: Moment, config: Config) -> int:
-    """End what told of a state of the service that a look at `moment` did not find any more."""
+    """End what told of a state of the service that an evaluation at `moment` found no more."""
     standing = Alert.objects.filter(
         kind__in=sorted(OF_SYSTEM), ended_wall__isnull=True, raised_wall__lte=moment.wall
     ).exclude(dedupe_key__in=[finding.key for finding in found])
@@ -76,7 +76,7 @@ def _standing(keys: Iterable[str]) -> QuerySet[Alert]:
 
 def _without_ended(findings: Sequence[Finding], moment: Moment) -> list[Finding]:
     """What is not stored yet. An alert that ended a moment ago stands again, without a call; one
-    that another look has ended since `moment` stays ended: this look saw older facts."""
+    that another evaluation has ended since `moment` stays ended: this one saw older facts."""
     just = Alert.objects.filter(
         dedupe_key__in=[finding.key for finding in findings],
         ended_wall__gt=moment.wall - COMES_BACK,

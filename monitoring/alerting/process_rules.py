@@ -89,7 +89,7 @@ def _of_clock(ahead: float) -> AlertSeverity:
 
 
 def database_away(*, why: str, since: datetime, until: datetime | None) -> Finding:
-    """PostgreSQL takes no write since, or took none until; times of the wall clock."""
+    """PostgreSQL takes no write since, or took none until; in real time."""
     lasted = (
         f"takes no write since {exchange_time(since)}"
         if until is None

@@ -53,7 +53,7 @@ class Thresholds:
     late: timedelta
     reporting: timedelta = timedelta(seconds=5)  # an execution is known by then
     behind_schedule: Decimal = Decimal("0.1")  # of the shares ordered
-    # Beyond so many times what is usual of the symbol; None: never by what is usual.
+    # Beyond so many times what is typical of the symbol; None: never by what is typical.
     vwap_multiple: Decimal | None = None
     # In place of `vwap_deviation` for orders that follow the VWAP; None: the same.
     deviation_of_vwap_orders: Decimal | None = None
@@ -223,7 +223,7 @@ def vwap_deviation(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
 
 def vwap_threshold(facts: ExecutionFacts, limits: Thresholds) -> tuple[Decimal, str]:
     """A fraction of the market VWAP, and where it is from: what the order asks for, else so many
-    times what is usual of its symbol, else the constant."""
+    times what is typical of its symbol, else the constant."""
     usual = facts.usual_vwap_deviation_bps
     if facts.asked_vwap_deviation is not None:
         return facts.asked_vwap_deviation, "as the order asks"
@@ -232,7 +232,7 @@ def vwap_threshold(facts: ExecutionFacts, limits: Thresholds) -> tuple[Decimal, 
             return limits.deviation_of_vwap_orders, "the threshold of VWAP orders"
         return limits.vwap_deviation, "the threshold of all"
     threshold = limits.vwap_multiple * Decimal(str(usual)) / 10_000
-    return threshold, f"{limits.vwap_multiple:g} times what is usual of the symbol"
+    return threshold, f"{limits.vwap_multiple:g} times what is typical of the symbol"
 
 
 def overfilled(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:

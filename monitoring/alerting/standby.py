@@ -1,6 +1,6 @@
-"""The watch that needs neither Celery nor Redis: it stands in while nobody else looks.
+"""The evaluation that needs neither Celery nor Redis: it runs while no other does.
 
-It runs beside each dispatch loop. What the ordinary watch would find it finds too, except for what
+It runs in each dispatch process. What the ordinary one would find it finds too, except for what
 must ask the market; and it says when PostgreSQL takes no write, which no stored alert can.
 """
 
@@ -30,7 +30,7 @@ from monitoring.clocks import Moment
 log = structlog.get_logger(__name__)
 
 EVERY = 1.0  # seconds
-UNWATCHED = timedelta(seconds=3)
+UNEVALUATED = timedelta(seconds=3)
 # A delivery that has been due for so long is left lying by whoever should have taken it.
 UNDELIVERED = timedelta(seconds=3)
 LASTING = timedelta(seconds=3)  # what is over sooner, such as a failover's first blink, is no loss
@@ -52,10 +52,10 @@ class Standby:
     _loss: _Loss | None = None
 
     def turn(self) -> None:
-        """One look and one round of deliveries, as far as nobody else sees to them."""
+        """One evaluation and one round of deliveries, as far as no other process does them."""
         try:
-            if unread_events.take_turn(UNWATCHED):
-                self._look()
+            if unread_events.take_turn(UNEVALUATED):
+                self._evaluate()
             self._tell_end_of_loss()
             if deliveries.any_due(wall=self.wall() - UNDELIVERED):
                 deliveries.deliver_due(wall=self.wall, channels=configured(self.config))
@@ -63,7 +63,7 @@ class Standby:
             connection.close()
             self._note_loss(error)
 
-    def _look(self) -> None:
+    def _evaluate(self) -> None:
         moment = Moment.read()
         surveillance.notice(
             moment=moment, config=self.config, limits=thresholds.of(self.config, moment)
@@ -72,7 +72,7 @@ class Standby:
     def _note_loss(self, error: Error) -> None:
         self._loss = self._loss or _Loss(self.wall(), in_words(error))
         loss = self._loss
-        log.warning("the watch waits for PostgreSQL", why=loss.why, error=str(error).strip())
+        log.warning("alerts wait for PostgreSQL", why=loss.why, error=str(error).strip())
         if not loss.said and self.wall() - loss.since >= LASTING:
             loss.said = True
             self._say(loss)
@@ -102,5 +102,5 @@ def run(ended: threading.Event) -> None:
     while not ended.wait(EVERY):
         try:
             standby.turn()
-        except Exception:  # nobody else watches when it does
-            log.exception("the standing-in watch failed")
+        except Exception:  # nobody else evaluates when it does
+            log.exception("the standby evaluation failed")

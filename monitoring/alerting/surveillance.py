@@ -1,7 +1,7 @@
-"""The look that is taken every second: what changed, what is late, what must be said.
+"""The evaluation that runs every second: what changed, what is late, what must be said.
 
-Looking is idempotent: a finding is one alert however often it is found, so several processes may
-look at once, and a look that died is made good by the next.
+It is idempotent: a finding is one alert however often it is found, so several processes may
+evaluate at once, and an evaluation that died is made good by the next.
 """
 
 from collections.abc import Collection, Sequence
@@ -38,10 +38,10 @@ from monitoring.reporting import cost_analysis
 AT_ONCE = 500  # orders that are judged together, so that their alerts wait for no others
 
 
-def look(
+def evaluate(
     *, moment: Moment, config: Config, limits: Thresholds, market: MarketData
 ) -> Sequence[Alert]:
-    """Judge what changed since the last look and what the clock alone makes late.
+    """Judge what changed since the last evaluation and what the clock alone makes late.
 
     First what the database tells, so that its alerts wait for nobody; then the cost analyses
     that are due, which ask the market, and the rules that need them.

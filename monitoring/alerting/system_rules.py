@@ -97,7 +97,7 @@ def _after_break(kind: str, account: str, symbol: str) -> str:
 def not_compared(
     *, broker: str, account: str, since: datetime, problem: str, now: datetime
 ) -> Finding | None:
-    """No comparison with the broker has succeeded for a while; times of the wall clock."""
+    """No comparison with the broker has succeeded for a while; in real time."""
     if now - since <= NOT_COMPARED_FOR:
         return None
     return Finding(
@@ -117,7 +117,7 @@ FAILING_FOR = timedelta(seconds=60)  # one failure may pass by itself
 def delivery_failed(
     *, channel: str, since: datetime, refused: bool, failures: int, problem: str, now: datetime
 ) -> Finding | None:
-    """A channel refused an alert, or took none for a while; times of the wall clock."""
+    """A channel refused an alert, or took none for a while; in real time."""
     if not refused and now - since <= FAILING_FOR:
         return None
     how = "refuses alerts" if refused else f"has taken no alert in {failures:,} tries"

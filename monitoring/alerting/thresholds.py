@@ -6,7 +6,7 @@ from deepstack.config import Config
 from monitoring.alerting.rules import Thresholds
 from monitoring.clocks import Moment
 
-# Seconds of the wall clock.
+# Seconds of real time.
 SETTLING = 30.0  # from an order's end to the confirmation of its last cancel
 REPORTING = 5.0  # from an execution to its row
 UNKNOWN = 60.0  # the resolver has asked the broker several times by then

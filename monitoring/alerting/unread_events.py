@@ -1,7 +1,7 @@
-"""Which of the orders' events no look has read yet, however many there are.
+"""Which of the orders' events no evaluation has read yet, however many there are.
 
 Events are numbered when they are written and seen when they are committed: an older number may
-appear after a newer one. What a look could see is told by PostgreSQL's transaction numbers. The
+appear after a newer one. What one could see is told by PostgreSQL's transaction numbers. The
 mark, below which nothing new can appear, only keeps the reading short.
 """
 
@@ -31,7 +31,7 @@ from monitoring.models import WatchMark
 
 # Longer than any transaction lasts: what was written before is seen by then, or never.
 SETTLED_AFTER = timedelta(seconds=90)
-# Between two looks; one that comes sooner leaves it to the one before.
+# Between two evaluations; one that comes sooner leaves it to the one before.
 SHORTEST_PAUSE = timedelta(seconds=0.5)
 
 _SNAPSHOT = (
@@ -48,7 +48,7 @@ _WRITTEN_SINCE = (
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class NewEvents:
     """`told`: the events that speak for themselves. `orders`: the ids of all orders with events,
     those with the newest first. `newest`: the last event's number."""
 
@@ -58,7 +58,7 @@ class News:
     seen_until: int
 
     def note_read(self) -> None:
-        """Once all of it was judged: a look that dies before is made good by the next."""
+        """Once all of it was judged: an evaluation that dies before is made good by the next."""
         settled = Q(coming_wall__lt=Now() - SETTLED_AFTER)
         again = settled | Q(coming_wall__isnull=True)
         WatchMark.objects.filter(pk=1).update(
@@ -79,8 +79,8 @@ class News:
         )
 
 
-def read() -> News:
-    """All that was committed since the last look that was noted, and perhaps a little more."""
+def read() -> NewEvents:
+    """All that was committed since the last noted evaluation, and perhaps a little more."""
     with connection.cursor() as cursor:
         cursor.execute(_SNAPSHOT)
         oldest_running, next_one = cursor.fetchone()
@@ -92,7 +92,7 @@ def read() -> News:
     by_order = fresh.order_by().values_list("order_id").annotate(last=Max("pk"))
     found = sorted(by_order, key=lambda row: row[1], reverse=True)
     told = fresh.filter(kind__in=system_rules.TOLD).select_related("order").order_by("pk")
-    return News(
+    return NewEvents(
         told=list(told) if found else [],
         orders=[order_id for order_id, _ in found],
         newest=max([mark.coming_id, mark.event_id, *(last for _, last in found[:1])]),
@@ -108,7 +108,7 @@ def _written_since(events: QuerySet[OrderEvent], transaction: int) -> QuerySet[O
 
 
 def take_turn(after: timedelta = SHORTEST_PAUSE) -> bool:
-    """Whether nobody has begun to look for so long; then the caller has, and is to look now."""
+    """Whether no evaluation has begun for so long; then the caller has begun one."""
     WatchMark.objects.get_or_create(pk=1)
     turn = Q(looked_wall__isnull=True) | Q(looked_wall__lt=Now() - after)
     return WatchMark.objects.filter(turn, pk=1).update(looked_wall=Now()) == 1

@@ -9,21 +9,35 @@ from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary
 from monitoring.trading_days import FIRST, LAST
 
 
+def _real(column: str) -> serializers.DateTimeField:
+    """A time of the real clock, which trading time differs from in trials."""
+    return serializers.DateTimeField(source=column, read_only=True, help_text="real time")
+
+
 class DeliverySerializer(serializers.ModelSerializer[AlertDelivery]):
+    event = serializers.ChoiceField(
+        source="news", choices=AlertDelivery.News.choices, read_only=True
+    )
+    next_try_at = _real("next_try_wall")
+    settled_at = _real("settled_wall")
+
     class Meta:
         model = AlertDelivery
         fields = [
             "channel",
-            "news",
+            "event",
             "state",
             "attempts",
-            "next_try_wall",
-            "settled_wall",
+            "next_try_at",
+            "settled_at",
             "last_error",
         ]
 
 
 class AlertSerializer(serializers.ModelSerializer[Alert]):
+    recorded_at = _real("raised_wall")
+    acknowledged_at = _real("acknowledged_wall")
+    end_recorded_at = _real("ended_wall")
     active = serializers.BooleanField(read_only=True)
     symbol = serializers.CharField(source="order.symbol", default=None, read_only=True)
     deliveries = DeliverySerializer(many=True, read_only=True)
@@ -40,20 +54,21 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "symbol",
             "data",
             "raised_at",
-            "raised_wall",
+            "recorded_at",
             "active",
             "acknowledged_by",
-            "acknowledged_wall",
+            "acknowledged_at",
             "ended_at",
-            "ended_wall",
+            "end_recorded_at",
             "ended_because",
             "deliveries",
         ]
 
 
 class CostSerializer(serializers.ModelSerializer[CostAnalysis]):
-    """Basis points and money, + = cost; null where the market is silent."""
+    """Basis points and money, + = cost; null where it is not known."""
 
+    computed_at = _real("computed_wall")
     final = serializers.BooleanField(read_only=True)
     preliminary = serializers.BooleanField(
         read_only=True, help_text="the market may still change the figures"
@@ -65,7 +80,7 @@ class CostSerializer(serializers.ModelSerializer[CostAnalysis]):
             "order",
             "final",
             "preliminary",
-            "computed_wall",
+            "computed_at",
             "average_price",
             "market_vwap",
             "market_twap",
@@ -89,6 +104,7 @@ class CostSerializer(serializers.ModelSerializer[CostAnalysis]):
 
 class DailySummarySerializer(serializers.ModelSerializer[DailySummary]):
     success_rate = serializers.FloatField(read_only=True)
+    built_at = _real("built_wall")
 
     class Meta:
         model = DailySummary
@@ -109,12 +125,12 @@ class DailySummarySerializer(serializers.ModelSerializer[DailySummary]):
             "quality_score",
             "grade",
             "figures",
-            "built_wall",
+            "built_at",
         ]
 
 
 class FiguresSerializer(serializers.Serializer[Any]):
-    """Costs in basis points, + = cost; null without a basis."""
+    """Costs in basis points, + = cost; null where it is not known."""
 
     total_executions = serializers.IntegerField()
     success_rate = serializers.FloatField()

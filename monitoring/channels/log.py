@@ -23,7 +23,7 @@ class LogChannel:
         logger.log(
             logging.INFO if ended else LEVELS[AlertSeverity(alert.severity)],
             alert.told,
-            news=str(alert.news),
+            event_of_alert=str(alert.news),
             alert_id=alert.pk,
             kind=alert.kind,
             severity=str(alert.severity),

@@ -1,8 +1,9 @@
 """An HTTP address that takes one JSON object for each alert.
 
-The body has id, kind, severity, message, account, order_id, symbol, raised_at, raised_wall and
-data; the id is also the Idempotency-Key header, so that a receiver can drop a repetition. When
-an alert has ended, it comes once more with ended_at and ended_because, under a key of its own.
+The body has id, kind, severity, message, account, order_id, symbol, raised_at (trading time),
+recorded_at (real time) and data; the id is also the Idempotency-Key header, so that a receiver can
+drop a repetition. When an alert has ended, it comes once more with ended_at and ended_because,
+under a key of its own.
 """
 
 import json
@@ -105,7 +106,7 @@ def body(alert: Alert) -> Mapping[str, object]:
         "order_id": alert.order_id,
         "symbol": alert.order.symbol if alert.order else None,
         "raised_at": alert.raised_at.isoformat(),
-        "raised_wall": alert.raised_wall.isoformat(),
+        "recorded_at": alert.raised_wall.isoformat(),
         "data": alert.data,
     }
     if alert.news == "ENDED" and alert.ended_at:
@@ -114,7 +115,7 @@ def body(alert: Alert) -> Mapping[str, object]:
 
 
 def _key(alert: Alert) -> str:
-    """Each piece of news about an alert has a key of its own; a test is news each time."""
+    """Each event of an alert has a key of its own; so has each test."""
     name = f"alert-{alert.pk}" if alert.pk else f"alert-test-{alert.raised_wall:%Y%m%d%H%M%S%f}"
     return name if alert.news == "RAISED" else f"{name}-{alert.news.lower()}"
 

@@ -9,7 +9,7 @@ from monitoring.reporting.aggregates import Tally
 
 
 class Figures(TypedDict):
-    """Of the orders that ended on the day. Costs in bps, + = cost; None without a basis.
+    """Of the orders that ended on the day. Costs in bps, + = cost; None where it is not known.
 
     `success_rate` is filled orders over finished orders, 0.0 when none finished; a denied order
     is a finished one. `total_volume` is shares, `total_value` money.

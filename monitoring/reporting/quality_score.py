@@ -10,7 +10,7 @@ from monitoring.reporting.aggregates import Tally
 WEIGHTS: Mapping[str, float] = {
     "success": 0.30,
     "completion": 0.15,
-    "punctuality": 0.10,
+    "on_time_rate": 0.10,
     "slippage": 0.25,
     "vwap_tracking": 0.20,
 }
@@ -22,7 +22,7 @@ NO_GRADE = "N/A"
 class Quality:
     """`score` and the scores of the breakdown go from 0 (worst) to 100.
 
-    `unknown` names the components that have no basis and are left out of both.
+    `unknown` names the components that cannot be computed and are left out of both.
     """
 
     score: float
@@ -37,7 +37,7 @@ def assess(tally: Tally, *, slippage_bps: Decimal, vwap_deviation: Decimal) -> Q
 
     success        100 * filled orders / finished orders
     completion     100 * shares executed / shares ordered, at most 100
-    punctuality    100 * orders that were not slow, as the alert means it / finished orders
+    on_time_rate   100 * orders that were not slow, as the alert means it / finished orders
     slippage       100 at no cost against the arrival mid, 50 at the alert threshold, 0 at twice
                    the threshold, straight between
     vwap_tracking  the same line for the distance from the market VWAP, by its own threshold
@@ -65,7 +65,7 @@ def _components(
     return {
         "success": 100 * tally.success_rate,
         "completion": _completion(tally.fill_rate),
-        "punctuality": 100 * (1 - tally.slow_orders / tally.orders),
+        "on_time_rate": 100 * (1 - tally.slow_orders / tally.orders),
         "slippage": _line(tally.slippage_bps, slippage_bps),
         "vwap_tracking": _line(tally.vwap_distance_bps, vwap_deviation * 10_000),
     }

@@ -46,7 +46,7 @@ def demonstrate(broker: str) -> str:
 
 
 def log_of(said: str) -> Path:
-    (path,) = re.findall(r"traded with a stand-in of .*: (/\S+)", said)
+    (path,) = re.findall(r"traded with a simulator of .*: (/\S+)", said)
     return Path(path)
 
 
@@ -66,7 +66,7 @@ def left_over(log: Path) -> list[str]:
 
 
 def assert_it_traded_with_the_stand_in(said: str) -> Path:
-    assert "BUT A STAND-IN OF IT" in said
+    assert "BUT A SIMULATOR OF IT" in said
     assert "No key, no account and no money" in said
     assert "every order was filled" in said
     assert "positions 33 AAPL, 4,000 GOOGL, 150 MSFT\n  no difference" in said

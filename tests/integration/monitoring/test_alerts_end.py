@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 def look(**span: float) -> list[tuple[str, str, bool]]:
     """Look so long after noon, and return every alert that is stored by then."""
     moment = after(NOW, **span) if span else NOW
-    surveillance.look(moment=moment, config=CONFIG, limits=LIMITS, market=replay())
+    surveillance.evaluate(moment=moment, config=CONFIG, limits=LIMITS, market=replay())
     rows = Alert.objects.order_by("id")
     return [(each.kind, each.severity, each.ended_wall is None) for each in rows]
 
@@ -273,7 +273,7 @@ def test_a_refused_alert_is_told_on_the_other_channels_until_the_channel_heals()
     config = CONFIG.model_copy(update={"alert_webhook_url": "http://127.0.0.1:9/"})
 
     def watched(moment: Moment) -> None:
-        surveillance.look(moment=moment, config=config, limits=LIMITS, market=replay())
+        surveillance.evaluate(moment=moment, config=config, limits=LIMITS, market=replay())
 
     ChannelHealth.objects.create(
         channel="webhook",
@@ -306,7 +306,7 @@ def test_a_lost_broker_is_told_within_five_seconds_and_so_is_its_return() -> Non
 
     def found(seconds: int) -> list[tuple[str, bool]]:
         moment = after(NOW, seconds=seconds)
-        surveillance.look(moment=moment, config=config, limits=LIMITS, market=replay())
+        surveillance.evaluate(moment=moment, config=config, limits=LIMITS, market=replay())
         down = Alert.objects.filter(kind="BROKER_DOWN")
         return [(each.severity, each.ended_wall is None) for each in down]
 

@@ -70,7 +70,7 @@ def test_a_refusal_is_in_the_alerts_in_readiness_and_on_the_page(
     assert receiver.url not in str(said)
     page = admin_client.get(f"/admin/monitoring/alert/{alert.pk}/change/").content.decode()
     assert f"HTTP {status}" in page
-    surveillance.look(moment=NOW, config=config, limits=LIMITS, market=replay())
+    surveillance.evaluate(moment=NOW, config=config, limits=LIMITS, market=replay())
     told = Alert.objects.get(kind="DELIVERY_FAILED")
     assert f"HTTP {status}" in told.message
     assert list(told.deliveries.values_list("channel", flat=True)) == ["log"]
@@ -86,7 +86,7 @@ def test_a_channel_that_is_away_is_told_after_a_minute_and_ends_with_the_next_se
 
     def found(seconds: int) -> list[bool]:
         moment = after(NOW, seconds=seconds)
-        surveillance.look(moment=moment, config=config, limits=LIMITS, market=replay())
+        surveillance.evaluate(moment=moment, config=config, limits=LIMITS, market=replay())
         failed = Alert.objects.filter(kind="DELIVERY_FAILED")
         return [each.ended_wall is None for each in failed]
 

@@ -74,7 +74,7 @@ def test_every_configured_channel_gets_a_new_alert_once(receiver: Receiver) -> N
         "order_id": alert.order_id,
         "symbol": "AAPL",
         "raised_at": NOON.isoformat(),
-        "raised_wall": NOON.isoformat(),
+        "recorded_at": NOON.isoformat(),
         "data": {"slippage_bps": "25.0"},
     }
     assert alert.message.startswith("too dear. Increase the time window")

@@ -26,7 +26,7 @@ def day() -> None:
     filled("150.50")
     filled("151.00", account="second")
     filled("150.00", finished_at=NOON - timedelta(days=1))
-    surveillance.look(moment=NOW, config=CONFIG, limits=LIMITS, market=replay())
+    surveillance.evaluate(moment=NOW, config=CONFIG, limits=LIMITS, market=replay())
     daily_summaries.build_missing(NOON, wall=NOON, limits=LIMITS)
 
 

@@ -85,7 +85,7 @@ def test_the_figures_of_a_summary() -> None:
         failed("DENIED", finished_at=None, quantity=10**9),
     ]
     working()
-    surveillance.look(moment=NOW, config=CONFIG, limits=LIMITS, market=market)
+    surveillance.evaluate(moment=NOW, config=CONFIG, limits=LIMITS, market=market)
     build(NEXT_DAY)
     summary = DailySummary.objects.get()
     assert (summary.total_executions, summary.filled_orders, summary.failed_orders) == (4, 2, 2)
@@ -109,7 +109,7 @@ def test_a_mistyped_decision_price_is_in_no_figure_of_the_day() -> None:
     market = store_tape("150.00")
     filled("150.30", quantity=1_000, commission="5")
     filled("150.30", decision_price=Decimal("0.15"), decision_within_collar=False)
-    surveillance.look(moment=NOW, config=CONFIG, limits=LIMITS, market=market)
+    surveillance.evaluate(moment=NOW, config=CONFIG, limits=LIMITS, market=market)
     build(NEXT_DAY)
     summary = DailySummary.objects.get()
     assert summary.total_executions == 2
@@ -121,7 +121,7 @@ def test_figures_of_before_lose_what_rested_on_a_mistyped_decision_price() -> No
     market = store_tape("150.00")
     filled("150.30", quantity=1_000, commission="5")
     slip = filled("150.30", decision_price=Decimal("0.15"))  # as it was taken before
-    surveillance.look(moment=NOW, config=CONFIG, limits=LIMITS, market=market)
+    surveillance.evaluate(moment=NOW, config=CONFIG, limits=LIMITS, market=market)
     build(NEXT_DAY)
     assert DailySummary.objects.get().shortfall_bps > 500
     for app, name in (
@@ -145,7 +145,7 @@ def test_a_late_commission_corrects_the_day() -> None:
     Order.objects.filter(pk=order.pk).update(commission=Decimal("9.99"))
     story(order, "COMMISSION")
     moment = after(NOW, days=1, minutes=5)
-    surveillance.look(moment=moment, config=CONFIG, limits=LIMITS, market=market)
+    surveillance.evaluate(moment=moment, config=CONFIG, limits=LIMITS, market=market)
     assert build(NEXT_DAY + timedelta(minutes=6)) == [("main", "2026-03-02")]
     assert build(NEXT_DAY + timedelta(minutes=7)) == []
     assert DailySummary.objects.get().commission == Decimal("9.99")
@@ -181,7 +181,7 @@ def test_each_day_counts_its_own_alerts() -> None:
     for days in (0, 1):
         moment = Moment(now=NOON + timedelta(days=days), wall=NOON)
         filled("150.50", finished_at=moment.now, end_at=moment.now)
-        surveillance.look(moment=moment, config=CONFIG, limits=LIMITS, market=replay())
+        surveillance.evaluate(moment=moment, config=CONFIG, limits=LIMITS, market=replay())
     build(NOON + timedelta(days=2))
     assert list(DailySummary.objects.order_by("date").values_list("date", "alerts_generated")) == [
         (date(2026, 3, 2), 1),

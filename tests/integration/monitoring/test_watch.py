@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 def look(moment: Moment = NOW, market: MarketData | None = None) -> list[tuple[str, str]]:
     """Look, and return every alert that is stored by then."""
-    surveillance.look(moment=moment, config=CONFIG, limits=LIMITS, market=market or replay())
+    surveillance.evaluate(moment=moment, config=CONFIG, limits=LIMITS, market=market or replay())
     return list(Alert.objects.order_by("id").values_list("kind", "severity"))
 
 

@@ -49,7 +49,7 @@ def test_a_day_without_executions_has_no_grade_and_still_prints() -> None:
         pytest.param({"volume": 3_000}, "completion", 75, id="three quarters executed"),
         pytest.param({"volume": 4_400}, "completion", 100, id="overfilled is not more complete"),
         pytest.param({"filled_orders": 3}, "success", 75, id="one order not filled"),
-        pytest.param({"slow_orders": 1}, "punctuality", 75, id="one order slow"),
+        pytest.param({"slow_orders": 1}, "on_time_rate", 75, id="one order slow"),
     ],
 )
 def test_components(changes: dict[str, D | int], component: str, expected: float) -> None:

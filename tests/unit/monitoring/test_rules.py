@@ -246,7 +246,7 @@ def test_the_message_says_which_threshold_it_was() -> None:
     far = replace(FILLED, average_price=D("151.21"), usual_vwap_deviation_bps=10.0)
     finding = rules.vwap_deviation(far, FOUR_TIMES)
     assert finding is not None
-    assert finding.message.endswith("beyond 0.40%, 4 times what is usual of the symbol")
+    assert finding.message.endswith("beyond 0.40%, 4 times what is typical of the symbol")
     assert finding.data["usual_deviation_bps"] == 10.0
 
 
