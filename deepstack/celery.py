@@ -82,7 +82,7 @@ _looked = _Looked()
 @task_prerun.connect
 def _drop_broken_connections(**_: object) -> None:
     """Django asks the server whether it still hears; a thread that had an answer a moment ago need
-    not ask. A task that fails by it is rung for again."""
+    not ask. A task that fails by it is enqueued again."""
     if connection.errors_occurred or monotonic() - _looked.at > LOOK_AGAIN_SECONDS:
         close_old_connections()
         _looked.at = monotonic()

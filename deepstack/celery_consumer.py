@@ -38,7 +38,7 @@ class Consumer(consumer.Consumer):
     @override
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         """kombu would put the messages back that it holds, through the connection that has just
-        broken, and end the worker by the error. The dispatch loop rings for them again."""
+        broken, and end the worker by the error. The dispatch loop enqueues them again."""
         connection: Any = self.connection
         for channel in connection.transport.channels:
             channel.do_restore = False

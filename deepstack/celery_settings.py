@@ -36,7 +36,7 @@ broker_transport_options = {
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
     # Who publishes is told at once that Redis is away, instead of waiting through retries: an
-    # order is stored by then, and the dispatch loop rings for it later.
+    # order is stored by then, and the dispatch loop enqueues it later.
     "max_retries": 0,
 }
 # None is for ever: a worker that gives up on Redis after a hundred tries would never send again.

@@ -116,7 +116,7 @@ def stop_redis(data: Path, sockets: Path) -> None:
 
 
 def _new_cluster(data: Path, owner: pwd.struct_passwd | None) -> None:
-    """Made beside its place and moved there, so that a killed start leaves no half cluster."""
+    """Made next to its place and moved there, so that a killed start leaves no half cluster."""
     fresh = data.with_name(f"{data.name}.new")
     subprocess.run(["rm", "-rf", str(fresh)], check=True)  # noqa: S603, S607
     _private(fresh, owner)
