@@ -16,6 +16,7 @@ from django.db.models import Count, Sum  # noqa: E402
 from deepstack.config import Config, current  # noqa: E402
 from deepstack.sync_bridge import off_loop  # noqa: E402
 from execution.domain import reading  # noqa: E402
+from execution.domain.exchange_time import exchange_day  # noqa: E402
 from execution.domain.lifecycle import ORDER_LIVE  # noqa: E402
 from execution.market import market_data  # noqa: E402
 from execution.models import Order  # noqa: E402
@@ -32,7 +33,7 @@ from monitoring.reporting.payloads import (  # noqa: E402
     Summary,
     figures,
 )
-from monitoring.trading_days import day_of, readable  # noqa: E402
+from monitoring.trading_days import readable  # noqa: E402
 
 __all__ = ["AlertSeverity", "ExecutionMonitor"]
 
@@ -101,7 +102,7 @@ class ExecutionMonitor:
     @off_loop
     def get_performance_dashboard(self) -> Dashboard:
         moment = Moment.read()
-        today = self._figures(day_of(moment.now), moment)
+        today = self._figures(exchange_day(moment.now), moment)
         return {
             "today": self._summary(today),
             "active_alerts": self._alert_counts(),
@@ -180,7 +181,7 @@ def _order_id(result: Any) -> int:
 
 def _day(value: dt.date | str | None, moment: Moment) -> dt.date:
     if value is None:
-        return day_of(moment.now)
+        return exchange_day(moment.now)
     try:
         return readable(value)
     except ValueError as error:

@@ -1,20 +1,16 @@
 """Exchange dates: a day of New York, from midnight to midnight."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from execution.domain import reading
-from execution.market.calendar import NEW_YORK, new_york
+from execution.domain.exchange_time import day_begins
 
 FIRST, LAST = date(1970, 1, 1), date(2199, 12, 31)  # days that can be asked about
 
 
-def day_of(at: datetime) -> date:
-    return at.astimezone(NEW_YORK).date()
-
-
 def bounds(day: date) -> tuple[datetime, datetime]:
     """The first moment of the day and that of the next, in UTC."""
-    return new_york(day, time()), new_york(day + timedelta(days=1), time())
+    return day_begins(day), day_begins(day + timedelta(days=1))
 
 
 def readable(value: object) -> date:

@@ -68,6 +68,11 @@ def default_slippage(
     return CostEstimate(total, half_spread, impact, total - calm, basis)
 
 
+def average(notional: Decimal, shares: int) -> Decimal | None:
+    """Pavg = sum(q*p) / sum(q), a price per share; None without shares."""
+    return notional / shares if shares else None
+
+
 def slippage_bps(side_sign: int, price: Decimal, benchmark: Decimal) -> float:
     """`side_sign * (price / benchmark - 1)` in bps; +1 is a buy, -1 a sell."""
     if side_sign not in (1, -1):

@@ -1,11 +1,26 @@
 """Moments as a person reads them: the exchange's own time, labelled ET."""
 
 import re
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)")
+
+
+def exchange_day(at: datetime) -> date:
+    """The exchange's date at a moment."""
+    return at.astimezone(NEW_YORK).date()
+
+
+def day_begins(day: date) -> datetime:
+    """The exchange's midnight at which a day begins, in UTC."""
+    return datetime.combine(day, time(), NEW_YORK).astimezone(UTC)
+
+
+def exchange_midnight(at: datetime) -> datetime:
+    """When the exchange's day of a moment began, in UTC."""
+    return day_begins(exchange_day(at))
 
 
 def exchange_time(at: datetime, *, millis: bool = False) -> str:

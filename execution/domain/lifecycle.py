@@ -103,11 +103,17 @@ SLICE_TRANSITIONS: dict[SliceStatus, frozenset[SliceStatus]] = {
 ORDER_LIVE = frozenset({P.ACCEPTED, P.WORKING, P.PAUSED, P.CANCELLING})
 ORDER_SENDING = frozenset({P.ACCEPTED, P.WORKING})
 ORDER_TERMINAL = frozenset(P) - ORDER_LIVE
+ORDER_REFUSED = frozenset({P.DENIED, P.REJECTED})  # by us, or by the broker
 
 SLICE_CLAIMABLE = frozenset({S.PLANNED, S.QUEUED})
 # The leaves of these count as working (W): the broker may hold them.
 SLICE_AT_BROKER = frozenset({S.SENDING, S.UNKNOWN, S.WORKING, S.CANCELLING})
 SLICE_TERMINAL = frozenset(S) - SLICE_CLAIMABLE - SLICE_AT_BROKER
+
+
+def has_failed(status: str, filled: int) -> bool:
+    """Whether an order was refused by us or by the broker, or is over without a single share."""
+    return status in ORDER_REFUSED or (status == P.EXPIRED and filled == 0)
 
 
 def check_order(before: str, after: str) -> None:

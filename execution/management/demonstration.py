@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Max
 
-from execution.domain.exchange_time import exchange_time
+from execution.domain.exchange_time import day_begins, exchange_day, exchange_time
 from execution.domain.session import Session
 from execution.domain.volume_profile import U_SHAPE
 from execution.market.base import MarketData, volume
@@ -135,11 +135,11 @@ def _expected_volume(symbol: str, market: MarketData, session: Session, now: dat
     """Of the coming window: what the session before traded in it; without its bars, what today
     has traded so far, carried on along the U-shape."""
     window = timedelta(minutes=VWAP_MINUTES)
-    before = Bar.objects.filter(symbol=symbol, start_at__lt=new_york(session.day, time()))
+    before = Bar.objects.filter(symbol=symbol, start_at__lt=day_begins(session.day))
     latest = before.aggregate(at=Max("start_at"))["at"]
     if latest is not None:
         then = now.astimezone(NEW_YORK)
-        start = new_york(latest.astimezone(NEW_YORK).date(), then.timetz().replace(tzinfo=None))
+        start = new_york(exchange_day(latest), then.timetz().replace(tzinfo=None))
         return volume(market.bars(symbol, start, start + window))
     so_far = volume(market.bars(symbol, session.open, now))
     behind, ahead = U_SHAPE.weights(session, [session.open, now], now + window)

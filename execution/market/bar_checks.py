@@ -9,6 +9,7 @@ from functools import reduce
 from itertools import pairwise
 from math import gcd
 
+from execution.domain.exchange_time import exchange_day
 from execution.domain.traded_sessions import is_jump
 from execution.market.bar_files import BarFileError, BarRow
 from execution.market.calendar import NEW_YORK, ExchangeCalendar
@@ -84,7 +85,7 @@ def _eastern(at: datetime) -> str:
 
 def _refuse_other_spacing(symbol: str, lines: dict[datetime, int]) -> None:
     starts = sorted(lines)
-    days = {at.astimezone(NEW_YORK).date() for at in starts}
+    days = {exchange_day(at) for at in starts}
     if len(starts) > 2 and len(days) == len(starts):
         raise BarFileError(
             f"lines {lines[starts[0]]} and {lines[starts[1]]}: {symbol} has one bar a day; "

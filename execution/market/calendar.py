@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 
 from execution.domain.exchange_time import NEW_YORK as NEW_YORK
+from execution.domain.exchange_time import exchange_day
 from execution.domain.session import Session
 from execution.market.cached import cached_for
 
@@ -36,12 +37,12 @@ class ExchangeCalendar:
 
     def session(self, at: datetime) -> Session | None:
         """The session whose day, extended hours included, contains `at`."""
-        session = self.session_on(at.astimezone(NEW_YORK).date())
+        session = self.session_on(exchange_day(at))
         return session if session and session.is_extended(at) else None
 
     def next_session(self, at: datetime) -> Session:
         """The first session whose regular hours open after `at`."""
-        first = at.astimezone(NEW_YORK).date()
+        first = exchange_day(at)
         for ahead in range(LOOK_AHEAD_DAYS):
             session = self.session_on(first + timedelta(days=ahead))
             if session and session.open > at:

@@ -4,13 +4,14 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from deepstack import django_setup
 from deepstack.config import Config
+from execution.domain.exchange_time import day_begins, exchange_day
 from execution.domain.session import Session
 from execution.market.base import Quote, TapeBar, typical
-from execution.market.calendar import NEW_YORK, ExchangeCalendar, new_york
+from execution.market.calendar import ExchangeCalendar
 from execution.market.tick_grid import touch_around
 from execution.market.trading_halts import TradingHalts
 
@@ -71,7 +72,7 @@ class ReplayMarket:
     def bars(self, symbol: str, start: datetime, end: datetime) -> Sequence[TapeBar]:
         """The stored minutes; one without a trade has none. Without a stored VWAP a bar has
         (high + low + close) / 3; a stored one may lie outside high and low, as odd lots count."""
-        first, last = _new_york_day(start), _new_york_day(end)
+        first, last = exchange_day(start), exchange_day(end)
         if first != last:
             return self._halts.traded(symbol, _load(symbol, start, end))
         day = self._day(symbol, first)
@@ -80,7 +81,7 @@ class ReplayMarket:
 
     def printing(self, symbol: str, at: datetime) -> TapeBar | None:
         """The minute in progress at `at`, its future included: for the paper exchange alone."""
-        day = self._day(symbol, _new_york_day(at))
+        day = self._day(symbol, exchange_day(at))
         index = bisect_right(day.starts, at) - 1
         if index < 0 or at >= day.bars[index].end or self._halts.touch(day.bars[index]):
             return None
@@ -93,7 +94,7 @@ class ReplayMarket:
         return self._calendar.next_session(at)
 
     def _last_ended(self, symbol: str, at: datetime) -> TapeBar | None:
-        today = _new_york_day(at)
+        today = exchange_day(at)
         day = self._day(symbol, today)
         ended = bisect_right(day.starts, at - MINUTE)
         latest_first = (day.bars[index] for index in reversed(range(ended)))
@@ -104,7 +105,7 @@ class ReplayMarket:
         """One symbol's day, read once; a day without bars is asked for again, as they may come."""
         held = self._days.get((symbol, day))
         if held is None:
-            bars = _load(symbol, new_york(day, time()), new_york(day + timedelta(days=1), time()))
+            bars = _load(symbol, day_begins(day), day_begins(day + timedelta(days=1)))
             held = _Day([bar.start for bar in bars], bars)
             if bars:
                 self._days[symbol, day] = held
@@ -115,7 +116,7 @@ class ReplayMarket:
     def _close_before(self, symbol: str, day: date) -> TapeBar | None:
         key = (symbol, day)
         if self._before.get(key) is None:
-            midnight = new_york(day, time())
+            midnight = day_begins(day)
             row = (
                 Bar.objects.filter(
                     symbol=symbol, start_at__gte=midnight - LAST_CLOSE_REACH, start_at__lt=midnight
@@ -125,10 +126,6 @@ class ReplayMarket:
             )
             self._before[key] = _tape(row) if row else None
         return self._before[key]
-
-
-def _new_york_day(at: datetime) -> date:
-    return at.astimezone(NEW_YORK).date()
 
 
 def _load(symbol: str, start: datetime, end: datetime) -> list[TapeBar]:

@@ -5,8 +5,8 @@ accelerated market runs on its own. Columns that end in `_wall` are always the w
 """
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce, Greatest
 
 from execution.domain.event_kinds import SENT, EventKind
 from execution.domain.lifecycle import (
@@ -22,6 +22,10 @@ from execution.domain.lifecycle import (
 ORDER_STATUSES = [(status.value, status.value.capitalize()) for status in OrderStatus]
 SLICE_STATUSES = [(status.value, status.value.capitalize()) for status in SliceStatus]
 EVENT_KINDS = [(kind.value, kind.value) for kind in EventKind]
+
+
+# Of an order or a slice: shares that may still be executed; `Slice.leaves` says so in Python.
+LEAVES = Greatest(F("quantity") - F("filled_quantity"), 0)
 
 
 class Side(models.TextChoices):
@@ -247,10 +251,17 @@ class Slice(models.Model):
 
     @property
     def leaves(self) -> int:
-        """Shares that the broker may still execute."""
+        """Shares that the broker may still execute: LEAVES while the slice is at the broker."""
         if self.status not in SLICE_AT_BROKER:
             return 0
         return max((self.quantity or 0) - self.filled_quantity, 0)
+
+
+def working(slices: "QuerySet[Slice]") -> int:
+    """W of some slices: the sum of their `Slice.leaves`."""
+    at_broker = slices.filter(status__in=sorted(SLICE_AT_BROKER))
+    total: int = at_broker.aggregate(n=Coalesce(Sum(LEAVES), 0))["n"]
+    return total
 
 
 class Fill(models.Model):

@@ -3,8 +3,14 @@
 from decimal import Decimal
 from typing import TypedDict
 
-from execution.domain.costs import slippage_bps
+from django.db.models import F, Q, Value
+
+from execution.domain.costs import average, slippage_bps
 from execution.models import Order
+
+# `arrival_price` in SQL.
+ARRIVAL_KNOWN = Q(arrival_bid__isnull=False, arrival_ask__isnull=False)
+ARRIVAL_PRICE = (F("arrival_bid") + F("arrival_ask")) / Value(2)
 
 
 class PlannedChild(TypedDict):
@@ -44,9 +50,7 @@ class ExecutionResult(TypedDict):
 
 def average_price(order: Order) -> Decimal | None:
     """Filled notional over filled shares; None while nothing is filled."""
-    if not order.filled_quantity:
-        return None
-    return order.filled_notional / order.filled_quantity
+    return average(order.filled_notional, order.filled_quantity)
 
 
 def arrival_price(order: Order) -> Decimal | None:
@@ -58,10 +62,10 @@ def arrival_price(order: Order) -> Decimal | None:
 
 def actual_slippage_bps(order: Order) -> float | None:
     """s * (Pavg / M0 - 1) in basis points, + is a cost; None where either price is missing."""
-    average, arrival = average_price(order), arrival_price(order)
-    if average is None or arrival is None:
+    price, arrival = average_price(order), arrival_price(order)
+    if price is None or arrival is None:
         return None
-    return slippage_bps(order.side_sign, average, arrival)
+    return slippage_bps(order.side_sign, price, arrival)
 
 
 def estimated_standard_error_bps(order: Order) -> float | None:
@@ -78,7 +82,7 @@ def usual_vwap_deviation_bps(order: Order) -> float | None:
 
 
 def result_of(order: Order, *, plan: bool = False) -> ExecutionResult:
-    average = average_price(order)
+    price = average_price(order)
     return {
         "order_id": order.pk,
         "client_reference": order.client_reference,
@@ -89,7 +93,7 @@ def result_of(order: Order, *, plan: bool = False) -> ExecutionResult:
         "reason": order.status_reason,
         "quantity": order.quantity,
         "filled_quantity": order.filled_quantity,
-        "avg_price": average.quantize(Decimal("0.000001")) if average is not None else None,
+        "avg_price": price.quantize(Decimal("0.000001")) if price is not None else None,
         "arrival_price": arrival_price(order),
         "estimated_slippage_bps": order.estimated_slippage_bps,
         "estimated_standard_error_bps": estimated_standard_error_bps(order),

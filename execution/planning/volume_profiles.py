@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from statistics import fmean
 
 import structlog
 
+from execution.domain.exchange_time import day_begins, exchange_day
 from execution.domain.session import Session
 from execution.domain.traded_sessions import (
     MINUTE,
@@ -24,7 +25,7 @@ from execution.domain.volume_profile import FEWEST_SESSIONS, U_SHAPE, Profile, l
 from execution.domain.vwap_tracking import Deviations, learn_deviations
 from execution.market.bar_files import BarRow
 from execution.market.base import typical
-from execution.market.calendar import NEW_YORK, ExchangeCalendar, new_york
+from execution.market.calendar import ExchangeCalendar
 from execution.models import Bar, VolumeProfile
 
 log = structlog.get_logger(__name__)
@@ -134,7 +135,7 @@ def learn_from_rows(
     minutes: dict[str, dict[date, list[Minute]]]
     minutes = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        day = row.start.astimezone(NEW_YORK).date()
+        day = exchange_day(row.start)
         if until is None or day <= until:
             average = row.vwap or typical(row.high, row.low, row.close)
             minute = Minute(row.start, row.volume, float(row.close), float(average))
@@ -270,7 +271,7 @@ def _days_from_bars(
     columns = "start_at", "volume", "close", "high", "low", "vwap"
     for start, volume, close, high, low, vwap in rows.values_list(*columns).iterator():
         minute = Minute(start, volume, float(close), float(vwap or typical(high, low, close)))
-        minutes[start.astimezone(NEW_YORK).date()].append(minute)
+        minutes[exchange_day(start)].append(minute)
     return _days(minutes, calendar, now=now)
 
 
@@ -278,16 +279,16 @@ def _newest_session(
     symbol: str, calendar: ExchangeCalendar, *, now: datetime, until: date | None
 ) -> Session | None:
     """The symbol's last session that was over by `now`, not after `until`."""
-    end = min(now, new_york(until + ONE_DAY, time())) if until else now
+    end = min(now, day_begins(until + ONE_DAY)) if until else now
     rows = (
         Bar.objects.filter(symbol=symbol).order_by("-start_at").values_list("start_at", flat=True)
     )
     while (last := rows.filter(start_at__lt=end).first()) is not None:
-        day = last.astimezone(NEW_YORK).date()
+        day = exchange_day(last)
         session = calendar.session_on(day)
         if session is not None and session.close <= now and last >= session.open:
             return session
-        end = new_york(day, time())
+        end = day_begins(day)
     return None
 
 

@@ -18,8 +18,9 @@ from django.utils import timezone
 from deepstack.database.advisory_locks import try_session_lock, unlock_session
 from execution.broker.base import AccountBroker, BrokerError
 from execution.context import Desk
+from execution.domain.exchange_time import exchange_day
 from execution.domain.lifecycle import ORDER_LIVE
-from execution.market.calendar import NEW_YORK, new_york
+from execution.market.calendar import new_york
 from execution.models import BrokerAccount, BrokerCursor, BrokerDifference, Order
 from execution.reconciliation import breaks
 from execution.reconciliation.account_comparison import Fills, Inspection, Look
@@ -129,7 +130,7 @@ def nightly(desk: Desk) -> list[str]:
 
 def last_night(wall: datetime) -> datetime:
     """The latest moment, up to now, from which on a comparison counts as the night's."""
-    day = wall.astimezone(NEW_YORK).date()
+    day = exchange_day(wall)
     mark = new_york(day, NIGHT)
     return mark if mark <= wall else new_york(day - timedelta(days=1), NIGHT)
 

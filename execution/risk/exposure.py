@@ -8,19 +8,20 @@ from functools import partial
 from typing import Any
 
 from django.db.models import F, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
 from execution.broker import BROKERS
 from execution.context import Desk
 from execution.domain.event_kinds import SENT
+from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
 from execution.domain.risk_checks import Bounds, Exposure, Heat
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState
-from execution.models.orders import Side
+from execution.models.orders import LEAVES, Side, working
 from execution.risk import positions
-from execution.risk.marks import Marks, exchange_midnight
+from execution.risk.marks import Marks
 
 MINUTE = timedelta(minutes=1)
 # More events than transactions can have under way that are not visible yet.
@@ -33,8 +34,6 @@ _EVENT_SPAN = Prepared[tuple[int, int]](
     )
 )
 ZERO = Decimal(0)
-# Of an order or a slice: shares that may still be executed.
-LEAVES = Greatest(F("quantity") - F("filled_quantity"), 0)
 
 _PENDING = Prepared[tuple[int]](
     lambda: (
@@ -176,11 +175,10 @@ def position(at: Moment, desk: Desk) -> tuple[int | None, int]:
 
 def working_leaves(order: Order, *, beside: Slice | None = None) -> int:
     """W: shares that the broker holds or may hold for the order, in other slices than `beside`."""
-    parts = order.slices.filter(status__in=SLICE_AT_BROKER)
+    parts = order.slices.all()
     if beside is not None:
         parts = parts.exclude(pk=beside.pk)
-    working: int = parts.aggregate(n=Coalesce(Sum(LEAVES), 0))["n"]
-    return working
+    return working(parts)
 
 
 def _same_book(one: Order, other: Order) -> bool:

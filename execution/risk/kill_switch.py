@@ -55,7 +55,7 @@ class HaltReport:
 
 def in_force(order: Order) -> tuple[tuple[str, str], ...]:
     """The states other than ACTIVE that apply to an order, as (scope and key, state)."""
-    apply = scopes.applying(account=order.account, strategy=order.strategy, symbol=order.symbol)
+    apply = scopes.applying_to(order)
     rows = TradingState.objects.filter(apply).exclude(state=State.ACTIVE)
     return tuple(
         (f"{scope} {key}".strip(), state)
@@ -65,7 +65,7 @@ def in_force(order: Order) -> tuple[tuple[str, str], ...]:
 
 def halting(order: Order) -> TradingState | None:
     """One of the states that have an order's working children cancelled, the widest scope first."""
-    apply = scopes.applying(account=order.account, strategy=order.strategy, symbol=order.symbol)
+    apply = scopes.applying_to(order)
     rows = list(TradingState.objects.filter(apply, state=State.HALTED))
     return min(rows, key=lambda row: Scope.values.index(row.scope), default=None)
 
@@ -76,12 +76,7 @@ def all_in_force() -> tuple[TradingState, ...]:
 
 def applies(states: Iterable[TradingState], order: Order) -> tuple[tuple[str, str], ...]:
     """`in_force` for an order that is not stored yet, from states already read."""
-    keys = {
-        (Scope.SYSTEM.value, ""),
-        (Scope.ACCOUNT.value, order.account),
-        (Scope.STRATEGY.value, order.strategy),
-        (Scope.SYMBOL.value, order.symbol),
-    }
+    keys = scopes.keys(order)
     return tuple(
         (f"{row.scope} {row.key}".strip(), row.state)
         for row in states
@@ -171,7 +166,7 @@ def to_cancel() -> Q:
     halted = TradingState.objects.filter(state=State.HALTED)
     found = Q(pk__in=())
     for row in halted:
-        found |= Q(status=SliceStatus.WORKING) & _in_scope(row, "order__")
+        found |= Q(status=SliceStatus.WORKING) & scopes.covered_by(row, "order__")
     return found
 
 
@@ -179,18 +174,12 @@ def waiting() -> Q:
     """The slices that were put off by a halt which still lasts: looking again tells nothing new."""
     found = Q(pk__in=())
     for row in TradingState.objects.filter(state=State.HALTED):
-        found |= Q(reason__startswith="TRADING_HALTED") & _in_scope(row, "order__")
+        found |= Q(reason__startswith="TRADING_HALTED") & scopes.covered_by(row, "order__")
     return found
 
 
-def _in_scope(row: TradingState, prefix: str = "") -> Q:
-    if row.scope == Scope.SYSTEM:
-        return Q()
-    return Q(**{f"{prefix}{row.scope.lower()}": row.key})
-
-
 def _ring_cancels(row: TradingState) -> bool:
-    working = Slice.objects.filter(_in_scope(row, "order__"), status=SliceStatus.WORKING)
+    working = Slice.objects.filter(scopes.covered_by(row, "order__"), status=SliceStatus.WORKING)
     try:
         task_queue.ring(task_queue.CLOSE, working.values_list("pk", flat=True))
     except (QueueError, RedisError, OSError) as error:
@@ -200,11 +189,11 @@ def _ring_cancels(row: TradingState) -> bool:
 
 
 def live_orders(row: TradingState) -> QuerySet[Order]:
-    return Order.objects.filter(_in_scope(row), status__in=ORDER_LIVE).order_by("pk")
+    return Order.objects.filter(scopes.covered_by(row), status__in=ORDER_LIVE).order_by("pk")
 
 
 def _affected(row: TradingState) -> tuple[Affected, ...]:
-    at_broker = Slice.objects.filter(_in_scope(row, "order__"), status__in=SLICE_AT_BROKER)
+    at_broker = Slice.objects.filter(scopes.covered_by(row, "order__"), status__in=SLICE_AT_BROKER)
     unconfirmed = dict(at_broker.values_list("order").annotate(n=Count("pk")).order_by())
     return tuple(
         Affected(order_id, unconfirmed.get(order_id, 0))

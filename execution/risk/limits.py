@@ -48,7 +48,7 @@ class Book:
 
     def bounds(self, order: Order, outermost: Bounds) -> Bounds:
         """The tightest of what applies to the order."""
-        applying = [row for row in self.limits if (row.scope, row.key) in _scopes(order)]
+        applying = [row for row in self.limits if (row.scope, row.key) in scopes.keys(order)]
         found: dict[str, Any] = {}
         for field in FIELDS:
             name = _BOUND.get(field, field)
@@ -63,9 +63,9 @@ EMPTY = Book((), {})
 
 def in_force(order: Order) -> Book:
     """What may apply to one order."""
-    apply = scopes.applying(account=order.account, strategy=order.strategy, symbol=order.symbol)
     return _book(
-        RiskLimit.objects.filter(apply), RestrictedSymbol.objects.filter(symbol=order.symbol)
+        RiskLimit.objects.filter(scopes.applying_to(order)),
+        RestrictedSymbol.objects.filter(symbol=order.symbol),
     )
 
 
@@ -75,15 +75,6 @@ def all_in_force() -> Book:
 
 def _book(limits: Iterable[RiskLimit], listed: Iterable[RestrictedSymbol]) -> Book:
     return Book(tuple(limits), {row.symbol: row.reason for row in listed})
-
-
-def _scopes(order: Order) -> tuple[tuple[str, str], ...]:
-    return (
-        (Scope.SYSTEM.value, ""),
-        (Scope.ACCOUNT.value, order.account),
-        (Scope.STRATEGY.value, order.strategy),
-        (Scope.SYMBOL.value, order.symbol),
-    )
 
 
 def read_value(field: str, value: object) -> Limit:

@@ -4,7 +4,7 @@ a source of quotes may be a network away."""
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
@@ -18,9 +18,9 @@ from django.db.models.functions import Coalesce
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
 from execution.context import Desk
+from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.market.base import MarketData, MarketDataUnavailable
-from execution.market.calendar import NEW_YORK, new_york
 from execution.models import Order, RiskLimit, Slice
 from execution.risk import buying_power, positions
 from execution.risk.buying_power import Funds
@@ -148,11 +148,6 @@ def _volatilities(symbols: Iterable[str], market: MarketData, now: datetime) -> 
         with suppress(MarketDataUnavailable, TooFewSessions):
             found[symbol] = daily_volatility(symbol, market, exchange_midnight(now))  # type: ignore[arg-type]  # by identity
     return found
-
-
-def exchange_midnight(now: datetime) -> datetime:
-    """When the exchange's day began, in UTC."""
-    return new_york(now.astimezone(NEW_YORK).date(), time())
 
 
 @lru_cache(maxsize=4096)

@@ -21,9 +21,9 @@ from execution.models import (
     Slice,
     TradingState,
 )
-from execution.models.orders import Side
-from execution.risk.exposure import LEAVES, nearest_opposing
-from execution.risk.scopes import applying
+from execution.models.orders import LEAVES, Side
+from execution.risk.exposure import nearest_opposing
+from execution.risk.scopes import applying, own
 
 _NAMES = ("halted", "limited", "restricted", "broken", "opposing")
 
@@ -44,7 +44,7 @@ class Glance:
 def claimable(order: Order, slice_id: int) -> tuple[Slice, int, Glance]:
     """A slice of a locked order, W of the order, and what stands in the way. Raises
     Slice.DoesNotExist."""
-    part = _CLAIM[order.side].first(slice=slice_id, **_keys(order))
+    part = _CLAIM[order.side].first(slice=slice_id, **own(order))
     if part is None:
         raise Slice.DoesNotExist(f"slice {slice_id}")
     part.order = order
@@ -68,12 +68,8 @@ class LastLook:
 
 def last_look(part: Slice, token: UUID) -> LastLook | None:
     """None when the claim is lost."""
-    row = _LAST_LOOK[part.order.side].first(slice=part.pk, token=token, **_keys(part.order))
+    row = _LAST_LOOK[part.order.side].first(slice=part.pk, token=token, **own(part.order))
     return None if row is None else LastLook(row[0], row[1], Glance(*row[2:]))
-
-
-def _keys(order: Order) -> dict[str, object]:
-    return {"account": order.account, "strategy": order.strategy, "symbol": order.symbol}
 
 
 def _glance(row: object) -> Glance:

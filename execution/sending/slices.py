@@ -25,6 +25,7 @@ from execution.booking import completion
 from execution.broker.base import Ticket
 from execution.context import Desk
 from execution.domain.event_kinds import EventKind
+from execution.domain.exchange_time import exchange_midnight
 from execution.domain.holds import code_of
 from execution.domain.lifecycle import (
     ORDER_SENDING,
@@ -108,7 +109,7 @@ def send(slice_id: int, desk: Desk) -> None:
     now = desk.now()
     bounded = desk.config.limits.max_daily_loss is not None
     due = _DUE_WITH_TRADED if bounded else _DUE
-    part = due.first(slice=slice_id, midnight=marks.exchange_midnight(now))
+    part = due.first(slice=slice_id, midnight=exchange_midnight(now))
     if part is None or part.status not in SLICE_CLAIMABLE:
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)

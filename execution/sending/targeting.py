@@ -14,16 +14,15 @@ from django.db.models.functions import Coalesce
 from execution.context import Desk
 from execution.domain.algorithms import registry
 from execution.domain.child_sizing import Target, retarget
-from execution.domain.lifecycle import SLICE_AT_BROKER
 from execution.domain.session import Session
 from execution.domain.volume_forecast import dynamic_target
 from execution.market.base import MarketDataUnavailable, TapeBar
 from execution.models import Fill, Order, Slice, VolumeProfile
+from execution.models.orders import working
 from execution.orders.locks import lock_participation
 from execution.planning import order_parameters, residual, volume_profiles
 from execution.planning.participation import cap
 from execution.risk import marks
-from execution.risk.exposure import LEAVES
 from execution.risk.marks import NO_MARKS, Asked, Marks
 
 MINUTE = timedelta(minutes=1)
@@ -194,9 +193,7 @@ def budget(order: Order, traded: float | None, share: float) -> Budget:
     sees what this claim takes."""
     lock_participation(order.symbol, order.side)
     alike = {"order__symbol": order.symbol, "order__side": order.side}
-    working = Slice.objects.filter(**alike, status__in=SLICE_AT_BROKER)
     filled = Fill.objects.filter(**alike, executed_at__gte=order.start_at).exclude(order=order)
-    used = order.filled_quantity
-    used += working.aggregate(n=Coalesce(Sum(LEAVES), 0))["n"]
+    used = order.filled_quantity + working(Slice.objects.filter(**alike))
     used += filled.aggregate(n=Coalesce(Sum("quantity"), 0))["n"]
     return Budget(share, traded, used, order_parameters.lot(order))

@@ -8,19 +8,25 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from execution.domain.event_kinds import EventKind
-from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
+from execution.domain.exchange_time import exchange_day
+from execution.domain.lifecycle import (
+    ORDER_REFUSED,
+    ORDER_SENDING,
+    OrderStatus,
+    SliceStatus,
+    has_failed,
+)
 from execution.models import Order, OrderEvent, Slice
-from execution.orders.results import usual_vwap_deviation_bps
+from execution.orders.results import arrival_price, average_price, usual_vwap_deviation_bps
 from execution.risk import kill_switch
 from monitoring.alerting.rules import ExecutionFacts
 from monitoring.reporting import tca
-from monitoring.trading_days import bounds, day_of
+from monitoring.trading_days import bounds
 
 # An order that was refused never finished: it ended when it was made.
 ENDED = Coalesce("finished_at", "created_at")
-FAILED = Q(status__in=[OrderStatus.DENIED, OrderStatus.REJECTED]) | Q(
-    status=OrderStatus.EXPIRED, filled_quantity=0
-)
+# `lifecycle.has_failed` in SQL.
+FAILED = Q(status__in=sorted(ORDER_REFUSED)) | Q(status=OrderStatus.EXPIRED, filled_quantity=0)
 
 Group = tuple[str, str, date]
 
@@ -32,13 +38,7 @@ def ended_on(day: date) -> QuerySet[Order]:
 
 
 def ended_day(order: Order) -> date:
-    return day_of(order.finished_at or order.created_at)
-
-
-def arrival_mid(order: Order) -> Decimal | None:
-    if order.arrival_bid is None or order.arrival_ask is None:
-        return None
-    return (order.arrival_bid + order.arrival_ask) / 2
+    return exchange_day(order.finished_at or order.created_at)
 
 
 def gather(
@@ -78,7 +78,7 @@ def _facts(
     scheduled: int | None,
     halted: bool,
 ) -> ExecutionFacts:
-    average = tca.Executed(order.filled_quantity, order.filled_notional).average_price
+    average = average_price(order)
     cost = getattr(order, "cost", None)
     return ExecutionFacts(
         order_id=order.pk,
@@ -100,7 +100,7 @@ def _facts(
         market_vwap=cost.market_vwap if cost else None,
         usual_vwap_deviation_bps=usual_vwap_deviation_bps(order),
         asked_vwap_deviation=_asked(order),
-        slippage_bps=tca.cost_bps(order.side_sign, average, arrival_mid(order)),
+        slippage_bps=tca.cost_bps(order.side_sign, average, arrival_price(order)),
         estimated_slippage_bps=order.estimated_slippage_bps,
         failed_today=failed_today,
         rejected_children=rejected_children,
@@ -118,17 +118,13 @@ def _asked(order: Order) -> Decimal | None:
 
 def _failures(orders: Iterable[Order]) -> dict[Group, int]:
     """Failures by account, strategy and day, of the days on which one of the orders failed."""
-    days = {ended_day(order) for order in orders if _may_have_failed(order)}
+    days = {ended_day(order) for order in orders if has_failed(order.status, order.filled_quantity)}
     counts: dict[Group, int] = {}
     for day in days:
         rows = ended_on(day).filter(FAILED).values_list("account", "strategy")
         for account, strategy, count in rows.annotate(count=Count("pk")).order_by():
             counts[account, strategy, day] = count
     return counts
-
-
-def _may_have_failed(order: Order) -> bool:
-    return order.is_terminal and order.filled_quantity == 0
 
 
 def _pauses(orders: Iterable[Order]) -> dict[int, int]:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from execution.domain.algorithms import registry
 from execution.domain.exchange_time import exchange_time
 from execution.domain.figures import beside
-from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus
+from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus, has_failed
 from monitoring.alerting.alert_kinds import AlertKind
 
 __all__ = ["AlertKind", "AlertSeverity", "ExecutionFacts", "Finding", "Thresholds", "judge"]
@@ -113,9 +113,7 @@ class ExecutionFacts:
 
     @property
     def failed(self) -> bool:
-        """Refused by us or by the broker, or over without a single share."""
-        nothing = self.status == OrderStatus.EXPIRED and self.filled == 0
-        return nothing or self.status in (OrderStatus.DENIED, OrderStatus.REJECTED)
+        return has_failed(self.status, self.filled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from deepstack.database.advisory_locks import ANALYSING, alone
 from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
 from execution.market.base import MarketData, MarketDataUnavailable, TapeBar
 from execution.models import Order
-from monitoring.alerting.order_facts import arrival_mid
+from execution.orders import queries
+from execution.orders.results import arrival_price
 from monitoring.clocks import Moment
 from monitoring.models import CostAnalysis
 from monitoring.reporting import tca
@@ -42,10 +43,9 @@ class Window:
 
     @classmethod
     def of(cls, order: Order, now: datetime) -> "Window":
-        finished = order.finished_at or max(now, order.start_at)
-        done = order.status in (OrderStatus.FILLED, OrderStatus.OVERFILLED)
-        end = finished if done else min(finished, order.end_at)
-        return cls(min(order.start_at, end), end)
+        """That of a live order ends now."""
+        start, end = queries.window(order)
+        return cls(start, end if order.is_terminal else max(min(end, now), start))
 
     @property
     def first_minute(self) -> datetime:
@@ -192,7 +192,7 @@ def _against_market(
         "market_vwap": vwap,
         "market_twap": twap,
         "market_volume": sum(each.volume for each in inside) if inside else None,
-        "arrival_bps": tca.cost_bps(side, average, arrival_mid(order)),
+        "arrival_bps": tca.cost_bps(side, average, arrival_price(order)),
         "vwap_bps": tca.cost_bps(side, average, vwap),
         "twap_bps": tca.cost_bps(side, average, twap),
         "participation": tca.participation(done.quantity, inside),
@@ -207,7 +207,7 @@ def _against_market(
 def _shortfall(
     order: Order, done: tca.Executed, final: Decimal | None
 ) -> Mapping[str, Decimal | None]:
-    arrival = arrival_mid(order)
+    arrival = arrival_price(order)
     # One that the market does not know, or was never asked about, is no benchmark.
     decision = order.decision_price if order.decision_within_collar else None
     unfilled = order.quantity - done.quantity
@@ -232,7 +232,7 @@ def _shortfall(
 
 
 def _reversion(order: Order, final: Decimal | None, later: Decimal | None) -> Decimal | None:
-    arrival = arrival_mid(order)
+    arrival = arrival_price(order)
     if arrival is None or final is None or later is None or not order.filled_quantity:
         return None
     return tca.reversion_bps(order.side_sign, arrival, final, later)

@@ -22,20 +22,22 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Abs, Coalesce, TruncDate
 
+from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
 from execution.market.calendar import NEW_YORK
 from execution.models import Order
 from execution.models.orders import Side
+from execution.orders.results import ARRIVAL_KNOWN, ARRIVAL_PRICE
 from monitoring.alerting.order_facts import ENDED, FAILED, ended_on
 from monitoring.alerting.rules import AlertSeverity, Thresholds
 from monitoring.models import Alert, DailySummary
 from monitoring.reporting import quality_score
 from monitoring.reporting.aggregates import Tally
-from monitoring.trading_days import bounds, day_of
+from monitoring.trading_days import bounds
 
 MONEY = DecimalField(max_digits=40, decimal_places=12)
 EXECUTED = Q(filled_quantity__gt=0)
-KNOWN_MID = EXECUTED & Q(arrival_bid__isnull=False, arrival_ask__isnull=False)
+KNOWN_MID = EXECUTED & ARRIVAL_KNOWN
 KNOWN_VWAP = EXECUTED & Q(cost__market_vwap__isnull=False)
 PRELIMINARY = EXECUTED & (Q(cost__isnull=True) | Q(cost__due_wall__isnull=False))
 KNOWN_SHORTFALL = Q(cost__delay__isnull=False)
@@ -117,7 +119,7 @@ def _ended(now: datetime) -> Iterable[tuple[str, date, datetime | None]]:
 
     Every order that ever ended is looked at: a day may have been missed long ago.
     """
-    midnight, _ = bounds(day_of(now))
+    midnight = exchange_midnight(now)
     return (
         Order.objects.filter(status__in=ORDER_TERMINAL)
         .annotate(ended=ENDED)
@@ -156,7 +158,7 @@ def _tallies(orders: Any, by: str, limits: Thresholds) -> Mapping[str, Tally]:
 def _sums(limits: Thresholds) -> Mapping[str, Any]:
     """The expressions of a Tally's fields, in SQL."""
     sign = Case(When(side=Side.SELL, then=Value(-1)), default=Value(1))
-    at_mid = F("filled_quantity") * (F("arrival_bid") + F("arrival_ask")) / Value(2)
+    at_mid = F("filled_quantity") * ARRIVAL_PRICE
     at_vwap = F("filled_quantity") * F("cost__market_vwap")
     latest = ExpressionWrapper(
         F("start_at") + (F("end_at") - F("start_at")) * Value(limits.slow_factor),

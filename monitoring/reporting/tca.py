@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from execution.domain.costs import average
+
 BPS = Decimal(10_000)
 ZERO = Decimal(0)
 
@@ -24,7 +26,7 @@ class Executed:
     @property
     def average_price(self) -> Decimal | None:
         """Pavg = sum(q*p) / sum(q); None without shares."""
-        return self.value / self.quantity if self.quantity else None
+        return average(self.value, self.quantity)
 
 
 @dataclass(frozen=True, slots=True)

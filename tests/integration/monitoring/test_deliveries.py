@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from itertools import count
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from deepstack.database.advisory_locks import DELIVERING, alone
 from monitoring.alerting import alerts, deliveries
 from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding
-from monitoring.channels import configured
+from monitoring.channels import CHANNELS, configured
 from monitoring.channels.base import Channel, ChannelRefused, ChannelUnavailable
 from monitoring.channels.log import LogChannel
 from monitoring.channels.webhook import Webhook
@@ -213,6 +215,24 @@ def test_the_channels_of_a_configuration() -> None:
     assert set(configured(CONFIG)) == {"log"}
     with_url = CONFIG.model_copy(update={"alert_webhook_url": "https://example.com/x"})
     assert set(configured(with_url)) == {"log", "webhook"}
+
+
+def test_a_new_channel_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets new alerts, and the test that an operator sends."""
+    seen: list[str] = []
+
+    class Pager:
+        def send(self, alert: Alert) -> None:
+            seen.append(alert.message)
+
+    monkeypatch.setitem(CHANNELS, "pager", lambda config: Pager())
+    alert = raise_alert()
+    assert state_of(alert, "pager") == ("PENDING", 0)
+    deliveries.deliver_due(wall=lambda: NOON, channels=configured(CONFIG))
+    assert seen == [alert.message]
+    assert state_of(alert, "pager") == ("SENT", 1)
+    call_command("test_alert", channel="pager", stdout=StringIO())
+    assert len(seen) == 2
 
 
 def test_deliveries_are_unique_in_the_database() -> None:
