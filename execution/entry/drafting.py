@@ -3,16 +3,14 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from execution.context import Desk
 from execution.domain import routing
 from execution.domain.algorithm_comparison import rounded
 from execution.domain.algorithms import registry
-from execution.domain.algorithms.base import PlannedSlice, Spec
-from execution.domain.algorithms.registry import ALGOS
-from execution.domain.cost_models import Coefficients
+from execution.domain.algorithms.base import PlannedSlice
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.order_terms import terms_of
@@ -27,18 +25,14 @@ from execution.orders.draft import Draft
 from execution.orders.journal import told
 from execution.planning import (
     broker_algos,
-    cost_calibration,
     cost_estimates,
     order_parameters,
-    participation,
+    order_plan,
     price_rounding,
     residual,
     slice_rows,
-    volume_profiles,
 )
-from execution.planning.cost_estimates import Knowledge
-from execution.planning.trading_window import Window, ends_of, start_of, usual_slices, window_of
-from execution.planning.volume_profiles import Known
+from execution.planning.trading_window import ends_of, start_of, window_of
 from execution.risk import accounts, kill_switch, limits, marks, pretrade, value_check
 from execution.risk.exposure import Moment
 from execution.risk.marks import NO_MARKS, Marks
@@ -123,8 +117,7 @@ class _Drafting:
     thresholds: Thresholds
     rules: _Rules
     accepted: list[Order] = field(default_factory=list)
-    known: dict[tuple[str, date], Known] = field(default_factory=dict)
-    fitted: dict[str, Coefficients] = field(default_factory=dict)
+    knowing: order_plan.Knowing = field(default_factory=order_plan.Knowing)
     amending: Amended | None = None
 
     def draft(self, signal: Signal) -> Draft:
@@ -171,11 +164,11 @@ class _Drafting:
             return self._denied(order, denial)
         value = self._value(order, quote)
         value_check.enter(order, verdict, at=self.now)
-        about = self._about(order, session, quote)
+        about = self.knowing.about(order, session, quote, self.desk.config)
         terms = residual.terms_of(order, window, config)
         worked = replace(window, end=terms.schedule_end(window.start, window.end))
-        spec = self._spec(signal, order, worked, about, quote)
-        plan = _plan(spec, order)
+        spec = order_plan.spec(signal, order, worked, about, quote, self.desk.config)
+        plan = order_plan.plan(spec, order)
         estimate = cost_estimates.estimate(order, window.end, session, about, config)
         order.estimated_slippage_bps = estimate.bps
         order.slice_count = len(plan)
@@ -289,57 +282,6 @@ class _Drafting:
             whole=done.filled + done.working + order.quantity if done else None,
         )
 
-    def _about(self, order: Order, session: Session, quote: Quote | None) -> Knowledge:
-        key, config = (order.symbol, session.day), self.desk.config
-        if key not in self.known:
-            self.known[key] = volume_profiles.of_session(order.symbol, session)
-        if order.symbol not in self.fitted:
-            self.fitted[order.symbol] = cost_calibration.in_force(order.symbol, config)
-        by = self.fitted[order.symbol]
-        return cost_estimates.knowledge(
-            order, self.known[key], session, quote, config.execution, by
-        )
-
-    def _slice_count(self, signal: Signal, order: Order, window: Window) -> int:
-        """As many as were asked for, else as usual and as the largest slice makes necessary."""
-        most = self.desk.config.limits.max_slices
-        if signal.slices is not None:
-            if signal.slices > most:
-                raise InvalidSignal({"slices": f"must not exceed {most:,}, got {signal.slices:,}"})
-            return signal.slices
-        largest = order_parameters.most(order)
-        needed = order_parameters.slices_for(order.quantity, largest, order_parameters.lot(order))
-        if needed > most:
-            text = f"{order.quantity:,} shares need {needed:,} slices of {largest}; {most:,} may be"
-            raise InvalidSignal({"max_slice": text})
-        return max(needed, usual_slices(order.algorithm, window, self.desk.config.execution))
-
-    def _spec(
-        self, signal: Signal, order: Order, window: Window, about: Knowledge, quote: Quote | None
-    ) -> Spec:
-        execution = self.desk.config.execution
-        price = quote.mid if quote else order.decision_price
-        return Spec(
-            quantity=order.quantity,
-            start=window.start,
-            end=window.end,
-            slices=self._slice_count(signal, order, window),
-            session=window.session,
-            profile=about.known.profile,
-            seed=order.seed,
-            jitter=timedelta(seconds=execution.twap.timing_randomization),
-            participation=participation.participation(order, execution),
-            session_volume=about.session_volume,
-            average_daily_volume=about.usual_volume,
-            daily_volatility=about.known.daily_volatility,
-            price=None if price is None else float(price),
-            spread_bps=about.spread_bps,
-            risk_aversion=execution.implementation_shortfall.risk_aversion,
-            lot=order_parameters.lot(order),
-            min_slice=order_parameters.least(order),
-            max_slice=order_parameters.most(order),
-        )
-
 
 def _after_hours(algorithm: str, session: Session) -> Denial:
     numbers = {
@@ -348,14 +290,6 @@ def _after_hours(algorithm: str, session: Session) -> Denial:
         "close": session.close.isoformat(),
     }
     return Denial("AFTER_HOURS_LIMIT_ONLY", numbers)
-
-
-def _plan(spec: Spec, order: Order) -> tuple[PlannedSlice, ...]:
-    try:
-        return ALGOS[order.algorithm].plan(spec)
-    except ValueError as error:
-        bounds = [name for name in ("slices", "max_slice", "min_slice") if name in order.parameters]
-        raise InvalidSignal({bounds[0] if bounds else "slices": str(error)}) from None
 
 
 def _joins_the_book(order: Order) -> bool:
