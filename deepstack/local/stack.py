@@ -6,7 +6,6 @@ date, runs every process of the service, and stops all of it in order at the end
 
 import argparse
 import fcntl
-import json
 import os
 import secrets
 import signal
@@ -19,13 +18,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 from rich.console import Console
 
 from deepstack import config, processes
-from deepstack.local import broker_simulator, embedded_servers
+from deepstack.local import answers, broker_simulator, embedded_servers
 from deepstack.local.child_cleanup import lifeline
 from deepstack.local.server_programs import ServerError
 from deepstack.local.supervisor import Supervisor
@@ -178,7 +175,7 @@ class Stack:
 
     def _await_ready(self) -> None:
         self._await(self._is_ready, f"{self.web}readyz to say ready")
-        self._await(lambda: _status(self.flower) != 0, "Flower to answer")
+        self._await(lambda: answers.status(self.flower) != 0, "Flower to answer")
 
     def await_broker(self) -> None:
         """Until the process that live trading has besides the workers is connected."""
@@ -186,11 +183,11 @@ class Stack:
 
     def _is_ready(self) -> bool:
         """But for the connection to a broker, which may be away for minutes and comes back."""
-        parts = _parts(f"{self.web}readyz")
+        parts = answers.parts(f"{self.web}readyz")
         return bool(parts) and all(part["ok"] for name, part in parts.items() if name != "gateway")
 
     def _hears(self) -> bool:
-        parts = _parts(f"{self.web}readyz")
+        parts = answers.parts(f"{self.web}readyz")
         return any(parts.get(name, {}).get(key) for name, key in HEARING)
 
     def _await(self, condition: Callable[[], bool], what: str) -> None:
@@ -349,29 +346,6 @@ def _kept_secret(path: Path) -> str:
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(48))
     return path.read_text()
-
-
-def _status(url: str) -> int:
-    """The HTTP status of a GET; 0 when nobody answers."""
-    return _get(url)[0]
-
-
-def _parts(url: str) -> dict[str, dict[str, object]]:
-    """What /readyz tells, ready or not; empty when it does not answer."""
-    with suppress(ValueError, KeyError):
-        parts: dict[str, dict[str, object]] = json.loads(_get(url)[1])["parts"]
-        return parts
-    return {}
-
-
-def _get(url: str) -> tuple[int, bytes]:
-    try:
-        with urlopen(url, timeout=5) as answer:  # noqa: S310  our own http address
-            return int(answer.status), answer.read()
-    except HTTPError as error:
-        return error.code, error.read()
-    except (URLError, OSError):
-        return 0, b""
 
 
 def _welcome(stack: Stack, password: str) -> str:
