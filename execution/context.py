@@ -16,14 +16,14 @@ from execution.orders.order_settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Context:
     config: Config
     market: MarketData
     broker: OrderManager
     now: Callable[[], datetime]
     own_settings: Settings = field(default_factory=dict)  # that go with each order from here
 
-    def of(self, order: Order) -> "Desk":
+    def of(self, order: Order) -> "Context":
         """As the order's own settings make it."""
         if not order.own_settings:
             return self
@@ -53,13 +53,13 @@ class Desk:
 
 
 @cache
-def default() -> Desk:
+def default() -> Context:
     """The desk of this process."""
     config = current()
-    return Desk(config, market_data(), OrderManager(config=config), clock.now)
+    return Context(config, market_data(), OrderManager(config=config), clock.now)
 
 
-def on(order_manager: OrderManager) -> Desk:
+def on(order_manager: OrderManager) -> Context:
     """The desk of this process, with another order manager and its configuration.
 
     Raises ConfigError for what the workers could not keep to.

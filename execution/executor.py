@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 
 from execution import context as desks
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.reading import minutes, whole
 from execution.domain.signal import MAX_QUANTITY, Controls
 from execution.entry import order_controls, submission
@@ -37,7 +37,7 @@ class Executor:
     ) -> None:
         checked("default_time_window", default_time_window, minutes)
         checked("default_num_slices", default_num_slices, whole(MAX_QUANTITY))
-        self._desk: Desk = desks.on(order_manager)
+        self._desk: Context = desks.on(order_manager)
         self.default_time_window = default_time_window
         self.default_num_slices = default_num_slices
 

@@ -28,7 +28,7 @@ WHERE id IN (SELECT part.id FROM execution_slice AS part
 """
 
 
-def ring_due(slices: Sequence[tuple[int, datetime]]) -> None:
+def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
     """Publish one ETA task for each (slice id, due in trading time), then note that it rang.
 
     Published first and noted second: when Redis fails in between, nothing claims that a bell is
@@ -48,7 +48,7 @@ def ring_due(slices: Sequence[tuple[int, datetime]]) -> None:
         )
 
 
-def ring(task: str, slice_ids: Iterable[int]) -> None:
+def enqueue(task: str, slice_ids: Iterable[int]) -> None:
     """Publish one immediate task for each slice."""
     with current_app.producer_or_acquire() as producer, producer.batch():
         for slice_id in slice_ids:

@@ -11,7 +11,7 @@ from execution.broker.base import (
     BrokerOrder,
     TooSoon,
 )
-from execution.context import Desk
+from execution.context import Context
 from execution.market import clock
 from execution.models import BrokerCursor
 from execution.risk.accounts import forget_foreign
@@ -35,7 +35,7 @@ SELDOM = timedelta(seconds=2.5)
 LONG_UNHEARD = timedelta(seconds=15)
 
 
-def hear(account: str, desk: Desk) -> int:
+def hear(account: str, desk: Context) -> int:
     """Take over the broker's news of one account since they were last heard; how many orders."""
     if forget_foreign(account, desk):
         return 0
@@ -48,7 +48,7 @@ def hear(account: str, desk: Desk) -> int:
         return 0
 
 
-def catch_up(account: str, desk: Desk, since: datetime | None = None) -> Sequence[BrokerOrder]:
+def catch_up(account: str, desk: Context, since: datetime | None = None) -> Sequence[BrokerOrder]:
     """The broker's news of one account, taken over; since they were last heard, or since an
     earlier moment. Raises what the broker raises, and then nothing is taken for heard."""
     now = desk.now()
@@ -71,14 +71,14 @@ def unheard_since(heard_until: datetime, now: datetime, *, speed: float) -> date
     return heard_until - (LATE if first_since_long else OVERLAP) * speed
 
 
-def unheard(account: str, desk: Desk) -> bool:
+def unheard(account: str, desk: Context) -> bool:
     """Whether the last news are so old that whoever should hear them must be frozen."""
     old = desk.now() - LONG_UNHEARD * clock.speed()
     cursors = BrokerCursor.objects.filter(broker=desk.broker.name, account=account)
     return cursors.filter(heard_until__lt=old).exists()
 
 
-def just_heard(account: str, desk: Desk) -> bool:
+def just_heard(account: str, desk: Context) -> bool:
     """Whether the news were heard within half the time in which they are asked for once."""
     now, every = desk.now(), desk.config.execution.scheduling.news_seconds
     recent = now - timedelta(seconds=every / 2 * clock.speed())

@@ -20,7 +20,7 @@ from execution.broker.base import (
     Execution,
     ExecutionKey,
 )
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     SLICE_TERMINAL,
@@ -48,7 +48,7 @@ REASON_KNOWN_BY = 100  # characters of the broker's words: ours may stand before
 
 
 def apply(
-    order: Order, part: Slice, seen: BrokerOrder, desk: Desk, *, asked: bool, at: datetime
+    order: Order, part: Slice, seen: BrokerOrder, desk: Context, *, asked: bool, at: datetime
 ) -> None:
     """Take over what the broker says about one child: executions first, then its status.
 
@@ -184,7 +184,7 @@ _BOOKED = Prepared[tuple[str, str, int, int, Decimal, Decimal | None]](
 )
 
 
-def take_over(part: Slice, seen: BrokerOrder, desk: Desk, *, asked: bool = False) -> None:
+def take_over(part: Slice, seen: BrokerOrder, desk: Context, *, asked: bool = False) -> None:
     """Book what the broker reports of one child, of its own accord or because it was `asked`; a
     child that works there although we have ended it is cancelled there."""
     with locked(part.order_id) as order:
@@ -196,7 +196,7 @@ def take_over(part: Slice, seen: BrokerOrder, desk: Desk, *, asked: bool = False
         _cancel(part, desk)
 
 
-def _cancel(part: Slice, desk: Desk) -> None:
+def _cancel(part: Slice, desk: Context) -> None:
     try:
         desk.broker.cancel(part.client_order_id, now=desk.now())
     except BrokerRejected as error:
@@ -206,7 +206,7 @@ def _cancel(part: Slice, desk: Desk) -> None:
         log.warning("cancel not confirmed, asked again later", error=str(error))
 
 
-def take_over_all(news: Sequence[BrokerOrder], desk: Desk) -> bool:
+def take_over_all(news: Sequence[BrokerOrder], desk: Context) -> bool:
     """Book what the broker reports of many children, where it is news; False if any cannot be."""
     parts = {row[0]: row for row in _TOLD.all(ids=[seen.client_order_id for seen in news])}
     executions = [execution.execution_id for seen in news for execution in seen.executions]
@@ -220,7 +220,7 @@ def take_over_all(news: Sequence[BrokerOrder], desk: Desk) -> bool:
     return all(taken)
 
 
-def try_take_over(part: Slice, seen: BrokerOrder, desk: Desk) -> bool:
+def try_take_over(part: Slice, seen: BrokerOrder, desk: Context) -> bool:
     """One order's impossible news must not keep those of all others from being booked; the cursor
     stays, so that they are told again and again until a person looks. Whether they were booked."""
     try:

@@ -3,7 +3,7 @@ they arrive; too many in a row pause the order."""
 
 from datetime import datetime, timedelta
 
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING, SLICE_AT_BROKER, OrderStatus, SliceStatus
 from execution.domain.unexecuted import BROKER_CANCELLED, code_of
@@ -36,7 +36,7 @@ def note(order: Order, part: Slice, reason: str, *, at: datetime) -> None:
     tell(order, EventKind.BROKER_REJECTED, facts, at=at, part=part)
 
 
-def pause_after_too_many(order: Order, part: Slice, desk: Desk, *, at: datetime) -> None:
+def pause_after_too_many(order: Order, part: Slice, desk: Context, *, at: datetime) -> None:
     """After `part` ended at the broker: pause its locked order when too many ended so in a row."""
     if order.status not in ORDER_SENDING or not _counts(part):
         return

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from execution import task_queue
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.routing import Thresholds
 from execution.entry import references
 from execution.entry.drafting import _configured, _Drafting, _parse_all, _Rules
@@ -14,7 +14,7 @@ from execution.risk import pretrade
 
 
 def accept(
-    values: Mapping[str, object], desk: Desk, *, thresholds: Thresholds | None = None
+    values: Mapping[str, object], desk: Context, *, thresholds: Thresholds | None = None
 ) -> Order:
     """Store one signal as an order, DENIED if the rules refuse it.
 
@@ -25,7 +25,7 @@ def accept(
 
 
 def accept_all(
-    batch: Sequence[Mapping[str, object]], desk: Desk, *, thresholds: Thresholds | None = None
+    batch: Sequence[Mapping[str, object]], desk: Context, *, thresholds: Thresholds | None = None
 ) -> list[Order]:
     """Store a batch in one transaction: all of it, or with InvalidSignal nothing.
 

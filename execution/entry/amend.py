@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from execution.booking.completion import drop_unsent, finish_if_done
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
@@ -63,7 +63,7 @@ class Change:
 
 
 def amend(
-    order_id: int, values: Mapping[str, object], *, version: int, by: str, desk: Desk
+    order_id: int, values: Mapping[str, object], *, version: int, by: str, desk: Context
 ) -> Order:
     """Change quantity, end or limit of a live order that still has the version the caller read.
 
@@ -129,7 +129,7 @@ def _check(order: Order, change: Change, version: int, *, now: datetime) -> None
         raise InvalidSignal({"end_at": told})
 
 
-def _plan_rest(order: Order, change: Change, done: drafting.Amended, desk: Desk) -> Draft | None:
+def _plan_rest(order: Order, change: Change, done: drafting.Amended, desk: Context) -> Draft | None:
     """What is neither filled nor working, planned from now, or from the order's start if that lies
     ahead, and checked like a new order; None for nothing. Sizes that were wished for give way to a
     small rest."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from execution.context import Desk
+from execution.context import Context
 from execution.domain import routing
 from execution.domain.algorithm_comparison import rounded
 from execution.domain.algorithms import registry
@@ -22,7 +22,7 @@ from execution.market.base import Quote
 from execution.models import Order, TradingState
 from execution.orders import caller
 from execution.orders.draft import Draft
-from execution.orders.journal import told
+from execution.orders.journal import first_event
 from execution.planning import (
     broker_algos,
     cost_estimates,
@@ -50,7 +50,7 @@ class Amended:
 
 def draft(
     values: Mapping[str, object],
-    desk: Desk,
+    desk: Context,
     *,
     thresholds: Thresholds | None = None,
     amending: Amended | None = None,
@@ -84,7 +84,7 @@ def _parse_all(batch: Sequence[Mapping[str, object]], account: str) -> list[Sign
     return signals
 
 
-def _configured(desk: Desk) -> Thresholds:
+def _configured(desk: Context) -> Thresholds:
     rules = desk.config.execution.routing
     return Thresholds(rules.small_order_threshold, rules.large_order_threshold)
 
@@ -99,7 +99,7 @@ class _Rules:
     accounts: Sequence[str]  # that the broker's login has
 
     @classmethod
-    def read(cls, desk: Desk) -> "_Rules":
+    def read(cls, desk: Context) -> "_Rules":
         return cls(
             kill_switch.all_in_force(),
             limits.all_in_force(),
@@ -112,7 +112,7 @@ class _Rules:
 class _Drafting:
     """Turns signals into drafts at one moment, with what that moment knows."""
 
-    desk: Desk
+    desk: Context
     now: datetime
     thresholds: Thresholds
     rules: _Rules
@@ -244,7 +244,7 @@ class _Drafting:
         order.routing = {"denial": {"code": denial.code, "numbers": dict(denial.numbers)}}
         value_check.denied(order, denial)
         facts = {**order.routing["denial"], **caller.current().facts()}
-        return Draft(order, events=[told(order, EventKind.ORDER_DENIED, facts)])
+        return Draft(order, events=[first_event(order, EventKind.ORDER_DENIED, facts)])
 
     def _closed(self, start: datetime) -> Denial:
         opens = self.desk.market.next_session(start).open
@@ -317,5 +317,5 @@ def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:
         **{name: told for name, told in order.routing.items() if name != "alternatives"},
     }
     return Draft(
-        order, slice_rows.rows(order, plan), [told(order, EventKind.ORDER_ACCEPTED, facts)]
+        order, slice_rows.rows(order, plan), [first_event(order, EventKind.ORDER_ACCEPTED, facts)]
     )

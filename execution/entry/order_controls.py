@@ -81,7 +81,7 @@ def _ring_cancels(order: Order) -> None:
     """The dispatch loop finds what a lost bell leaves working."""
     working = list(order.slices.filter(status=SliceStatus.WORKING).values_list("pk", flat=True))
     if working:
-        transaction.on_commit(lambda: task_queue.ring(task_queue.CLOSE, working), robust=True)
+        transaction.on_commit(lambda: task_queue.enqueue(task_queue.CLOSE, working), robust=True)
 
 
 def unconfirmed(order: Order) -> int:

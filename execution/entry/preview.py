@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.routing import Thresholds
 from execution.entry import drafting
 from execution.planning.residual import told
@@ -39,7 +39,7 @@ class Preview(TypedDict):
 
 
 def preview(
-    values: Mapping[str, object], desk: Desk, *, thresholds: Thresholds | None = None
+    values: Mapping[str, object], desk: Context, *, thresholds: Thresholds | None = None
 ) -> Preview:
     """The order that the signal would become if it were sent now, by the same code; nothing is
     stored and nothing is sent. Raises InvalidSignal."""

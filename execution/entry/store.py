@@ -11,7 +11,7 @@ from execution.models import Order, OrderEvent, Slice
 from execution.orders.draft import Draft
 from execution.orders.journal import log_when_committed
 
-RUNG_AT_ONCE = 1_000
+ENQUEUED_AT_ONCE = 1_000
 
 
 class ReferenceTaken(Exception):
@@ -34,8 +34,8 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
             log_when_committed(events)
             due = [(part.pk, part.due_at) for part in slices if part.due_at <= horizon_end]
             if due:
-                first = sorted(due, key=itemgetter(1))[:RUNG_AT_ONCE]
-                transaction.on_commit(lambda: task_queue.ring_due(first), robust=True)
+                first = sorted(due, key=itemgetter(1))[:ENQUEUED_AT_ONCE]
+                transaction.on_commit(lambda: task_queue.enqueue_due(first), robust=True)
     except IntegrityError as error:
         if "order_reference_once" in str(error):
             raise ReferenceTaken from error

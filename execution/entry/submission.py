@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from asgiref.sync import sync_to_async
 
 from execution import heartbeat
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.routing import Thresholds
 from execution.entry import acceptance
 from execution.models import Heartbeat, Order
@@ -42,7 +42,7 @@ def concern() -> str:
 
 async def execute(
     values: Mapping[str, object],
-    desk: Desk,
+    desk: Context,
     *,
     wait: bool,
     thresholds: Thresholds | None = None,

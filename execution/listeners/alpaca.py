@@ -15,7 +15,7 @@ from execution.broker import links
 from execution.broker.alpaca.adapter import AlpacaBroker
 from execution.broker.alpaca.link_watch import LinkWatch
 from execution.broker.alpaca.stream import Updates
-from execution.context import Desk
+from execution.context import Context
 from execution.listeners.alpaca_updates import UpdateBook
 from execution.models import BrokerAccount, BrokerCursor, Fill, Heartbeat
 
@@ -30,7 +30,7 @@ MUTE_WINDOW = timedelta(minutes=1)
 class Listener:
     """Two may run; the one that holds the lock listens, since Alpaca allows one connection."""
 
-    def __init__(self, desk: Desk, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, desk: Context, sleep: Callable[[float], None] = time.sleep) -> None:
         broker = desk.broker.broker
         if not isinstance(broker, AlpacaBroker):
             raise TypeError(f"the broker is {broker.name!r}, not Alpaca")

@@ -13,7 +13,7 @@ from execution.broker.alpaca.adapter import AlpacaBroker
 from execution.broker.alpaca.messages import SeenOrder
 from execution.broker.alpaca.stream import Update
 from execution.broker.base import BrokerError, OutcomeUnknown
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import SLICE_TERMINAL, SliceStatus
 from execution.listeners.update_queue import Inbox
 from execution.models import Slice
@@ -44,7 +44,7 @@ class UpdateBook:
     that lost, repeated and shuffled updates do no harm.
     """
 
-    def __init__(self, broker: AlpacaBroker, desk: Desk) -> None:
+    def __init__(self, broker: AlpacaBroker, desk: Context) -> None:
         self._broker = broker
         self._desk = desk
         self._inbox: Inbox[str, Heard] = Inbox(_newer)

@@ -16,7 +16,7 @@ from deepstack.database import prepared_query
 from deepstack.database.prepared_query import IsAny, Param, Prepared
 from execution.booking import execution_reports
 from execution.broker.ibkr import order_reports
-from execution.context import Desk
+from execution.context import Context
 from execution.models import IbkrOrder
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ _CHANGED = Prepared[IbkrOrder](
 class Herald:
     """A thread with a database connection of its own: what it waits for holds up no socket."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Context) -> None:
         self._desk = desk
         self._waiting: queue.SimpleQueue[frozenset[str] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ibkr-herald", daemon=True)

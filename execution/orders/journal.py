@@ -119,6 +119,6 @@ def move_slices(
     )
 
 
-def told(order: Order, kind: EventKind, data: dict[str, object]) -> OrderEvent:
+def first_event(order: Order, kind: EventKind, data: dict[str, object]) -> OrderEvent:
     """An event of the order's first moment."""
     return event(order, kind, data, at=order.created_at)

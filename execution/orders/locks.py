@@ -92,7 +92,7 @@ def sole_sender(slice_id: int) -> Iterator[bool]:
 
 @contextmanager
 def sending(slice_id: int) -> Iterator[bool]:
-    """`sole_sender`, held around the last look and the broker call so that a halt can wait for
+    """`sole_sender`, held around the final check and the broker call so that a halt can wait for
     both. The lock that may have to wait comes first: should it fail, none is held."""
     key = _key(slice_id)
     alone: tuple[None, bool] = _row(

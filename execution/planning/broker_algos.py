@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from deepstack.config import Execution
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.algorithms.broker_native import (
     LEAST_SHARE,
     NATIVES,
@@ -21,7 +21,7 @@ from execution.planning import order_parameters, participation
 KEY = "native"
 
 
-def refusal(order: Order, desk: Desk) -> Denial | None:
+def refusal(order: Order, desk: Context) -> Denial | None:
     """Why the broker's own algorithm cannot work a new order; None also where none is asked for."""
     name = order_parameters.native(order)
     if name is None:
@@ -35,7 +35,7 @@ def refusal(order: Order, desk: Desk) -> Denial | None:
     return None
 
 
-def worst_price(order: Order, price: Decimal | None, desk: Desk) -> Decimal | None:
+def worst_price(order: Order, price: Decimal | None, desk: Context) -> Decimal | None:
     """What a share may cost at most, where the broker works the order: its child is checked at its
     limit, and would be refused after its parent was taken. None where we work it, and without a
     price."""
@@ -49,7 +49,7 @@ def worst_price(order: Order, price: Decimal | None, desk: Desk) -> Decimal | No
     )
 
 
-def enter(order: Order, desk: Desk) -> None:
+def enter(order: Order, desk: Context) -> None:
     """Note with a new order, whose window is known, what the broker will be told. Raises
     InvalidSignal."""
     name = order_parameters.native(order)

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from deepstack.config import Config
 from deepstack.sync_bridge import off_loop
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.algorithms import registry
 from execution.domain.cost_calibration import Calibration, Observation, calibrate
 from execution.domain.cost_models import (
@@ -39,7 +39,9 @@ class NothingToLearn(LookupError):
     """No finished order can be compared with what it was expected to cost; the text says why."""
 
 
-def learn(symbol: str = ALL, *, fewest: int = FEWEST, by: str, desk: Desk) -> SlippageCalibration:
+def learn(
+    symbol: str = ALL, *, fewest: int = FEWEST, by: str, desk: Context
+) -> SlippageCalibration:
     """Fit the configured cost model to the latest finished orders of the present broker, of one
     symbol or of all, and store what came of it, adopted or not. Raises NothingToLearn."""
     name = desk.config.execution.slippage.model
@@ -89,7 +91,7 @@ def _broker(config: Config) -> str:
     return config.live_broker if config.trading_mode == "live" else "paper"
 
 
-def _orders(symbol: str, desk: Desk) -> Iterable[Order]:
+def _orders(symbol: str, desk: Context) -> Iterable[Order]:
     """A limit order that waits pays its own price, which says nothing of impact."""
     here = Fill.objects.filter(order=OuterRef("pk"), broker=desk.broker.name)
     orders = Order.objects.filter(
@@ -104,7 +106,7 @@ def _orders(symbol: str, desk: Desk) -> Iterable[Order]:
 class _Reader:
     """Turns orders into observations, and counts why the others were left out."""
 
-    desk: Desk
+    desk: Context
     model: CostModel
     prior: Coefficients
     left_out: Counter[str] = field(default_factory=Counter)

@@ -24,7 +24,7 @@ from execution.broker.base import (
     BrokerUnavailable,
     TooSoon,
 )
-from execution.context import Desk
+from execution.context import Context
 from execution.domain import reconciliation as rules
 from execution.domain.lifecycle import SLICE_AT_BROKER, SLICE_TERMINAL, SliceStatus
 from execution.domain.reconciliation import Child, Difference, Kind, Open
@@ -81,7 +81,11 @@ class Inspection:
     OutcomeUnknown when a question stays unanswered: a failure is never an empty answer."""
 
     def __init__(
-        self, broker: AccountBroker, row: BrokerAccount, desk: Desk, sleep: Callable[[float], None]
+        self,
+        broker: AccountBroker,
+        row: BrokerAccount,
+        desk: Context,
+        sleep: Callable[[float], None],
     ) -> None:
         self._broker = broker
         self._row = row

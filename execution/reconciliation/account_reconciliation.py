@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from deepstack.database.advisory_locks import try_session_lock, unlock_session
 from execution.broker.base import AccountBroker, BrokerError
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.exchange_time import exchange_day
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.market.calendar import new_york
@@ -49,7 +49,7 @@ class Report:
     differences: Sequence[BrokerDifference]
 
 
-def accounts(desk: Desk) -> list[str]:
+def accounts(desk: Context) -> list[str]:
     """The accounts at the broker that our orders are, or may be, in."""
     own = getattr(desk.broker.broker, "account", None)
     if own is not None:
@@ -63,7 +63,7 @@ def accounts(desk: Desk) -> list[str]:
 
 def compare(
     account: str,
-    desk: Desk,
+    desk: Context,
     *,
     thorough: bool,
     patience: float = 0.0,
@@ -92,7 +92,7 @@ def compare(
         return Report(row, breaks.still_open(row))
 
 
-def accept(account: str, desk: Desk, *, by: str) -> Report:
+def accept(account: str, desk: Context, *, by: str) -> Report:
     """Take the broker's word for the positions and the cash of the last comparison: what differed
     counts as held before from now on. ValueError without a name or a comparison."""
     if not by.strip():
@@ -105,7 +105,7 @@ def accept(account: str, desk: Desk, *, by: str) -> Report:
     return Report(row, breaks.still_open(row))
 
 
-def nightly(desk: Desk) -> list[str]:
+def nightly(desk: Context) -> list[str]:
     """Compare each account that has not been since the last night, and each whose positions differ:
     what explains itself holds nothing back any more. Returns those compared."""
     mark = last_night(timezone.now())
@@ -155,7 +155,7 @@ def _note_failure(row: BrokerAccount, problem: str) -> None:
 
 
 def _store(
-    row: BrokerAccount, look: Look, fills: Fills, began: datetime, desk: Desk, *, thorough: bool
+    row: BrokerAccount, look: Look, fills: Fills, began: datetime, desk: Context, *, thorough: bool
 ) -> None:
     accepted = row.accepted_wall
     row.cash, row.buying_power = look.state.cash, look.state.buying_power

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.domain.reconciliation import Kind
@@ -17,7 +17,7 @@ from execution.reconciliation import breaks
 from execution.risk.position_breaks import still_open
 
 
-def find(account: str, symbol: str, desk: Desk) -> BrokerDifference:
+def find(account: str, symbol: str, desk: Context) -> BrokerDifference:
     """Raises NotAllowed where there is none."""
     found = still_open().filter(broker=desk.broker.name, account=account, symbol=symbol).first()
     if found is None:

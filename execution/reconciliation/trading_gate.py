@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from execution.broker.admission import Admission
 from execution.broker.base import BrokerError
-from execution.context import Desk
+from execution.context import Context
 from execution.reconciliation import account_reconciliation, breaks
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds, after a comparison that faile
 class Gate:
     """Closed for every account at first. A thread of its own compares, which opens it."""
 
-    def __init__(self, desk: Desk, admission: Admission) -> None:
+    def __init__(self, desk: Context, admission: Admission) -> None:
         self._desk = desk
         self._admission = admission
         self._why: dict[str, str] = {}
@@ -102,7 +102,7 @@ class Gate:
         self._not_before[account] = time.monotonic() + pause
 
 
-def put_before(desk: Desk) -> Gate | None:
+def put_before(desk: Context) -> Gate | None:
     """A closed gate before the desk's broker, where live orders go to one that can be compared.
 
     Without one a live broker is closed as well, until some process compares."""

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from execution.broker.base import LoginBroker
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.domain.risk_checks import Denial
 from execution.models import BrokerAccount, BrokerCursor, Order
 
 
-def of_login(desk: Desk) -> Sequence[str]:
+def of_login(desk: Context) -> Sequence[str]:
     """The accounts that orders may be in; empty where any may, or the broker has not said."""
     broker = desk.broker.broker
     return broker.accounts() if isinstance(broker, LoginBroker) else ()
@@ -23,7 +23,7 @@ def refusal(account: str, known: Sequence[str]) -> Denial | None:
     return Denial("ACCOUNT_UNKNOWN", {"account": account, "accounts": " ".join(known)})
 
 
-def forget_foreign(account: str, desk: Desk) -> bool:
+def forget_foreign(account: str, desk: Context) -> bool:
     """Whether the account is surely not the login's and has no live order: then it is not asked
     about any more, and what an earlier order under it left behind is taken away."""
     if refusal(account, of_login(desk)) is None:

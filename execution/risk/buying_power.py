@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
 from execution.broker.base import AccountBroker, BrokerError
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.models import OrderEvent
 from execution.models.orders import Side
@@ -64,12 +64,12 @@ _cache: TLRUCache[tuple[str, str], Funds | None] = TLRUCache(
 _lock = Lock()
 
 
-def _of_account(account: str, desk: Desk, *, now: datetime) -> tuple[str, str]:
+def _of_account(account: str, desk: Context, *, now: datetime) -> tuple[str, str]:
     return desk.broker.name, account
 
 
 @cached(_cache, key=_of_account, lock=_lock)
-def told(account: str, desk: Desk, *, now: datetime) -> Funds | None:
+def told(account: str, desk: Context, *, now: datetime) -> Funds | None:
     """None while the broker does not say."""
     return _ask(account, desk, now=now)
 
@@ -80,7 +80,7 @@ def forget() -> None:
         _cache.clear()
 
 
-def _ask(account: str, desk: Desk, *, now: datetime) -> Funds | None:
+def _ask(account: str, desk: Context, *, now: datetime) -> Funds | None:
     asked = timezone.now()
     broker = desk.broker.broker
     if not isinstance(broker, AccountBroker):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
 from execution.broker import BROKERS
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.event_kinds import SENT
 from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
@@ -132,7 +132,7 @@ class Moment:
 def read(
     at: Moment,
     bounds: Bounds,
-    desk: Desk,
+    desk: Context,
     *,
     restricted: str | None,
     broken: tuple[str, str] | None,
@@ -161,7 +161,7 @@ def read(
     )
 
 
-def position(at: Moment, desk: Desk) -> tuple[int | None, int]:
+def position(at: Moment, desk: Context) -> tuple[int | None, int]:
     """Signed shares of the symbol in the account, None where that is not known, and the shares
     pending on the order's side."""
     order = at.order
@@ -279,7 +279,7 @@ def unspent(at: Moment) -> Decimal | None:
     return at.marks.funds.left(at.order.account) - batch
 
 
-def day_result(at: Moment, desk: Desk) -> Decimal | None:
+def day_result(at: Moment, desk: Context) -> Decimal | None:
     """Sold less bought less commission, and what is left over marked at the mid: the result of
     the day's fills at the desk's broker alone. None where a price is missing.
 
@@ -308,7 +308,7 @@ def day_result(at: Moment, desk: Desk) -> Decimal | None:
     return result
 
 
-def heat(at: Moment, equity: Decimal | None, pending: int, desk: Desk) -> Heat | None:
+def heat(at: Moment, equity: Decimal | None, pending: int, desk: Context) -> Heat | None:
     """None where equity is not configured, or a position is not known, nor its price or
     volatility.
 

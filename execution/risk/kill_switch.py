@@ -181,7 +181,7 @@ def waiting() -> Q:
 def _ring_cancels(row: TradingState) -> bool:
     working = Slice.objects.filter(scopes.covered_by(row, "order__"), status=SliceStatus.WORKING)
     try:
-        task_queue.ring(task_queue.CLOSE, working.values_list("pk", flat=True))
+        task_queue.enqueue(task_queue.CLOSE, working.values_list("pk", flat=True))
     except (QueueError, RedisError, OSError) as error:
         log.error("halted, but the cancels wait for Redis", state=str(row), error=str(error))
         return False

@@ -17,7 +17,7 @@ from django.db.models import Count, Exists, Expression, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.market.base import MarketData, MarketDataUnavailable
@@ -90,20 +90,20 @@ class Asked:
     traded: Collection[str] | None = None
 
 
-def asked(desk: Desk) -> Asked:
+def asked(desk: Context) -> Asked:
     set_by_hand = RiskLimit.objects.aggregate(
         loss=Count("max_daily_loss"), heat=Count("max_portfolio_heat")
     )
     return _asked(desk, loss=bool(set_by_hand["loss"]), heat=bool(set_by_hand["heat"]))
 
 
-def wanted(part: Slice, desk: Desk) -> Asked:
+def wanted(part: Slice, desk: Context) -> Asked:
     """`asked`, of a slice that was read with SET_BY_HAND and perhaps TRADED."""
     known = _asked(desk, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
     return replace(known, traded=vars(part).get("traded"))
 
 
-def _asked(desk: Desk, *, loss: bool, heat: bool) -> Asked:
+def _asked(desk: Context, *, loss: bool, heat: bool) -> Asked:
     limits = desk.config.limits
     return Asked(
         loss=loss or limits.max_daily_loss is not None,
@@ -111,7 +111,7 @@ def _asked(desk: Desk, *, loss: bool, heat: bool) -> Asked:
     )
 
 
-def read(account: str, symbol: str, desk: Desk, *, wanted: Asked, now: datetime) -> Marks:
+def read(account: str, symbol: str, desk: Context, *, wanted: Asked, now: datetime) -> Marks:
     """The market is asked for nothing that no limit needs."""
     symbols = set(wanted.traded or ()) if wanted.loss else set()
     if wanted.loss and wanted.traded is None:

@@ -2,12 +2,12 @@
 
 from django.db.models import QuerySet
 
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.reconciliation import Kind
 from execution.models import BrokerDifference, Order
 
 
-def of(order: Order, desk: Desk) -> tuple[str, str] | None:
+def of(order: Order, desk: Context) -> tuple[str, str] | None:
     """The shares that the break of an order's symbol is about, ours and the broker's."""
     return (
         still_open()

@@ -10,7 +10,7 @@ from django.db.models import Case, F, QuerySet, Sum, When
 from deepstack.database.prepared_query import Param, Prepared
 from execution.broker import BROKERS
 from execution.broker.base import AccountBroker
-from execution.context import Desk
+from execution.context import Context
 from execution.models import BrokerAccount, Fill, Order
 from execution.models.orders import Side
 
@@ -53,7 +53,7 @@ _OWN_OF_SYMBOL = {
 }
 
 
-def held(account: str, desk: Desk, *, symbol: str | None = None) -> dict[str, int] | None:
+def held(account: str, desk: Context, *, symbol: str | None = None) -> dict[str, int] | None:
     """Signed shares by symbol, of all symbols or of one; None where what the account holds beside
     our fills is not known: it trades live and was never compared with its broker."""
     extra = _beside(account, desk)
@@ -67,7 +67,7 @@ def held(account: str, desk: Desk, *, symbol: str | None = None) -> dict[str, in
     return {symbol: own.get(symbol, 0) + extra.get(symbol, 0)}
 
 
-def listed_broker(desk: Desk) -> str:
+def listed_broker(desk: Context) -> str:
     """The desk's broker, empty for one that is not among `BROKERS`."""
     return desk.broker.name if desk.broker.name in BROKERS else ""
 
@@ -79,7 +79,7 @@ def _summed(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
     return totals
 
 
-def _beside(account: str, desk: Desk) -> Mapping[str, int] | None:
+def _beside(account: str, desk: Context) -> Mapping[str, int] | None:
     row = BrokerAccount.objects.filter(broker=desk.broker.name, account=account).first()
     if row is not None and row.accepted_wall is not None:
         beside: dict[str, int] = row.positions_beside

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from execution.context import Desk
+from execution.context import Context
 from execution.domain import risk_checks
 from execution.domain.risk_checks import Bounds, Check, Denial, Exposure, Facts
 from execution.market.base import Quote
@@ -17,7 +17,7 @@ from execution.risk import exposure, kill_switch, limits, position_breaks
 from execution.risk.exposure import Moment
 from execution.risk.limits import Book
 from execution.risk.marks import NO_MARKS
-from execution.risk.send_snapshot import Glance
+from execution.risk.send_snapshot import Snapshot
 
 THROTTLE = "repeated-execution throttle"
 State = TradingState.State
@@ -54,7 +54,7 @@ def worth(at: Moment, priced: Priced, bounds: Bounds) -> Decimal | None:
 
 
 def verdict(
-    at: Moment, priced: Priced, desk: Desk, *, book: Book, states: Iterable[TradingState]
+    at: Moment, priced: Priced, desk: Context, *, book: Book, states: Iterable[TradingState]
 ) -> Verdict:
     """Why an order that is not stored yet is refused or waits; changes nothing."""
     opposing = exposure.opposing(at.order) if priced.limit is not None else None
@@ -75,18 +75,18 @@ def verdict(
     )
 
 
-def child_denial(at: Moment, priced: Priced, desk: Desk, seen: Glance) -> Denial | None:
+def child_denial(at: Moment, priced: Priced, desk: Context, seen: Snapshot) -> Denial | None:
     """Why a child of a locked order may not leave. Where messages are bounded, the account's
     sends are counted one after the other until the transaction ends."""
     return _child_denial(risk_checks.CHILD_CHECKS, at, priced, desk, seen)
 
 
-def resend_denial(at: Moment, priced: Priced, desk: Desk, seen: Glance) -> Denial | None:
+def resend_denial(at: Moment, priced: Priced, desk: Context, seen: Snapshot) -> Denial | None:
     """Why an intent may not be sent once more."""
     return _child_denial(risk_checks.RESEND_CHECKS, at, priced, desk, seen)
 
 
-def last_denial(part: Slice, desk: Desk, seen: Glance) -> Denial | None:
+def last_denial(part: Slice, desk: Context, seen: Snapshot) -> Denial | None:
     """What may have changed since the intent was committed: a trading state, or an opposite order
     whose intent was committed at the same moment; here each of the two sees the other."""
     halted = kill_switch.in_force(part.order) if seen.halted else ()
@@ -102,7 +102,7 @@ def last_denial(part: Slice, desk: Desk, seen: Glance) -> Denial | None:
 
 
 def _child_denial(
-    table: Iterable[Check], at: Moment, priced: Priced, desk: Desk, seen: Glance
+    table: Iterable[Check], at: Moment, priced: Priced, desk: Context, seen: Snapshot
 ) -> Denial | None:
     book = limits.in_force(at.order) if seen.limited or seen.restricted else limits.EMPTY
     halted = kill_switch.in_force(at.order) if seen.halted else ()
@@ -139,7 +139,7 @@ def _messages(order: Order, most: int | None) -> int | None:
 def _known(
     at: Moment,
     priced: Priced,
-    desk: Desk,
+    desk: Context,
     *,
     book: Book,
     halted: tuple[tuple[str, str], ...],

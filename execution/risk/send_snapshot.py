@@ -29,7 +29,7 @@ _NAMES = ("halted", "limited", "restricted", "broken", "opposing")
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class Snapshot:
     """`halted`, `limited`, `restricted`, `broken`: whether a trading state other than ACTIVE, a
     limit, the restricted list, or a break of a position applies to the order; `opposing` as
     `exposure.opposing` tells it."""
@@ -41,39 +41,39 @@ class Glance:
     opposing: Decimal | None
 
 
-def claimable(order: Order, slice_id: int) -> tuple[Slice, int, Glance]:
+def claimable(order: Order, slice_id: int) -> tuple[Slice, int, Snapshot]:
     """A slice of a locked order, W of the order, and what stands in the way. Raises
     Slice.DoesNotExist."""
     part = _CLAIM[order.side].first(slice=slice_id, **own(order))
     if part is None:
         raise Slice.DoesNotExist(f"slice {slice_id}")
     part.order = order
-    return part, part.working or 0, _glance(part)  # type: ignore[attr-defined]  # annotated
+    return part, part.working or 0, _snapshot(part)  # type: ignore[attr-defined]  # annotated
 
 
-def anew(part: Slice) -> Glance:
+def anew(part: Slice) -> Snapshot:
     """What stands in the way of a slice now."""
     _, _, found = claimable(part.order, part.pk)
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class LastLook:
+class FinalCheck:
     """A claim that still holds: until when, what its order has become, what stands in the way."""
 
     lease_until_wall: datetime
     order_status: str
-    glance: Glance
+    snapshot: Snapshot
 
 
-def last_look(part: Slice, token: UUID) -> LastLook | None:
+def final_check(part: Slice, token: UUID) -> FinalCheck | None:
     """None when the claim is lost."""
     row = _LAST_LOOK[part.order.side].first(slice=part.pk, token=token, **own(part.order))
-    return None if row is None else LastLook(row[0], row[1], Glance(*row[2:]))
+    return None if row is None else FinalCheck(row[0], row[1], Snapshot(*row[2:]))
 
 
-def _glance(row: object) -> Glance:
-    return Glance(*(getattr(row, name) for name in _NAMES))
+def _snapshot(row: object) -> Snapshot:
+    return Snapshot(*(getattr(row, name) for name in _NAMES))
 
 
 def _claim(side: str) -> "QuerySet[Any, Any]":
@@ -83,7 +83,7 @@ def _claim(side: str) -> "QuerySet[Any, Any]":
     return claims.filter(pk=Param("slice", 0)).defer("explanation")
 
 
-def _last_look(side: str) -> "QuerySet[Slice, Any]":
+def _final_check(side: str) -> "QuerySet[Slice, Any]":
     claims = _in_the_way(side).filter(
         pk=Param("slice", 0), claim_token=Param("token", UUID(int=0)), status=SliceStatus.SENDING
     )
@@ -114,4 +114,4 @@ def _in_the_way(side: str) -> "QuerySet[Any, Any]":
 
 
 _CLAIM = {side: Prepared[Slice](partial(_claim, side)) for side in Side.values}
-_LAST_LOOK = {side: Prepared[Any](partial(_last_look, side)) for side in Side.values}
+_FINAL_CHECK = {side: Prepared[Any](partial(_final_check, side)) for side in Side.values}

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from django.db import connection
 
-from execution.context import Desk
+from execution.context import Context
 from execution.sending import resolver
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ THREADS = 4
 
 
 class CancelLane:
-    def __init__(self, desk: Callable[[], Desk]) -> None:
+    def __init__(self, desk: Callable[[], Context]) -> None:
         """`desk` is asked for in the lane's threads: a broker's library is slow to load."""
         self._desk = desk
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cancel")

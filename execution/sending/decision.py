@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db.models import Max
 from django.utils import timezone
 
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.algorithms import registry
 from execution.domain.child_sizing import ChildReason, next_child
 from execution.domain.event_kinds import EventKind
@@ -26,7 +26,7 @@ from execution.models import Order, OrderEvent, Slice
 from execution.planning import order_parameters, participation, price_rounding, residual
 from execution.risk import pretrade, value_check
 from execution.risk.exposure import Moment
-from execution.risk.send_snapshot import Glance
+from execution.risk.send_snapshot import Snapshot
 from execution.sending import targeting
 from execution.sending.targeting import Aim, Look
 
@@ -58,12 +58,12 @@ def decide(
     order: Order,
     part: Slice,
     quote: Quote | None,
-    desk: Desk,
+    desk: Context,
     *,
     aim: Aim,
     seen: Look,
     working: int,
-    glance: Glance,
+    snapshot: Snapshot,
     now: datetime,
 ) -> Child | NotNow:
     """`working` is W of the order."""
@@ -98,7 +98,7 @@ def decide(
     moment = Moment(
         order, quantity, seen.marks, now, working=working, whole=value_check.whole(order)
     )
-    denial = pretrade.child_denial(moment, value_check.priced(order, limit, quote), desk, glance)
+    denial = pretrade.child_denial(moment, value_check.priced(order, limit, quote), desk, snapshot)
     if denial is not None:
         return NotNow(str(denial), explanation, passing=denial.code in PASSING)
     if quote is None or limit is None:
@@ -135,7 +135,7 @@ def _capped(
     wanted: int,
     explanation: dict[str, object],
     seen: Look,
-    desk: Desk,
+    desk: Context,
     *,
     now: datetime,
 ) -> int | NotNow:
@@ -169,11 +169,11 @@ def _in_lots(order: Order, allowed: int, wanted: int) -> int:
     return whole if whole >= order_parameters.least(order) else 0
 
 
-def retry_pause(desk: Desk) -> timedelta:
+def retry_pause(desk: Context) -> timedelta:
     return timedelta(seconds=desk.config.execution.scheduling.defer_seconds) * clock.speed()
 
 
-def _too_late(order: Order, part: Slice, desk: Desk, *, now: datetime) -> str:
+def _too_late(order: Order, part: Slice, desk: Context, *, now: datetime) -> str:
     if now >= order.end_at:
         return "WINDOW_OVER"
     grace = timedelta(seconds=desk.config.execution.scheduling.missed_grace_seconds)
@@ -184,7 +184,7 @@ def _too_late(order: Order, part: Slice, desk: Desk, *, now: datetime) -> str:
 
 
 def _hurried(
-    order: Order, part: Slice, explanation: dict[str, object], desk: Desk, *, now: datetime
+    order: Order, part: Slice, explanation: dict[str, object], desk: Context, *, now: datetime
 ) -> NotNow | None:
     """Slices that were missed do not leave in a burst: those for which no gap is left before their
     end are given up, and caught up by the ones that follow."""
@@ -199,7 +199,7 @@ def _hurried(
     return NotNow("MIN_GAP", explanation, passing=True, until=last + gap)
 
 
-def _sent_too_often(order: Order, desk: Desk) -> bool:
+def _sent_too_often(order: Order, desk: Context) -> bool:
     """Only retries can run away: the first sends are bounded by the plan."""
     recent = OrderEvent.objects.filter(
         order=order,
@@ -242,7 +242,7 @@ def _far_touch(order: Order, quote: Quote) -> Decimal:
     return quote.ask if order.side_sign > 0 else quote.bid
 
 
-def _limit(order: Order, part: Slice, quote: Quote, desk: Desk, would: Would) -> Decimal:
+def _limit(order: Order, part: Slice, quote: Quote, desk: Context, would: Would) -> Decimal:
     policy = residual.final_policy(order, part)
     if order_parameters.native(order):
         return protective_limit(

@@ -171,7 +171,7 @@ class Dispatcher:
     def _feed(self, now: datetime) -> int:
         due = due_slices(now, self.wall(), self.scheduling)
         if due:
-            task_queue.ring_due(due)
+            task_queue.enqueue_due(due)
         return len(due)
 
     def _repair(self) -> int:
@@ -197,7 +197,7 @@ class Dispatcher:
             )[:MOST_AT_ONCE]
         )
         if ids:
-            task_queue.ring(task, ids)
+            task_queue.enqueue(task, ids)
             rung = Slice.objects.filter(pk__in=ids, status__in=SLICE_AT_BROKER)
             with transaction.atomic():
                 free_rows(rung).update(check_wall=self.wall() + PATIENCE)

@@ -18,7 +18,7 @@ from execution.broker.base import (
     DuplicateOrder,
     OutcomeUnknown,
 )
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import (
     ORDER_SENDING,
     OrderStatus,
@@ -79,7 +79,7 @@ def record(
     slice_id: int,
     token: UUID,
     outcome: Outcome,
-    desk: Desk,
+    desk: Context,
     *,
     left_at: datetime | None = None,
     again: bool = False,
@@ -164,7 +164,7 @@ def not_sent(order: Order, part: Slice, outcome: NotSent, *, at: datetime) -> No
         completion.finish_if_done(order, at=at)
 
 
-def _refused(order: Order, part: Slice, outcome: Refused, desk: Desk, *, at: datetime) -> None:
+def _refused(order: Order, part: Slice, outcome: Refused, desk: Context, *, at: datetime) -> None:
     reason = f"{outcome.code}: {outcome.text}"
     rejections.note(order, part, reason, at=at)
     move_slice(part, SliceStatus.REJECTED, at=at, reason=reason)

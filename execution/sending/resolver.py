@@ -10,7 +10,7 @@ from execution.booking.execution_reports import _cancel, take_over
 from execution.broker.base import (
     BrokerError,
 )
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     ORDER_SENDING,
@@ -35,7 +35,7 @@ LOST_PAUSE = timedelta(seconds=30)
 NEVER_ARRIVED = NotSent("NEVER_ARRIVED", retry=True)
 
 
-def resolve(slice_id: int, desk: Desk) -> None:
+def resolve(slice_id: int, desk: Context) -> None:
     """Settle a slice of which nobody knows what became, by asking the broker for its id."""
     part = Slice.objects.filter(pk=slice_id).first()
     if part is None or not _is_open_question(part):
@@ -69,7 +69,7 @@ def _lease_over(part: Slice) -> bool:
     return part.lease_until_wall is not None and part.lease_until_wall <= timezone.now()
 
 
-def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
+def _still_unknown(part: Slice, why: str, desk: Context) -> None:
     """It keeps counting as working; after some questions a person is told."""
     with locked(part.order_id) as order:
         at = desk.now()
@@ -81,7 +81,7 @@ def _still_unknown(part: Slice, why: str, desk: Desk) -> None:
         execution_reports.ask_later(part, why, at=at)
 
 
-def _not_found(part: Slice, desk: Desk, *, alone: bool) -> None:
+def _not_found(part: Slice, desk: Context, *, alone: bool) -> None:
     proven = alone and desk.broker.never_arrived(part.client_order_id)
     with locked(part.order_id) as order:
         at = desk.now()
@@ -117,7 +117,7 @@ def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
     tell(order, EventKind.MISSING_AT_BROKER, {"slice": part.sequence}, at=at, part=part)
 
 
-def close(slice_id: int, desk: Desk) -> None:
+def close(slice_id: int, desk: Context) -> None:
     """`ask_to_cancel`, and then how the child stands."""
     part = ask_to_cancel(slice_id, desk)
     if part is None:
@@ -131,7 +131,7 @@ def close(slice_id: int, desk: Desk) -> None:
         take_over(part, seen, desk, asked=True)
 
 
-def ask_to_cancel(slice_id: int, desk: Desk) -> Slice | None:
+def ask_to_cancel(slice_id: int, desk: Context) -> Slice | None:
     """Ask the broker to cancel what is left of a child; None where there is no reason to now. Only
     the broker's confirmation ends the child, and a cancel that gets none is `resolve`'s."""
     part = Slice.objects.filter(pk=slice_id).first()

@@ -23,7 +23,7 @@ from deepstack.database.unit_of_work import Overtaken, save
 from execution import task_queue
 from execution.booking import completion
 from execution.broker.base import Ticket
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_midnight
 from execution.domain.holds import code_of
@@ -104,7 +104,7 @@ class Intent:
     held_until: datetime | None = None
 
 
-def send(slice_id: int, desk: Desk) -> None:
+def send(slice_id: int, desk: Context) -> None:
     """Send one slice if it is due, alive and nobody else's; harmless to call again at any time."""
     now = desk.now()
     bounded = desk.config.limits.max_daily_loss is not None
@@ -142,7 +142,7 @@ def _asked(ask: Callable[[], T], nothing: T, symbol: str) -> T:
 
 
 def claim(
-    part: Slice, quote: Quote | None, desk: Desk, *, now: datetime, seen: Look = UNSEEN
+    part: Slice, quote: Quote | None, desk: Context, *, now: datetime, seen: Look = UNSEEN
 ) -> Intent | None:
     """Claim the slice and commit its intent; None when there is nothing to send."""
     try:
@@ -153,7 +153,7 @@ def claim(
 
 
 def _claim(
-    order: Order, slice_id: int, quote: Quote | None, desk: Desk, *, now: datetime, seen: Look
+    order: Order, slice_id: int, quote: Quote | None, desk: Context, *, now: datetime, seen: Look
 ) -> Intent | None:
     desk = desk.of(order)
     part, working, seen_now = send_snapshot.claimable(order, slice_id)
@@ -169,7 +169,7 @@ def _claim(
         aim=aim,
         seen=seen,
         working=working,
-        glance=seen_now,
+        snapshot=seen_now,
         now=now,
     )
     if isinstance(decision, NotNow):
@@ -181,7 +181,7 @@ def _claim(
     return intent
 
 
-def _stay(order: Order, part: Slice, why: NotNow, desk: Desk, *, now: datetime) -> None:
+def _stay(order: Order, part: Slice, why: NotNow, desk: Context, *, now: datetime) -> None:
     until = why.until or now + _pause(part, why.reason, desk, now=now)
     part.explanation = why.explanation
     save(part, "explanation", "aimed_quantity")
@@ -203,7 +203,7 @@ def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: dateti
         tell(order, EventKind.SLICE_DEFERRED, facts, at=at, part=part)
 
 
-def _pause(part: Slice, reason: str, desk: Desk, *, now: datetime) -> timedelta:
+def _pause(part: Slice, reason: str, desk: Context, *, now: datetime) -> timedelta:
     """Until the next look at a slice that may not leave: a quarter of the time that it has waited
     for the same already, so that an outage is not made worse by those who wait for its end."""
     usual, code = retry_pause(desk), code_of(reason)
@@ -214,7 +214,7 @@ def _pause(part: Slice, reason: str, desk: Desk, *, now: datetime) -> timedelta:
     return max(usual, min((now - began) / 4, LONGEST_PAUSE * clock.speed()))
 
 
-def _intend(order: Order, part: Slice, child: Child, desk: Desk, *, now: datetime) -> Intent:
+def _intend(order: Order, part: Slice, child: Child, desk: Context, *, now: datetime) -> Intent:
     scheduling = desk.config.execution.scheduling
     wall = timezone.now()
     life = timedelta(seconds=scheduling.min_life_seconds) * clock.speed()
@@ -240,7 +240,7 @@ def _intend(order: Order, part: Slice, child: Child, desk: Desk, *, now: datetim
 
 
 def _ticket(
-    part: Slice, quantity: int, limit_price: Decimal, desk: Desk, *, now: datetime
+    part: Slice, quantity: int, limit_price: Decimal, desk: Context, *, now: datetime
 ) -> Ticket:
     order, session = part.order, desk.market.session(now)
     return Ticket(
@@ -255,21 +255,21 @@ def _ticket(
     )
 
 
-def deliver(intent: Intent, desk: Desk, *, moment: datetime | None = None) -> None:
-    """The last look, at `moment` if that is still to come, the broker call with no transaction
+def deliver(intent: Intent, desk: Context, *, moment: datetime | None = None) -> None:
+    """The final check, at `moment` if that is still to come, the broker call with no transaction
     open, and the fenced record of both."""
     left_at, alone = None, False
     try:
         with sending(intent.part.pk) as alone:
             if moment is not None:
                 _await(moment, desk)
-            outcome: outcomes.Outcome | None = last_look(intent, desk) if alone else CLAIM_LOST
+            outcome: outcomes.Outcome | None = final_check(intent, desk) if alone else CLAIM_LOST
             if outcome is None:
                 left_at = desk.now()
                 outcome = outcomes.of(desk.broker.place, intent.ticket, now=left_at)
     except Error as error:
         # Only the locks and the look can raise this; the broker's answer is never an exception.
-        outcome = NotSent(f"the last look failed: {error}".strip(), retry=True)
+        outcome = NotSent(f"the final check failed: {error}".strip(), retry=True)
     if intent.again and isinstance(outcome, NotSent) and not (intent.absent and alone):
         held_until = intent.held_until if alone else None
         outcome = outcomes.Ambiguous(outcome.reason, outcome.retry_after, held_until)
@@ -284,16 +284,16 @@ def deliver(intent: Intent, desk: Desk, *, moment: datetime | None = None) -> No
     )
 
 
-def _await(moment: datetime, desk: Desk) -> None:
+def _await(moment: datetime, desk: Context) -> None:
     left = (moment - desk.now()) / clock.speed()
     if left > timedelta(0):
         time.sleep(left.total_seconds())
 
 
-def last_look(intent: Intent, desk: Desk) -> NotSent | None:
+def final_check(intent: Intent, desk: Context) -> NotSent | None:
     """Why this claim may not be sent after all, read at the last moment; None when it may."""
     part = intent.part
-    seen = send_snapshot.last_look(part, intent.token)
+    seen = send_snapshot.final_check(part, intent.token)
     if seen is None or seen.lease_until_wall <= timezone.now():
         return CLAIM_LOST
     if seen.order_status not in ORDER_SENDING:
@@ -302,11 +302,11 @@ def last_look(intent: Intent, desk: Desk) -> NotSent | None:
     if intent.again:
         denial = _resend_denial(part, desk)
     else:
-        denial = pretrade.last_denial(part, desk, seen.glance)
+        denial = pretrade.last_denial(part, desk, seen.snapshot)
     return None if denial is None else NotSent(str(denial), retry=True)
 
 
-def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
+def _resend_denial(part: Slice, desk: Context) -> Denial | None:
     """All limits anew: the intent may have been stored long ago."""
     order, now = part.order, desk.now()
     desk = desk.of(order)
@@ -323,7 +323,7 @@ def _resend_denial(part: Slice, desk: Desk) -> Denial | None:
 
 
 def send_again(
-    order_id: int, slice_id: int, desk: Desk, *, after: UUID | None, absent: bool
+    order_id: int, slice_id: int, desk: Context, *, after: UUID | None, absent: bool
 ) -> None:
     """Send the stored intent once more under its own id, after the broker did not find that of the
     claim `after`. The broker refuses the id should the first request still come through, which it

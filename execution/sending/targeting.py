@@ -11,7 +11,7 @@ from math import floor
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
 
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.algorithms import registry
 from execution.domain.child_sizing import Target, retarget
 from execution.domain.session import Session
@@ -79,7 +79,7 @@ class Budget:
         return {"cap": self.cap, "market_volume": traded, "used": self.used}
 
 
-def look(part: Slice, desk: Desk, *, now: datetime, wanted: Asked | None = None) -> Look:
+def look(part: Slice, desk: Context, *, now: datetime, wanted: Asked | None = None) -> Look:
     order, wanted = part.order, wanted or marks.asked(desk)
     capped = cap(order, part, desk.config.execution) is not None
     return Look(
@@ -125,7 +125,7 @@ def _before(order: Order, part: Slice, curve: Curve) -> int:
     return max(reached, int(last[1] or 0) if last else 0)
 
 
-def _curve(order: Order, part: Slice, desk: Desk, *, now: datetime) -> Curve | None:
+def _curve(order: Order, part: Slice, desk: Context, *, now: datetime) -> Curve | None:
     row = (order.routing.get("profile") or {}).get("id")
     dynamic = registry.of(order.algorithm).dynamic and desk.config.execution.vwap.dynamic
     if row is None or not dynamic:
@@ -175,7 +175,7 @@ def _minutes(bars: Sequence[TapeBar], session: Session) -> list[int]:
     return minutes
 
 
-def _traded(order: Order, desk: Desk, *, now: datetime) -> float | None:
+def _traded(order: Order, desk: Context, *, now: datetime) -> float | None:
     """Since the order's start; of a bar that began before it, the part that lies inside."""
     try:
         bars = desk.market.bars(order.symbol, order.start_at - MINUTE, now)

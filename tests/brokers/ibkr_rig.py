@@ -36,7 +36,7 @@ TIMES = {
 
 
 @dataclass
-class Desk:
+class Context:
     """A TWS and the means to run gateways against it."""
 
     tws: TwsHand
@@ -95,7 +95,7 @@ class Desk:
 
 
 @contextmanager
-def running_desk(folder: Path) -> Iterator[Desk]:
+def running_desk(folder: Path) -> Iterator[Context]:
     with running_tws(folder) as tws:
         environment = {
             "IBKR_HOST": "127.0.0.1",
@@ -103,7 +103,7 @@ def running_desk(folder: Path) -> Iterator[Desk]:
             "IBKR_CLIENT_ID": str(CLIENT_ID),
             **{f"IBKR__{name.upper()}": str(value) for name, value in TIMES.items()},
         }
-        desk = Desk(tws, Stack(folder, environment))
+        desk = Context(tws, Stack(folder, environment))
         try:
             yield desk
         finally:
@@ -128,7 +128,7 @@ class IbkrRig(Rig):
         Refusal("ACCOUNT_UNKNOWN", ticket={"account": "U999"}),
     )
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Context) -> None:
         self.desk = desk
         self.tws = desk.tws
         self.config = desk.config
@@ -224,14 +224,14 @@ def desk(
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Desk]:
+) -> Iterator[Context]:
     with django_db_blocker.unblock(), running_desk(tmp_path_factory.mktemp("ibkr")) as desk:
         desk.begin()
         yield desk
 
 
 @pytest.fixture
-def rig(desk: Desk, django_db_blocker: DjangoDbBlocker) -> Iterator[IbkrRig]:
+def rig(desk: Context, django_db_blocker: DjangoDbBlocker) -> Iterator[IbkrRig]:
     with django_db_blocker.unblock():
         desk.tws.do("reset")
         desk.tws.do("up")

@@ -8,14 +8,14 @@ from pytest_django import DjangoDbBlocker
 
 from execution.broker.base import BrokerUnavailable, OutcomeUnknown
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import SliceStatus
 from execution.market import market_data
 from execution.models import BrokerAccount, BrokerDifference, Fill, Slice, TradingState
 from execution.reconciliation import account_reconciliation
 from execution.reconciliation.account_reconciliation import Report
 from tests.brokers.alpaca_rig import AlpacaRig
-from tests.brokers.ibkr_rig import Desk as IbkrDesk
+from tests.brokers.ibkr_rig import Context as IbkrDesk
 from tests.brokers.ibkr_rig import IbkrRig, desk
 from tests.brokers.rig import PATIENCE, PRICE, Rig
 from tests.integration.desk_work import claim, hear, new_order
@@ -29,7 +29,7 @@ _numbers = count(1)
 def compare(rig: Rig, *, thorough: bool = False) -> Report:
     config = rig.config  # type: ignore[attr-defined]  # both rigs here have one
     manager = OrderManager(config=config, paper_trader=rig.broker)
-    at = Desk(config, market_data(), manager, rig.now)
+    at = Context(config, market_data(), manager, rig.now)
     return account_reconciliation.compare(rig.account, at, thorough=thorough)
 
 

@@ -9,11 +9,11 @@ from django.utils import timezone
 from deepstack import processes
 from execution.broker.base import BrokerUnavailable
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk, default
+from execution.context import Context, default
 from execution.models import BrokerAccount, Order, TradingState
 from execution.reconciliation import trading_gate
 from tests.brokers.alpaca_rig import AlpacaRig, environment
-from tests.brokers.ibkr_rig import Desk as IbkrDesk
+from tests.brokers.ibkr_rig import Context as IbkrDesk
 from tests.brokers.ibkr_rig import desk
 from tests.stack import Stack, wait_for
 
@@ -133,7 +133,7 @@ def test_a_closed_gate_is_surely_unsent_and_says_why(alpaca: AlpacaRig) -> None:
     """Closed from the first moment, and opened by nothing but a comparison."""
     manager = OrderManager(config=alpaca.config, paper_trader=alpaca.broker)
     live = alpaca.config.model_copy(update={"trading_mode": "live"})
-    before = Desk(live, default().market, manager, alpaca.now)
+    before = Context(live, default().market, manager, alpaca.now)
     alpaca.peer.tell("fault", method="GET", path="/v2/orders", then="go on", seconds=1.0)
     made = trading_gate.put_before(before)
     assert made is not None

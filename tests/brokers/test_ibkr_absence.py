@@ -10,7 +10,7 @@ from execution import context as desks
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.models import IbkrGateway, IbkrOrder, RestrictedSymbol, Slice
 from execution.sending import outcomes, resolver
 from tests.integration.desk_work import claim, new_order, working
@@ -18,7 +18,7 @@ from tests.integration.desk_work import claim, new_order, working
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def desk() -> Desk:
+def desk() -> Context:
     """Before a gateway that is connected, has compared its book, and hears TWS."""
     usual = desks.default()
     now = timezone.now()

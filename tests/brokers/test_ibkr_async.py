@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from tests.brokers.ibkr_rig import Desk, IbkrRig, rig, running_desk
+from tests.brokers.ibkr_rig import Context, IbkrRig, rig, running_desk
 from tests.brokers.test_ibkr import TestIbkr
 
 __all__ = ["rig"]
@@ -22,7 +22,7 @@ def desk(
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Desk]:
+) -> Iterator[Context]:
     path = os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("PYTHONPATH")]))
     with django_db_blocker.unblock(), running_desk(tmp_path_factory.mktemp("ib_async")) as desk:
         desk.begin(PYTHONPATH=path, IBKR__LIBRARY="ib_async")

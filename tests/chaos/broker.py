@@ -22,7 +22,7 @@ class Dropped(Exception):
     """The connection is closed without a word."""
 
 
-class Desk(BaseHTTPRequestHandler):
+class Context(BaseHTTPRequestHandler):
     """One connection of a client, with one request after the other."""
 
     book: Book
@@ -110,11 +110,11 @@ def main() -> None:
     words.add_argument("port", type=int)
     words.add_argument("log", type=Path)
     asked = words.parse_args()
-    Desk.book = Book(0, asked.log)
-    server = Server(("127.0.0.1", asked.port), Desk)
+    Context.book = Book(0, asked.log)
+    server = Server(("127.0.0.1", asked.port), Context)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:
-        Desk.book.run_due()
+        Context.book.run_due()
         time.sleep(0.005)
 
 

@@ -20,7 +20,7 @@ COMMON = (
     "worker kill -9 between claim and send",
     "worker kill -9 between send and record",
     "worker frozen past its lease",
-    "worker frozen between last look and send",
+    "worker frozen between final check and send",
     "dispatch leader kill -9",
     "Redis kill -9, restarted empty",
     "PostgreSQL immediate restart",

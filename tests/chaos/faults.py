@@ -121,7 +121,7 @@ def _freeze_worker(scene: Scene) -> None:
 
 
 def _freeze_in_send(scene: Scene) -> None:
-    """Frozen after its last look, with the request not yet made: the worst place to wake up."""
+    """Frozen after its final check, with the request not yet made: the worst place to wake up."""
     scene.between(0.2, 0.4)
     scene.ground.arm("freeze-before")
     wait_until(lambda: not scene.ground.armed("freeze-before"), 20, "a worker to freeze")
@@ -279,7 +279,7 @@ FAULTS: dict[str, Fault] = {
     "worker kill -9 between send and record": Fault(_strike_at("kill-after"), within=2.0),
     "workers restarted one by one": Fault(_restart_workers, within=2.0),
     "worker frozen past its lease": Fault(_freeze_worker),
-    "worker frozen between last look and send": Fault(_freeze_in_send),
+    "worker frozen between final check and send": Fault(_freeze_in_send),
     "dispatch leader kill -9": Fault(_kill_leader, within=2.0),
     "dispatch leader frozen": Fault(_freeze_leader),
     "beat kill -9": Fault(_kill_beat),

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from deepstack.local import embedded_servers
 from execution import context
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.entry import acceptance
 from execution.models import Fill, Heartbeat, IbkrGateway, MarketClock, Order, OrderEvent, Slice
@@ -93,7 +93,7 @@ def _signals(
     ]
 
 
-def _desk(fault: Fault) -> Desk:
+def _desk(fault: Fault) -> Context:
     """Without jitter where everything is to be due in one and the same millisecond."""
     usual = context.default()
     if not fault.together:

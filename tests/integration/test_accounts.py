@@ -13,7 +13,7 @@ from execution.booking import broker_feed
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.entry import acceptance
 from execution.entry.preview import preview
 from execution.models import BrokerAccount, BrokerCursor, IbkrGateway, Order
@@ -25,10 +25,10 @@ SIGNAL: dict[str, object] = {"symbol": "AAPL", "side": "BUY", "quantity": 10, "a
 
 
 @pytest.fixture
-def login() -> Callable[..., Desk]:
+def login() -> Callable[..., Context]:
     """A desk before a gateway whose login has these accounts."""
 
-    def made(*accounts: str, default: str = "default", age: float = 0.0) -> Desk:
+    def made(*accounts: str, default: str = "default", age: float = 0.0) -> Context:
         config = Config(ibkr_client_id=17, account=default)
         seen = timezone.now() - timedelta(seconds=age)
         IbkrGateway.objects.update_or_create(
@@ -59,7 +59,7 @@ def login() -> Callable[..., Desk]:
 )
 @pytest.mark.parametrize("by", ["order", "configuration"])
 def test_an_order_for_an_account_of_another_login_is_denied_with_those_that_are(
-    login: Callable[..., Desk], accounts: list[str], account: str, denied: str, by: str
+    login: Callable[..., Context], accounts: list[str], account: str, denied: str, by: str
 ) -> None:
     named = by == "order"
     desk = login(*accounts, default="default" if named else account)
@@ -69,7 +69,7 @@ def test_an_order_for_an_account_of_another_login_is_denied_with_those_that_are(
     assert preview(signal, desk)["reason"] == denied
 
 
-def test_nobody_is_denied_while_the_gateway_does_not_say(login: Callable[..., Desk]) -> None:
+def test_nobody_is_denied_while_the_gateway_does_not_say(login: Callable[..., Context]) -> None:
     order = acceptance.accept(SIGNAL | {"account": "DU999"}, login("DU1", age=3_600))
     assert order.status == "ACCEPTED"
 
@@ -80,7 +80,7 @@ def test_paper_trades_any_account() -> None:
 
 
 def test_a_row_that_no_login_owns_is_forgotten_and_not_asked_about(
-    login: Callable[..., Desk],
+    login: Callable[..., Context],
 ) -> None:
     desk = login("DU1", "DU2", default="DU1")
     here = {"broker": "ibkr", "account": "DU999"}
@@ -92,7 +92,7 @@ def test_a_row_that_no_login_owns_is_forgotten_and_not_asked_about(
     assert not BrokerAccount.objects.filter(**here).exists()
 
 
-def test_a_live_order_keeps_its_account_in_sight(login: Callable[..., Desk]) -> None:
+def test_a_live_order_keeps_its_account_in_sight(login: Callable[..., Context]) -> None:
     """The gateway may be at another login for a while."""
     order = acceptance.accept(SIGNAL | {"account": "DU2"}, login("DU1", "DU2"))
     desk = login("DU7")

@@ -12,7 +12,7 @@ from django.test import Client
 
 from execution import context as desks
 from execution.booking import completion
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.domain.signal import InvalidSignal
 from execution.entry import amend, order_controls
@@ -113,7 +113,7 @@ BOUNDS: dict[str, object] = {
 }
 
 
-def bounded(**values: object) -> Desk:
+def bounded(**values: object) -> Context:
     desk = desks.default()
     bounds = desk.config.limits.model_copy(update=values)
     return replace(desk, config=desk.config.model_copy(update={"limits": bounds}))

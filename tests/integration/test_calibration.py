@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from deepstack.config import Config
 from execution import context as desks
-from execution.context import Desk
+from execution.context import Context
 from execution.entry import acceptance
 from execution.entry.preview import preview
 from execution.models import Fill, Order, SlippageCalibration
@@ -67,7 +67,7 @@ def learn(*options: str) -> str:
     return said.getvalue()
 
 
-def desk(**slippage: Any) -> Desk:
+def desk(**slippage: Any) -> Context:
     config = Config(execution={"slippage": slippage})  # type: ignore[arg-type]  # read by pydantic
     return replace(desks.default(), config=config)
 

@@ -11,7 +11,7 @@ from deepstack.local.child_cleanup import lifeline
 FAULTS = (
     "worker kill -9 between claim and send",
     "worker kill -9 between send and record",
-    "worker frozen between last look and send",
+    "worker frozen between final check and send",
     "Redis kill -9",
     "PostgreSQL immediate restart",
     "every message three times",

@@ -8,7 +8,7 @@ import pytest
 from django.db.models import F
 
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import SliceStatus
 from execution.market.calendar import NEW_YORK
 from execution.models import (
@@ -44,7 +44,7 @@ class Account:
 
     rig: PaperRig
     name: str
-    desk: Desk
+    desk: Context
 
     def compare(self, *, thorough: bool = True) -> Report:
         return account_reconciliation.compare(
@@ -99,7 +99,7 @@ def account() -> Account:
     rig = PaperRig()
     manager = OrderManager(config=rig.config, paper_trader=rig.broker)
     return Account(
-        rig, f"compared-{next(_numbers)}", Desk(rig.config, rig.market, manager, rig.now)
+        rig, f"compared-{next(_numbers)}", Context(rig.config, rig.market, manager, rig.now)
     )
 
 

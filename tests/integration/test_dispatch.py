@@ -82,12 +82,12 @@ def test_a_slice_that_is_being_claimed_is_left_alone() -> None:
     with other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT 1 FROM execution_slice WHERE id = %s FOR UPDATE", [part.pk])
-        task_queue.ring_due([(part.pk, part.due_at)])
+        task_queue.enqueue_due([(part.pk, part.due_at)])
         part.refresh_from_db()
         assert (part.status, part.enqueued_wall) == ("PLANNED", None)
         cursor.execute("ROLLBACK")
     other.close()
-    task_queue.ring_due([(part.pk, part.due_at)])
+    task_queue.enqueue_due([(part.pk, part.due_at)])
     part.refresh_from_db()
     assert part.status == "QUEUED"
 

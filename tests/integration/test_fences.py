@@ -18,7 +18,7 @@ from execution.broker.base import (
     BrokerUnavailable,
     OutcomeUnknown,
 )
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import order_controls
 from execution.market import clock
@@ -157,7 +157,7 @@ def test_the_shares_of_a_dead_order_that_never_left_are_given_up() -> None:
 
 
 def test_while_its_sender_lives_nothing_is_concluded_from_silence() -> None:
-    """A worker that was frozen after its last look may still send."""
+    """A worker that was frozen after its final check may still send."""
     order = new_order()
     intent = intended(order)
     order_controls.cancel(order.pk, by="test", now=desks.default().now())
@@ -362,7 +362,7 @@ def test_what_a_cancelled_order_could_send_again_is_given_up() -> None:
     assert (slice_of(intent).status, order.status) == (SliceStatus.SKIPPED, "CANCELLED")
 
 
-def gapped(seconds: float) -> Desk:
+def gapped(seconds: float) -> Context:
     usual = desks.default()
     scheduling = usual.config.execution.scheduling.model_copy(update={"min_gap_seconds": seconds})
     execution = usual.config.execution.model_copy(update={"scheduling": scheduling})

@@ -12,7 +12,7 @@ from execution import context as desks
 from execution.broker.base import AccountState, BrokerUnavailable
 from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.entry import acceptance
 from execution.models import (
@@ -63,7 +63,7 @@ def code_of(order: Order) -> str:
     return order.status_reason.split(":")[0] if order.status == OrderStatus.DENIED else "ACCEPTED"
 
 
-def tried(part: Slice, seen: targeting.Look | None = None, desk: Desk | None = None) -> str:
+def tried(part: Slice, seen: targeting.Look | None = None, desk: Context | None = None) -> str:
     """What becomes of a child at its moment: its status, and the code where it did not leave."""
     desk = desk or desks.default()
     now = part.due_at
@@ -74,7 +74,7 @@ def tried(part: Slice, seen: targeting.Look | None = None, desk: Desk | None = N
     return f"{part.status} {part.reason.split(':')[0]}".strip()
 
 
-def with_limits(**values: object) -> Desk:
+def with_limits(**values: object) -> Context:
     desk = desks.default()
     changed = desk.config.limits.model_copy(update=values)
     return replace(desk, config=desk.config.model_copy(update={"limits": changed}))
@@ -197,14 +197,14 @@ def test_reducing_lets_a_position_be_sold_and_no_more() -> None:
     assert code_of(new_order(101, 1, side="SELL")) == "REDUCING_ONLY"
     intent = claim(first(sale))
     assert intent is not None
-    assert slices.last_look(intent, desks.default()) is None
+    assert slices.final_check(intent, desks.default()) is None
 
 
 def test_reducing_set_after_the_claim_holds_the_child_back() -> None:
     intent = claim(first(new_order()))
     assert intent is not None
     reduce_only()
-    held = slices.last_look(intent, desks.default())
+    held = slices.final_check(intent, desks.default())
     assert held is not None
     assert held.reason.startswith("REDUCING_ONLY")
 
@@ -229,7 +229,7 @@ def test_two_opposite_claims_at_once_see_each_other_at_the_last_look() -> None:
     Slice.objects.filter(order=buy).update(status=SliceStatus.SENDING)
     for intent in (one, other):
         assert intent is not None
-        held = slices.last_look(intent, desks.default())
+        held = slices.final_check(intent, desks.default())
         assert held is not None
         assert held.reason.startswith("OPPOSITE_ORDER_WORKING")
         assert held.retry
@@ -431,9 +431,9 @@ def test_the_market_is_asked_only_for_what_a_limit_needs() -> None:
 def test_an_intent_that_is_sent_once_more_meets_the_limits_of_now() -> None:
     intent = claim(first(new_order()))
     assert intent is not None
-    assert slices.last_look(replace(intent, again=True), desks.default()) is None
+    assert slices.final_check(replace(intent, again=True), desks.default()) is None
     restrict()
-    held = slices.last_look(replace(intent, again=True), desks.default())
+    held = slices.final_check(replace(intent, again=True), desks.default())
     assert held is not None
     assert held.reason.startswith("SYMBOL_RESTRICTED")
 

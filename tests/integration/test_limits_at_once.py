@@ -59,7 +59,7 @@ def test_two_parents_cannot_pass_the_position_together() -> None:
 def test_opposite_children_never_meet_in_the_market() -> None:
     def looked(order: Order) -> NotSent | str | None:
         intent = claimed(order)
-        return "not claimed" if intent is None else slices.last_look(intent, desks.default())
+        return "not claimed" if intent is None else slices.final_check(intent, desks.default())
 
     for _ in range(5):
         pair = [new_order(100, 1), new_order(100, 1, side="SELL")]

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from execution.booking import execution_reports
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.domain.signal import InvalidSignal
 from execution.entry import amend, order_controls
@@ -44,26 +44,26 @@ def prices() -> None:
     trade([900.0] * 390)
 
 
-def desk(minute: float = TEN, **more: Any) -> Desk:
+def desk(minute: float = TEN, **more: Any) -> Context:
     """At Interactive Brokers, whose gateway nobody asks."""
     made = desk_at(at_minute(minute), **more)
     manager = OrderManager(made.config, InteractiveBrokers(config=made.config))
     return replace(made, broker=manager)
 
 
-def taken(desk: Desk, **wishes: Any) -> Order:
+def taken(desk: Context, **wishes: Any) -> Order:
     order = order_of(desk, **{"algorithm": None, **VWAP, **wishes})
     assert order.status == OrderStatus.ACCEPTED, order.status_reason
     return order
 
 
-def claimed(order: Order, desk: Desk) -> Intent | None:
+def claimed(order: Order, desk: Context) -> Intent | None:
     part = order.slices.select_related("order").get()
     quote = desk.market.quote(order.symbol, desk.now())
     return slices.claim(part, quote, desk, now=desk.now())
 
 
-def refused(desk: Desk, **wishes: Any) -> Order:
+def refused(desk: Context, **wishes: Any) -> Order:
     order = order_of(desk, **{"algorithm": None, **VWAP, **wishes})
     assert order.status == OrderStatus.DENIED
     assert not order.slices.exists()

@@ -17,7 +17,7 @@ from typing_extensions import override
 from execution import context as desks
 from execution import heartbeat
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance, amend
 from execution.entry.order_controls import NotAllowed
@@ -39,7 +39,7 @@ SLIP = {"symbol": "AAPL", "side": "BUY", "quantity": 60_000, "decision_price": "
 OFF = "DECISION_PRICE_OFF_MARKET"
 
 
-def with_limits(desk: Desk | None = None, **values: object) -> Desk:
+def with_limits(desk: Context | None = None, **values: object) -> Context:
     desk = desk or desks.default()
     changed = desk.config.limits.model_copy(update=values)
     return replace(desk, config=desk.config.model_copy(update={"limits": changed}))
@@ -72,7 +72,7 @@ class Crossed(SimulatedMarket):
         return seen and replace(seen, bid=seen.ask, ask=seen.bid)
 
 
-def on(market: type[SimulatedMarket], desk: Desk | None = None) -> Desk:
+def on(market: type[SimulatedMarket], desk: Context | None = None) -> Context:
     desk = desk or desks.default()
     return replace(desk, market=market(desk.config))
 
@@ -83,7 +83,7 @@ def quote_of(symbol: str, at: datetime) -> Quote:
     return quote
 
 
-def tried(order: Order, desk: Desk | None = None) -> str:
+def tried(order: Order, desk: Context | None = None) -> str:
     """What becomes of the order's next child at its moment, in a market that tells its quotes."""
     desk, part = desk or desks.default(), order.slices.filter(status="PLANNED")[:1].get()
     now = part.due_at

@@ -12,7 +12,7 @@ from execution import context as desks
 from execution import heartbeat
 from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
-from execution.context import Desk
+from execution.context import Context
 from execution.entry import acceptance, amend
 from execution.entry.order_controls import NotAllowed
 from execution.models import Heartbeat, Order
@@ -47,7 +47,7 @@ def changed(config: Config, values: Mapping[str, object]) -> Config:
     return config
 
 
-def desk_with(**values: object) -> Desk:
+def desk_with(**values: object) -> Context:
     config = changed(desks.default().config, {k.replace("__", "."): v for k, v in values.items()})
     return desks.on(OrderManager(config=config, paper_trader=PaperTrader(config=config)))
 

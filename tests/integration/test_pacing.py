@@ -17,7 +17,7 @@ from benchmarks.vwap_tracking import Case, dynamic
 from deepstack.config import Config, Execution, Limits, Paper, Replay, Twap, Vwap
 from deepstack.config import Market as MarketSettings
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.session import Session
 from execution.entry import acceptance
@@ -71,22 +71,22 @@ def learn(before: date, symbol: str = "GWW") -> None:
     volume_profiles.learn_from_bars(now=session_on(before).open)
 
 
-def desk_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more: Any) -> Desk:
+def desk_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more: Any) -> Context:
     config = Config(
         execution=Execution(**{"twap": Twap(timing_randomization=0), **more}),
         limits=Limits(max_order_quantity=100_000_000, max_order_notional=Decimal(10**12)),
         market=MarketSettings(source="replay", replay=Replay(quote_grace_seconds=86_400)),
         paper=Paper(),
     )
-    return Desk(config, market(config), OrderManager(config=config), lambda: moment)
+    return Context(config, market(config), OrderManager(config=config), lambda: moment)
 
 
-def order_of(desk: Desk, quantity: int = 100_000, **wishes: Any) -> Order:
+def order_of(desk: Context, quantity: int = 100_000, **wishes: Any) -> Order:
     signal = {"symbol": "GWW", "side": "BUY", "quantity": quantity, "algorithm": "VWAP"}
     return acceptance.accept({**signal, "decision_price": 900, **wishes}, desk)
 
 
-def claim(part: Slice, desk: Desk, now: datetime) -> Intent | None:
+def claim(part: Slice, desk: Context, now: datetime) -> Intent | None:
     """As `slices.send` does it, up to the committed intent."""
     part = Slice.objects.select_related("order").get(pk=part.pk)
     quote = desk.market.quote(part.order.symbol, now)
@@ -94,7 +94,7 @@ def claim(part: Slice, desk: Desk, now: datetime) -> Intent | None:
     return slices.claim(part, quote, desk, now=now, seen=seen)
 
 
-def fill(intent: Intent, desk: Desk, quantity: int | None = None) -> None:
+def fill(intent: Intent, desk: Context, quantity: int | None = None) -> None:
     done = intent.ticket.quantity if quantity is None else quantity
     status = SliceStatus.FILLED if done == intent.ticket.quantity else SliceStatus.CANCELLED
     trades = [replace(execution(intent, "1", done), executed_at=desk.now())] if done else []
@@ -103,7 +103,7 @@ def fill(intent: Intent, desk: Desk, quantity: int | None = None) -> None:
     )
 
 
-def work(order: Order, desk: Desk, *, missing: Iterable[int] = ()) -> dict[int, int]:
+def work(order: Order, desk: Context, *, missing: Iterable[int] = ()) -> dict[int, int]:
     """The size of the child of each slice; the `missing` ones pass unattended."""
     sent = {}
     for part in order.slices.order_by("sequence"):
@@ -313,12 +313,12 @@ def first_of(order: Order) -> Slice:
     return order.slices.get(sequence=0)
 
 
-def at_minute(minute: int, **more: Any) -> tuple[Desk, datetime]:
+def at_minute(minute: int, **more: Any) -> tuple[Context, datetime]:
     now = OPEN + MINUTE * minute
     return desk_at(now, **more), now
 
 
-def parent(desk: Desk, quantity: int = 1_200, **wishes: Any) -> Order:
+def parent(desk: Context, quantity: int = 1_200, **wishes: Any) -> Order:
     """Worked from ten o'clock on; its first slice is of a hundred shares."""
     return order_of(replace(desk, now=lambda: OPEN), quantity, **TWAP | wishes)
 

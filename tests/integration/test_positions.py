@@ -9,7 +9,7 @@ from django.utils import timezone
 from execution import context as desks
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance
 from execution.models import BrokerAccount, Order, Slice
@@ -28,7 +28,7 @@ def account(held: dict[str, int], *, compared: bool = True) -> BrokerAccount:
     )
 
 
-def ordered(side: str, quantity: int, desk: Desk | None = None) -> Order:
+def ordered(side: str, quantity: int, desk: Context | None = None) -> Order:
     signal = {"symbol": "AAPL", "side": side, "quantity": quantity, "algorithm": "TWAP"}
     return acceptance.accept(signal | {"slices": 1}, desk or desks.default())
 
@@ -37,7 +37,7 @@ def first(order: Order) -> Slice:
     return order.slices.order_by("sequence")[0]
 
 
-def live() -> Desk:
+def live() -> Context:
     """A desk that trades live with a broker whose accounts can be compared."""
     usual = desks.default()
     return replace(usual, config=usual.config.model_copy(update={"trading_mode": "live"}))

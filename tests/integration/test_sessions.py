@@ -18,7 +18,7 @@ from pytest_django import DjangoDbBlocker
 
 from deepstack.config import ROOT, Market, Routing, current
 from execution import context
-from execution.context import Desk
+from execution.context import Context
 from execution.entry import acceptance, amend
 from execution.market import clock
 from execution.market.calendar import NEW_YORK
@@ -107,7 +107,7 @@ def _worked(stack: Stack) -> Orders:
     return {symbol: Order.objects.get(pk=order.pk) for symbol, order in accepted.items()}
 
 
-def _replayed() -> Desk:
+def _replayed() -> Context:
     """This process's desk, in the market that the stack's processes see."""
     usual = context.default()
     config = current().model_copy(

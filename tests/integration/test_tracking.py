@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from deepstack.config import Config
 from execution import context as desks
-from execution.context import Desk
+from execution.context import Context
 from execution.entry import acceptance
 from execution.management import progress
 from execution.market import clock
@@ -145,7 +145,7 @@ def store(days: list[date]) -> None:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def desk() -> Iterator[Context]:
     days = sessions_before(TODAY, 10)
     store([*days, TODAY])
     opens = session_on(TODAY).open
@@ -158,13 +158,13 @@ def desk() -> Iterator[Desk]:
     clock.forget()
 
 
-def accept(desk: Desk, **changes: Any) -> Order:
+def accept(desk: Context, **changes: Any) -> Order:
     signal = {"symbol": "GWW", "side": "BUY", "quantity": 900, "window_minutes": 120}
     return acceptance.accept(signal | changes, desk)
 
 
 @pytest.mark.parametrize("algorithm", ["VWAP", "POV", "TWAP"])
-def test_an_accepted_order_knows_how_far_away_is_usual(desk: Desk, algorithm: str) -> None:
+def test_an_accepted_order_knows_how_far_away_is_usual(desk: Context, algorithm: str) -> None:
     usual = accept(desk, algorithm=algorithm).routing["usual_vwap_deviation_bps"]
     row = VolumeProfile.objects.get(symbol="GWW")
     schedule = "even" if algorithm == "TWAP" else "profile"
@@ -177,7 +177,7 @@ def test_an_accepted_order_knows_how_far_away_is_usual(desk: Desk, algorithm: st
     ("symbol", "algorithm"), [("GWW", "IS"), ("GWW", "MARKET"), ("TYL", "VWAP")]
 )
 def test_where_nothing_was_learned_nothing_is_usual(
-    desk: Desk, symbol: str, algorithm: str
+    desk: Context, symbol: str, algorithm: str
 ) -> None:
     changes = {"decision_price": 900, "symbol": symbol}
     order = accept(desk, algorithm=algorithm, **changes)
@@ -185,5 +185,5 @@ def test_where_nothing_was_learned_nothing_is_usual(
     assert order.routing["usual_vwap_deviation_bps"] is None
 
 
-def test_the_profile_of_all_has_no_deviation_of_its_own(desk: Desk) -> None:
+def test_the_profile_of_all_has_no_deviation_of_its_own(desk: Context) -> None:
     assert VolumeProfile.objects.get(symbol="").deviations == {}

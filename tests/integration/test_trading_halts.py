@@ -12,7 +12,7 @@ from django.utils import timezone
 from deepstack.config import Config, Market, Replay, Scheduling
 from execution.broker.base import Ticket
 from execution.broker.paper_trader import PaperTrader
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import SliceStatus
 from execution.entry.preview import preview
@@ -30,7 +30,7 @@ HALT, HALT_OVER = 48, 63  # minutes of the session; slices are due at 30, 36, 42
 PAGE = "/admin/execution/markethalt/"
 
 
-def halted_desk(minute: float, until: float | None = HALT_OVER) -> Desk:
+def halted_desk(minute: float, until: float | None = HALT_OVER) -> Context:
     """Bars of GWW all day, which are not to be believed while it is halted."""
     trade([900.0] * 390)
     end = None if until is None else at_minute(until)

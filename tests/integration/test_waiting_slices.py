@@ -143,10 +143,10 @@ def test_a_note_that_a_bell_rang_is_for_its_moment_alone() -> None:
     Slice.objects.filter(pk=part.pk).update(
         status="PLANNED", enqueued_wall=None, due_at=part.due_at + MINUTE
     )
-    task_queue.ring_due([(part.pk, part.due_at)])
+    task_queue.enqueue_due([(part.pk, part.due_at)])
     later = Slice.objects.get(pk=part.pk)
     assert (later.status, later.enqueued_wall) == ("PLANNED", None)
-    task_queue.ring_due([(later.pk, later.due_at)])
+    task_queue.enqueue_due([(later.pk, later.due_at)])
     assert Slice.objects.get(pk=part.pk).status == "QUEUED"
 
 

@@ -11,7 +11,7 @@ from deepstack.config import Market as MarketSettings
 from execution.booking import completion, execution_reports
 from execution.broker.base import Execution as Trade
 from execution.broker.order_manager import OrderManager
-from execution.context import Desk
+from execution.context import Context
 from execution.domain.lifecycle import ORDER_SENDING, SLICE_CLAIMABLE, SliceStatus
 from execution.domain.session import Session
 from execution.entry import acceptance
@@ -67,7 +67,7 @@ def trade(prices: list[float], *, day: date = TODAY, volume: int = 1_000) -> Non
     )
 
 
-def desk_at(moment: datetime, **more: Any) -> Desk:
+def desk_at(moment: datetime, **more: Any) -> Context:
     settings = {
         "twap": Twap(timing_randomization=0),
         "routing": Routing(**TOLERANCES),
@@ -78,10 +78,10 @@ def desk_at(moment: datetime, **more: Any) -> Desk:
         limits=Limits(max_order_quantity=100_000_000, max_order_notional=Decimal(10**12)),
         market=MarketSettings(source="replay", replay=Replay(quote_grace_seconds=86_400)),
     )
-    return Desk(config, ReplayMarket(config), OrderManager(config=config), lambda: moment)
+    return Context(config, ReplayMarket(config), OrderManager(config=config), lambda: moment)
 
 
-def order_of(desk: Desk, **wishes: Any) -> Order:
+def order_of(desk: Context, **wishes: Any) -> Order:
     """1,000 shares in ten slices over the hour from 10:00 on."""
     signal: dict[str, Any] = {
         "symbol": "GWW",
@@ -107,7 +107,7 @@ class Trial:
     no more works than is left."""
 
     order: Order
-    desk: Desk
+    desk: Context
     answer: Answer = all_of
     day: date = TODAY
     children: list[Child] = field(default_factory=list)

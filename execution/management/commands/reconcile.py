@@ -7,7 +7,7 @@ from typing_extensions import override
 from deepstack.config import ConfigError
 from execution import context
 from execution.broker.base import BrokerError
-from execution.context import Desk
+from execution.context import Context
 from execution.management.console import BadInput, OversightCommand, add_person
 from execution.models import BrokerAccount, BrokerDifference
 from execution.reconciliation import account_reconciliation
@@ -46,7 +46,7 @@ class Command(OversightCommand):
         if any(each["problem"] or each["differences"] for each in told):
             raise SystemExit(1)
 
-    def _one(self, account: str, at: Desk, options: dict[str, Any]) -> dict[str, Any]:
+    def _one(self, account: str, at: Context, options: dict[str, Any]) -> dict[str, Any]:
         try:
             report = account_reconciliation.compare(
                 account, at, thorough=True, patience=account_reconciliation.PATIENCE
