@@ -68,7 +68,7 @@ class FinalCheck:
 
 def final_check(part: Slice, token: UUID) -> FinalCheck | None:
     """None when the claim is lost."""
-    row = _LAST_LOOK[part.order.side].first(slice=part.pk, token=token, **own(part.order))
+    row = _FINAL_CHECK[part.order.side].first(slice=part.pk, token=token, **own(part.order))
     return None if row is None else FinalCheck(row[0], row[1], Snapshot(*row[2:]))
 
 
