@@ -96,7 +96,7 @@ def _beat(kind: str, detail: dict[str, object]) -> None:
 
 def ahead_of(theirs: datetime, *, before: datetime, after: datetime) -> float:
     """Seconds that our clock is ahead of another that showed `theirs` at some moment between our
-    `before` and `after`; nought as far as the time between the two explains it."""
+    `before` and `after`; zero as far as the time between the two explains it."""
     if before > theirs:
         return (before - theirs).total_seconds()
     return min((after - theirs).total_seconds(), 0.0)

@@ -1,4 +1,4 @@
-"""Rings for slices through Redis. A bell may be lost or heard twice; the row decides."""
+"""Publishes ETA tasks on Redis. A task may be lost or delivered twice; the row decides."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ SEND = "execution.tasks.send_slice"
 RESOLVE = "execution.tasks.resolve_slice"
 CLOSE = "execution.tasks.close_slice"
 NEWS = "execution.tasks.poll_executions"
-# Trading time. A bell rings a little before its slice is due: what leaves at its moment has been
+# Trading time. A task is due a little before its slice is: what leaves at its moment has been
 # sized, checked and stored by then.
 AHEAD = timedelta(milliseconds=80)
 
@@ -22,8 +22,8 @@ AHEAD = timedelta(milliseconds=80)
 _NOTE = """
 UPDATE execution_slice SET status = %s, enqueued_wall = %s
 WHERE id IN (SELECT part.id FROM execution_slice AS part
-             JOIN unnest(%s::bigint[], %s::timestamptz[]) AS rung (id, due_at)
-             ON rung.id = part.id AND rung.due_at = part.due_at
+             JOIN unnest(%s::bigint[], %s::timestamptz[]) AS noted (id, due_at)
+             ON noted.id = part.id AND noted.due_at = part.due_at
              WHERE part.status = ANY(%s) FOR UPDATE OF part SKIP LOCKED)
 """
 
@@ -31,9 +31,9 @@ WHERE id IN (SELECT part.id FROM execution_slice AS part
 def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
     """Publish one ETA task for each (slice id, due in trading time), then note that it rang.
 
-    Published first and noted second: when Redis fails in between, nothing claims that a bell is
+    Published first and noted second: when Redis fails in between, nothing claims that a task is
     on its way. The note is conditional, because a worker may already have claimed the slice, or
-    deferred it: then the bell was for another moment, and it is rung for again.
+    deferred it: then the task was for another moment, and it is enqueued again.
     """
     with current_app.producer_or_acquire() as producer, producer.batch():
         for slice_id, due_at in slices:

@@ -304,7 +304,7 @@ class AffectedSerializer(serializers.Serializer[Any]):
 class HaltReportSerializer(serializers.Serializer[HaltReport]):
     state = TradingStateSerializer()
     quiet = serializers.BooleanField()
-    cancels_rung = serializers.BooleanField()
+    cancels_enqueued = serializers.BooleanField()
     unconfirmed = serializers.IntegerField()
     orders = AffectedSerializer(many=True)
 

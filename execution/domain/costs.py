@@ -48,7 +48,7 @@ def default_slippage(
 
     `spread_bps` is the full quoted spread. The factor sigma / 2 % applies where the daily
     volatility (a fraction) is known. `urgency_multiplier` is 1 unless the order is urgent. With
-    the volume unknown or nought, only the spread part is given, and `basis` says so.
+    the volume unknown or zero, only the spread part is given, and `basis` says so.
     """
     _check_positive("quantity", quantity)
     _check_not_negative("spread_bps", spread_bps)

@@ -22,7 +22,7 @@ def on_grid(price: Decimal, coarser: Decimal | None = None) -> bool:
 
 def round_away(price: Decimal, side_sign: int, coarser: Decimal | None = None) -> Decimal:
     """To the tick, never more aggressive: a buy is rounded down, a sell up. A buy below the
-    smallest step becomes nought, which is no price."""
+    smallest step becomes zero, which is no price."""
     return _rounded(price, ROUND_FLOOR if side_sign > 0 else ROUND_CEILING, coarser)
 
 

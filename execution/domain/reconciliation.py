@@ -44,7 +44,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A child order of ours. `leaves`: shares that may still execute; nought when it has ended."""
+    """A child order of ours. `leaves`: shares that may still execute; zero when it has ended."""
 
     client_order_id: str
     symbol: str

@@ -1,4 +1,4 @@
-"""From a signal to a stored order: routed, checked, planned, written, rung for."""
+"""From a signal to a stored order: routed, checked, planned, written, enqueued."""
 
 from collections.abc import Mapping, Sequence
 

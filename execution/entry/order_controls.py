@@ -40,7 +40,7 @@ def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         move_order(order, OrderStatus.CANCELLING, at=now, reason=reason or f"cancelled by {by}")
         drop_unsent(order, SliceStatus.CANCELLED, at=now, reason="the order was cancelled")
         finish_if_done(order, at=now)
-        _ring_cancels(order)
+        _enqueue_cancels(order)
     return order
 
 
@@ -56,7 +56,7 @@ def pause(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         if order.status not in ORDER_SENDING:
             raise NotAllowed(f"order {order.pk} is {order.status}; only a live one can be paused")
         move_order(order, OrderStatus.PAUSED, at=now, reason=reason or f"paused by {by}", by=by)
-        _ring_cancels(order)
+        _enqueue_cancels(order)
     return order
 
 
@@ -77,8 +77,8 @@ def resume(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
     return order
 
 
-def _ring_cancels(order: Order) -> None:
-    """The dispatch loop finds what a lost bell leaves working."""
+def _enqueue_cancels(order: Order) -> None:
+    """The dispatch loop finds what a lost task leaves working."""
     working = list(order.slices.filter(status=SliceStatus.WORKING).values_list("pk", flat=True))
     if working:
         transaction.on_commit(lambda: task_queue.enqueue(task_queue.CLOSE, working), robust=True)

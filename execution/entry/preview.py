@@ -13,7 +13,7 @@ class Preview(TypedDict):
     """`status` is ACCEPTED, or DENIED with the reason; `estimate`, `alternatives` and `profile` are
     empty then. Costs in bps, + is a cost; see `execution.domain.algorithm_comparison.Alternative`.
     `residual`: the policy, from when and until when it would be carried out; empty where what is
-    left is left. `left_out`: wishes that the algorithm does not know. `waits_for`: what is not
+    left is left. `left_out`: parameters that the algorithm does not know. `waits_for`: what is not
     known yet and holds its children back. `rounded`: prices between two ticks, as `asked` and as
     `sent`. `halted`: since when the exchange has halted the symbol, and why; the order would wait
     for the end of that."""

@@ -19,9 +19,9 @@ class ReferenceTaken(Exception):
 
 
 def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
-    """Write all drafts in one transaction; on commit, ring for the slices due by the horizon.
+    """Write all drafts in one transaction; on commit, enqueue the slices due by the horizon.
 
-    The caller waits for the first thousand bells only. The dispatch loop rings the others at its
+    The caller waits for the first thousand tasks only. The dispatch loop enqueues the others at its
     next tick, as it does for all of them should this process die first.
     """
     try:

@@ -40,8 +40,8 @@ class Heard:
 class UpdateBook:
     """Takes updates from the stream's thread and books them with hands of its own.
 
-    An update is a bell like any other: the executions are read from the account's activities, so
-    that lost, repeated and shuffled updates do no harm.
+    An update only says that there is something to read: the executions are read from the
+    account's activities, so that lost, repeated and shuffled updates do no harm.
     """
 
     def __init__(self, broker: AlpacaBroker, desk: Context) -> None:

@@ -31,13 +31,13 @@ _CHANGED = Prepared[IbkrOrder](
 )
 
 
-class Herald:
+class FillListener:
     """A thread with a database connection of its own: what it waits for holds up no socket."""
 
     def __init__(self, desk: Context) -> None:
         self._desk = desk
         self._waiting: queue.SimpleQueue[frozenset[str] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="ibkr-herald", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ibkr-fill-listener", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

@@ -54,7 +54,7 @@ def speed() -> float:
 def start_clock(anchor: datetime, speed: float) -> None:
     """Let trading time be `anchor` now and run at `speed`, for every process that starts later.
 
-    Raises ValueError for a naive anchor, for a speed that is not above nought, and under live
+    Raises ValueError for a naive anchor, for a speed that is not above zero, and under live
     trading, which knows the wall clock only.
     """
     if current().trading_mode == "live":

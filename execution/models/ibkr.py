@@ -93,7 +93,7 @@ class IbkrOrder(models.Model):
             ),
         ]
         indexes = [
-            # Read by the gateway whenever it is rung for.
+            # Read by the gateway whenever it is woken.
             models.Index(
                 fields=["gateway", "id"], condition=Q(stage="QUEUED"), name="ibkr_order_queued"
             ),

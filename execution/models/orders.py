@@ -1,4 +1,4 @@
-"""A parent order, its slices (child orders), their fills, and the story of all three.
+"""A parent order, its slices (child orders), their fills, and the audit trail of all three.
 
 Times without a word are trading time in UTC: the wall clock, except where a replayed or
 accelerated market runs on its own. Columns that end in `_wall` are always the wall clock.
@@ -284,7 +284,7 @@ class Fill(models.Model):
             models.UniqueConstraint(
                 fields=["broker", "account", "execution_id"], name="fill_execution_once"
             ),
-            # Nought is a correction that took the whole execution back.
+            # Zero is a correction that took the whole execution back.
             models.CheckConstraint(condition=Q(quantity__gte=0), name="fill_quantity_not_negative"),
             models.CheckConstraint(condition=Q(price__gt=0), name="fill_price_positive"),
         ]

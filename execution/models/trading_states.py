@@ -16,7 +16,7 @@ class TradingState(models.Model):
 
     class State(models.TextChoices):
         ACTIVE = "ACTIVE"
-        REDUCING = "REDUCING"  # only orders that bring a position closer to nought
+        REDUCING = "REDUCING"  # only orders that bring a position closer to zero
         HALTED = "HALTED"
 
     scope = models.CharField(max_length=8, choices=Scope.choices)

@@ -1,4 +1,4 @@
-"""The append-only story of an order, written in the transaction that changes it."""
+"""The append-only audit trail of an order, written in the transaction that changes it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

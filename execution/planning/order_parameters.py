@@ -27,7 +27,7 @@ def of(signal: Signal) -> dict[str, object]:
 
 
 def sift(order: Order) -> list[str]:
-    """Take out the wishes that the order's algorithm does not know; their names."""
+    """Take out the parameters that the order's algorithm does not know; their names."""
     algorithm = registry.of(order.algorithm)
     foreign = set() if algorithm.over_time else set(OVER_TIME)
     if not algorithm.rests:

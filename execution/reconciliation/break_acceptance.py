@@ -48,7 +48,7 @@ def accept(number: int, *, by: str, reason: str, now: datetime) -> BrokerDiffere
 
 
 def _tell(taken: Sequence[BrokerDifference], *, by: str, reason: str, now: datetime) -> None:
-    """Into the story of every live order that the break held back."""
+    """Into the audit trail of every live order that the break held back."""
     for each in taken:
         facts = {
             "symbol": each.symbol,

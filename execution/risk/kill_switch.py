@@ -41,12 +41,12 @@ class Affected:
 class HaltReport:
     """`quiet`: every send that began before the change has ended, and none can begin.
     `orders`: the live orders in the scope; after a halt their children are being cancelled.
-    `cancels_rung`: the workers were told at once; if not, the dispatch loop tells them."""
+    `cancels_enqueued`: the workers were told at once; if not, the dispatch loop tells them."""
 
     state: TradingState
     quiet: bool
     orders: tuple[Affected, ...]
-    cancels_rung: bool
+    cancels_enqueued: bool
 
     @property
     def unconfirmed(self) -> int:
@@ -96,11 +96,11 @@ def change(*, scope: str, key: str, state: str, by: str, reason: str, now: datet
         numbers = reserve_events(row)
     # What works is cancelled first: the sends under way may be slow, and what comes of them is
     # found by the dispatch loop.
-    rung = row.state != State.HALTED or _ring_cancels(row)
+    enqueued = row.state != State.HALTED or _enqueue_cancels(row)
     still = quiet() if row.state != State.ACTIVE else True
     affected = _affected(row)
     tell_orders(row, [each.order_id for each in affected], now=now, numbers=numbers)
-    return HaltReport(row, still, affected, rung)
+    return HaltReport(row, still, affected, enqueued)
 
 
 def halt(*, scope: str, key: str, by: str, reason: str, now: datetime) -> HaltReport:
@@ -178,7 +178,7 @@ def waiting() -> Q:
     return found
 
 
-def _ring_cancels(row: TradingState) -> bool:
+def _enqueue_cancels(row: TradingState) -> bool:
     working = Slice.objects.filter(scopes.covered_by(row, "order__"), status=SliceStatus.WORKING)
     try:
         task_queue.enqueue(task_queue.CLOSE, working.values_list("pk", flat=True))

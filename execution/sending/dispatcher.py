@@ -1,6 +1,6 @@
 """The loop that feeds Redis with what comes inside the horizon, and repairs what got lost.
 
-It only reads the database, publishes bells and ends what the clock ends. Every broker call is a
+It only reads the database, enqueues ETA tasks and ends what the clock ends. Every broker call is a
 worker's, but for cancels that no worker takes up: those have a lane of their own. Two may run; the
 one that holds the leader's lock acts.
 """
@@ -42,10 +42,10 @@ from execution.sending.cancel_lane import CancelLane
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 2_000
-# Who accepts an order rings for it the moment it is stored. Were the loop to do the same at once,
-# most slices would be rung for twice, and looked at twice by the workers.
+# Who accepts an order enqueues it the moment it is stored. Were the loop to do the same at once,
+# most slices would be enqueued twice, and looked at twice by the workers.
 HEAD_START = timedelta(seconds=1)
-# A question or a cancel that was rung for is not rung for again before this.
+# A question or a cancel that was enqueued is not enqueued again before this.
 PATIENCE = timedelta(seconds=2)
 LONGEST_WAIT = 1.0  # seconds, while a store is down
 SILENCE = timedelta(seconds=3)  # a leader that shows no life for this long is stood in for
@@ -98,9 +98,9 @@ class Dispatcher:
         self._show_life(self._turn())
 
     def _show_life(self, state: str) -> None:
-        # A Redis that takes no bells shows only when there is one to ring.
+        # A Redis that takes no tasks shows only when there is one to enqueue.
         redis = self._redis.trouble
-        trouble = self._trouble or (f"Redis takes no bells: {redis}" if redis else "")
+        trouble = self._trouble or (f"Redis takes no tasks: {redis}" if redis else "")
         if (state, trouble) == self._shown and time.monotonic() < self._show_after:
             return
         self._shown, self._show_after = (state, trouble), time.monotonic() + heartbeat.EVERY
@@ -119,7 +119,7 @@ class Dispatcher:
                 self.tick()
             state = "leading" if self.leads else "standing in" if acts else "standing by"
         except (QueueError, RedisError) as error:
-            self._trouble = f"Redis takes no bells: {redis_check.in_words(error)}"
+            self._trouble = f"Redis takes no tasks: {redis_check.in_words(error)}"
             state, error_text = "waiting for Redis", str(error).strip()
         except Error as error:
             # The lock lived on that connection: whoever has it now leads.
@@ -198,9 +198,9 @@ class Dispatcher:
         )
         if ids:
             task_queue.enqueue(task, ids)
-            rung = Slice.objects.filter(pk__in=ids, status__in=SLICE_AT_BROKER)
+            asked = Slice.objects.filter(pk__in=ids, status__in=SLICE_AT_BROKER)
             with transaction.atomic():
-                free_rows(rung).update(check_wall=self.wall() + PATIENCE)
+                free_rows(asked).update(check_wall=self.wall() + PATIENCE)
         return len(ids)
 
     def _ask_for_news(self) -> None:
@@ -217,11 +217,11 @@ class Dispatcher:
 
 
 def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tuple[int, datetime]]:
-    """(id, due) of the slices to ring for: inside the horizon and never rung for, unless their
+    """(id, due) of the slices to enqueue: inside the horizon and never enqueued, unless their
     order came just now, or overdue and still unclaimed although they were; oldest first.
 
-    The later a slice is, the rarer it is rung for again: where the workers are merely busy, bells
-    that they cannot answer would make them busier. What a halt has put off waits for its end.
+    The later a slice is, the rarer it is enqueued again: where the workers are merely busy, tasks
+    that they cannot take would make them busier. What a halt has put off waits for its end.
     """
     grace = timedelta(seconds=scheduling.overdue_grace_seconds)
     patience = ExpressionWrapper(

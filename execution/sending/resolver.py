@@ -143,7 +143,7 @@ def ask_to_cancel(slice_id: int, desk: Context) -> Slice | None:
         part = slice_of(order, slice_id)
         why = holds.why_cancelled(order, part, at=at)
         if part.status != SliceStatus.WORKING or why is None:
-            return None  # trading may have resumed before the bell was heard
+            return None  # trading may have resumed before the task was taken
         asked = {"check_wall": timezone.now() + SETTLING, "checks": 0}
         move_slice(part, SliceStatus.CANCELLING, at=at, reason=why, **asked)
     _cancel(part, desk)

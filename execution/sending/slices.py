@@ -1,7 +1,7 @@
 """A slice leaves: claimed once, sized with fresh facts, its intent stored, then sent.
 
-The claim and the intent are one commit. Before it nothing has happened and the bell rings again;
-after it the broker may have the order, and only the broker is asked.
+The claim and the intent are one commit. Before it nothing has happened and the task is enqueued
+again; after it the broker may have the order, and only the broker is asked.
 """
 
 import time
@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-# A bell may ring this much early by the clocks of two processes.
+# A task may be taken this much early by the clocks of two processes.
 EARLY = timedelta(milliseconds=50)
 LONGEST_PAUSE = timedelta(seconds=5)  # of the wall clock, between two looks at a slice that waits
 # A price may be missing only because its symbol was traded after the prices were read.

@@ -46,7 +46,7 @@ def broker(**conduct: Any) -> PaperTrader:
 def ticket(
     name: str = "c1", *, side: str = "BUY", quantity: int = 200, through: str = "0.50"
 ) -> Ticket:
-    """A limit order, `through` dollars beyond the far touch (below nought: passive)."""
+    """A limit order, `through` dollars beyond the far touch (below zero: passive)."""
     quote = MARKET.quote("AAPL", NOW)
     assert quote is not None
     touch, sign = (quote.ask, 1) if side == "BUY" else (quote.bid, -1)

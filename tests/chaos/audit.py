@@ -60,7 +60,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table; `clean` names what must be nought. Where hardly anything was sent,
+    """One line of the table; `clean` names what must be zero. Where hardly anything was sent,
     that would prove nothing."""
 
     fault: str

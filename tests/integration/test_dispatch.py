@@ -19,22 +19,22 @@ SCHEDULING = Scheduling()
 
 
 @pytest.mark.parametrize(
-    ("due", "rung", "age", "rings"),
+    ("due", "enqueued", "age", "again"),
     [
-        (+5.0, None, 2.0, True),  # inside the horizon, and never rung for
-        (+5.0, None, 0.5, False),  # its order is being rung for by whoever accepted it
+        (+5.0, None, 2.0, True),  # inside the horizon, and never enqueued
+        (+5.0, None, 0.5, False),  # its order is being enqueued by whoever accepted it
         (+500.0, None, 2.0, False),  # beyond the horizon
-        (+5.0, 1.0, 2.0, False),  # rung for and not due yet
+        (+5.0, 1.0, 2.0, False),  # enqueued and not due yet
         (-0.2, 5.0, 5.0, False),  # due this moment: its bell is being heard
-        (-2.0, 5.0, 5.0, True),  # overdue although it was rung for: the bell was lost
-        (-2.0, 0.4, 5.0, False),  # rung for just now
-        (-8.0, 2.0, 9.0, False),  # late, and rung for not long ago: the workers are busy
+        (-2.0, 5.0, 5.0, True),  # overdue although it was enqueued: the task was lost
+        (-2.0, 0.4, 5.0, False),  # enqueued just now
+        (-8.0, 2.0, 9.0, False),  # late, and enqueued not long ago: the workers are busy
         (-8.0, 6.0, 9.0, True),
         (-2.0, None, 2.0, True),
     ],
 )
-def test_a_slice_is_rung_for(due: float, rung: float | None, age: float, rings: bool) -> None:
-    """`due` in seconds from now, `rung` seconds ago; `age` of the order in seconds."""
+def test_a_slice_is_enqueued(due: float, enqueued: float | None, age: float, again: bool) -> None:
+    """`due` in seconds from now, `enqueued` seconds ago; `age` of the order in seconds."""
     now = timezone.now()
     order = new_order(parts=2)
     Order.objects.filter(pk=order.pk).update(created_at=now - timedelta(seconds=age))
@@ -42,14 +42,14 @@ def test_a_slice_is_rung_for(due: float, rung: float | None, age: float, rings: 
     order.slices.exclude(pk=part.pk).update(status="SKIPPED")
     order.slices.filter(pk=part.pk).update(
         due_at=now + timedelta(seconds=due),
-        enqueued_wall=None if rung is None else now - timedelta(seconds=rung),
+        enqueued_wall=None if enqueued is None else now - timedelta(seconds=enqueued),
     )
     found = [pk for pk, _ in due_slices(now, now, SCHEDULING)]
-    assert found == ([part.pk] if rings else [])
+    assert found == ([part.pk] if again else [])
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "CANCELLING", "CANCELLED", "FILLED"])
-def test_nothing_is_rung_for_an_order_that_may_not_send(status: str) -> None:
+def test_nothing_is_enqueued_of_an_order_that_may_not_send(status: str) -> None:
     order = new_order()
     filled = order.quantity if status == "FILLED" else 0
     Order.objects.filter(pk=order.pk).update(status=status, filled_quantity=filled)
@@ -57,7 +57,7 @@ def test_nothing_is_rung_for_an_order_that_may_not_send(status: str) -> None:
     assert due_slices(now + timedelta(seconds=1), now, SCHEDULING) == []
 
 
-def test_what_a_halt_has_put_off_is_rung_for_at_its_end_and_not_before() -> None:
+def test_what_a_halt_has_put_off_is_enqueued_at_its_end_and_not_before() -> None:
     part, other = (new_order(parts=1, symbol=symbol).slices.get() for symbol in ("AAPL", "MSFT"))
     now = timezone.now()
     Slice.objects.update(

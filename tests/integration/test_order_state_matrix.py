@@ -69,7 +69,7 @@ class Life:
         self._hear(SliceStatus.FILLED if done else SliceStatus.WORKING)
 
     def corrected(self, quantity: int) -> None:
-        """The last execution gets other numbers; nought is a bust."""
+        """The last execution gets other numbers; zero is a bust."""
         assert self.intent is not None
         last = self.executions[-1]
         name = last.execution_id.rsplit("/", 1)[1]

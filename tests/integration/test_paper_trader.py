@@ -60,7 +60,7 @@ def touch(side: str, at: datetime = NOW) -> Decimal:
 def ticket(
     client_order_id: str = "c1", *, side: str = "BUY", quantity: int = 200, through: str = "0.50"
 ) -> Ticket:
-    """A limit order, `through` dollars beyond the far touch (below nought: passive)."""
+    """A limit order, `through` dollars beyond the far touch (below zero: passive)."""
     sign = 1 if side == "BUY" else -1
     limit = touch(side) + sign * Decimal(through)
     return Ticket(client_order_id, "default", "AAPL", side, quantity, limit)

@@ -34,7 +34,7 @@ OLD = NOW - timedelta(minutes=5)
         ("no quote, a limit", {"bid": None, "ask": None, "limit_price": D(150)}, 150),
         ("no price at all", {"bid": None, "ask": None}, None),
         ("one side of the quote is missing", {"bid": None}, None),
-        ("a side of nought", {"bid": D(0)}, None),
+        ("a side of zero", {"bid": D(0)}, None),
         ("an old quote is the last that is known", {"quoted_at": OLD}, 146),
         (
             "an old quote and a mistyped decision",

@@ -44,7 +44,7 @@ class Fills:
             return sorted(held.values(), key=lambda fill: (fill.at, fill.id))
 
     def missing(self, order: SeenOrder) -> int:
-        """Shares of the order's own count that no known execution explains; below nought, the
+        """Shares of the order's own count that no known execution explains; below zero, the
         executions have more than the order."""
         return order.filled - sum(fill.quantity for fill in self.known(order))
 

@@ -89,7 +89,7 @@ class Wire:
         client: RESTClient | None = getattr(self._local, "client", None)
         if client is None:
             client = self._open_client()
-            client._retry = 0  # no argument of the constructor can say nought
+            client._retry = 0  # no argument of the constructor can say zero
             client._session.mount("https://", _TimeLimited(self._limits, self._note_header))
             client._session.mount("http://", _TimeLimited(self._limits, self._note_header))
             self._local.client = client

@@ -206,7 +206,7 @@ def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _quote(symbol: str, row: Mapping[str, Any]) -> Quote | None:
-    """A price of nought says that nobody bids, or offers."""
+    """A price of zero says that nobody bids, or offers."""
     try:
         bid, ask = Decimal(str(row["bp"])), Decimal(str(row["ap"]))
         if not (bid > 0 and ask > 0):

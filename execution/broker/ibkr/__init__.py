@@ -2,5 +2,5 @@
 
 `adapter` is what workers use, `gateway` the process. The gateway's main thread writes the book and
 decides what is sent (`gateway`, `book`, `rules`, `codes`); a second thread runs the event loop with
-the socket (`link`, `ears`), and a third waits for the workers' rings (`doorbell`).
+the socket (`connection`, `callbacks`), and a third waits to be woken by the workers (`wakeup`).
 """

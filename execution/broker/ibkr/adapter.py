@@ -84,7 +84,7 @@ class InteractiveBrokers:
         if self._known(ticket.client_order_id):
             raise DuplicateOrder(ticket.client_order_id)
         pk = self._queue(ticket, gateway)
-        wakeup.ring(self._endpoint)
+        wakeup.wake(self._endpoint)
         return self._outcome(pk)
 
     def cancel(self, client_order_id: str, *, now: datetime) -> None:
@@ -98,7 +98,7 @@ class InteractiveBrokers:
         if row.stage == S.QUEUED and self._withdraw(row.pk, "cancelled before it was sent"):
             return
         IbkrOrder.objects.filter(pk=row.pk).update(cancel_asked_wall=Now())
-        wakeup.ring(self._endpoint)
+        wakeup.wake(self._endpoint)
         self._gateway()
         deadline = time.monotonic() + self._settings.pick_up_seconds
         unsent = IbkrOrder.objects.filter(pk=row.pk, cancel_sent_wall=None)
@@ -235,12 +235,12 @@ class InteractiveBrokers:
         wanted = {"gateway": gateway, "kind": IbkrInquiry.Kind.COMPARE, "taken_wall": None}
         if not IbkrInquiry.objects.filter(**wanted).exists():
             IbkrInquiry.objects.create(**wanted)
-            wakeup.ring(self._endpoint)
+            wakeup.wake(self._endpoint)
 
     def _ask(self, kind: str, account: str) -> Any:
         gateway = self._gateway(ready=False)
         asked = IbkrInquiry.objects.create(gateway=gateway, kind=kind, account=account)
-        wakeup.ring(self._endpoint)
+        wakeup.wake(self._endpoint)
         deadline = time.monotonic() + 2 * self._settings.request_seconds
 
         def answered() -> bool:

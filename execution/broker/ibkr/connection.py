@@ -91,7 +91,7 @@ class Link:
         self._loop.call_soon_threadsafe(self._drop, why)
 
     def look(self) -> None:
-        """Ask for all orders as soon as may be; several wishes at once are one."""
+        """Ask for all orders as soon as may be; several requests at once are one."""
         self._loop.call_soon_threadsafe(self._look_wanted.set)
 
     def place(self, outgoing: Outgoing) -> None:

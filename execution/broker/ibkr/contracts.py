@@ -50,7 +50,7 @@ def the_one(symbol: str, found: list[Any]) -> Known:
 
 
 def _tick(told: object) -> Decimal | None:
-    """An unset number is told as nought, or as the largest float."""
+    """An unset number is told as zero, or as the largest float."""
     try:
         tick = Decimal(str(told))
     except InvalidOperation:

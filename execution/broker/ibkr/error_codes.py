@@ -18,7 +18,7 @@ REFUSED = frozenset(
         321,  # a field is wrong, or the API is read-only
         387,  # unsupported order type
         388,  # below the minimum size
-        434, 435,  # size of nought; account missing
+        434, 435,  # size of zero; account missing
         438, 439, 440, 441, 442,  # something is wrong with the algorithm
     }
 )  # fmt: skip

@@ -26,7 +26,7 @@ from execution.broker.ibkr.connection import Link
 from execution.broker.ibkr.connection_state import Standing, needed
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.broker.ibkr.error_codes import LINK_RESTORED
-from execution.broker.ibkr.ledger import Book, Wishes
+from execution.broker.ibkr.ledger import Book, FollowUps
 from execution.broker.ibkr.messages import (
     Answered,
     CancelNotSent,
@@ -36,11 +36,11 @@ from execution.broker.ibkr.messages import (
     LookEnded,
     Message,
     OpenSeen,
-    Rung,
+    Woken,
 )
 from execution.broker.ibkr.outbox import AT_ONCE, Outbox
 from execution.broker.ibkr.rate_limit import Lane, Pacer
-from execution.broker.ibkr.wakeup import Doorbell
+from execution.broker.ibkr.wakeup import WakeUps
 from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
 
 log = structlog.get_logger(__name__)
@@ -89,13 +89,13 @@ class Gateway:
         self._pacer = Pacer(config.ibkr.messages_per_second)
         address = (config.ibkr_host, config.ibkr_port, config.ibkr_client_id)
         self._link = Link(address, config.ibkr, self._pacer, self._inbox.put)
-        self._doorbell = Doorbell(self._endpoint, lambda: self._inbox.put(Rung()))
+        self._wake_ups = WakeUps(self._endpoint, lambda: self._inbox.put(Woken()))
         self._owned = False
         self._gap = True  # since the accounts were last compared, as far as this process knows
         self._unanswered = 0  # comparisons in a row that were not answered in full
         self._noted: tuple[str, str] = ("", "")
         self._note_at = self._tidy_at = self._look_at = self._looked_at = 0.0
-        self._serve_at = 0.0  # when to look for what the workers want; a ring brings it forward
+        self._serve_at = 0.0  # when to look for what the workers want; a wake-up brings it forward
 
     def run(self) -> None:
         self._own(patience=2.0)
@@ -106,13 +106,13 @@ class Gateway:
             self._row, self._book, self._link, self._pacer, self._standing, self._look_soon
         )
         self._link.start()
-        self._doorbell.start()
+        self._wake_ups.start()
         log.info("gateway started", endpoint=self._endpoint, library=client_library.NAME)
         try:
             while not self.stopping:
                 self._turn()
         finally:
-            self._doorbell.stop()
+            self._wake_ups.stop()
             self._link.stop()
             self._say_goodbye()
 
@@ -161,7 +161,7 @@ class Gateway:
             arrived.append(self._inbox.get(timeout=patience))
             until = time.monotonic() + GATHER_AT_MOST
             while len(arrived) < MOST_AT_ONCE and time.monotonic() < until:
-                if isinstance(arrived[-1], Rung):
+                if isinstance(arrived[-1], Woken):
                     break  # a worker waits
                 arrived.append(self._inbox.get(timeout=GATHER))
         except queue.Empty:
@@ -170,7 +170,7 @@ class Gateway:
 
     def _understand(self, message: Message) -> None:
         """What needs no database."""
-        if isinstance(message, Rung):
+        if isinstance(message, Woken):
             self._serve_at = 0.0
             return
         if self._standing.hear(message):
@@ -228,11 +228,11 @@ class Gateway:
             elif isinstance(message, CancelNotSent):
                 IbkrOrder.objects.filter(pk=message.pk).update(cancel_sent_wall=None)
 
-    def _wish(self, wishes: Wishes) -> None:
-        self._tell(wishes.changed)
-        if wishes.look:
+    def _wish(self, follow_ups: FollowUps) -> None:
+        self._tell(follow_ups.changed)
+        if follow_ups.look:
             self._look_soon()
-        for order_id in wishes.strays:
+        for order_id in follow_ups.strays:
             if not self._pacer.take(Lane.CANCEL):
                 self._link.cancel(0, order_id)
 

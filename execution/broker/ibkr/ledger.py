@@ -37,7 +37,7 @@ _COLUMNS = [
 
 
 @dataclass(slots=True)
-class Wishes:
+class FollowUps:
     """What the messages ask the gateway to do."""
 
     look: bool = False
@@ -159,30 +159,32 @@ class Book:
         self._again_at = None
         self._missed.clear()
 
-    def take(self, batch: Sequence[Message]) -> Wishes:
+    def take(self, batch: Sequence[Message]) -> FollowUps:
         """Write a batch in one transaction; a LookEnded comes in a batch of its own. After a
         DatabaseError the same batch may be given again."""
-        wishes = Wishes()
+        follow_ups = FollowUps()
         with transaction.atomic():
             rows = _Rows(self._gateway, batch)
             before = {row.pk: _state(row) for row in rows.all}
             touched: dict[int, str] = {}  # key: client order id
             for message in batch:
-                self._one(message, rows, wishes, touched)
+                self._one(message, rows, follow_ups, touched)
             changed = [r for r in rows.all if _state(r) != before[r.pk]]
             _save(changed)
-            wishes.changed = {row.client_order_id for row in changed} | set(touched.values())
+            follow_ups.changed = {row.client_order_id for row in changed} | set(touched.values())
             idle = touched.keys() - {row.pk for row in changed}
             if idle:
                 IbkrOrder.objects.filter(pk__in=idle).update(changed_wall=timezone.now())
-        return wishes
+        return follow_ups
 
-    def _one(self, message: Message, rows: _Rows, wishes: Wishes, touched: dict[int, str]) -> None:
+    def _one(
+        self, message: Message, rows: _Rows, follow_ups: FollowUps, touched: dict[int, str]
+    ) -> None:
         match message:
             case StatusSeen():
-                self._status(message, rows, wishes)
+                self._status(message, rows, follow_ups)
             case OpenSeen():
-                self._open(message, rows, wishes)
+                self._open(message, rows, follow_ups)
             case CompletedSeen():
                 self._completed(message, rows)
             case ExecutionSeen():
@@ -190,34 +192,34 @@ class Book:
             case CommissionSeen():
                 self._commission(message, rows, touched)
             case ErrorSeen():
-                self._error(message, rows, wishes)
+                self._error(message, rows, follow_ups)
             case NotSent():
                 self._not_sent(message, rows)
             case LookBegan():
                 self._look = Look(message.at)
             case LookEnded():
-                self._compare(message, wishes)
+                self._compare(message, follow_ups)
 
-    def _status(self, seen: StatusSeen, rows: _Rows, wishes: Wishes) -> None:
+    def _status(self, seen: StatusSeen, rows: _Rows, follow_ups: FollowUps) -> None:
         row = rows.of(perm_id=seen.perm_id)
         if row is None and seen.client_id == self._client_id:
             row = rows.of_order_id(seen.order_id)
         if row is not None:
-            self._follow(order_state.on_status(row, seen), seen.order_id, wishes)
+            self._follow(order_state.on_status(row, seen), seen.order_id, follow_ups)
 
-    def _open(self, seen: OpenSeen, rows: _Rows, wishes: Wishes) -> None:
+    def _open(self, seen: OpenSeen, rows: _Rows, follow_ups: FollowUps) -> None:
         self._shown(seen.ref, seen.perm_id)
         row = rows.of(ref=seen.ref, perm_id=seen.perm_id)
         if row is not None and seen.client_id == self._client_id:
             looking = self._look is not None
-            self._follow(order_state.on_open(row, seen, looking=looking), seen.order_id, wishes)
+            self._follow(order_state.on_open(row, seen, looking=looking), seen.order_id, follow_ups)
 
-    def _follow(self, following: Next, order_id: int, wishes: Wishes) -> None:
+    def _follow(self, following: Next, order_id: int, follow_ups: FollowUps) -> None:
         if following is Next.LOOK:
-            wishes.look = True
+            follow_ups.look = True
         elif following is Next.CANCEL_STRAY:
             log.critical("a second order works under one reference", order_id=order_id)
-            wishes.strays.append(order_id)
+            follow_ups.strays.append(order_id)
 
     def _completed(self, seen: CompletedSeen, rows: _Rows) -> None:
         self._shown(seen.ref, seen.perm_id)
@@ -272,14 +274,14 @@ class Book:
             save(execution, "commission", "commission_currency")
             touched[execution.order_id] = execution.order.client_order_id
 
-    def _error(self, seen: ErrorSeen, rows: _Rows, wishes: Wishes) -> None:
+    def _error(self, seen: ErrorSeen, rows: _Rows, follow_ups: FollowUps) -> None:
         row = rows.of_order_id(seen.request_id)
         if row is not None:
             log.warning(
                 "TWS complains of an order",
                 client_order_id=row.client_order_id, code=seen.code, text=seen.text,
             )  # fmt: skip
-            self._follow(order_state.on_error(row, seen), seen.request_id, wishes)
+            self._follow(order_state.on_error(row, seen), seen.request_id, follow_ups)
 
     def _not_sent(self, message: NotSent, rows: _Rows) -> None:
         self._leaving.discard(message.pk)
@@ -295,7 +297,7 @@ class Book:
         else:
             row.stage = IbkrOrder.Stage.WITHDRAWN
 
-    def _compare(self, ended: LookEnded, wishes: Wishes) -> None:
+    def _compare(self, ended: LookEnded, follow_ups: FollowUps) -> None:
         """A row that two looks in a row did not show, some time apart, is not at the broker."""
         look, self._look = self._look, None
         if self._strangers:

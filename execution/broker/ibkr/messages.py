@@ -135,13 +135,13 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class Woken:
     """A worker has written something, or it is time to look whether one has."""
 
 
 Message = (
     Connected | Disconnected | OrderMessage | LookBegan | LookEnded | Left | NotSent
-    | CancelNotSent | Beat | Answered | Rung
+    | CancelNotSent | Beat | Answered | Woken
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Wakes the gateway when a worker has written something. A ring may be lost: it looks anyway."""
+"""Wakes the gateway when a worker has written something. A wake-up may be lost: it looks anyway."""
 
 import threading
 from collections.abc import Callable
@@ -11,17 +11,17 @@ log = structlog.get_logger(__name__)
 CHANNEL = "ibkr"
 
 
-def ring(endpoint: str) -> None:
+def wake(endpoint: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, endpoint])
 
 
-class Doorbell:
-    """A thread with a database connection of its own; calls `on_ring` for rings at `endpoint`."""
+class WakeUps:
+    """A thread with a database connection of its own; calls `on_wake` for those of `endpoint`."""
 
-    def __init__(self, endpoint: str, on_ring: Callable[[], None]) -> None:
+    def __init__(self, endpoint: str, on_wake: Callable[[], None]) -> None:
         self._endpoint = endpoint
-        self._on_ring = on_ring
+        self._on_wake = on_wake
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ibkr-doorbell", daemon=True)
 
@@ -37,7 +37,7 @@ class Doorbell:
             try:
                 self._listen()
             except DatabaseError as error:
-                log.warning("no rings", error=str(error).strip())
+                log.warning("no wake-ups", error=str(error).strip())
                 self._stop.wait(1.0)
             finally:
                 connection.close()
@@ -47,6 +47,6 @@ class Doorbell:
             cursor.execute(f"LISTEN {CHANNEL}")
             while not self._stop.is_set():
                 with connection.wrap_database_errors:
-                    for ring in cursor.connection.notifies(timeout=0.5):
-                        if ring.payload == self._endpoint:
-                            self._on_ring()
+                    for note in cursor.connection.notifies(timeout=0.5):
+                        if note.payload == self._endpoint:
+                            self._on_wake()

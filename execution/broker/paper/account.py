@@ -15,7 +15,7 @@ ZERO = Decimal(0)
 
 def state(account: str, settings: Paper, *, now: datetime) -> AccountState:
     """Buying power is `leverage` times the cash, less what the open buys would cost at their
-    limits; never below nought. Shares that are held lend nothing."""
+    limits; never below zero. Shares that are held lend nothing."""
     rows = (
         PaperExecution.objects.filter(order__account=account)
         .values_list("order__symbol", "order__side")

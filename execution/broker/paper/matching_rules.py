@@ -170,7 +170,7 @@ def problem(ticket: Ticket) -> str:
 
 
 def commission_due(filled: int, *, per_share: Decimal, minimum: Decimal) -> Decimal:
-    """Commission of one order with so many shares filled, in dollars; nought without a fill."""
+    """Commission of one order with so many shares filled, in dollars; zero without a fill."""
     return max(per_share * filled, minimum) if filled else Decimal(0)
 
 

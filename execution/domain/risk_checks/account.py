@@ -5,7 +5,7 @@ from execution.domain.risk_checks.base import Bounds, Denial, Facts
 
 
 def halted(facts: Facts, bounds: Bounds) -> Denial | None:
-    """HALTED denies all; REDUCING what does not bring the position closer to nought."""
+    """HALTED denies all; REDUCING what does not bring the position closer to zero."""
     for scope, state in facts.halts:
         if state != "REDUCING":
             return Denial("TRADING_HALTED", {"scope": scope, "state": state})
@@ -46,7 +46,7 @@ def position_break(facts: Facts, bounds: Bounds) -> Denial | None:
 
 def position(facts: Facts, bounds: Bounds) -> Denial | None:
     """The position once all of the symbol's live parents on this side are done, this order
-    included. What brings it closer to nought always passes."""
+    included. What brings it closer to zero always passes."""
     if bounds.max_position is None:
         return None
     held, pending = facts.exposure.position, facts.exposure.pending

@@ -37,7 +37,7 @@ class Command(OversightCommand):
             self.stdout.write("no send is under way, and none can begin")
         else:
             self.stdout.write("sends that began before are still under way: run this again")
-        if not report.cancels_rung:
+        if not report.cancels_enqueued:
             self.stdout.write("Redis does not answer: the workers have not been told to cancel")
         self.stdout.write(
             f"live orders: {len(report.orders)}, children not confirmed as ended:"
@@ -55,7 +55,7 @@ def as_plain(report: HaltReport) -> dict[str, Any]:
         "key": row.key,
         "state": row.state,
         "quiet": report.quiet,
-        "cancels_rung": report.cancels_rung,
+        "cancels_enqueued": report.cancels_enqueued,
         "unconfirmed": report.unconfirmed,
         "orders": [asdict(order) for order in report.orders],
     }

@@ -8,7 +8,7 @@ from deepstack import latency_tuning
 from deepstack.config import Config, current
 from execution import context
 from execution.broker.ibkr.gateway import Gateway, GatewayTaken
-from execution.listeners.ibkr_fills import Herald
+from execution.listeners.ibkr_fills import FillListener
 
 
 class Command(BaseCommand):
@@ -16,8 +16,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = current()
-        herald = Herald(context.default()) if _books_fills(config) else None
-        gateway = Gateway(config, herald.tell if herald else _nobody)
+        listener = FillListener(context.default()) if _books_fills(config) else None
+        gateway = Gateway(config, listener.tell if listener else _nobody)
 
         def stop(*_: object) -> None:
             gateway.stopping = True
@@ -25,15 +25,15 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         latency_tuning.be_quick()
-        if herald:
-            herald.start()
+        if listener:
+            listener.start()
         try:
             gateway.run()
         except GatewayTaken as error:
             raise CommandError(str(error)) from None
         finally:
-            if herald:
-                herald.stop()
+            if listener:
+                listener.stop()
 
 
 def _books_fills(config: Config) -> bool:

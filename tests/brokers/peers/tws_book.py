@@ -25,8 +25,8 @@ class Switches:
     seconds_per_execution: float = 0.0  # how slowly they arrive
     report_status: bool = True  # False: orderStatus is never sent
     repeat_status: bool = False  # every orderStatus comes twice
-    commission_seconds: float = 0.0  # how long after its execution; below nought: never
-    fill_seconds: float = -1.0  # a placement fills by itself after this; below nought: never
+    commission_seconds: float = 0.0  # how long after its execution; below zero: never
+    fill_seconds: float = -1.0  # a placement fills by itself after this; below zero: never
     fill_parts: int = 1
     zone: str = "US/Eastern"
     clock_skew: float = 0.0  # seconds ahead

@@ -21,7 +21,7 @@ spreads = st.floats(min_value=0, max_value=500)
         (0.99995, 0, "1.00", "1.01"),  # the dollar itself belongs to the cents
         (0.99994, 0, "0.9999", "1.00"),
         (1.0, 2, "0.9999", "1.00"),
-        (0.00004, 2, "0.0001", "0.0002"),  # never at nought
+        (0.00004, 2, "0.0001", "0.0002"),  # never at zero
     ],
 )
 def test_touch(mid: float, spread_bps: float, bid: str, ask: str) -> None:
