@@ -129,14 +129,14 @@ def test_servers_of_a_killed_process_end_with_it(folder: Path) -> None:
 
 def test_servers_of_a_killed_process_stay_for_those_who_use_them(folder: Path) -> None:
     with another_process(folder) as owner, started(folder) as services:
-        (its_warden,) = [
+        (its_cleanup,) = [
             child
             for child in psutil.Process(owner.pid).children()
-            if "warden.py" in " ".join(child.cmdline())
+            if "child_cleanup.py" in " ".join(child.cmdline())
         ]
         owner.kill()
         owner.wait()
-        its_warden.wait(30)
+        its_cleanup.wait(30)
         assert ask(services, "SELECT 1") == 1
     assert running(folder) == NOTHING
 

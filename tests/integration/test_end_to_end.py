@@ -109,7 +109,7 @@ def test_killing_the_waiting_script_changes_nothing(stack: Stack) -> None:
     script = f"""
 import asyncio
 from deepstack.config import Config
-from deepstack.warden import lifeline
+from deepstack.local.child_cleanup import lifeline
 from execution.broker.order_manager import OrderManager
 from execution.router import ExecutionRouter
 router = ExecutionRouter(order_manager=OrderManager(config=Config.from_env()))

@@ -47,7 +47,7 @@ def test_a_killed_run_leaves_nothing_behind(tmp_path: Path) -> None:
 
     wait_for(running, 90, "the run to have started everything")
     left = [*psutil.Process(run.pid).children(recursive=True), *servers(run.pid)]
-    assert len(left) >= 8, left  # a warden, web and its two, a worker, a peer, two servers
+    assert len(left) >= 8, left  # a cleanup process, web and its two, a worker, a peer, two servers
     run.kill()
     run.wait()
     assert psutil.wait_procs(left, timeout=60)[1] == []
