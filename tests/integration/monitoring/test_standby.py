@@ -44,7 +44,7 @@ def test_a_redis_that_is_gone_is_told(empty_stack: Stack, receiver: Receiver) ->
         REDIS_URL="unix:///nonexistent/redis.sock", ALERT_WEBHOOK_URL=receiver.url
     )
     wait_for(partial(heard, receiver, "PROCESS_TROUBLE"), 20, "the alert")
-    assert "Redis takes no bells: does not answer" in heard(receiver, "PROCESS_TROUBLE")[0]
+    assert "Redis takes no tasks: does not answer" in heard(receiver, "PROCESS_TROUBLE")[0]
     alert = Alert.objects.get(kind="PROCESS_TROUBLE")
     sent = AlertDelivery.objects.filter(alert=alert, state="SENT")
     wait_for(lambda: sent.count() == 2, 10, "the deliveries to be recorded")
