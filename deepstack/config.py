@@ -9,7 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -101,11 +108,19 @@ class Residual(Section):
     max_extensions: Annotated[int, Field(gt=0, le=100)] = 2
 
 
+def _named_default_before(model: object) -> object:
+    """The guide's formula was called `default` as long as it was the default."""
+    return "guide" if model == "default" else model
+
+
 class Slippage(Section):
     base_spread_bps: Annotated[float, Field(ge=0, le=10_000)] = 5.0
     impact_coefficient: Annotated[float, Field(ge=0, le=100)] = 0.1
     urgency_multiplier: Annotated[float, Field(ge=1, le=100)] = 1.5
-    model: Literal["default", "square_root", "almgren"] = "default"
+    # The model of expected costs: docs/algorithms.md, "Estimates".
+    model: Annotated[
+        Literal["almgren", "square_root", "guide"], BeforeValidator(_named_default_before)
+    ] = "almgren"
     # The coefficients that `manage.py calibrate_slippage` adopted take the place of those above.
     calibrated: bool = False
     # Shares outstanding in days of average volume, for the model `almgren`.

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from deepstack.config import Config, Slippage, current
 from deepstack.sync_bridge import off_loop
-from execution.domain.cost_models import COST_MODELS, Coefficients, Work
+from execution.domain.cost_models import COST_MODELS, LEAST_DAYS, Coefficients, Work
 from execution.domain.costs import Basis, CostEstimate
 from execution.domain.reading import number, refusal, shown, whole
 from execution.domain.signal import InvalidSignal, parse
@@ -59,7 +59,8 @@ class SlippageRecord:
 
 class SlippageModel:
     """The configured cost model, with the calibrated coefficients where `slippage.calibrated` is
-    set; an argument given here takes the place of both."""
+    set; an argument given here takes the place of both. `impact_coefficient` belongs to the guide's
+    formula, which is chosen by it unless `model` names another."""
 
     def __init__(
         self,
@@ -73,6 +74,8 @@ class SlippageModel:
         self._config = current() if config is None else config
         defaults = self._config.execution.slippage
         self._given_impact = impact_coefficient
+        if model is None and impact_coefficient is not None:
+            model = "guide"
         own = {
             "base_spread_bps": base_spread_bps,
             "impact_coefficient": impact_coefficient,
@@ -95,12 +98,15 @@ class SlippageModel:
         urgency: str = "NORMAL",
         volatility: float | None = None,
         spread_bps: float | None = None,
-        days: float = 1.0,
+        days: float | None = None,
     ) -> SlippageEstimate:
-        """half-spread + impact_coefficient * sqrt(quantity / avg_daily_volume), as a fraction of
-        the price; times the urgency multiplier for HIGH and IMMEDIATE, times volatility / 2 % where
-        the daily volatility is given. The models `square_root` and `almgren` have their own impact,
-        the latter for an order worked over `days` sessions. Raises ValueError naming a wrong field.
+        """Half the spread and the model's impact; `volatility` is daily, as a fraction.
+
+        `almgren`: Almgren et al. (2005) for an order worked over `days` days of average volume (a
+        day; HIGH and IMMEDIATE: a minute's part of one). `square_root`: 2 / 3 * volatility *
+        sqrt(quantity / avg_daily_volume). `guide`: impact_coefficient * sqrt(quantity /
+        avg_daily_volume), times volatility / 2 % where that is given. The last two are multiplied
+        for HIGH and IMMEDIATE. Raises ValueError naming a wrong field.
         """
         arguments = {
             "symbol": symbol,
@@ -122,7 +128,7 @@ class SlippageModel:
             ),
             average_daily_volume=signal.average_daily_volume,
             daily_volatility=None if daily is None else _finite("volatility", daily),
-            days=_finite("days", days),
+            days=_days(signal.urgency in URGENT) if days is None else _finite("days", days),
             urgent=signal.urgency in URGENT,
         )
         cost = COST_MODELS[self.model](work, self._coefficients(signal.symbol))
@@ -162,6 +168,10 @@ def _checked(defaults: Slippage, own: Mapping[str, object]) -> Slippage:
     except ValidationError as error:
         lines = [f"{p['loc'][0]} = {shown(p['input'])}: {p['msg']}" for p in error.errors()]
         raise ValueError("; ".join(lines)) from None
+
+
+def _days(urgent: bool) -> float:
+    return LEAST_DAYS if urgent else 1.0
 
 
 def _finite(name: str, given: object, *, zero: bool = False) -> float:

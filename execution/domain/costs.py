@@ -13,7 +13,8 @@ class Basis(StrEnum):
     """What an estimate rests on."""
 
     SPREAD_AND_IMPACT = "SPREAD_AND_IMPACT"
-    SPREAD_ONLY = "SPREAD_ONLY"  # the daily volume, or the volatility that the model needs, is not
+    VOLATILITY_ASSUMED = "VOLATILITY_ASSUMED"  # the same at a daily 2 %: it is not known
+    SPREAD_ONLY = "SPREAD_ONLY"  # the daily volume is not known
     IF_FILLED = "IF_FILLED"  # a limit order that waits pays its own price
 
 
@@ -33,7 +34,7 @@ class CostEstimate:
     standard_error_bps: float | None = None
 
 
-def default_slippage(
+def guide_slippage(
     *,
     quantity: int,
     average_daily_volume: float | None,
@@ -42,7 +43,7 @@ def default_slippage(
     urgency_multiplier: float = 1.0,
     daily_volatility: float | None = None,
 ) -> CostEstimate:
-    """The deployment guide's default model, as a fraction of the price:
+    """The deployment guide's formula, as a fraction of the price:
 
         (spread / 2 + impact_coefficient * sqrt(Q / ADV) * sigma / 2 %) * urgency_multiplier
 

@@ -169,7 +169,8 @@ class _Drafting:
         worked = replace(window, end=terms.schedule_end(window.start, window.end))
         spec = order_plan.spec(signal, order, worked, about, quote, self.desk.config)
         plan = order_plan.plan(spec, order)
-        estimate = cost_estimates.estimate(order, window.end, session, about, config)
+        asked_about = cost_estimates.question(order, session, about, quote, config)
+        estimate = cost_estimates.estimate(order, asked_about)
         order.estimated_slippage_bps = estimate.bps
         order.slice_count = len(plan)
         ends = ends_of(signal, session, asked, config)
@@ -188,7 +189,7 @@ class _Drafting:
             "usual_vwap_deviation_bps": cost_estimates.vwap_deviation_bps(
                 order, plan, session, about
             ),
-            "alternatives": cost_estimates.price_tags(order, ends, session, about, quote, config),
+            "alternatives": cost_estimates.price_tags(asked_about, ends),
         }
         if registry.of(route.algorithm).by_profile:
             order.routing["profile"] = about.known.told()

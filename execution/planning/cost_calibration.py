@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -11,15 +11,14 @@ from django.db.models import Exists, OuterRef
 from deepstack.config import Config
 from deepstack.sync_bridge import off_loop
 from execution.context import Context
+from execution.domain.algorithm_comparison import Question
 from execution.domain.algorithms import registry
 from execution.domain.cost_calibration import Calibration, Observation, calibrate
 from execution.domain.cost_models import (
     COST_MODELS,
     Coefficients,
     CostModel,
-    Work,
     timing_risk_bps,
-    urgency,
 )
 from execution.domain.costs import REFERENCE_VOLATILITY
 from execution.domain.session import Session
@@ -127,14 +126,17 @@ class _Reader:
         session = self.desk.market.session(order.start_at)
         if session is None:
             return "no session"
-        work = self._work(order, session)
+        start, end = queries.window(order)
+        end = max(end, start + LEAST_DURATION)
+        asked = self._question(order, session, start)
+        work = asked.work(end)
         units = self.model.unit_impact(work, self.prior)
-        if units is None:
+        if units is None or (self.model.needs_volatility and not work.daily_volatility):
             return "daily volume or volatility unknown"
-        factor, (start, end) = urgency(work, self.prior), queries.window(order)
+        factor = self.model.urgency(work, self.prior)
         wait = max((start - order.created_at) / session.length, 0.0)
         volatility = work.daily_volatility or REFERENCE_VOLATILITY
-        moves = timing_risk_bps(volatility, work.days, wait=wait)
+        moves = timing_risk_bps(volatility, asked.sessions(end), wait=wait)
         return Observation(
             began=start,
             ended=end,
@@ -145,13 +147,14 @@ class _Reader:
             deviation_bps=(moves**2 + (work.spread_bps / 2) ** 2) ** 0.5,
         )
 
-    def _work(self, order: Order, session: Session) -> Work:
+    def _question(self, order: Order, session: Session, start: datetime) -> Question:
         """What was executed, in the time that it took, by what was known on the day before."""
         config, known = self.desk.config.execution, self._known(order.symbol, session)
-        about = cost_estimates.knowledge(order, known, session, _arrival(order), config, self.prior)
-        start, end = queries.window(order)
-        work = cost_estimates.work(order, max(end, start + LEAST_DURATION), session, about)
-        return replace(work, quantity=order.filled_quantity)
+        quote = _arrival(order)
+        about = cost_estimates.knowledge(order, known, session, quote, config, self.prior)
+        asked = cost_estimates.question(order, session, about, quote, config)
+        done = replace(asked.spec, quantity=order.filled_quantity, start=start)
+        return replace(asked, spec=done)
 
     def _known(self, symbol: str, session: Session) -> Known:
         key = symbol, session.day

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from deepstack.config import Execution
-from execution.domain.algorithm_comparison import Question, alternatives
-from execution.domain.algorithms.base import PlannedSlice
-from execution.domain.cost_models import COST_MODELS, Coefficients, Work
+from execution.domain import algorithm_comparison
+from execution.domain.algorithm_comparison import Question, alternatives, over_window
+from execution.domain.algorithms.base import PlannedSlice, Spec
+from execution.domain.cost_models import Coefficients
 from execution.domain.costs import BPS, CostEstimate
 from execution.domain.session import Session
 from execution.domain.vwap_tracking import expected_deviation_bps
 from execution.market.base import Quote
 from execution.models import Order
-from execution.planning import participation
+from execution.planning import order_parameters, participation
 from execution.planning.volume_profiles import Known
 
 URGENT = frozenset({"HIGH", "IMMEDIATE"})
@@ -63,22 +64,47 @@ def configured(config: Execution) -> Coefficients:
     )
 
 
-def work(order: Order, end: datetime, session: Session, about: Knowledge) -> Work:
-    return Work(
+def question(
+    order: Order,
+    session: Session,
+    about: Knowledge,
+    quote: Quote | None,
+    config: Execution,
+) -> Question:
+    """What the estimates of the order need, whatever its algorithm and the end of its window."""
+    price = quote.mid if quote else order.decision_price
+    spec = Spec(
         quantity=order.quantity,
-        spread_bps=about.spread_bps,
+        start=order.start_at,
+        end=session.close,
+        slices=1,
+        session=session,
+        profile=about.known.profile,
+        seed=0,
+        jitter=timedelta(),
+        participation=participation.participation(order, config),
+        session_volume=about.session_volume,
         average_daily_volume=about.usual_volume,
         daily_volatility=about.known.daily_volatility,
-        days=(end - order.start_at) / session.length,
+        price=None if price is None else float(price),
+        spread_bps=about.spread_bps,
+        risk_aversion=config.implementation_shortfall.risk_aversion,
+    )
+    return Question(
+        spec=spec,
+        cap=participation.smallest_cap(order, config),
         urgent=order.urgency in URGENT,
+        limit_bps=_beyond(order, quote),
+        model=config.slippage.model,
+        coefficients=about.coefficients,
     )
 
 
-def estimate(
-    order: Order, end: datetime, session: Session, about: Knowledge, config: Execution
-) -> CostEstimate:
-    model = COST_MODELS[config.slippage.model]
-    return model(work(order, end, session, about), about.coefficients)
+def estimate(order: Order, asked: Question) -> CostEstimate:
+    """Of the order as it was routed. An algorithm of the broker's works it over its window."""
+    if order_parameters.native(order):
+        return over_window(asked, order.end_at)
+    return algorithm_comparison.estimate(asked, order.algorithm, order.end_at)
 
 
 def vwap_deviation_bps(
@@ -97,31 +123,9 @@ def vwap_deviation_bps(
     return None if expected is None else round(expected, 4)
 
 
-def price_tags(
-    order: Order,
-    ends: Mapping[str, datetime],
-    session: Session,
-    about: Knowledge,
-    quote: Quote | None,
-    config: Execution,
-) -> list[dict[str, object]]:
+def price_tags(asked: Question, ends: Mapping[str, datetime]) -> list[dict[str, object]]:
     """For each algorithm, by the end that its window would have; see `Alternative.told`."""
-    question = Question(
-        quantity=order.quantity,
-        start=order.start_at,
-        session=session,
-        profile=about.known.profile,
-        spread_bps=about.spread_bps,
-        average_daily_volume=about.usual_volume,
-        session_volume=about.session_volume,
-        daily_volatility=about.known.daily_volatility,
-        cap=participation.smallest_cap(order, config),
-        urgent=order.urgency in URGENT,
-        limit_bps=_beyond(order, quote),
-        model=config.slippage.model,
-        coefficients=about.coefficients,
-    )
-    return [alternative.told() for alternative in alternatives(question, ends)]
+    return [alternative.told() for alternative in alternatives(asked, ends)]
 
 
 def _beyond(order: Order, quote: Quote | None) -> float | None:

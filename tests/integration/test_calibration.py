@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from deepstack.config import Config
+from deepstack.config import Config, current
 from execution import context as desks
 from execution.context import Context
 from execution.entry import acceptance
@@ -38,9 +39,24 @@ ASKED: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _by_the_guides_formula(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """It needs no volatility."""
+    monkeypatch.setenv("EXECUTION__SLIPPAGE__MODEL", "guide")
+    _forget()
+    yield
+    monkeypatch.undo()
+    _forget()
+
+
+def _forget() -> None:
+    current.cache_clear()
+    desks.default.cache_clear()
+
+
 def trade(count: int, *, truth: float = TRUTH, seed: int = 1, **changes: Any) -> None:
     """Orders of up to three hundredths of the daily volume within half an hour, bought at what the
-    default model expects with the coefficient `truth`, and at 1 bp of noise."""
+    guide's formula expects with the coefficient `truth`, and at 1 bp of noise."""
     rng = random.Random(seed)
     for number in range(count):
         quantity = rng.randrange(10_000, 300_000)
@@ -88,12 +104,12 @@ def test_the_command_fits_says_and_stores() -> None:
     row = SlippageCalibration.objects.get()
     found = row.coefficients["impact"]
     assert abs(found["value"] - TRUTH) < 2 * found["standard_error"]
-    assert (row.symbol, row.broker, row.model, row.made_by) == ("", "paper", "default", "ann")
+    assert (row.symbol, row.broker, row.model, row.made_by) == ("", "paper", "guide", "ann")
     assert (row.orders, row.tested, row.adopted) == (60, 30, True)
     assert row.tested_error_bps is not None
     assert row.prior_tested_error_bps is not None
     assert row.tested_error_bps < row.prior_tested_error_bps
-    assert "default of all symbols on paper from 60 orders" in text
+    assert "guide of all symbols on paper from 60 orders" in text
     assert f"{found['value']:.4g}" in text
     assert "out of sample" in text
     assert "set execution.slippage.calibrated to true" in text

@@ -136,7 +136,7 @@ def test_a_cost_model_is_made_of_numbers_that_mean_something(given: dict[str, An
         {"spread_bps": -1},
         {"spread_bps": float("inf")},
         {"days": 0},
-        {"days": None},
+        {"days": -1},
     ],
 )
 def test_an_estimate_names_the_argument(given: dict[str, Any]) -> None:

@@ -23,10 +23,11 @@ def plan(spec: Spec) -> tuple[PlannedSlice, ...]:
     are equal: TWAP. Raises ValueError naming the argument that is wrong.
     """
     times = even_times(spec.start, spec.end, spec.slices)
-    return weighted(spec, times, _trades(spec))
+    return weighted(spec, times, weights(spec))
 
 
-def _trades(spec: Spec) -> tuple[float, ...]:
+def weights(spec: Spec) -> tuple[float, ...]:
+    """Of each of `slices` equal intervals; see `plan`."""
     equal = (1.0,) * spec.slices
     volume, volatility = spec.average_daily_volume, spec.daily_volatility
     if not (spec.price and spec.spread_bps and volume and volatility):

@@ -1,9 +1,10 @@
 """The execution algorithms. To add one: write its plan, add its line to `ALGOS`."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from execution.domain.algorithms import implementation_shortfall, pov, single, twap, vwap
-from execution.domain.algorithms.base import Plan
+from execution.domain.algorithms.base import Plan, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Algorithm:
     `execution.twap`. `follows_tape`: when a slice is due, the participation in what the market has
     traded decides, not the plan. `dynamic`: each slice is aimed anew by today's volume.
     `vwap_benchmark`: its average price is judged against the market's VWAP of its window.
+    `weights`: how its quantity spreads over `Spec.slices` equal intervals, for its estimated cost;
+    None: as the volume does.
     """
 
     plan: Plan
@@ -27,15 +30,16 @@ class Algorithm:
     follows_tape: bool = False
     dynamic: bool = False
     vwap_benchmark: bool = False
+    weights: Callable[[Spec], Sequence[float]] | None = None
 
 
 ALGOS: dict[str, Algorithm] = {
     "MARKET": Algorithm(single.plan, over_time=False, urgent=True),
     "LIMIT": Algorithm(single.plan, over_time=False, rests=True),
-    "TWAP": Algorithm(twap.plan, vwap_benchmark=True),
+    "TWAP": Algorithm(twap.plan, vwap_benchmark=True, weights=twap.weights),
     "VWAP": Algorithm(vwap.plan, by_profile=True, dynamic=True, vwap_benchmark=True),
     "POV": Algorithm(pov.plan, by_profile=True, follows_tape=True, vwap_benchmark=True),
-    "IS": Algorithm(implementation_shortfall.plan),
+    "IS": Algorithm(implementation_shortfall.plan, weights=implementation_shortfall.weights),
 }
 
 _NONE = Algorithm(single.plan, over_time=False)

@@ -16,3 +16,7 @@ def plan(spec: Spec) -> tuple[PlannedSlice, ...]:
         min_slice=spec.min_slice,
         max_slice=spec.max_slice,
     )
+
+
+def weights(spec: Spec) -> tuple[float, ...]:
+    return (1.0,) * spec.slices

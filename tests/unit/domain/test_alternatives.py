@@ -1,16 +1,20 @@
 from dataclasses import asdict, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from execution.domain.algorithm_comparison import Question, alternatives
+from execution.domain.algorithms.base import Spec
 from execution.domain.cost_models import (
     COST_MODELS,
     Coefficients,
     Work,
+    concentration,
+    schedule_risk_bps,
     timing_risk_bps,
 )
-from execution.domain.costs import default_slippage
+from execution.domain.costs import guide_slippage
 from execution.domain.impact_models import almgren_impact
 from execution.domain.volume_profile import Profile
 from execution.slippage import SlippageModel
@@ -24,28 +28,36 @@ WORK = Work(
     daily_volatility=0.0157,
     days=0.1,
 )
-ASKED = Question(
+SPEC = Spec(
     quantity=1_000,
     start=OPEN,
+    end=CLOSE,
+    slices=1,
     session=FULL_DAY,
     profile=Profile.even([1.0]),
+    seed=0,
+    jitter=timedelta(),
     spread_bps=4.0,
     average_daily_volume=39_000.0,
     session_volume=39_000.0,  # 100 a minute
     daily_volatility=0.02,
-    cap=None,
-    urgent=False,
-    limit_bps=None,
-    model="default",
-    coefficients=BY,
+    price=50.0,
 )
+ASKED = Question(spec=SPEC, cap=None, urgent=False, limit_bps=None, model="guide", coefficients=BY)
 
 
-def test_the_default_model_is_the_guides():
-    guide = default_slippage(
+def question(**changes: Any) -> Question:
+    """Changes of the question, or of its spec."""
+    own = {name: value for name, value in changes.items() if hasattr(SPEC, name)}
+    rest = {name: value for name, value in changes.items() if name not in own}
+    return replace(ASKED, spec=replace(SPEC, **own), **rest)
+
+
+def test_the_guide_model_is_the_guides():
+    guide = guide_slippage(
         quantity=656_100, average_daily_volume=6_561_000, spread_bps=4, daily_volatility=0.0157
     )
-    assert asdict(COST_MODELS["default"](WORK, BY)) == pytest.approx(asdict(guide))
+    assert asdict(COST_MODELS["guide"](WORK, BY)) == pytest.approx(asdict(guide))
 
 
 def test_the_square_root_model_pays_two_thirds_of_the_peak():
@@ -67,19 +79,25 @@ def test_the_almgren_model_is_the_published_table():
     ).realised_bps == pytest.approx(32.224, abs=0.0005)
 
 
-@pytest.mark.parametrize("model", ["square_root", "almgren"])
-@pytest.mark.parametrize("unknown", ["average_daily_volume", "daily_volatility"])
-def test_a_model_without_its_figures_gives_the_spread_alone(model, unknown):
-    cost = COST_MODELS[model](replace(WORK, **{unknown: None}), BY)
+@pytest.mark.parametrize("model", COST_MODELS)
+def test_a_model_without_a_volume_gives_the_spread_alone(model):
+    cost = COST_MODELS[model](replace(WORK, average_daily_volume=None), BY)
     assert (cost.bps, cost.impact_bps, cost.basis) == (2.0, 0.0, "SPREAD_ONLY")
+
+
+@pytest.mark.parametrize("model", ["square_root", "almgren"])
+def test_an_unknown_volatility_is_taken_for_two_per_cent_and_said(model):
+    blind, two = (COST_MODELS[model](replace(WORK, daily_volatility=s), BY) for s in (None, 0.02))
+    assert blind.bps == two.bps
+    assert (blind.basis, two.basis) == ("VOLATILITY_ASSUMED", "SPREAD_AND_IMPACT")
 
 
 @pytest.mark.parametrize(
     ("model", "covariance", "error"),
     [
-        pytest.param("default", None, None, id="the guide's coefficient: nobody measured it"),
+        pytest.param("guide", None, None, id="the guide's coefficient: nobody measured it"),
         pytest.param("square_root", None, None, id="of order one: nobody measured it"),
-        pytest.param("default", ((0.02**2,),), 0.2, id="a fifth of the coefficient"),
+        pytest.param("guide", ((0.02**2,),), 0.2, id="a fifth of the coefficient"),
         pytest.param("square_root", ((0.3**2,),), 0.3, id="three tenths of it"),
     ],
 )
@@ -104,7 +122,7 @@ def test_coefficients_that_move_against_each_other_cancel():
     assert less < more
 
 
-@pytest.mark.parametrize("model", ["default", "square_root"])
+@pytest.mark.parametrize("model", ["guide", "square_root"])
 def test_the_standard_error_grows_with_urgency_and_has_no_basis_without_a_volume(model):
     by = replace(BY, covariance=((0.01,),))
     calm, urgent, blind = (
@@ -115,8 +133,8 @@ def test_the_standard_error_grows_with_urgency_and_has_no_basis_without_a_volume
     assert blind is None
 
 
-@pytest.mark.parametrize("model", COST_MODELS)
-def test_urgency_costs_by_every_model(model):
+@pytest.mark.parametrize("model", ["guide", "square_root"])
+def test_urgency_costs_by_a_model_that_does_not_know_the_duration(model):
     calm, urgent = (COST_MODELS[model](replace(WORK, urgent=u), BY) for u in (False, True))
     assert urgent.bps == pytest.approx(1.5 * calm.bps)
     assert urgent.urgency_bps == pytest.approx(urgent.bps - calm.bps)
@@ -127,7 +145,7 @@ def test_timing_risk_is_that_of_a_straight_line():
 
 
 def asked(minutes, **changes):
-    [found] = alternatives(replace(ASKED, **changes), {"TWAP": at(minutes)})
+    [found] = alternatives(question(**changes), {"TWAP": at(minutes)})
     return found
 
 
@@ -161,9 +179,64 @@ def test_a_shorter_window_costs_more_by_the_almgren_model():
     assert asked(30, model="almgren").cost_bps > asked(300, model="almgren").cost_bps
 
 
+def test_slicing_a_large_order_visibly_pays():
+    """A tenth of the day's volume at once, over half an hour, over the day."""
+    ends = {"MARKET": at(1), "TWAP": at(30), "VWAP": CLOSE}
+    at_once, half_hour, day = (
+        found.cost_bps for found in alternatives(question(quantity=3_900, model="almgren"), ends)
+    )
+    assert at_once > 3 * half_hour > 6 * day
+
+
+def test_slicing_a_small_order_visibly_does_not():
+    ends = {"MARKET": at(1), "VWAP": CLOSE}
+    small = question(quantity=100, average_daily_volume=100e6, session_volume=100e6)
+    at_once, day = alternatives(replace(small, model="almgren"), ends)
+    assert at_once.cost_bps - day.cost_bps < 1
+    assert day.deviation_bps > 50 * at_once.cost_bps
+
+
+def test_algorithms_over_the_same_window_differ():
+    """Volume at both ends: equal slices pay more than following it; an aversion to risk pays more
+    impact for less risk; what keeps to its rate is done early."""
+    uneven = question(
+        quantity=3_900,
+        model="almgren",
+        profile=Profile.even([4.0, 1.0, 1.0, 4.0]),
+        risk_aversion=1e-3,
+        participation=0.2,
+    )
+    found = alternatives(uneven, dict.fromkeys(("TWAP", "VWAP", "IS", "POV"), CLOSE))
+    twap, vwap, shortfall, pov = found
+    assert vwap.cost_bps < twap.cost_bps < shortfall.cost_bps
+    assert shortfall.deviation_bps < twap.deviation_bps
+    assert pov.end < CLOSE
+    assert pov.participation == pytest.approx(0.2, rel=0.02)
+    assert pov.cost_bps > vwap.cost_bps
+
+
+@pytest.mark.parametrize(
+    ("weights", "volumes", "grows_by"),
+    [
+        pytest.param([1, 1], [3, 3], 1.0, id="as the volume"),
+        pytest.param([3, 1], [3, 1], 1.0, id="as the volume, uneven"),
+        pytest.param([1, 0], [1, 1], 2**0.6, id="all in half of the volume"),
+        pytest.param([1, 1], [1, 0], 0.5 * 0.5**0.6 + 0.5 * 100**0.6, id="half without volume"),
+        pytest.param([1, 1], [0, 0], 1.0, id="no volume known"),
+    ],
+)
+def test_the_concentration_of_a_schedule(weights, volumes, grows_by):
+    assert concentration(weights, volumes) == pytest.approx(grows_by)
+
+
+def test_the_risk_of_a_schedule_is_that_of_its_holding():
+    assert schedule_risk_bps(0.02, 1.0, [1.0] * 12) == pytest.approx(timing_risk_bps(0.02, 1.0))
+    assert schedule_risk_bps(0.02, 1.0, [1.0, 0.0]) == pytest.approx(timing_risk_bps(0.02, 0.5))
+
+
 @pytest.mark.parametrize(("limit_bps", "cost"), [(None, -2.0), (7.5, 7.5), (-10.0, -10.0)])
 def test_a_limit_order_costs_its_own_price_if_it_fills(limit_bps, cost):
-    [found] = alternatives(replace(ASKED, limit_bps=limit_bps), {"LIMIT": CLOSE})
+    [found] = alternatives(question(limit_bps=limit_bps), {"LIMIT": CLOSE})
     assert (found.cost_bps, found.basis, found.deviation_bps) == (cost, "IF_FILLED", None)
 
 
@@ -177,7 +250,7 @@ def test_each_algorithm_has_its_own_window():
 
 
 def test_a_window_after_the_close_has_no_volume():
-    evening = replace(ASKED, start=CLOSE + timedelta(minutes=5))
+    evening = question(start=CLOSE + timedelta(minutes=5))
     [found] = alternatives(evening, {"LIMIT": CLOSE + timedelta(hours=1)})
     assert (found.participation, found.feasible_by) == (None, None)
     assert found.feasible is False
@@ -192,5 +265,5 @@ def test_the_slippage_model_may_be_chosen():
     )
     assert model.estimate_slippage(**asked, **known).standard_error_bps is None
     assert "standard error: n/a" in str(model.estimate_slippage(**asked, **known))
-    with pytest.raises(ValueError, match=r"model = 'cubic': .*'default', 'square_root' or"):
+    with pytest.raises(ValueError, match=r"model = 'cubic': .*'almgren', 'square_root' or"):
         SlippageModel(model="cubic")

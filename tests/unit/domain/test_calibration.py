@@ -12,11 +12,11 @@ from execution.domain.cost_calibration import Observation, calibrate, fit, walk_
 from execution.domain.cost_models import COST_MODELS, Coefficients, Work, timing_risk_bps
 
 BEGAN = datetime(2026, 1, 5, 15, tzinfo=UTC)
-PRIORS = {"default": (0.1,), "square_root": (1.0,), "almgren": (0.314, 0.142)}
-TRUTHS = {"default": (0.16,), "square_root": (0.6,), "almgren": (0.4, 0.1)}
+PRIORS = {"guide": (0.1,), "square_root": (1.0,), "almgren": (0.314, 0.142)}
+TRUTHS = {"guide": (0.16,), "square_root": (0.6,), "almgren": (0.4, 0.1)}
 
 
-def orders(count, truth, *, model="default", seed=1, noise=1.0, wild=0.0, share=0.01):
+def orders(count, truth, *, model="guide", seed=1, noise=1.0, wild=0.0, share=0.01):
     """Orders of about `share` of the daily volume, their costs by the model with its true
     coefficients, the price's own moves on top; `wild` of them are 2,000 bps off."""
     rng = random.Random(seed)

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.domain.costs import Basis, default_slippage, slippage_bps
+from execution.domain.costs import Basis, guide_slippage, slippage_bps
 
 
 def estimate(**changes):
     usual = {"quantity": 1_000, "average_daily_volume": 100e6, "spread_bps": 5.0}
-    return default_slippage(**{**usual, **changes})
+    return guide_slippage(**{**usual, **changes})
 
 
 @pytest.mark.parametrize(
