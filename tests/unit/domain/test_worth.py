@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from execution.domain import risk_checks
-from tests.unit.test_checks import BOUNDS, FINE, NOW
+from tests.unit.domain.test_checks import BOUNDS, FINE, NOW
 
 BUY = replace(FINE, bid=D(145), ask=D(146), price=None, limit_price=None)
 OLD = NOW - timedelta(minutes=5)

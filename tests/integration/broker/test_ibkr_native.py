@@ -16,7 +16,7 @@ from tests.brokers.ibkr_rig import IbkrRig, desk, rig
 from tests.brokers.peers.tws_algos import PIECES
 from tests.brokers.peers.tws_wire import Placement, placement
 from tests.brokers.rig import PATIENCE
-from tests.brokers.test_ibkr_gateway import in_a_thread
+from tests.integration.broker.test_ibkr_gateway import in_a_thread
 from tests.stack import wait_for
 
 __all__ = ["desk", "rig"]

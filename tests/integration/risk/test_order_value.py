@@ -29,9 +29,9 @@ from execution.risk import buying_power, limits, marks
 from execution.risk.exposure import Moment, day_result, heat
 from execution.risk.marks import Marks
 from execution.sending import slices, targeting
+from tests.integration.api.test_api import client_of
 from tests.integration.desk_work import execution, hear, new_order, report
-from tests.integration.test_api import client_of
-from tests.integration.test_limits import Poor
+from tests.integration.risk.test_limits import Poor
 
 pytestmark = pytest.mark.django_db
 

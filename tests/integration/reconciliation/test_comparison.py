@@ -25,9 +25,9 @@ from execution.reconciliation import account_reconciliation
 from execution.reconciliation.account_reconciliation import Busy, Report
 from execution.risk import kill_switch
 from tests.brokers.rig import PRICE
-from tests.brokers.test_paper import PaperRig
+from tests.integration.broker.test_paper import PaperRig
 from tests.integration.desk_work import claim, hear, new_order
-from tests.integration.test_fences import elsewhere
+from tests.integration.sending.test_fences import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,7 @@ from execution.entry import acceptance
 from execution.entry.preview import preview
 from execution.models import Order, OrderEvent
 from execution.router import ExecutionRouter
-from tests.integration.test_api import client_of
+from tests.integration.api.test_api import client_of
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from execution.entry import acceptance
 from execution.entry.references import ReferenceConflict
 from execution.models import Heartbeat, Order
 from execution.router import ExecutionRouter
-from tests.integration.test_api import client_of
+from tests.integration.api.test_api import client_of
 
 pytestmark = pytest.mark.django_db
 

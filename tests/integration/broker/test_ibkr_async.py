@@ -9,7 +9,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests.brokers.ibkr_rig import Context, IbkrRig, rig, running_desk
-from tests.brokers.test_ibkr import TestIbkr
+from tests.integration.broker.test_ibkr import TestIbkr
 
 __all__ = ["rig"]
 

@@ -16,7 +16,7 @@ from execution.reconciliation import account_reconciliation, break_acceptance
 from execution.risk import position_breaks
 from execution.sending import slices
 from tests.integration.desk_work import quote_at
-from tests.integration.test_comparison import Account, account
+from tests.integration.reconciliation.test_comparison import Account, account
 
 __all__ = ["account"]
 

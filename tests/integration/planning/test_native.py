@@ -25,9 +25,9 @@ from execution.orders.locks import slice_of
 from execution.risk import kill_switch, limits
 from execution.sending import slices
 from execution.sending.slices import Intent
+from tests.integration.api.test_api import client_of
 from tests.integration.desk_work import hear, report
 from tests.integration.rebuild import assert_story_matches
-from tests.integration.test_api import client_of
 from tests.integration.thin_market import at_minute, desk_at, order_of, trade
 
 pytestmark = pytest.mark.django_db

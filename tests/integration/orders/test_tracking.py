@@ -24,10 +24,10 @@ from execution.market.replay import ReplayMarket
 from execution.models import Bar, Order, VolumeProfile
 from execution.orders import queries
 from execution.planning import volume_profiles
+from tests.integration.admin.test_admin import client_of as person
+from tests.integration.api.test_api import client_of
 from tests.integration.monitoring.rows import CONFIG, NOON, filled, store_tape, working
-from tests.integration.test_admin import client_of as person
-from tests.integration.test_api import client_of
-from tests.integration.test_profiles import session_on, sessions_before
+from tests.integration.planning.test_profiles import session_on, sessions_before
 
 pytestmark = pytest.mark.django_db
 

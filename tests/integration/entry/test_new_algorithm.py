@@ -18,7 +18,7 @@ from execution.entry import acceptance
 from execution.entry.preview import preview
 from execution.models import Order
 from execution.orders import queries
-from tests.integration.test_api import client_of
+from tests.integration.api.test_api import client_of
 
 # Always to come, and in the middle of the simulated market's UTC day.
 NOON = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(12), UTC)

@@ -26,8 +26,8 @@ from execution.planning import volume_profiles
 from execution.risk import kill_switch
 from execution.router import ExecutionRouter
 from execution.sending import dispatcher
+from tests.integration.api.test_api import client_of
 from tests.integration.rebuild import assert_story_matches
-from tests.integration.test_api import client_of
 from tests.integration.thin_market import (
     HALF_DAY,
     MINUTE,

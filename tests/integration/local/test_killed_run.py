@@ -11,7 +11,7 @@ import pytest
 from deepstack.config import ROOT
 from deepstack.local import embedded_servers
 from deepstack.local.child_cleanup import lifeline
-from tests.integration import left_running
+from tests.integration.local import left_running
 from tests.stack import wait_for
 
 

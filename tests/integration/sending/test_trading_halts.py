@@ -20,7 +20,7 @@ from execution.market import open_market
 from execution.market.replay import ReplayMarket
 from execution.market.trading_halts import Span, TradingHalts
 from execution.models import MarketHalt
-from tests.integration.test_limits_admin import client_of
+from tests.integration.admin.test_limits_admin import client_of
 from tests.integration.thin_market import STEP, Trial, at_minute, desk_at, order_of, trade
 from tests.stack import wait_for
 
