@@ -21,10 +21,11 @@ FAKETIME = next((path for path in _LIBRARIES if path.exists()), None)
 
 
 def clock_ahead(seconds: float) -> dict[str, str]:
-    """The environment of a process whose wall clock is ahead by so much."""
+    """The environment of a process whose wall clock is ahead of this one's by so much."""
+    ours = float(os.environ.get("FAKETIME", "0").rstrip("s"))  # under `make test-clock`
     return {
-        "LD_PRELOAD": str(FAKETIME),
-        "FAKETIME": f"{seconds:+g}s",
+        "LD_PRELOAD": os.environ.get("LD_PRELOAD") or str(FAKETIME),
+        "FAKETIME": f"{ours + seconds:+.0f}s",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
 

@@ -107,14 +107,24 @@ BOUNDS: dict[str, object] = {
     "max_orders_per_minute": 1,
     "max_position": 1_000,
     "max_order_quantity": 1_000,
-    "max_order_notional": Decimal(152_000),
+    "max_order_notional": Decimal("1.05"),  # times the value of 1,000 shares
     "duplicate_seconds": 3_600.0,
     "max_adv_share": Decimal("0.1"),
 }
 
 
-def bounded(**values: object) -> Context:
+def value_of_order() -> Decimal:
+    """1,000 shares at the dearest of their market, decision and limit prices."""
     desk = desks.default()
+    quote = desk.market.quote("AAPL", desk.now())
+    assert quote is not None
+    return 1_000 * max(quote.ask, Decimal("150.60"))
+
+
+def bounded(**values: Any) -> Context:
+    desk = desks.default()
+    if "max_order_notional" in values:
+        values |= {"max_order_notional": values["max_order_notional"] * value_of_order()}
     bounds = desk.config.limits.model_copy(update=values)
     return replace(desk, config=desk.config.model_copy(update={"limits": bounds}))
 

@@ -186,7 +186,8 @@ def test_the_command_takes_the_names_that_python_callers_use() -> None:
 def test_routing_goes_by_the_market() -> None:
     order = acceptance.accept(SLIP | {"decision_price": None}, desks.default())
     assert order.algorithm == "VWAP"
-    cheap = acceptance.accept(SLIP | {"quantity": 70, "decision_price": 136}, desks.default())
+    low = quote_of("AAPL", desks.default().now()).bid * D("0.92")  # within the collar
+    cheap = acceptance.accept(SLIP | {"quantity": 70, "decision_price": low}, desks.default())
     assert cheap.algorithm in ("MARKET", "TWAP")
     value = D(cheap.routing["notional"])
     assert value >= 70 * min(quote_of("AAPL", cheap.created_at).ask, D(170)) * D("0.999")
