@@ -83,6 +83,13 @@ class Vwap(Section):
     default_time_window: Minutes = 120
     slice_minutes: PositiveMinutes = 5.0
     min_slices: SliceCount = 10  # in windows shorter than that many slices would need
+    # Orders that say no number of slices are cut finer where volume is fast: by slices of
+    # `shortest_slice_minutes` in the last `closing_minutes` of a session, and wherever one would
+    # hold more than `largest_slice` of the order; never below `smallest_cut` shares on average.
+    shortest_slice_minutes: PositiveMinutes = 1.0
+    closing_minutes: Annotated[float, Field(ge=0, le=60)] = 10.0
+    largest_slice: Share = Decimal("0.01")
+    smallest_cut: Shares = 100
     # Of VWAP orders of whose symbol nothing was learned, a share of the market VWAP: an alert.
     deviation_threshold: Deviation = 0.01
     dynamic: bool = True  # where a profile was learned, slices follow the volume seen today

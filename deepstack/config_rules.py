@@ -12,6 +12,7 @@ _NOT_ABOVE = (
     ("execution.routing.small_order_threshold", "execution.routing.large_order_threshold"),
     ("execution.twap.default_num_slices", "limits.max_slices"),
     ("execution.vwap.min_slices", "limits.max_slices"),
+    ("execution.vwap.shortest_slice_minutes", "execution.vwap.slice_minutes"),
     ("execution.scheduling.tick_seconds", "execution.scheduling.horizon_seconds"),
     ("execution.scheduling.overdue_grace_seconds", "execution.scheduling.missed_grace_seconds"),
     ("ibkr.heartbeat_seconds", "ibkr.fresh_seconds"),

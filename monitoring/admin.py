@@ -3,10 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from execution.admin.base import ReadOnlyAdmin, TabularInline, Unchangeable
 from monitoring.alerting import alerts
 from monitoring.clocks import Moment
 from monitoring.models import (
@@ -20,7 +19,20 @@ from monitoring.models import (
 )
 
 
-class DeliveryInline(Unchangeable, TabularInline[AlertDelivery, Alert]):
+class _ReadOnly(admin.ModelAdmin[Any]):
+    """Rows that the service writes and nobody edits."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class DeliveryInline(admin.TabularInline[AlertDelivery, Alert]):
     model = AlertDelivery
     extra = 0
     fields = readonly_fields = (
@@ -33,6 +45,9 @@ class DeliveryInline(Unchangeable, TabularInline[AlertDelivery, Alert]):
         "last_error",
     )
     can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
 class ActiveFilter(admin.SimpleListFilter):
@@ -49,7 +64,7 @@ class ActiveFilter(admin.SimpleListFilter):
 
 
 @admin.register(Alert)
-class AlertAdmin(ReadOnlyAdmin[Any]):
+class AlertAdmin(_ReadOnly):
     list_display = [
         "raised_at",
         "severity",
@@ -68,6 +83,7 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
     date_hierarchy = "raised_at"
     inlines = [DeliveryInline]
     actions = ["acknowledge"]
+    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         return super().get_queryset(request).prefetch_related("deliveries")
@@ -94,7 +110,7 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
 
 
 @admin.register(AlertDelivery)
-class AlertDeliveryAdmin(ReadOnlyAdmin[Any]):
+class AlertDeliveryAdmin(_ReadOnly):
     list_display = [
         "alert",
         "channel",
@@ -108,15 +124,16 @@ class AlertDeliveryAdmin(ReadOnlyAdmin[Any]):
     list_filter = ["state", "channel"]
     list_select_related = ["alert"]
     search_fields = ["=alert__id", "alert__message", "last_error"]
+    show_full_result_count = False
 
 
 @admin.register(ChannelHealth)
-class ChannelHealthAdmin(ReadOnlyAdmin[Any]):
+class ChannelHealthAdmin(_ReadOnly):
     list_display = ["channel", "sent_wall", "failing_wall", "failures", "problem"]
 
 
 @admin.register(CostAnalysis)
-class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
+class CostAnalysisAdmin(_ReadOnly):
     list_display = [
         "order",
         "average_price",
@@ -133,6 +150,7 @@ class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
     list_select_related = ["order"]
     list_filter = ["order__algorithm", "order__account", "computed_wall"]
     search_fields = ["=order__id", "order__symbol"]
+    show_full_result_count = False
 
     @admin.display(description="preliminary", boolean=True)
     def preliminary(self, cost: CostAnalysis) -> bool:
@@ -140,7 +158,7 @@ class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
 
 
 @admin.register(DailySummary)
-class DailySummaryAdmin(ReadOnlyAdmin[Any]):
+class DailySummaryAdmin(_ReadOnly):
     list_display = [
         "date",
         "account",
@@ -161,5 +179,5 @@ class DailySummaryAdmin(ReadOnlyAdmin[Any]):
 
 
 @admin.register(WatchMark)
-class WatchMarkAdmin(ReadOnlyAdmin[Any]):
+class WatchMarkAdmin(_ReadOnly):
     list_display = ["id", "event_id"]

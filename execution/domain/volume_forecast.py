@@ -26,8 +26,6 @@ _RECENT_PERSISTENCE = 0.3  # of what the last minutes add to that
 _CLOSING_PERSISTENCE = 0.5
 # The expectation weighs as much as the time in which this share of a day trades.
 _PRIOR_SHARE = 0.07
-# Most days are quieter than the mean of all, and the fraction done is convex in what is to come.
-_TYPICAL_DAY = 0.9
 # A day this many times busier or quieter than expected, once so much of it is over, shows that the
 # expectation belongs to another tape (one venue's against all, a stale average): it is dropped.
 _LARGEST_SURPRISE = 10
@@ -154,7 +152,6 @@ def _forecast(
     mean = today if daily_volume is None else daily_volume
     prior = mean if today is None else today
     if mean is not None and prior is not None and _believable(prior, seen, expected):
-        prior *= _TYPICAL_DAY
         pace = (seen / prior + _PRIOR_SHARE) / (expected + _PRIOR_SHARE)
         day = prior * pace**_DAY_PERSISTENCE
     elif seen and expected:

@@ -19,7 +19,7 @@ from execution.planning import (
     volume_profiles,
 )
 from execution.planning.cost_estimates import Knowledge
-from execution.planning.trading_window import Window, usual_slices
+from execution.planning.trading_window import Window, usual_grid, usual_slices
 from execution.planning.volume_profiles import Known
 
 
@@ -74,6 +74,7 @@ def spec(
         lot=order_parameters.lot(order),
         min_slice=order_parameters.least(order),
         max_slice=order_parameters.most(order),
+        grid=None if signal.slices else usual_grid(order.algorithm, window, config),
     )
 
 

@@ -4,12 +4,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
-from deepstack.config import Execution
+from deepstack.config import Config, Execution
 from execution.domain.algorithms import registry
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.exchange_time import exchange_time
 from execution.domain.session import Session
 from execution.domain.signal import InvalidSignal, Signal, wrong_end, wrong_start
+from execution.domain.volume_grid import Grid
 from execution.market import clock
 
 
@@ -95,6 +96,27 @@ def usual_slices(algorithm: str, window: Window, config: Execution) -> int:
         return config.twap.default_num_slices
     minutes = (window.end - window.start) / timedelta(minutes=1)
     return max(round(minutes / config.vwap.slice_minutes), config.vwap.min_slices)
+
+
+def usual_grid(algorithm: str, window: Window, config: Config) -> Grid | None:
+    """How an order is cut where volume is fast: no closer than its children may follow each other,
+    as they live, as the gap between them, and as the messages of an account allow. None where
+    slices follow no volume: of other algorithms, and in a market that never closes."""
+    if not registry.of(algorithm).by_profile or window.session.always:
+        return None
+    vwap, pace = config.execution.vwap, config.execution.scheduling
+    messages = config.limits.max_messages_per_minute
+    closest = max(pace.min_gap_seconds, pace.min_life_seconds, 60 / messages if messages else 0.0)
+    return Grid(
+        shortest=max(
+            timedelta(minutes=vwap.shortest_slice_minutes),
+            timedelta(seconds=closest) * clock.speed(),
+        ),
+        closing=timedelta(minutes=vwap.closing_minutes),
+        largest=float(vwap.largest_slice),
+        least=vwap.smallest_cut,
+        most=config.limits.max_slices,
+    )
 
 
 def _usual(algorithm: str, rest_of_session: timedelta, config: Execution) -> timedelta:

@@ -16,6 +16,7 @@ from execution.domain.algorithms import registry
 from execution.domain.child_sizing import Target, retarget
 from execution.domain.session import Session
 from execution.domain.volume_forecast import dynamic_target
+from execution.domain.volume_grid import aimed_at, believed
 from execution.market.base import MarketDataUnavailable, TapeBar
 from execution.models import Fill, Order, Slice, VolumeProfile
 from execution.models.orders import working
@@ -126,9 +127,9 @@ def _before(order: Order, part: Slice, curve: Curve) -> int:
 
 
 def _curve(order: Order, part: Slice, desk: Context, *, now: datetime) -> Curve | None:
-    row = (order.routing.get("profile") or {}).get("id")
+    told = order.routing.get("profile") or {}
     dynamic = registry.of(order.algorithm).dynamic and desk.config.execution.vwap.dynamic
-    if row is None or not dynamic:
+    if not dynamic:
         return None
     if residual.final_policy(order, part):
         return None
@@ -136,13 +137,17 @@ def _curve(order: Order, part: Slice, desk: Context, *, now: datetime) -> Curve 
     if session is None or session.always:
         return None
     try:
-        known = volume_profiles.stored(row)
+        known = volume_profiles.of_order(told, session)
+        if known is None or known.row is None:
+            return None
         bars = desk.market.bars(order.symbol, session.open, now)
     except (VolumeProfile.DoesNotExist, MarketDataUnavailable):
         return None  # the plan stands
-    minutes = _minutes(bars, session)
+    minutes = believed(_minutes(bars, session, now=now))
     part_of_day = known.part_of_day(session)
     usual = known.mean_volume or order.average_daily_volume
+    if usual and known.special:
+        usual *= known.special.volume
     plan = residual.schedule(order)
 
     def share(until: datetime) -> float:
@@ -160,17 +165,17 @@ def _curve(order: Order, part: Slice, desk: Context, *, now: datetime) -> Curve 
         return plan.share(part_of_plan, order.quantity)
 
     following = order.slices.filter(sequence=part.sequence + 1).values_list("due_at", flat=True)
-    done = share(following.first() or plan.end)
-    return Curve(share(part.due_at), done, row, len(minutes))
+    after = following.first()
+    done = share(aimed_at(part.due_at, after) if after else plan.end)
+    return Curve(share(part.due_at), done, known.row, len(minutes))
 
 
-def _minutes(bars: Sequence[TapeBar], session: Session) -> list[int]:
-    """Volumes of the whole minutes from the open to the end of the last bar that was told: a feed
-    that lags is not a market that is silent."""
-    minutes = [0] * ((bars[-1].end - session.open) // MINUTE if bars else 0)
+def _minutes(bars: Sequence[TapeBar], session: Session, *, now: datetime) -> list[int]:
+    """Volumes of the whole minutes of the session that are over by `now`."""
+    minutes = [0] * max((min(now, session.close) - session.open) // MINUTE, 0)
     for bar in bars:
         index = (bar.start - session.open) // MINUTE
-        if index < len(minutes):
+        if 0 <= index < len(minutes):
             minutes[index] += bar.volume
     return minutes
 

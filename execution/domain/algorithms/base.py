@@ -1,12 +1,13 @@
 """What every algorithm is given, and the slices that it plans."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from execution.domain.lots import Piece, most_pieces, split
 from execution.domain.session import Session
 from execution.domain.slice_times import check_window, even_times, jittered
+from execution.domain.volume_grid import Grid, volume_times
 from execution.domain.volume_profile import Profile
 
 # An unfilled rest is cancelled after 17 of 20 parts of the time to the next slice; the cancel has
@@ -34,7 +35,8 @@ class Spec:
 
     Volumes in shares of a session, `session_volume` of this one; `price` per share, the volatility
     a fraction a day, `risk_aversion` per $. None is unknown. What is worked at once has one slice,
-    whatever the bounds of slices.
+    whatever the bounds of slices. With a `grid`, algorithms that follow the volume cut the `slices`
+    further where it is fast; None: `slices` of equal length.
     """
 
     quantity: int
@@ -55,6 +57,7 @@ class Spec:
     lot: int = 1
     min_slice: int = 1
     max_slice: int | None = None
+    grid: Grid | None = None
 
 
 Plan = Callable[[Spec], tuple[PlannedSlice, ...]]
@@ -75,6 +78,22 @@ def weighted(
         [times[piece.slot] for piece in pieces], spec.end, spread=spec.jitter, seed=spec.seed
     )
     return slices_of(pieces, due, spec.end)
+
+
+def due_times(spec: Spec) -> tuple[datetime, ...]:
+    """When the slices are due that follow the market's volume, before jitter. Raises ValueError
+    that names `slices` or the window."""
+    if spec.grid is None:
+        return even_times(spec.start, spec.end, spec.slices)
+    return volume_times(
+        spec.start,
+        spec.end,
+        spec.slices,
+        quantity=spec.quantity,
+        session=spec.session,
+        profile=spec.profile,
+        grid=replace(spec.grid, least=max(spec.grid.least, spec.min_slice)),
+    )
 
 
 def slices_of(

@@ -1,20 +1,20 @@
 """VWAP: slices sized by the expected volume."""
 
-from execution.domain.algorithms.base import PlannedSlice, Spec, weighted
+from execution.domain.algorithms.base import PlannedSlice, Spec, due_times, weighted
 from execution.domain.exchange_time import exchange_time
-from execution.domain.slice_times import check_window, even_times
+from execution.domain.slice_times import check_window
 
 
 def plan(spec: Spec) -> tuple[PlannedSlice, ...]:
     """Slices sized by the share of the session's volume that the profile expects in each interval.
 
-    The window is cut into `slices` equal intervals; an interval whose share is too small for a
-    slice of its own is served by a neighbour. Raises ValueError naming the argument that is wrong,
+    The window is cut as `due_times` says; an interval whose share is too small for a slice of its
+    own is served by a neighbour. Raises ValueError naming the argument that is wrong,
     also when the profile expects no volume in the window.
     """
     session = spec.session
     check_window(spec.start, spec.end)
-    times = even_times(spec.start, spec.end, spec.slices)
+    times = due_times(spec)
     weights = spec.profile.weights(session, times, spec.end)
     if not any(weights):
         raise ValueError(

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.bars import Day
-from benchmarks.vwap_tracking import Case, dynamic
+from benchmarks.schedules import dynamic
+from benchmarks.stock_days import Case
 from execution.domain.volume_forecast import expected_volume
 from execution.domain.volume_profile import U_SHAPE
 from tests.unit.domain.days import CLOSE, FULL_DAY, OPEN, at

@@ -1,0 +1,28 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.brokers.alpaca_rig import AlpacaRig, Peer, forget_redis
+
+
+@pytest.fixture(scope="session")
+def alpaca_peers(servers: None) -> Iterator[list[Peer]]:
+    """The peer that most tests share, if it still lives."""
+    running: list[Peer] = []
+    yield running
+    for peer in running:
+        peer.kill()
+
+
+@pytest.fixture
+def alpaca(
+    alpaca_peers: list[Peer], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AlpacaRig]:
+    """The adapter before an empty peer; one that a test froze or killed makes way for another."""
+    if not alpaca_peers:
+        alpaca_peers.append(Peer(tmp_path_factory.mktemp("alpaca")))
+    rig = AlpacaRig(alpaca_peers[0])
+    yield rig
+    forget_redis()
+    if rig.spent:
+        alpaca_peers.pop().kill()
