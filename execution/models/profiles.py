@@ -21,6 +21,9 @@ class VolumeProfile(models.Model):
     # How far schedules strayed from the market's VWAP in these sessions, bps by window; see
     # `execution.domain.vwap_tracking`. Of single symbols only.
     deviations = models.JSONField(default=dict, blank=True)
+    # Of all symbols together: what each special day did, by ISO day; see
+    # `execution.planning.special_days`.
+    special_days = models.JSONField(default=dict, blank=True)
     source = models.CharField(max_length=120)
     learned_wall = models.DateTimeField(auto_now_add=True)
 

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 KEY = "residual"
 MINUTE = timedelta(minutes=1)
 # Of the facts that a plan was made from, these are known anew when it is made again.
-_NEW = {"quantity", "start", "end", "slices", "session", "profile", "seed", "jitter"}
+_NEW = {"quantity", "start", "end", "slices", "session", "profile", "seed", "jitter", "grid"}
 _SESSION_TIMES = ("open", "close", "extended_open", "extended_close")
 
 
@@ -157,13 +157,14 @@ def _longer(order: Order, rest: int, stage: Stage) -> Sequence[PlannedSlice]:
     needed = order_parameters.slices_for(
         rest, order_parameters.most(order), order_parameters.lot(order)
     )
+    session = _session(kept["session"])
     spec = Spec(
         quantity=rest,
         start=stage.start,
         end=stage.end,
         slices=max(usual, needed),
-        session=_session(kept["session"]),
-        profile=_profile(order),
+        session=session,
+        profile=_profile(order, session),
         seed=order.seed + order.slice_count,
         jitter=timedelta(seconds=kept["jitter_seconds"]),
         **kept["facts"],
@@ -219,9 +220,9 @@ def _session(kept: dict[str, Any]) -> Session:
     return Session(day=date.fromisoformat(kept["day"]), always=kept["always"], **times)
 
 
-def _profile(order: Order) -> Profile:
-    row = (order.routing.get("profile") or {}).get("id")
+def _profile(order: Order, session: Session) -> Profile:
     try:
-        return U_SHAPE if row is None else volume_profiles.stored(row).profile
+        known = volume_profiles.of_order(order.routing.get("profile") or {}, session)
     except VolumeProfile.DoesNotExist:
-        return U_SHAPE
+        known = None
+    return known.profile if known else U_SHAPE

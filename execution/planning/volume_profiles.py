@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from statistics import fmean
+from typing import Any
 
 import structlog
 
 from execution.domain.exchange_time import day_begins, exchange_day
 from execution.domain.session import Session
+from execution.domain.special_days import Effect, reshaped
 from execution.domain.traded_sessions import (
     MINUTE,
     Minute,
@@ -27,6 +29,7 @@ from execution.market.bar_files import BarRow
 from execution.market.base import typical
 from execution.market.calendar import ExchangeCalendar
 from execution.models import Bar, VolumeProfile
+from execution.planning.special_days import PUBLISHED, Record
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +45,7 @@ ONE_DAY = timedelta(days=1)
 class Known:
     """A profile to plan by, and what else its tape tells. `origin` is "symbol", "pooled" or, when
     nothing was learned in time, "default"; volumes in shares of a full session; `deviations` as
-    `domain.tracking` learns them."""
+    `domain.vwap_tracking` learns them. `special`: what the kind of its day has already changed."""
 
     profile: Profile
     origin: str
@@ -52,12 +55,14 @@ class Known:
     expected_volume: float | None = None
     daily_volatility: float | None = None
     deviations: Mapping[str, Deviations] = field(default_factory=dict, hash=False)
+    special: Effect | None = None
+    minutes: int = 390  # of the sessions learned from
 
     def part_of_day(self, session: Session) -> float:
         """A half-day is expected to trade about as much less as it is shorter."""
         if self.row is None or session.always:
             return 1.0
-        return session.length / (MINUTE * len(self.profile.shares))
+        return session.length / (MINUTE * self.minutes)
 
     def told(self) -> dict[str, object]:
         """For the record of an order."""
@@ -66,7 +71,16 @@ class Known:
             "id": self.row,
             "sessions": list(self.sessions),
             "expected_volume": self.expected_volume,
+            **({"special_day": self.special.told()} if self.special else {}),
         }
+
+    def on(self, special: Effect | None, session: Session) -> "Known":
+        """On a special day: more or less of it trades in the closing minutes, and in all."""
+        if special is None or self.row is None:
+            return self
+        expected = self.expected_volume and self.expected_volume * special.volume
+        profile = reshaped(self.profile, special.closing, session.length // MINUTE)
+        return replace(self, profile=profile, expected_volume=expected, special=special)
 
 
 DEFAULT = Known(U_SHAPE, "default")
@@ -82,7 +96,35 @@ def profile_for(symbol: str, *, before: date) -> Known:
 
 def of_session(symbol: str, session: Session) -> Known:
     """As `profile_for`; a market that never closes has no sessions that could be learned from."""
-    return DEFAULT if session.always else profile_for(symbol, before=session.day)
+    if session.always:
+        return DEFAULT
+    known = profile_for(symbol, before=session.day)
+    if known.row is None or not PUBLISHED.kinds(session):
+        return known
+    return known.on(PUBLISHED.effect_on(session, _record(before=session.day)), session)
+
+
+def of_order(told: Mapping[str, Any], session: Session) -> Known | None:
+    """What an order's plan was made from, by what was noted with it; None where nothing was
+    learned. Raises VolumeProfile.DoesNotExist."""
+    if told.get("id") is None:
+        return None
+    special = told.get("special_day")
+    return _noted(told["id"], Effect.read(special) if special else None, session)
+
+
+@lru_cache(maxsize=512)
+def _noted(row_id: int, special: Effect | None, session: Session) -> Known:
+    return stored(row_id).on(special, session)
+
+
+def _record(*, before: date) -> Record:
+    """What special days did that were over by then."""
+    rows = VolumeProfile.objects.filter(symbol=ALL, until__lt=before)
+    record: Record | None = (
+        rows.order_by("-until", "-id").values_list("special_days", flat=True).first()
+    )
+    return record or {}
 
 
 @lru_cache(maxsize=512)
@@ -101,6 +143,7 @@ def _known(row: VolumeProfile) -> Known:
         expected_volume=row.expected_volume,
         daily_volatility=row.daily_volatility,
         deviations=row.deviations,
+        minutes=len(row.shares),
     )
 
 
@@ -171,6 +214,10 @@ def _learn(
     # A half-day teaches nothing, and yet it has been seen.
     seen = max(day.day for days in tape.values() for day in days)
     common = _common(usable, source, seen) if pool else _stored_common(until)
+    if pool and common is not None:
+        before = _stored_common(seen)
+        record = before.special_days if before else {}
+        common.special_days = PUBLISHED.recorded(tape, record, count=count)
     rows = [_row(symbol, days, common, source) for symbol, days in sorted(usable.items())]
     if pool and common is not None:
         rows.append(common)
@@ -245,7 +292,7 @@ def _is_new(row: VolumeProfile) -> bool:
 
 
 def _learned(row: VolumeProfile) -> tuple[object, ...]:
-    return row.sessions, row.shares, row.deviations
+    return row.sessions, row.shares, row.deviations, row.special_days
 
 
 def _symbols() -> Iterator[str]:
