@@ -22,11 +22,13 @@ _EXTENDED = timedelta(hours=5, minutes=30), timedelta(hours=4)
 
 @dataclass(slots=True)
 class Day:
-    """One symbol's session: volume and volume * price of each regular minute, in order."""
+    """One symbol's session: volume, volume * price and first price of each regular minute, in
+    order; zeros where nothing traded."""
 
     open: datetime
     volumes: list[int] = field(default_factory=lambda: [0] * REGULAR_MINUTES)
     notionals: list[float] = field(default_factory=lambda: [0.0] * REGULAR_MINUTES)
+    opens: list[float] = field(default_factory=lambda: [0.0] * REGULAR_MINUTES)
 
     def session(self) -> Session:
         close = self.open + MINUTE * REGULAR_MINUTES
@@ -37,7 +39,7 @@ class Day:
 def read(path: Path, *, without: frozenset[date] = frozenset()) -> dict[str, dict[date, Day]]:
     """Every full session of every symbol; `without` names the half-days to leave out."""
     symbols: dict[str, dict[date, Day]] = {}
-    for symbol, at, price, volume in _rows(path):
+    for symbol, at, first, price, volume in _rows(path):
         minute = at.hour * 60 + at.minute - _OPENS
         if not 0 <= minute < REGULAR_MINUTES or at.date() in without:
             continue
@@ -47,16 +49,18 @@ def read(path: Path, *, without: frozenset[date] = frozenset()) -> dict[str, dic
             day = days[at.date()] = Day((at - MINUTE * minute).astimezone(UTC))
         day.volumes[minute] = volume
         day.notionals[minute] = price * volume
+        day.opens[minute] = first
     return {symbol: dict(sorted(days.items())) for symbol, days in symbols.items()}
 
 
-def _rows(path: Path) -> Iterator[tuple[str, datetime, float, int]]:
+def _rows(path: Path) -> Iterator[tuple[str, datetime, float, float, int]]:
     with gzip.open(path, "rt", newline="") as lines:
         for row in csv.DictReader(lines):
             price = row.get("vwap") or row["close"]
             yield (
                 row["symbol"],
                 datetime.fromisoformat(row["timestamp"]),
+                float(row["open"]),
                 float(price),
                 int(float(row["volume"])),
             )

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.bars import MIDCAPS, MINUTE, Day, read
-from benchmarks.vwap_tracking import HALF_DAYS, LEARN_FROM, QUANTITY, TEST_FROM
+from benchmarks.stock_days import HALF_DAYS, LEARN_FROM, QUANTITY, TEST_FROM, traded
 from execution.domain.algorithms.base import PlannedSlice, Spec
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.session import Session
@@ -50,15 +50,6 @@ class Ended:
     window: str
     away: float
     usual: float
-
-
-def traded(day: Day) -> TradedDay:
-    price = next(n / v for v, n in zip(day.volumes, day.notionals, strict=True) if v)
-    prices = []
-    for volume, notional in zip(day.volumes, day.notionals, strict=True):
-        price = notional / volume if volume else price
-        prices.append(price)
-    return TradedDay(day.open.date(), tuple(day.volumes), tuple(prices), price)
 
 
 def orders(
