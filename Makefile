@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test test-clock fuzz-api chaos bench bench-vwap check format lock clean
+.PHONY: help demo up test test-unit test-clock fuzz-api chaos bench bench-vwap check format lock clean
 
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
@@ -13,6 +13,7 @@ help:
 	@echo "             BROKER=alpaca or ibkr: live trading with a stand-in of the broker, no key"
 	@echo "make up      run the service until Ctrl-C"
 	@echo "make test    all tests, three files at a time (JOBS); ARGS='-k name' goes to pytest"
+	@echo "make test-unit  the rules alone: no PostgreSQL, no Redis, under a minute"
 	@echo "make test-clock  the same on a Saturday, a half-day, a clock change, ...; MOMENT=saturday: one"
 	@echo "make fuzz-api  schemathesis over the whole API, 200 requests an operation (EXAMPLES)"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
@@ -34,6 +35,10 @@ up: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# The guide's examples stand among them and need running workers.
+test-unit: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -q tests/unit --ignore tests/unit/test_execution.py $(ARGS)
+
 # The library is compiled at its installation: this target alone needs a C compiler.
 test-clock: $(VENV)/installed-dev $(VENV)/false_clock
 	$(BIN)/python -m tests.false_clock $(if $(MOMENT),--moment $(MOMENT)) \
@@ -42,7 +47,7 @@ test-clock: $(VENV)/installed-dev $(VENV)/false_clock
 
 EXAMPLES ?= 200
 fuzz-api: $(VENV)/installed-dev
-	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/integration/test_fuzz_api.py
+	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/integration/api/test_fuzz_api.py
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/python -m tests.chaos.run $(if $(BROKER),--broker "$(BROKER)") $(ARGS)

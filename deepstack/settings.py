@@ -4,8 +4,8 @@ import secrets
 
 import django_stubs_ext
 
+from deepstack import admin_site, database, logs
 from deepstack import config as configuration
-from deepstack import database, logs
 from deepstack.local import embedded_servers
 
 django_stubs_ext.monkeypatch()
@@ -19,6 +19,7 @@ SECRET_KEY = CONFIG.secret_key.get_secret_value() or secrets.token_urlsafe(50)
 ALLOWED_HOSTS = CONFIG.allowed_hosts
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin whose templates it replaces
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -97,6 +98,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH = ["deepstack.formats"]
 STATIC_URL = "static/"
+UNFOLD = admin_site.LOOK
 WHITENOISE_USE_FINDERS = True  # served from where the packages keep them, nothing to collect
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = CONFIG.https

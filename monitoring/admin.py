@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from execution.admin.base import ReadOnlyAdmin, TabularInline, Unchangeable
 from monitoring.alerting import alerts
 from monitoring.clocks import Moment
 from monitoring.models import (
@@ -19,20 +20,7 @@ from monitoring.models import (
 )
 
 
-class _ReadOnly(admin.ModelAdmin[Any]):
-    """Rows that the service writes and nobody edits."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class DeliveryInline(admin.TabularInline[AlertDelivery, Alert]):
+class DeliveryInline(Unchangeable, TabularInline[AlertDelivery, Alert]):
     model = AlertDelivery
     extra = 0
     fields = readonly_fields = (
@@ -45,9 +33,6 @@ class DeliveryInline(admin.TabularInline[AlertDelivery, Alert]):
         "last_error",
     )
     can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class ActiveFilter(admin.SimpleListFilter):
@@ -64,7 +49,7 @@ class ActiveFilter(admin.SimpleListFilter):
 
 
 @admin.register(Alert)
-class AlertAdmin(_ReadOnly):
+class AlertAdmin(ReadOnlyAdmin[Any]):
     list_display = [
         "raised_at",
         "severity",
@@ -83,7 +68,6 @@ class AlertAdmin(_ReadOnly):
     date_hierarchy = "raised_at"
     inlines = [DeliveryInline]
     actions = ["acknowledge"]
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         return super().get_queryset(request).prefetch_related("deliveries")
@@ -110,7 +94,7 @@ class AlertAdmin(_ReadOnly):
 
 
 @admin.register(AlertDelivery)
-class AlertDeliveryAdmin(_ReadOnly):
+class AlertDeliveryAdmin(ReadOnlyAdmin[Any]):
     list_display = [
         "alert",
         "channel",
@@ -124,16 +108,15 @@ class AlertDeliveryAdmin(_ReadOnly):
     list_filter = ["state", "channel"]
     list_select_related = ["alert"]
     search_fields = ["=alert__id", "alert__message", "last_error"]
-    show_full_result_count = False
 
 
 @admin.register(ChannelHealth)
-class ChannelHealthAdmin(_ReadOnly):
+class ChannelHealthAdmin(ReadOnlyAdmin[Any]):
     list_display = ["channel", "sent_wall", "failing_wall", "failures", "problem"]
 
 
 @admin.register(CostAnalysis)
-class CostAnalysisAdmin(_ReadOnly):
+class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
     list_display = [
         "order",
         "average_price",
@@ -150,7 +133,6 @@ class CostAnalysisAdmin(_ReadOnly):
     list_select_related = ["order"]
     list_filter = ["order__algorithm", "order__account", "computed_wall"]
     search_fields = ["=order__id", "order__symbol"]
-    show_full_result_count = False
 
     @admin.display(description="preliminary", boolean=True)
     def preliminary(self, cost: CostAnalysis) -> bool:
@@ -158,7 +140,7 @@ class CostAnalysisAdmin(_ReadOnly):
 
 
 @admin.register(DailySummary)
-class DailySummaryAdmin(_ReadOnly):
+class DailySummaryAdmin(ReadOnlyAdmin[Any]):
     list_display = [
         "date",
         "account",
@@ -179,5 +161,5 @@ class DailySummaryAdmin(_ReadOnly):
 
 
 @admin.register(WatchMark)
-class WatchMarkAdmin(_ReadOnly):
+class WatchMarkAdmin(ReadOnlyAdmin[Any]):
     list_display = ["id", "event_id"]

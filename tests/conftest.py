@@ -41,7 +41,7 @@ LONGEST = (
     "test_end_to_end.py",
     "test_sessions.py",
     "test_reconcile_command.py",
-    "test_paper_conduct.py",
+    "test_paper_faults.py",
     "test_ibkr_traps.py",
     "test_execution.py",
 )

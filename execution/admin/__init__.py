@@ -10,12 +10,10 @@ from execution.admin import (
     reconciliation,
     slices_fills_events,
     trading_states,
+    users,
 )
 
-admin.site.site_header = "DeepStack Execution"
-admin.site.site_title = "DeepStack Execution"
 admin.site.index_title = "Operations"
-admin.site.enable_nav_sidebar = False  # the tables need its room
 
 __all__ = [
     "ibkr",
@@ -25,4 +23,5 @@ __all__ = [
     "reconciliation",
     "slices_fills_events",
     "trading_states",
+    "users",
 ]

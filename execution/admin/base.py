@@ -3,9 +3,9 @@
 import json
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +15,22 @@ from django.utils.safestring import SafeString
 from typing_extensions import override
 
 from execution.domain.exchange_time import exchange_time as in_exchange_time
+
+if TYPE_CHECKING:  # unfold has no types, and adds nothing that is called here
+    from django.contrib.admin import ModelAdmin, TabularInline
+    from django.contrib.admin.helpers import ActionForm
+else:
+    from unfold.admin import ModelAdmin, TabularInline
+    from unfold.forms import ActionForm
+
+__all__ = [
+    "ActionForm",
+    "ModelAdmin",
+    "ReadOnlyAdmin",
+    "StoryAdmin",
+    "TabularInline",
+    "Unchangeable",
+]
 
 M = TypeVar("M", bound=models.Model)
 NOTHING = "-"
@@ -34,12 +50,10 @@ class Unchangeable:
         return False
 
 
-class ReadOnlyAdmin(Unchangeable, admin.ModelAdmin[M]):
+class ReadOnlyAdmin(Unchangeable, ModelAdmin[M]):
     show_full_result_count = False  # a second count of a table that only grows
     list_per_page = 50
-
-    class Media:
-        css = {"all": ("execution/admin.css",)}
+    list_fullwidth = True
 
     @override
     def response_action(

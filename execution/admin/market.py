@@ -113,7 +113,7 @@ class MarketClockAdmin(ReadOnlyAdmin[MarketClock]):
 
 
 @admin.register(CalendarOverride)
-class CalendarOverrideAdmin(admin.ModelAdmin[CalendarOverride]):
+class CalendarOverrideAdmin(base.ModelAdmin[CalendarOverride]):
     """Kept by people, by hand; every change is in its history."""
 
     list_display = ("day", "closed", "open", "close", "reason")
@@ -140,7 +140,7 @@ class MarketHaltForm(forms.ModelForm[MarketHalt]):
 
 
 @admin.register(MarketHalt)
-class MarketHaltAdmin(ByRisk, admin.ModelAdmin[MarketHalt]):
+class MarketHaltAdmin(ByRisk, base.ModelAdmin[MarketHalt]):
     """Kept by people, by hand; every change is in its history."""
 
     form = MarketHaltForm

@@ -38,7 +38,7 @@ class FirstRows(BaseInlineFormSet[Model, Order, ModelForm[Model]]):
         return self._first
 
 
-class _Inline(Unchangeable, admin.TabularInline[Any, Order]):
+class _Inline(Unchangeable, base.TabularInline[Any, Order]):
     formset = FirstRows
     extra = 0
     can_delete = False

@@ -2,13 +2,12 @@
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from execution.admin import base
-from execution.admin.base import ReadOnlyAdmin
+from execution.admin.base import ActionForm, ReadOnlyAdmin
 from execution.entry.order_controls import NotAllowed
 from execution.market import clock
 from execution.models import BrokerAccount, BrokerDifference

@@ -1,51 +1,32 @@
 """The back office in a browser: it is styled, it runs without errors, and its buttons work."""
 
-from pathlib import Path
-
 import pytest
-from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
 
 from execution import context
 from execution.entry import acceptance
 from execution.models import Order
-from tests.browser.chromium import PROGRAM, Tab, tab
-from tests.stack import Stack
-
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="there is no chromium")
+from tests.browser.conftest import Site
 
 
-def sign_in(page: Tab, address: str) -> None:
-    User.objects.filter(username="browser").delete()
-    User.objects.create_superuser("browser", password="correct horse")
-    page.open(f"{address}/admin/login/")
-    page.value("document.querySelector('#id_username').value = 'browser'")
-    page.value("document.querySelector('#id_password').value = 'correct horse'")
-    page.value("document.querySelector('#login-form').submit()")
-    page.until("document.querySelector('#user-tools') !== null")
-
-
-def test_an_order_is_looked_at_and_paused(stack: Stack, tmp_path: Path) -> None:
-    order = acceptance.accept(
+@pytest.fixture
+def order(site: Site) -> Order:
+    return acceptance.accept(
         {"symbol": "LOOKED", "side": "BUY", "quantity": 500, "algorithm": "TWAP", "slices": 100},
         context.default(),
     )
-    web = next((each for each in stack.members if each.url), None) or stack.web()
-    with tab(tmp_path) as page:
-        sign_in(page, web.url)
-        page.open(f"{web.url}/admin/execution/order/")
-        assert page.value("document.querySelector('.ds-status').innerText") in (
-            "ACCEPTED",
-            "WORKING",
-        )
-        colours = "getComputedStyle(document.querySelector('.ds-status'))"
-        assert page.value(f"{colours}.color") == "rgb(255, 255, 255)"
-        assert page.value(f"{colours}.backgroundColor") != "rgba(0, 0, 0, 0)"
 
-        page.open(f"{web.url}/admin/execution/order/{order.pk}/change/")
-        assert page.value("document.querySelectorAll('#slices-group tbody tr').length") == 50
-        page.value("document.querySelector('button.ds-pause').click()")
-        page.until(f"document.body.innerText.includes('Order {order.pk} is PAUSED')")
-        assert page.value("document.querySelector('button.ds-resume') !== null")
-        assert page.errors == []
+
+def test_an_order_is_looked_at_and_paused(page: Page, site: Site, order: Order) -> None:
+    page.goto("/admin/execution/order/")
+    status = page.locator(".ds-status").first
+    expect(status).to_have_text("ACCEPTED")
+    expect(status).to_have_css("color", "rgb(255, 255, 255)")
+
+    page.goto(f"/admin/execution/order/{order.pk}/change/")
+    expect(page.locator("#slices-group tbody tr")).to_have_count(50)
+    page.click("button.ds-pause")
+    expect(page.locator("body")).to_contain_text(f"Order {order.pk} is PAUSED")
+    expect(page.locator("button.ds-resume")).to_be_visible()
     assert Order.objects.get(pk=order.pk).status == "PAUSED"
-    assert stack.manage("cancel", str(order.pk)).returncode == 0
+    assert site.stack.manage("cancel", str(order.pk)).returncode == 0

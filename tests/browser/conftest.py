@@ -1,0 +1,122 @@
+"""One running service and one browser for all tests of the pages.
+
+A test fails when its page wrote an error to the console, threw one, or failed to load a file.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import Group, User
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from execution.management.roles import ensure_roles
+from tests.stack import SessionStacks, Stack
+
+PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
+PASSWORD = "correct horse"
+DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+SERIOUS = {"serious", "critical"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The web process that the browser talks to, and the stack that it belongs to."""
+
+    stack: Stack
+    url: str
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if not PROGRAM:
+        pytest.skip("there is no chromium")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright keeps an event loop in this thread, which Django takes for a coroutine.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        options = ["--no-sandbox", "--disable-background-networking"]
+        started = playwright.chromium.launch(executable_path=PROGRAM, args=options)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="package")
+def site(
+    browser: Browser, session_stacks: SessionStacks, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Site]:
+    """Rows are committed and stay until the last of these tests: look only at your own."""
+    with django_db_blocker.unblock():
+        stack = session_stacks.shared()
+        yield Site(stack, stack.web().url)
+        session_stacks.end()
+        User.objects.filter(username__startswith="browser-").delete()
+
+
+@pytest.fixture
+def visitor(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens a page at /admin/ for somebody of a role, or for a superuser."""
+    errors: list[str] = []
+    opened: list[Page] = []
+
+    def visit(role: str = "superuser", **options: Any) -> Page:
+        context = browser.new_context(base_url=site.url, **({"viewport": DESK} | options))
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        watch(page, errors)
+        opened.append(page)
+        sign_in(page, person(role))
+        return page
+
+    yield visit
+    for page in opened:
+        page.context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(visitor: Callable[..., Page]) -> Page:
+    return visitor()
+
+
+def person(role: str) -> str:
+    ensure_roles()
+    name = f"browser-{role.lower()}"
+    user, _ = User.objects.get_or_create(
+        username=name, defaults={"is_staff": True, "is_superuser": role == "superuser"}
+    )
+    user.set_password(PASSWORD)
+    user.save()
+    user.groups.set(Group.objects.filter(name=role))
+    return name
+
+
+def sign_in(page: Page, username: str) -> None:
+    page.goto("/admin/login/?next=/admin/")
+    page.fill("#id_username", username)
+    page.fill("#id_password", PASSWORD)
+    page.press("#id_password", "Enter")
+    page.wait_for_url("**/admin/")
+
+
+def watch(page: Page, errors: list[str]) -> None:
+    """Note what the page complains of."""
+    page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
+    page.on(
+        "console",
+        lambda said: errors.append(f"{page.url}: {said.text}") if said.type == "error" else None,
+    )
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds on the page that keeps somebody from using it: serious or critical."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['target']} {node['html'][:200]}"
+        for each in found
+        if each["impact"] in SERIOUS
+        for node in each["nodes"]
+    ]

@@ -1,0 +1,410 @@
+"""What an order is worth is decided by the market, not by the price that came with the signal."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal as D
+from importlib import import_module
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from typing_extensions import override
+
+from execution import context as desks
+from execution import heartbeat
+from execution.broker.order_manager import OrderManager
+from execution.context import Context
+from execution.domain.lifecycle import SliceStatus
+from execution.entry import acceptance, amend
+from execution.entry.order_controls import NotAllowed
+from execution.entry.preview import preview
+from execution.market.base import Quote
+from execution.market.simulated import SimulatedMarket
+from execution.models import Heartbeat, Order
+from execution.risk import buying_power, limits, marks
+from execution.risk.exposure import Moment, day_result, heat
+from execution.risk.marks import Marks
+from execution.sending import slices, targeting
+from tests.integration.api.test_api import client_of
+from tests.integration.desk_work import execution, hear, new_order, report
+from tests.integration.risk.test_limits import Poor
+
+pytestmark = pytest.mark.django_db
+
+SLIP = {"symbol": "AAPL", "side": "BUY", "quantity": 60_000, "decision_price": "0.15"}
+OFF = "DECISION_PRICE_OFF_MARKET"
+
+
+def with_limits(desk: Context | None = None, **values: object) -> Context:
+    desk = desk or desks.default()
+    changed = desk.config.limits.model_copy(update=values)
+    return replace(desk, config=desk.config.model_copy(update={"limits": changed}))
+
+
+def told(order: Order) -> str:
+    return f"{order.status} {order.status_reason.split(':')[0]}".strip()
+
+
+class Silent(SimulatedMarket):
+    """A market that has told no quote yet."""
+
+    @override
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        return None
+
+
+class Old(SimulatedMarket):
+    """A market whose last quote is ten minutes old."""
+
+    @override
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        return super().quote(symbol, at - timedelta(minutes=10))
+
+
+class Crossed(SimulatedMarket):
+    @override
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        seen = super().quote(symbol, at)
+        return seen and replace(seen, bid=seen.ask, ask=seen.bid)
+
+
+def on(market: type[SimulatedMarket], desk: Context | None = None) -> Context:
+    desk = desk or desks.default()
+    return replace(desk, market=market(desk.config))
+
+
+def quote_of(symbol: str, at: datetime) -> Quote:
+    quote = desks.default().market.quote(symbol, at)
+    assert quote is not None
+    return quote
+
+
+def tried(order: Order, desk: Context | None = None) -> str:
+    """What becomes of the order's next child at its moment, in a market that tells its quotes."""
+    desk, part = desk or desks.default(), order.slices.filter(status="PLANNED")[:1].get()
+    now = part.due_at
+    seen = targeting.look(part, desk, now=now)
+    slices.claim(part, quote_of(order.symbol, now), desk, now=now, seen=seen)
+    part.refresh_from_db()
+    order.refresh_from_db()
+    return f"{part.status} {part.reason.split(':')[0]}".strip()
+
+
+@pytest.mark.parametrize("decision", ["0.15", "1.5", "15", "1500", "150000"])
+def test_a_mistyped_price_is_denied_with_both_prices_and_the_collar(decision: str) -> None:
+    order = acceptance.accept(SLIP | {"quantity": 100, "decision_price": decision}, desks.default())
+    assert told(order) == f"DENIED {OFF}"
+    numbers = order.routing["denial"]["numbers"]
+    assert numbers["decision_price"] == decision
+    assert numbers["max"] == "0.10"
+    assert 130 < float(numbers["bid"]) < float(numbers["ask"]) < 170
+    assert order.decision_within_collar is False
+
+
+def test_the_price_of_the_guide_passes() -> None:
+    for symbol, price in (("AAPL", 150), ("MSFT", 330), ("GOOGL", 125)):
+        order = acceptance.accept(
+            {"symbol": symbol, "side": "BUY", "quantity": 100, "decision_price": price},
+            desks.default(),
+        )
+        assert order.status == "ACCEPTED"
+        assert order.decision_within_collar is True
+
+
+def test_the_collar_is_configurable() -> None:
+    desk = with_limits(decision_collar=D("0.0000001"))
+    assert told(acceptance.accept(SLIP | {"decision_price": "100"}, desk)) == f"DENIED {OFF}"
+    desk = with_limits(decision_collar=D("0.9999"))
+    assert acceptance.accept(SLIP | {"decision_price": "1.5"}, desk).status == "ACCEPTED"
+
+
+@pytest.mark.parametrize("decision", [None, "1.5", "150", "15000"])
+@pytest.mark.parametrize("wishes", [{}, {"algorithm": "TWAP", "slices": 10}, {"urgency": "LOW"}])
+def test_a_mistyped_price_passes_no_limit_on_value(
+    decision: str | None, wishes: dict[str, Any]
+) -> None:
+    signal = {"symbol": "AAPL", "side": "BUY", "quantity": 1_000, "decision_price": decision}
+    order = acceptance.accept(signal | wishes, with_limits(max_order_notional=D(20_000)))
+    assert told(order) == "DENIED NOTIONAL_EXCEEDS_MAX"
+    assert 130_000 < float(order.routing["denial"]["numbers"]["notional"]) < 170_000
+
+
+@pytest.mark.parametrize(
+    ("word", "changes", "reason"),
+    [
+        ("an absurd limit to buy", {"limit_price": 150_000}, "NOTIONAL_EXCEEDS_MAX"),
+        ("a patient limit to buy", {"limit_price": "1.5"}, "NOTIONAL_EXCEEDS_MAX"),
+        ("an absurd limit to sell", {"side": "SELL", "limit_price": 1}, "NOTIONAL_EXCEEDS_MAX"),
+        ("POV", {"algorithm": "POV", "decision_price": 2}, "NOTIONAL_EXCEEDS_MAX"),
+        ("IS", {"algorithm": "IS", "decision_price": 2}, "NOTIONAL_EXCEEDS_MAX"),
+        (
+            "a would price",
+            {"algorithm": "TWAP", "decision_price": 2, "would_price": 2},
+            "NOTIONAL_EXCEEDS_MAX",
+        ),
+    ],
+)
+def test_no_other_price_of_the_caller_passes_it(
+    word: str, changes: dict[str, Any], reason: str
+) -> None:
+    signal = {"symbol": "AAPL", "side": "BUY", "quantity": 1_000, "decision_price": None}
+    order = acceptance.accept(signal | changes, with_limits(max_order_notional=D(20_000)))
+    assert told(order) == f"DENIED {reason}"
+
+
+def test_every_door_refuses_it_alike() -> None:
+    seen = preview(SLIP, desks.default())
+    assert (seen["status"], seen["reason"].split(":")[0]) == ("DENIED", OFF)
+    out = StringIO()
+    call_command("preview", "BUY", "60000", "AAPL", "--price", "0.15", stdout=out)
+    assert OFF in out.getvalue()
+    heartbeat.beat(Heartbeat.Kind.WORKER)
+    answer = client_of("Trader").post("/api/v1/orders/", SLIP, "json").json()
+    assert (answer["status"], answer["status_reason"].split(":")[0]) == ("DENIED", OFF)
+    assert answer["decision_within_collar"] is False
+    with pytest.raises(SystemExit):
+        call_command("order", "BUY", "60000", "AAPL", "--price", "0.15", stdout=out)
+    assert out.getvalue().count(OFF) == 2
+    batch = acceptance.accept_all([SLIP, SLIP | {"decision_price": None}], desks.default())
+    assert [told(order) for order in batch] == [f"DENIED {OFF}", "ACCEPTED"]
+
+
+def test_the_command_takes_the_names_that_python_callers_use() -> None:
+    words = ["preview", "BUY", "100", "AAPL", "--execution-type", "TWAP", "--num-slices", "4"]
+    out = StringIO()
+    call_command(*words, "--time-window-minutes", "30", "--json", stdout=out)
+    seen = json.loads(out.getvalue())
+    assert (seen["algorithm"], seen["slices"]) == ("TWAP", 4)
+    with pytest.raises(CommandError, match="was given as '4' and as '5'"):
+        call_command(*words, "--slices", "5")
+
+
+def test_routing_goes_by_the_market() -> None:
+    order = acceptance.accept(SLIP | {"decision_price": None}, desks.default())
+    assert order.algorithm == "VWAP"
+    low = quote_of("AAPL", desks.default().now()).bid * D("0.92")  # within the collar
+    cheap = acceptance.accept(SLIP | {"quantity": 70, "decision_price": low}, desks.default())
+    assert cheap.algorithm in ("MARKET", "TWAP")
+    value = D(cheap.routing["notional"])
+    assert value >= 70 * min(quote_of("AAPL", cheap.created_at).ask, D(170)) * D("0.999")
+    assert (value < 10_000) == (cheap.algorithm == "MARKET")
+
+
+@pytest.mark.parametrize("market", [Silent, Old, Crossed])
+def test_a_price_that_cannot_be_compared_yet_is_compared_before_the_first_child(
+    market: type[SimulatedMarket],
+) -> None:
+    order = acceptance.accept(
+        SLIP | {"algorithm": "TWAP", "slices": 5, "quantity": 500}, on(market)
+    )
+    assert (order.status, order.settled_at, order.decision_within_collar) == (
+        "ACCEPTED",
+        None,
+        None,
+    )
+    assert tried(order) == f"SKIPPED {OFF}"
+    assert order.decision_within_collar is None  # it enters no figure
+
+
+@pytest.mark.parametrize("market", [Silent, Old, Crossed])
+def test_a_right_price_goes_on_once_it_is_compared(market: type[SimulatedMarket]) -> None:
+    signal = SLIP | {"algorithm": "TWAP", "slices": 5, "quantity": 500, "decision_price": 150}
+    order = acceptance.accept(signal, on(market))
+    assert tried(order) == "SENDING"
+    assert order.settled_at is not None
+    assert order.decision_within_collar is True
+
+
+def test_a_whole_that_is_worth_too_much_leaves_in_no_part() -> None:
+    """Each child alone would pass."""
+    desk = with_limits(max_order_notional=D(20_000))
+    signal = SLIP | {"algorithm": "TWAP", "slices": 10, "quantity": 1_000, "decision_price": None}
+    order = acceptance.accept(signal, on(Silent, desk))
+    assert order.status == "ACCEPTED"
+    assert tried(order, desk) == "SKIPPED NOTIONAL_EXCEEDS_MAX"
+    fits = acceptance.accept(signal | {"quantity": 100}, on(Silent, desk))
+    assert tried(fits, desk) == "SENDING"
+
+
+def test_a_market_that_moves_does_not_stop_an_order_that_was_compared() -> None:
+    desk = with_limits(max_order_notional=D(200_000))
+    order = acceptance.accept(
+        SLIP | {"algorithm": "TWAP", "slices": 10, "quantity": 1_000, "decision_price": 150}, desk
+    )
+    assert order.settled_at == order.created_at
+    part = order.slices.order_by("sequence")[0]
+    risen = replace(quote_of("AAPL", part.due_at), bid=D("249.99"), ask=D("250.01"))
+    assert slices.claim(part, risen, desk, now=part.due_at) is not None
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {},
+        {"algorithm": "MARKET"},
+        {"algorithm": "TWAP", "slices": 3},
+        {"algorithm": "VWAP"},
+        {"algorithm": "POV"},
+        {"algorithm": "IS"},
+        {"urgency": "LOW"},
+        {"algorithm": "LIMIT", "limit_price": 150},
+        {"algorithm": "LIMIT", "aggressive_after": 0.5},
+    ],
+)
+def test_without_a_quote_an_order_waits_for_the_first(wishes: dict[str, Any]) -> None:
+    signal = {"symbol": "AAPL", "side": "BUY", "quantity": 100}
+    order = acceptance.accept(signal | wishes, on(Silent))
+    assert order.status == "ACCEPTED"
+    assert order.routing["waits_for"]
+    [reason] = preview(signal | wishes, on(Silent))["waits_for"]
+    assert reason.split(":")[0] in ("PRICE_UNKNOWN", "QUOTE_MISSING")
+    assert tried(order) == "SENDING"
+
+
+def test_an_amendment_cannot_raise_the_value_above_the_limit() -> None:
+    desk = with_limits(max_order_notional=D(20_000))
+    order = acceptance.accept(
+        {"symbol": "AAPL", "side": "BUY", "quantity": 100, "algorithm": "TWAP", "slices": 4}, desk
+    )
+    for change in ({"quantity": 200}, {"limit_price": 250}):
+        with pytest.raises(NotAllowed, match="NOTIONAL_EXCEEDS_MAX"):
+            amend.amend(order.pk, change, version=1, by="ann", desk=desk)
+    amend.amend(order.pk, {"quantity": 110}, version=1, by="ann", desk=on(Silent, desk))
+    order.refresh_from_db()
+    assert order.settled_at is None  # of another value, which is compared before the next child
+
+
+def test_orders_of_one_list_share_the_buying_power() -> None:
+    poor = with_limits(within_buying_power=True)
+    desk = replace(poor, broker=OrderManager(poor.config, Poor(poor.config)))  # $3,000
+    buying_power.forget()
+    buy = {"symbol": "AAPL", "side": "BUY", "quantity": 12, "algorithm": "TWAP", "slices": 1}
+    batch = [buy, buy, buy | {"side": "SELL"}, buy | {"account": "other"}]
+    found = [told(order) for order in acceptance.accept_all(batch, desk)]
+    buying_power.forget()
+    assert found == ["ACCEPTED", "DENIED BUYING_POWER", "ACCEPTED", "ACCEPTED"]
+
+
+# Races
+
+
+def bought(symbol: str, quantity: int = 100, **more: Any) -> Order:
+    order = new_order(quantity, 1, symbol=symbol, **more)
+    part, desk = order.slices.get(), desks.default()
+    now = part.due_at
+    seen = targeting.look(part, desk, now=now)
+    intent = slices.claim(part, quote_of(symbol, now), desk, now=now, seen=seen)
+    assert intent is not None
+    hear(intent, report(intent, SliceStatus.WORKING))
+    hear(intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", quantity)]))
+    return order
+
+
+def test_a_symbol_first_traded_after_the_marks_were_read_is_no_unknown_loss() -> None:
+    desk, order = desks.default(), new_order()
+    now = desk.now()
+    before = marks.read("default", "AAPL", desk, wanted=marks.Asked(True, False), now=now)
+    bought("IBM")  # at 150, while the first order's checks go on
+    result = day_result(Moment(order, 100, before, now), desk)
+    assert result == D("-0.01")  # the commission: what was just bought is worth what it cost
+    missing = replace(before, asked=frozenset({"IBM"}))
+    assert day_result(Moment(order, 100, missing, now), desk) is None  # asked about, and no answer
+
+
+class Busy(SimulatedMarket):
+    """A market in which another order's execution is booked whenever it is asked about the symbol
+    N: between the look at the market and the check."""
+
+    booking = False
+
+    @override
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        if symbol == "N" and not self.booking:
+            self.booking = True
+            bought(f"N{Order.objects.count()}", 1)
+            self.booking = False
+        return super().quote(symbol, at)
+
+
+def test_orders_for_new_symbols_one_after_another_all_pass_the_loss_limit() -> None:
+    bought("N", 1)
+    limits.set_limit(scope="SYSTEM", key="", field="max_daily_loss", value=50_000, by="ann")
+    desk = on(Busy)
+    for number in range(5):
+        signal = {"symbol": f"M{number}", "side": "BUY", "quantity": 10, "algorithm": "MARKET"}
+        traded = Order.objects.filter(filled_quantity__gt=0).count()
+        order = acceptance.accept(signal, desk)
+        assert Order.objects.filter(filled_quantity__gt=0).count() > traded
+        assert order.status == "ACCEPTED"
+        assert "waits_for" not in order.routing
+        assert tried(order, desk) == "SENDING"
+
+
+def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
+    bought("AAPL")
+    limits.set_limit(scope="SYSTEM", key="", field="max_daily_loss", value=50_000, by="ann")
+    order = acceptance.accept(
+        {"symbol": "MSFT", "side": "BUY", "quantity": 10, "algorithm": "MARKET"}, on(Silent)
+    )
+    assert order.status == "ACCEPTED"
+    assert any(text.startswith("DAILY_LOSS_UNKNOWN") for text in order.routing["waits_for"])
+    part = order.slices.get()
+    slices.claim(
+        part,
+        quote_of("MSFT", part.due_at),
+        desks.default(),
+        now=part.due_at,
+        seen=targeting.Look(marks=Marks(asked=frozenset({"AAPL"}))),
+    )
+    part.refresh_from_db()
+    assert (part.status, part.reason.split(":")[0]) == ("PLANNED", "DAILY_LOSS_UNKNOWN")
+    assert tried(order) == "SENDING"
+
+
+def test_the_heat_counts_an_order_at_its_worst_price() -> None:
+    order = new_order()
+    known = Marks({"AAPL": D(150)}, {"AAPL": 0.02})
+    at = Moment(order, 200, known, desks.default().now())
+    desk = desks.default()
+    plain = heat(at, D(100_000), 0, desk)
+    dear = heat(replace(at, price=D(165)), D(100_000), 0, desk)
+    assert plain is not None
+    assert dear is not None
+    assert (plain.after, dear.after) == (D("0.006"), D("0.0066"))
+
+
+# What is stored already
+
+
+def test_orders_of_before_are_judged_by_their_arrival() -> None:
+    rows: Mapping[str, tuple[str | None, str | None, bool | None]] = {
+        "right": ("150", "149.99", True),
+        "mistyped": ("0.15", "149.99", False),
+        "none given": (None, "149.99", None),
+        "no quote at arrival": ("150", None, None),
+    }
+    for name, (decision, bid, _) in rows.items():
+        order = new_order(client_reference=name.replace(" ", "-"))
+        Order.objects.filter(pk=order.pk).update(
+            decision_price=decision,
+            arrival_bid=bid,
+            arrival_ask=bid and D(bid) + D("0.02"),
+            decision_within_collar=None,
+            settled_at=None,
+        )
+    import_module("execution.migrations.0003_settled_value").judge(apps, None)
+    found = dict(Order.objects.values_list("client_reference", "decision_within_collar"))
+    assert found == {name.replace(" ", "-"): expected for name, (*_, expected) in rows.items()}
+    assert not Order.objects.filter(settled_at=None).exists()
+
+
+def test_a_start_hours_away_is_no_way_round() -> None:
+    later = datetime.now(UTC) + timedelta(hours=3)
+    order = acceptance.accept(SLIP | {"start_at": later}, desks.default())
+    assert told(order) == f"DENIED {OFF}"
+    waits = acceptance.accept(SLIP | {"quantity": 500, "start_at": later}, on(Silent))
+    assert (waits.status, tried(waits)) == ("ACCEPTED", f"SKIPPED {OFF}")
