@@ -18,7 +18,8 @@ _NOT_ABOVE = (
     ("ibkr.heartbeat_seconds", "ibkr.fresh_seconds"),
 )
 
-_SECRET = ("secret", "auth", "webhook")  # in a key's name; the path of a webhook is a password
+# In a key's name; the path of a webhook is a password.
+_SECRET = ("secret", "auth", "webhook", "token")
 
 
 def out_of_order(config: object) -> list[str]:

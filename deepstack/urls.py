@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from monitoring import health
+from monitoring.metrics import page
 
 urlpatterns = [
     path("", RedirectView.as_view(url="admin/")),
@@ -15,5 +16,6 @@ urlpatterns = [
     path("api/v1/", include("execution.api.urls")),
     path("api/v1/", include("monitoring.api.urls")),
     path("healthz", health.healthz, name="healthz"),
+    path("metrics", page.metrics, name="metrics"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -269,6 +269,23 @@ class WatchMark(models.Model):
         return f"events up to {self.event_id}"
 
 
+class MetricTotals(models.Model):
+    """What the counters of /metrics have counted since the first scrape, and up to which event."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    cursor = models.JSONField(default=dict)
+    totals = models.JSONField(default=dict)  # by the counter's name and the values of its labels
+    counted_wall = models.DateTimeField("last counted, real time", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "metric totals (internal)"
+        verbose_name_plural = "metric totals (internal)"
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="metric_totals_only_one")]
+
+    def __str__(self) -> str:
+        return f"metrics counted up to {self.counted_wall}"
+
+
 class DailySummary(models.Model):
     """The figures of one account and one exchange date that is over."""
 

@@ -20,7 +20,7 @@ Start = Callable[..., Any]
 App = Callable[[Environ, Start], Iterable[bytes]]
 
 _URGENT = re.compile(
-    r"/(healthz|readyz)"
+    r"/(healthz|readyz|metrics)"
     r"|/static/.*"
     r"|/api/v1/(halt|resume-trading|trading-states)/"
     r"|/api/v1/orders/\d+/(cancel|pause)/"
