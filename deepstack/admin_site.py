@@ -120,6 +120,11 @@ LOOK: Mapping[str, Any] = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
+    "GLOBAL_CALLBACK": "monitoring.operations.page.on_every_page",
+    "DASHBOARD_CALLBACK": "monitoring.operations.page.start_page",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": _own("execution/favicon.svg")}
+    ],
     "STYLES": [_own("execution/admin.css")],
     "SIDEBAR": {"navigation": navigation},
     "COLORS": {

@@ -1,6 +1,7 @@
 """Django's settings, derived from the typed configuration."""
 
 import secrets
+from pathlib import Path
 
 import django_stubs_ext
 
@@ -65,6 +66,7 @@ ASGI_APPLICATION = "deepstack.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],  # before those of any package
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -10,6 +10,7 @@ from monitoring.metrics import page
 
 urlpatterns = [
     path("", RedirectView.as_view(url="admin/")),
+    path("admin/operations/", include("monitoring.operations.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

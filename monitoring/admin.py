@@ -7,7 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from execution.admin.base import ReadOnlyAdmin, TabularInline, Unchangeable
+from execution.admin.large_tables import by_indexed, by_known
+from execution.models import Order
 from monitoring.alerting import alerts
+from monitoring.alerting.alert_kinds import AlertKind
 from monitoring.clocks import Moment
 from monitoring.models import (
     ACTIVE,
@@ -18,6 +21,8 @@ from monitoring.models import (
     DailySummary,
     WatchMark,
 )
+
+admin.site.index_template = "monitoring/operations/index.html"
 
 
 class DeliveryInline(Unchangeable, TabularInline[AlertDelivery, Alert]):
@@ -61,11 +66,16 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
         "ended_at",
         "not_delivered",
     ]
-    list_filter = [ActiveFilter, "severity", "kind", "account", "raised_at"]
+    list_filter = [
+        ActiveFilter,
+        "severity",
+        by_known("kind", [each.value for each in AlertKind]),
+        by_indexed(Order, "account"),
+        "raised_at",
+    ]
     list_select_related = ["order"]
     readonly_fields = ["not_delivered"]
     search_fields = ["message", "account", "=order__id", "order__symbol"]
-    date_hierarchy = "raised_at"
     inlines = [DeliveryInline]
     actions = ["acknowledge"]
 
@@ -131,7 +141,7 @@ class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
     ]
     readonly_fields = ["preliminary"]
     list_select_related = ["order"]
-    list_filter = ["order__algorithm", "order__account", "computed_wall"]
+    list_filter = ["computed_wall"]
     search_fields = ["=order__id", "order__symbol"]
 
     @admin.display(description="preliminary", boolean=True)

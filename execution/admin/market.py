@@ -34,7 +34,6 @@ class BarAdmin(ReadOnlyAdmin[Bar]):
     list_display = ("symbol", "start", "open", "high", "low", "close", "volume", "vwap")
     search_fields = ("symbol__exact",)
     search_help_text = "a symbol in capitals"
-    date_hierarchy = "start_at"
     ordering = ("-pk",)
 
     @admin.display(description="start", ordering="start_at")

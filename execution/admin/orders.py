@@ -15,7 +15,10 @@ from typing_extensions import override
 
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin, Unchangeable
+from execution.admin.large_tables import by_indexed, by_known
+from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lifecycle import ORDER_LIVE
+from execution.domain.signal import URGENCIES
 from execution.entry import order_controls
 from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice
@@ -159,16 +162,16 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     list_filter = (
         LiveFilter,
         "status",
+        "created_at",
         "side",
-        "algorithm",
-        "urgency",
-        "account",
-        "strategy",
+        by_known("algorithm", sorted(ALGOS)),
+        by_known("urgency", URGENCIES),
+        by_indexed(Order, "account"),
+        by_indexed(Order, "strategy"),
         "submitted_via",
     )
     search_fields = ("symbol__iexact", "client_reference__startswith")
     search_help_text = "order number, symbol, or the beginning of a client reference"
-    date_hierarchy = "created_at"
     ordering = ("-pk",)
     actions = ("cancel_orders", "pause_orders", "resume_orders")
     inlines = (SliceInline, FillInline, EventInline)

@@ -8,7 +8,9 @@ from typing_extensions import override
 
 from execution.admin import base
 from execution.admin.base import StoryAdmin
-from execution.models import Fill, OrderEvent, Slice
+from execution.admin.large_tables import by_indexed, by_known
+from execution.broker import BROKERS
+from execution.models import Fill, Order, OrderEvent, Slice
 from execution.orders.event_text import sentence
 
 
@@ -105,10 +107,9 @@ class FillAdmin(StoryAdmin[Fill]):
         "broker",
         "execution_id",
     )
-    list_filter = ("broker", "account")
+    list_filter = ("executed_at", by_known("broker", sorted(BROKERS)), by_indexed(Order, "account"))
     search_fields = ("execution_id__exact",)
     search_help_text = "the whole execution id"
-    date_hierarchy = "executed_at"
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[Fill]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from typing_extensions import override
 
 from execution import heartbeat
-from execution.admin import base
+from execution.admin import base, halt_all
 from execution.admin.base import ReadOnlyAdmin
 from execution.market import clock
 from execution.models import BrokerCursor, BrokerLink, Heartbeat, TradingState, TradingStateChange
@@ -62,7 +62,8 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
     @override
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.set_view)
-        return [path("set/", view, name="execution_tradingstate_set"), *super().get_urls()]
+        own = path("set/", view, name="execution_tradingstate_set")
+        return [own, *halt_all.urls(), *super().get_urls()]
 
     def set_view(self, request: HttpRequest) -> HttpResponse:
         """Outside of a transaction, as a halt must be committed before it waits."""
@@ -77,7 +78,7 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
             except ValueError as error:
                 form.add_error("key", str(error))
             else:
-                self._tell(request, report)
+                halt_all.tell(request, report)
                 return HttpResponseRedirect(reverse("admin:execution_tradingstate_changelist"))
         context = {
             **self.admin_site.each_context(request),
@@ -87,18 +88,9 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
         }
         return TemplateResponse(request, "admin/execution/tradingstate/set.html", context)
 
-    def _tell(self, request: HttpRequest, report: kill_switch.HaltReport) -> None:
-        text = f"{report.state}: live orders in the scope: {len(report.orders)}"
-        if report.state.state == kill_switch.State.HALTED:
-            text += f", children not confirmed as ended: {report.unconfirmed}"
-        self.message_user(request, text, messages.SUCCESS)
-        if not report.quiet:
-            warning = "sends that began before are still under way: set the state again"
-            self.message_user(request, warning, messages.WARNING)
-
 
 def _may_set(request: HttpRequest) -> bool:
-    return request.user.has_perm("execution.change_tradingstate")
+    return request.user.has_perm(halt_all.PERMISSION)
 
 
 @admin.register(TradingStateChange)

@@ -73,6 +73,11 @@ def of_day(day: date, *, limits: Thresholds, account: str = "") -> Day:
     )
 
 
+def tally_of(day: date, *, limits: Thresholds) -> Tally:
+    """The orders of all accounts alone, for who needs neither algorithms nor alerts."""
+    return Tally.total(_tallies(ended_on(day), "algorithm", limits).values())
+
+
 def build_missing(now: datetime, *, wall: datetime, limits: Thresholds) -> Sequence[DailySummary]:
     """Store the summary of each account and ended date that has orders and lacks one.
 

@@ -1,0 +1,30 @@
+"""Figures as the pages show them; what is not known is n/a."""
+
+from decimal import Decimal
+
+from django import template
+
+register = template.Library()
+NOT_KNOWN = "n/a"
+
+
+@register.filter
+def thousands(value: int) -> str:
+    return f"{value:,}"
+
+
+@register.filter
+def money(value: Decimal) -> str:
+    """Dollars, rounded."""
+    return f"${value:,.0f}"
+
+
+@register.filter
+def signed_bps(value: Decimal | float | None) -> str:
+    """+ is a cost."""
+    return NOT_KNOWN if value is None else f"{value:+.1f} bps"
+
+
+@register.filter
+def percent(share: float) -> str:
+    return f"{share:.1%}"
