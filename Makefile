@@ -14,7 +14,7 @@ help:
 	@echo "make up      run the service until Ctrl-C"
 	@echo "make test    all tests, three files at a time (JOBS); ARGS='-k name' goes to pytest"
 	@echo "make test-unit  the rules alone: no PostgreSQL, no Redis, under a minute"
-	@echo "make test-clock  the same on a Saturday, a half-day, a clock change, ...; MOMENT=saturday: one"
+	@echo "make test-clock  what depends on the date, on a Saturday, at a clock change, ...; MOMENT=saturday: one"
 	@echo "make fuzz-api  schemathesis over the whole API, 200 requests an operation (EXAMPLES)"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
 	@echo "make bench   how fast, printed as JSON; bench-vwap: how close to the market VWAP"
@@ -37,7 +37,7 @@ test: $(VENV)/installed-dev
 
 # The guide's examples stand among them and need running workers.
 test-unit: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -q tests/unit --ignore tests/unit/test_execution.py $(ARGS)
+	$(BIN)/python -m pytest -q -n $(JOBS) tests/unit --ignore tests/unit/test_execution.py $(ARGS)
 
 # The library is compiled at its installation: this target alone needs a C compiler.
 test-clock: $(VENV)/installed-dev $(VENV)/false_clock

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -32,8 +33,9 @@ __all__ = ["empty_stack", "ended_with_the_module", "session_stacks", "stack"]
 
 LONGEST = (
     "test_chaos_short.py",
-    "test_commands.py",
     "test_demo_live.py",
+    "test_running_stack.py",
+    "test_demo.py",
     "test_ibkr_gateway.py",
     "test_up.py",
     "test_alpaca_service.py",
@@ -52,6 +54,9 @@ EMBED_REDIS = not settings.CONFIG.redis_url
 
 
 def pytest_configure() -> None:
+    # Hundreds of processes start, and none should compile what another has compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     child_cleanup.be_patient(0)  # what a killed run has started has nothing to finish
     # A shell starts what runs in its background deaf to Ctrl-C, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)

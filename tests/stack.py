@@ -101,12 +101,19 @@ class Stack:
         """Returns once its first heartbeat is in the database; `env` is for this process alone."""
         name = self._name("worker")
         started = self.start(name, processes.worker(name, queues, threads), **env)
-        return self._beating(started, Heartbeat.Kind.WORKER)
+        return self._beating(started)
 
     def dispatcher(self, **env: str) -> Process:
         """Returns once its first heartbeat is in the database."""
-        started = self.start(self._name("dispatch"), processes.dispatch(), **env)
-        return self._beating(started, Heartbeat.Kind.DISPATCH)
+        return self._beating(self.start(self._name("dispatch"), processes.dispatch(), **env))
+
+    def team(self, workers: int = 1, **env: str) -> list[Process]:
+        """Workers and a dispatcher, last in the list, which start side by side. Returns once each
+        has a heartbeat in the database."""
+        names = [f"worker-{len(self.members) + number}" for number in range(1, workers + 1)]
+        started = [self.start(name, processes.worker(name), **env) for name in names]
+        started.append(self.start(self._name("dispatch"), processes.dispatch(), **env))
+        return [self._beating(process) for process in started]
 
     def beat(self, **env: str) -> Process:
         name = self._name("beat")
@@ -176,9 +183,9 @@ class Stack:
     def _name(self, kind: str) -> str:
         return f"{kind}-{len(self.members) + 1}"
 
-    def _beating(self, process: Process, kind: str) -> Process:
+    def _beating(self, process: Process) -> Process:
         sender = f"{socket.gethostname()}:{process.pid}"
-        beats = Heartbeat.objects.filter(kind=kind, process=sender)
+        beats = Heartbeat.objects.filter(process=sender)
         self._wait(process, beats.exists, "show a heartbeat")
         return process
 
@@ -221,7 +228,7 @@ def status_of(url: str, timeout: float = 6.0) -> int:
 
 
 def empty_redis() -> None:
-    """Forget all bells; refuses a Redis database that holds something no test wrote."""
+    """Forget all tasks; refuses a Redis database that holds something no test wrote."""
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         if client.dbsize() and not client.exists(_MARK):
             pytest.exit(
@@ -266,9 +273,7 @@ class SessionStacks:
         if self._shared and all(process.alive for process in self._shared.members):
             return self._shared
         made = self.alone()
-        for _ in range(2):
-            made.worker()
-        made.dispatcher()
+        made.team(workers=2)
         self._shared = made
         return made
 

@@ -35,8 +35,10 @@ PATIENCE = 60.0  # seconds after the window until every parent must have ended
 
 
 def chosen(venue: str, words: Sequence[str] | None) -> list[str]:
-    """The faults whose names contain one of the words; all without any."""
-    return [name for name in of(venue) if not words or any(word in name for word in words)]
+    """The faults whose names contain one of the words; all without any. Last come those for which
+    every process starts anew."""
+    names = [name for name in of(venue) if not words or any(word in name for word in words)]
+    return sorted(names, key=lambda name: bool(of(venue)[name].env))
 
 
 def run(name: str, ground: Ground, seed: int, asked: Namespace) -> Row:

@@ -15,6 +15,8 @@ from tests.brokers.alpaca_rig import AlpacaRig
 from tests.brokers.alpaca_rig import settings as configured
 from tests.stack import wait_for
 
+pytestmark = pytest.mark.any_date
+
 PER_MINUTE = 600
 BURST, REFILL = 120, 8  # messages at once, and a second
 

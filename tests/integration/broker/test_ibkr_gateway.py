@@ -31,6 +31,8 @@ from tests.brokers.ibkr_rig import IbkrRig, desk, rig, running_desk
 from tests.brokers.rig import PATIENCE, PRICE, executed
 from tests.stack import wait_for
 
+pytestmark = pytest.mark.any_date
+
 __all__ = ["desk", "rig"]
 
 PLACE, CANCEL = "3", "4"

@@ -28,6 +28,8 @@ from execution.market.simulated import SimulatedMarket
 from execution.models import PaperExecution, PaperOrder, PaperVolume
 from tests.brokers.rig import executed
 
+pytestmark = pytest.mark.any_date
+
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 MARKET = SimulatedMarket(Config(market=Market(simulated=Simulated(seed=7))))

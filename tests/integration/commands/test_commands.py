@@ -1,66 +1,33 @@
-"""The command line: in this process where nobody has to work, else with the running stack."""
+"""The command line in this process, where nobody has to work."""
 
 import json
-import os
-import signal
-import subprocess
-from collections.abc import Iterator
-from datetime import timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
-from deepstack import processes
-from deepstack.config import ROOT
-from deepstack.pipes import GONE
+from deepstack import manage
 from execution import context, heartbeat
-from execution.domain.exchange_time import exchange_time
-from execution.domain.lifecycle import ORDER_TERMINAL
 from execution.entry import acceptance
 from execution.management.commands.order import OPTIONS
-from execution.market.calendar import ExchangeCalendar
 from execution.models import (
-    Bar,
     Heartbeat,
-    MarketClock,
     Order,
     OrderEvent,
-    PaperOrder,
     Slice,
     TradingState,
     TradingStateChange,
 )
 from tests.bad_signals import BAD_SIGNALS, GOOD
-from tests.stack import Stack, wait_for
-
-BARS = Path(os.environ.get("DEEPSTACK_DATA", ROOT.parent / "shared" / "data"))
-SIGNAL = {
-    "symbol": "AAPL",
-    "side": "BUY",
-    "quantity": 100,
-    "decision_price": 150,
-    "algorithm": "TWAP",
-    "window_minutes": 60,
-    "slices": 10,
-}
-NO_DECISION_PRICE = {"decision_price": None}  # for a name that is quoted elsewhere
+from tests.integration.commands.console import SIGNAL, run
 
 
 def words(signal: dict[str, Any]) -> list[str]:
     rest = dict(signal)
     said = [str(rest.pop(name)) for name in ("side", "quantity", "symbol")]
     return said + [word for name, value in rest.items() for word in (OPTIONS[name], str(value))]
-
-
-def run(*command: object) -> str:
-    out = StringIO()
-    call_command(*map(str, command), stdout=out)
-    return out.getvalue()
 
 
 def refused(*command: object) -> CommandError:
@@ -272,207 +239,23 @@ def test_a_demonstration_needs_the_stack() -> None:
     assert not Order.objects.exists()
 
 
-def test_an_order_is_watched_to_its_end(stack: Stack) -> None:
-    done = stack.manage(
-        *("order", "SELL", "60", "WATCH", "--algorithm=TWAP", "--slices=3"),
-        *("--window-minutes=0.1", "--json"),
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    order = Order.objects.get(pk=report["order_id"])
-    assert (report["status"], report["filled_quantity"]) == ("FILLED", 60)
-    assert order.filled_quantity == sum(fill.quantity for fill in order.fills.all()) == 60
-    assert f"order {order.pk} SELL 60 WATCH TWAP: FILLED, filled 60/60" in done.stderr
-
-
-def test_output_that_nobody_reads_is_no_error(stack: Stack) -> None:
-    kept_back = stack.env(PYTHONUNBUFFERED="")  # until the end; the other at once
-    commands = {
-        ("resume_trading", "--symbol=PIPE", "--reason=calm"): kept_back,
-        ("halt", "--symbol=PIPE", "--reason=news"): stack.env(),
-        ("orders",): kept_back,
-        ("denial_codes",): stack.env(),
-    }
-    running = {}
-    for words, env in commands.items():
-        reader, writer = os.pipe()
-        os.close(reader)
-        running[words] = subprocess.Popen(
-            processes.manage(*words), stdout=writer, stderr=subprocess.PIPE, env=env, cwd=ROOT
-        )
-        os.close(writer)
-    for words, process in running.items():
-        _, said = process.communicate(timeout=60)
-        assert process.returncode in (1, GONE), words  # 1: rich leaves by itself
-        assert b"Traceback" not in said
-        assert b"BrokenPipe" not in said
-    assert TradingState.objects.filter(key="PIPE").exists()
-
-
-def test_exit_codes_and_streams(stack: Stack) -> None:
-    for command, code, text in (
-        (["order", "BUY", "0", "AAPL"], 2, "quantity: must be a whole number"),
-        (["order", "BUY", "AAPL"], 2, "required: symbol"),
-        (["cancel", "999999999"], 2, "there is no order 999999999"),
-        (["orders", "--status=DONE"], 2, "invalid choice"),
-        (["halt", "--symbol=AAPL"], 2, "--reason"),
-        (["demo", "--speed=fast"], 2, "above 0 and up to"),
-    ):
-        done = stack.manage(*command)
-        assert (done.returncode, done.stdout) == (code, ""), command
-        assert text in done.stderr
-        assert "Traceback" not in done.stderr
-
-
-def test_a_window_beyond_the_session_is_bad_input(stack: Stack) -> None:
-    close = ExchangeCalendar().next_session(timezone.now()).close
-    late = ["--price=150", f"--start={(close - timedelta(minutes=10)).isoformat()}"]
-    done = stack.manage(
-        *("order", "BUY", "10", "LATE", "--algorithm=TWAP", "--window-minutes=60", *late),
-        MARKET__SOURCE="replay",
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"--window-minutes: ends after the session, which closes at {exchange_time(close)}" in (
-        done.stderr
-    )
-    assert not Order.objects.filter(symbol="LATE").exists()
-
-
-def test_ctrl_c_leaves_the_order_working(stack: Stack) -> None:
-    # Jitter may delay the first slice by 0.4 of the time to the next: by four seconds here.
-    order_words = ["order", "BUY", "100", "CTRLC", "--algorithm=TWAP", "--window-minutes=10"]
-    watching = stack.start("order", processes.manage(*order_words, "--slices=60"))
-    order = wait_for(
-        lambda: Order.objects.filter(symbol="CTRLC", status="WORKING").first(), 20, "an order"
-    )
-    wait_for(lambda: "WORKING" in watching.output(), 20, "its display")
-    watching.signal(signal.SIGINT)
-    assert watching.popen.wait(20) == 130
-    stack.members.remove(watching)
-    assert f"order {order.pk} goes on" in watching.output()
-    assert "Traceback" not in watching.output()
-    assert Order.objects.get(pk=order.pk).status == "WORKING"
-    assert stack.manage("cancel", str(order.pk)).returncode == 0
-    wait_for(lambda: Order.objects.get(pk=order.pk).status == "CANCELLED", 20, "its cancel")
-
-
-def test_a_halt_cancels_what_works_and_the_order_lives_on(stack: Stack) -> None:
-    order = acceptance.accept(
-        # Patient: its children rest at the broker until they are cancelled.
-        SIGNAL
-        | {"symbol": "HALTED", "window_minutes": 1, "slices": 40, "limit_price": 1}
-        | NO_DECISION_PRICE,
-        context.default(),
-    )
-    wait_for(lambda: order.slices.filter(status="WORKING").exists(), 20, "a child at the broker")
-    sent = order.events.filter(kind="SLICE_SENDING")
-
-    report = json.loads(stack.manage("halt", "--symbol=HALTED", "--reason=t", "--json").stdout)
-    before = sent.count()
-    assert report["quiet"] is True
-    assert [each["order_id"] for each in report["orders"]] == [order.pk]
-    at_broker = order.slices.filter(status__in=("SENDING", "UNKNOWN", "WORKING", "CANCELLING"))
-    wait_for(lambda: not at_broker.exists(), 20, "every child to be confirmed as ended")
-    refusals = order.slices.filter(reason__startswith="TRADING_HALTED")
-    wait_for(refusals.exists, 20, "a slice to be held back")
-    assert sent.count() == before
-    assert Order.objects.get(pk=order.pk).status == "WORKING"
-
-    stack.manage("resume_trading", "--symbol=HALTED", "--reason=t")
-    wait_for(lambda: sent.count() > before, 20, "the order to go on")
-    stack.manage("cancel", str(order.pk))
-    wait_for(
-        lambda: Order.objects.get(pk=order.pk).status in ORDER_TERMINAL, 20, "the order to end"
-    )
-
-
-def test_a_resting_order_outlives_a_halt_and_rests_again_after_the_resume(stack: Stack) -> None:
-    patient = {"symbol": "HELD", "algorithm": "LIMIT", "window_minutes": 10, "limit_price": 1}
-    order = acceptance.accept(
-        SIGNAL | {"slices": None} | patient | NO_DECISION_PRICE, context.default()
-    )
-    working = order.slices.filter(status="WORKING")
-    wait_for(working.exists, 20, "a child at the broker")
-    stack.manage("halt", "--symbol=HELD", "--reason=news")
-    wait_for(lambda: not working.exists(), 20, "its cancel")
-    stack.manage("resume_trading", "--symbol=HELD", "--reason=over")
-    wait_for(working.exists, 20, "its shares to be at the broker again")
-    held, again = order.slices.order_by("sequence")
-    assert held.reason.startswith("HALTED: SYMBOL HELD by ")
-    assert again.quantity == order.quantity
-
-    stack.manage("pause", str(order.pk))
-    wait_for(lambda: not working.exists(), 20, "its cancel")
-    stack.manage("resume", str(order.pk))
-    wait_for(working.exists, 20, "its shares to be at the broker again")
-    stack.manage("cancel", str(order.pk))
-    wait_for(lambda: Order.objects.get(pk=order.pk).status == "CANCELLED", 20, "its end")
-
-
-def test_a_halt_cancels_what_works_though_no_worker_has_a_thread_to_spare(stack: Stack) -> None:
-    """As when all of them wait for look-ups that take long: here the workers are frozen."""
-    patient = {"symbol": "BUSY", "algorithm": "LIMIT", "window_minutes": 10, "limit_price": 1}
-    order = acceptance.accept(
-        SIGNAL | {"slices": None} | patient | NO_DECISION_PRICE, context.default()
-    )
-    wait_for(order.slices.filter(status="WORKING").exists, 20, "a child at the broker")
-    workers = [process for process in stack.members if process.name.startswith("worker")]
-    at_broker = PaperOrder.objects.filter(client_order_id=order.slices.get().client_order_id)
-    try:
-        for worker in workers:
-            worker.signal(signal.SIGSTOP)
-        stack.manage("halt", "--symbol=BUSY", "--reason=news")
-        wait_for(lambda: at_broker.get().status == "CANCELLED", 5, "its cancel")
-    finally:
-        for worker in workers:
-            worker.signal(signal.SIGCONT)
-    stack.manage("cancel", str(order.pk))
-    wait_for(lambda: Order.objects.get(pk=order.pk).status == "CANCELLED", 20, "its end")
-    assert order.slices.get(sequence=0).reason.startswith("HALTED: SYMBOL BUSY by ")
-
-
-def test_the_demonstration_by_the_guide(stack: Stack) -> None:
-    done = stack.manage("demo", "--minutes=0.2", timeout=110)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "shortened to 0.2 minutes" in done.stdout
-    for text in ("BUY 33 AAPL MARKET", "BUY 150 MSFT TWAP", "BUY 4,000 GOOGL VWAP"):
-        assert text in done.stdout
-    assert "TWAP, 10 slices" in done.stdout
-    assert "Orders ended" in done.stdout
-    assert "every order was filled" in done.stdout
-
-
-@pytest.fixture
-def replayed(empty_stack: Stack) -> Iterator[Stack]:
-    file = BARS / "us_midcaps_2024_1min.csv.gz"
-    if not file.exists():
-        pytest.skip(f"{file} is not there")
-    empty_stack.environment |= {
-        "MARKET__SOURCE": "replay",
-        # A thin name moves further than the usual tolerance within a minute.
-        "EXECUTION__ROUTING__CHILD_TOLERANCE_BPS": "50",
-    }
-    loaded = empty_stack.manage(
-        "load_bars", str(file), "--symbol", "GWW", "--date", "2024-06-11", "2024-06-12"
-    )
-    assert loaded.returncode == 0, loaded.stderr
-    yield empty_stack
-    MarketClock.objects.all().delete()
-    Bar.objects.all().delete()
-
-
-@pytest.mark.timeout(240)
-def test_the_demonstration_on_real_bars(replayed: Stack) -> None:
-    chosen = ("demo", "--symbol=GWW", "--date=2024-06-12", "--speed=240")
-    started = replayed.manage(*chosen, "--start-clock-only")
-    assert "10:00:00 ET and runs at 240 times" in started.stdout, started.stderr
-    replayed.worker()
-    replayed.dispatcher()
-    done = replayed.manage(*chosen, timeout=200)
-    assert done.returncode == 0, done.stdout + done.stderr
-    orders = Order.objects.filter(symbol="GWW").order_by("-pk")[:3]
-    fills = sum(order.fills.count() for order in orders)
-    assert f"fills within the bars' ranges: {fills} of {fills}" in done.stdout
-    assert "tracking error against the market VWAP of its window: " in done.stdout
-    again = replayed.manage("demo", "--symbol=GWW", "--date=2024-06-11", "--speed=240")
-    assert (again.returncode, "--start-clock-only" in again.stderr) == (2, True)
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (["order", "BUY", "AAPL"], "required: symbol"),
+        (["cancel", "999999999"], "there is no order 999999999"),
+        (["orders", "--status=DONE"], "invalid choice"),
+        (["halt", "--symbol=AAPL"], "--reason"),
+        (["demo", "--speed=fast"], "above 0 and up to"),
+    ],
+)
+def test_what_is_wrong_goes_to_standard_error(
+    capsys: pytest.CaptureFixture[str], command: list[str], text: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        manage.main(command)
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (2, "")
+    assert text in said.err
+    assert "Traceback" not in said.err

@@ -4,19 +4,26 @@ import json
 import secrets
 
 import pytest
+from django.core.management import CommandError
 
-from execution.models import BrokerDifference, PaperOrder
-from tests.stack import Stack
+from execution.models import BrokerCursor, BrokerDifference, PaperOrder
+from tests.integration.commands.console import ended, run
+
+THEN = "2026-11-20T15:00Z"
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def account() -> str:
-    return f"told-{secrets.token_hex(4)}"
+    """One that is known, because the broker was asked about it."""
+    name = f"told-{secrets.token_hex(4)}"
+    BrokerCursor.objects.create(broker="paper", account=name, heard_until=THEN)
+    return name
 
 
 def foreign(account: str) -> PaperOrder:
     """An order that somebody else has open in the account."""
-    then = "2026-11-20T15:00Z"
     return PaperOrder.objects.create(
         client_order_id=f"foreign-{account}",
         account=account,
@@ -25,49 +32,45 @@ def foreign(account: str) -> PaperOrder:
         quantity=70,
         limit_price=1,
         status="WORKING",
-        accepted_at=then,
-        changed_at=then,
-        matched_until=then,
+        accepted_at=THEN,
+        changed_at=THEN,
+        matched_until=THEN,
     )
 
 
-def test_it_says_what_differs_and_what_the_account_has(stack: Stack, account: str) -> None:
-    first = stack.manage("reconcile", account, ACCOUNT=account)
-    assert first.returncode == 0, first.stdout + first.stderr
-    assert f"paper {account}: cash 10,000,000.00, buying power 20,000,000.00" in first.stdout
-    assert "no difference" in first.stdout
+def test_it_says_what_differs_and_what_the_account_has(account: str) -> None:
+    first = run("reconcile", account)
+    assert f"paper {account}: cash 10,000,000.00, buying power 20,000,000.00" in first
+    assert "no difference" in first
 
     order = foreign(account)
-    second = stack.manage("reconcile", account, ACCOUNT=account)
-    assert second.returncode == 1
-    assert "EXTERNAL_ORDER BUY 70 ZZZ is open at the broker and not ours" in second.stdout
-    third = stack.manage("reconcile", account, "--json", ACCOUNT=account)
-    assert third.returncode == 1
-    (told,) = json.loads(third.stdout)["accounts"]
+    code, second = ended("reconcile", account)
+    assert code == 1
+    assert "EXTERNAL_ORDER BUY 70 ZZZ is open at the broker and not ours" in second
+    code, third = ended("reconcile", account, "--json")
+    assert code == 1
+    (told,) = json.loads(third)["accounts"]
     (difference,) = told["differences"]
     assert (difference["kind"], difference["theirs"]) == ("EXTERNAL_ORDER", "BUY 70 ZZZ")
     assert (told["problem"], told["positions"]) == ("", {})
 
     order.delete()
-    assert stack.manage("reconcile", account, ACCOUNT=account).returncode == 0
-    stack.manage("resume_trading", "--symbol", "ZZZ", "--reason", "the test is over")
+    assert "no difference" in run("reconcile", account)
 
 
-def test_a_named_person_accepts_what_the_account_holds(stack: Stack, account: str) -> None:
-    stack.manage("reconcile", account, ACCOUNT=account)
+def test_a_named_person_accepts_what_the_account_holds(account: str) -> None:
+    run("reconcile", account)
     order = foreign(account)
     order.executions.create(quantity=70, price=20, commission=0, executed_at=order.accepted_at)
     PaperOrder.objects.filter(pk=order.pk).update(status="FILLED", filled_quantity=70)
-    words = ["reconcile", account, "--accept", "--by", "ann"]
-    accepted = stack.manage(*words, ACCOUNT=account)
-    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
-    assert "accepted as held before: 2" in accepted.stdout
+    accepted = run("reconcile", account, "--accept", "--by", "ann")
+    assert "accepted as held before: 2" in accepted
     rows = BrokerDifference.objects.filter(account=account)
     assert {(row.kind, row.accepted_by) for row in rows} == {("POSITION", "ann"), ("CASH", "ann")}
-    assert stack.manage("reconcile", account, ACCOUNT=account).returncode == 0
+    assert "no difference" in run("reconcile", account)
 
 
-def test_an_account_without_orders_of_ours_is_refused(stack: Stack) -> None:
-    wrong = stack.manage("reconcile", "nobody")
-    assert wrong.returncode == 2
-    assert "account 'nobody': allowed are" in wrong.stderr
+def test_an_account_without_orders_of_ours_is_refused() -> None:
+    with pytest.raises(CommandError, match="account 'nobody': allowed are") as refusal:
+        run("reconcile", "nobody")
+    assert refusal.value.returncode == 2

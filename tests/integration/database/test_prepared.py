@@ -12,7 +12,7 @@ from deepstack.database.prepared_query import Param, Prepared, execute
 from execution.models import Order, Slice
 from tests.integration.desk_work import new_order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from tests.faults import in_own_session, read_only_database
 from tests.integration.desk_work import new_order
 from tests.stack import Stack, wait_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
 
 def pid() -> int:
@@ -109,8 +109,7 @@ def test_an_ordinary_error_keeps_the_session_and_its_locks() -> None:
 
 
 def test_workers_send_again_after_the_database_was_read_only(empty_stack: Stack) -> None:
-    worker = empty_stack.worker()
-    empty_stack.dispatcher()
+    worker, _ = empty_stack.team()
     first = new_order(100, 1, window_minutes=0.05)
     wait_for(lambda: Order.objects.get(pk=first.pk).filled_quantity, 20, "the first order")
 

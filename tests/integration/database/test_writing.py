@@ -12,7 +12,7 @@ from execution.models import Order, OrderEvent, Slice
 from execution.orders.journal import event
 from tests.integration.desk_work import new_order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
 NOON = datetime(2026, 6, 1, 16, tzinfo=UTC)
 REASON = Prepared[tuple[str]](

@@ -1,6 +1,5 @@
 """The listener, a real process on the peer's websocket: what is executed is booked, once, soon."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +7,7 @@ from decimal import Decimal
 from time import monotonic
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
@@ -15,6 +15,7 @@ from deepstack.config import Config
 from execution.broker.base import Ticket
 from execution.broker.links import trouble
 from execution.domain.lifecycle import SliceStatus
+from execution.listeners.alpaca import MUTE_AFTER
 from execution.models import Fill, Heartbeat, Slice
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.brokers.children import becomes, working
@@ -70,10 +71,8 @@ def state_of(process: Process) -> object:
 
 def test_an_execution_is_booked_within_milliseconds(alpaca: AlpacaRig, listener: Process) -> None:
     parts = [working(alpaca) for _ in range(40)]
-    for part in parts:
+    for part in parts:  # one after the other, not a burst
         alpaca.fill(part.client_order_id, 100, PRICE)
-        time.sleep(0.1)  # ten orders a second, not a burst
-    for part in parts:
         becomes(part, SliceStatus.FILLED, 100)
     told = {
         str(entry["client_order_id"]): float(str(entry["at"]))
@@ -184,7 +183,12 @@ def test_a_stream_that_tells_nothing_is_noticed_and_renewed(
     wait_for(lambda: alpaca.peer.tell("listeners") == 1, SOON, "the stream")
     alpaca.peer.tell("set", mute=True)
     part = working(alpaca)
-    time.sleep(6)  # executions of the first seconds may have come before the stream
+    opened = timezone.now()
+    wait_for(
+        lambda: timezone.now() > opened + MUTE_AFTER,
+        2 * MUTE_AFTER.total_seconds(),
+        "the seconds whose executions may have come before the stream",
+    )
     alpaca.fill(part.client_order_id, 100, PRICE)
     seen = alpaca.find(ticket_of(part))
     assert seen is not None

@@ -26,6 +26,8 @@ from deepstack.local.embedded_servers import Services, running, started
 from deepstack.local.server_programs import MAX_CONNECTIONS, ServerError
 from tests.stack import wait_for
 
+pytestmark = pytest.mark.any_date
+
 NOTHING = Services("", "")
 
 
@@ -94,10 +96,10 @@ def test_the_last_to_leave_stops_them(folder: Path) -> None:
         assert running(folder) == NOTHING
 
 
-def test_data_stays_and_bells_do_not(folder: Path) -> None:
+def test_data_stays_and_tasks_do_not(folder: Path) -> None:
     with started(folder) as services:
         write_down(services, 7)
-        redis.Redis.from_url(services.redis_url).set("bell", 1)
+        redis.Redis.from_url(services.redis_url).set("task", 1)
     with started(folder) as services:
         assert ask(services, "SELECT value FROM noted") == 7
         assert redis.Redis.from_url(services.redis_url).dbsize() == 0

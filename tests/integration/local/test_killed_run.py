@@ -14,6 +14,8 @@ from deepstack.local.child_cleanup import lifeline
 from tests.integration.local import left_running
 from tests.stack import wait_for
 
+pytestmark = pytest.mark.any_date
+
 
 def servers(run: int) -> list[psutil.Process]:
     """PostgreSQL's and Redis' main processes of the run with this process id."""

@@ -4,18 +4,20 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 import redis
+from pytest_django import DjangoDbBlocker
 
-from deepstack.local import embedded_servers
 from tests.faults import FAKETIME, clock_ahead, own_redis, read_only_database
-from tests.stack import Process, Stack, wait_for
+from tests.stack import Process, SessionStacks, Stack, wait_for
+
+pytestmark = pytest.mark.any_date
 
 NOWHERE = "/nonexistent"
 LONGEST_ANSWER = 5.0  # seconds
@@ -47,7 +49,7 @@ def test_ready_while_a_worker_and_a_dispatcher_are_alive(empty_stack: Stack) -> 
     )
     assert ask(web, "/readyz")[0] == 503
 
-    worker, _ = empty_stack.worker(), empty_stack.dispatcher()
+    worker, _ = empty_stack.team()
     status, body, _ = ask(web, "/readyz")
     assert (status, body["status"]) == (200, "ready")
 
@@ -55,42 +57,6 @@ def test_ready_while_a_worker_and_a_dispatcher_are_alive(empty_stack: Stack) -> 
     wait_for(lambda: ask(web, "/readyz")[0] == 503, 10, "the killed worker to be missed")
     assert states(web) == stores | {"dispatch": True, "worker": False}
     assert ask(web, "/readyz")[1]["parts"]["worker"]["reason"] == "none seen for 5 s"
-
-
-@pytest.fixture
-def redis_url() -> Iterator[str]:
-    with own_redis() as url:
-        yield url
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "words"),
-    [
-        ("maxmemory", "100000", "its memory is full (maxmemory), it refuses writes"),
-        ("min-replicas-to-write", "3", "too few replicas are connected, it refuses writes"),
-    ],
-)
-def test_a_redis_that_refuses_writes_is_not_ready_although_it_answers(
-    empty_stack: Stack, redis_url: str, setting: str, value: str, words: str
-) -> None:
-    web = empty_stack.web(REDIS_URL=redis_url)
-    dispatcher = empty_stack.dispatcher(REDIS_URL=redis_url)
-    worker = empty_stack.worker(REDIS_URL=redis_url)
-    wait_for(lambda: ask(web, "/readyz")[0] == 200, 10, "all to be well")
-
-    with redis.Redis.from_url(redis_url) as client:
-        client.config_set(setting, value)
-        assert client.ping()
-        wait_for(lambda: not states(web)["worker"], 10, "the worker to notice")
-        wait_for(lambda: not states(web)["dispatch"], 10, "the dispatcher to notice")
-        status, body, _ = ask(web, "/readyz")
-        assert status == 503
-        assert body["parts"]["redis"] == {"ok": False, "reason": words}
-        for name, process in (("worker", worker), ("dispatch", dispatcher)):
-            assert str(process.pid) in body["parts"][name]["reason"]
-            assert words in body["parts"][name]["reason"]
-        client.config_set(setting, "0")
-    wait_for(lambda: ask(web, "/readyz")[0] == 200, 10, "all to be well again")
 
 
 def test_a_read_only_database_is_not_ready_although_it_answers(empty_stack: Stack) -> None:
@@ -128,26 +94,6 @@ def test_without_redis(empty_stack: Stack) -> None:
     assert ask(web, "/healthz")[0] == 200
 
 
-@pytest.fixture
-def frozen_redis(tmp_path: Path) -> Iterator[str]:
-    """A Redis that accepts connections and never answers."""
-    folder = embedded_servers.VAR / "test" / tmp_path.name
-    with embedded_servers.started(folder, database=False) as services:
-        process = psutil.Process(int((folder / "redis/redis.pid").read_text()))
-        process.suspend()
-        yield services.redis_url
-        process.resume()
-    embedded_servers.remove_abandoned(folder.parent)
-
-
-def test_a_frozen_redis_is_not_waited_for(empty_stack: Stack, frozen_redis: str) -> None:
-    web = empty_stack.web(REDIS_URL=frozen_redis)
-    status, body, seconds = ask(web, "/readyz")
-    assert status == 503
-    assert not body["parts"]["redis"]["ok"]
-    assert seconds < LONGEST_ANSWER
-
-
 def test_without_the_database_every_page_says_so(empty_stack: Stack) -> None:
     web = empty_stack.web(DATABASE_URL=f"postgresql://nobody@/none?host={NOWHERE}")
     for method, path in [
@@ -167,3 +113,69 @@ def test_without_the_database_every_page_says_so(empty_stack: Stack) -> None:
     assert status == 503
     assert body["parts"]["database"] == {"ok": False, "reason": "does not answer"}
     assert ask(web, "/healthz")[0] == 200
+
+
+@dataclass
+class OwnRedis:
+    """A web process, a worker and a dispatcher on a Redis that nobody else uses."""
+
+    client: redis.Redis
+    web: Process
+    worker: Process
+    dispatcher: Process
+
+    def well(self) -> bool:
+        return ask(self.web, "/readyz")[0] == 200
+
+
+@pytest.fixture(scope="module")
+def service(
+    session_stacks: SessionStacks, django_db_blocker: DjangoDbBlocker
+) -> Iterator[OwnRedis]:
+    with django_db_blocker.unblock(), own_redis() as url, redis.Redis.from_url(url) as client:
+        stack = session_stacks.alone()
+        worker, dispatcher = stack.team(REDIS_URL=url)
+        yield OwnRedis(client, stack.web(REDIS_URL=url), worker, dispatcher)
+        session_stacks.end()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "words"),
+    [
+        ("maxmemory", "100000", "its memory is full (maxmemory), it refuses writes"),
+        ("min-replicas-to-write", "3", "too few replicas are connected, it refuses writes"),
+    ],
+)
+def test_a_redis_that_refuses_writes_is_not_ready_although_it_answers(
+    service: OwnRedis, setting: str, value: str, words: str
+) -> None:
+    web, client = service.web, service.client
+    wait_for(service.well, 10, "all to be well")
+    client.config_set(setting, value)
+    try:
+        assert client.ping()
+        wait_for(lambda: not states(web)["worker"], 10, "the worker to notice")
+        wait_for(lambda: not states(web)["dispatch"], 10, "the dispatcher to notice")
+        status, body, _ = ask(web, "/readyz")
+    finally:
+        client.config_set(setting, "0")
+    assert status == 503
+    assert body["parts"]["redis"] == {"ok": False, "reason": words}
+    for name, process in (("worker", service.worker), ("dispatch", service.dispatcher)):
+        assert str(process.pid) in body["parts"][name]["reason"]
+        assert words in body["parts"][name]["reason"]
+    wait_for(service.well, 10, "all to be well again")
+
+
+def test_a_frozen_redis_is_not_waited_for(service: OwnRedis) -> None:
+    """It accepts connections and never answers."""
+    wait_for(service.well, 10, "all to be well")
+    process = psutil.Process(service.client.info("server")["process_id"])
+    process.suspend()
+    try:
+        status, body, seconds = ask(service.web, "/readyz")
+    finally:
+        process.resume()
+    assert status == 503
+    assert not body["parts"]["redis"]["ok"]
+    assert seconds < LONGEST_ANSWER

@@ -12,7 +12,7 @@ from tests.faults import FAKETIME, clock_ahead, own_redis, read_only_database
 from tests.integration.monitoring.receiver import Receiver, receiving
 from tests.stack import Stack, wait_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ from execution.sending.slices import Intent
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_story_matches
 
+pytestmark = pytest.mark.any_date
+
 
 @dataclass
 class AtBroker:

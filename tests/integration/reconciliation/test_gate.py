@@ -54,8 +54,7 @@ def test_no_child_leaves_before_the_account_was_compared(alpaca: AlpacaRig, serv
     BrokerAccount.objects.create(
         broker="alpaca", account=ACCOUNT, accepted_wall=earlier, compared_wall=earlier
     )
-    service.worker()
-    service.dispatcher()
+    service.team()
     placed = order(service, 400, "AAPL")
     first = placed.slices.order_by("sequence")[0]
 

@@ -13,6 +13,8 @@ from execution.models import Order
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.stack import Stack, wait_for
 
+pytestmark = pytest.mark.any_date
+
 ACCOUNT = "restored"
 PATIENCE = 60.0  # seconds
 
@@ -76,8 +78,7 @@ def drop(name: str) -> None:
 
 
 def run(service: Stack) -> None:
-    service.worker()
-    service.dispatcher()
+    service.team()
 
 
 def held(alpaca: AlpacaRig) -> dict[str, int]:

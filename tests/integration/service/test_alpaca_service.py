@@ -12,6 +12,8 @@ from execution.models import Fill, Heartbeat, Order, Slice
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.stack import Process, Stack, wait_for
 
+pytestmark = pytest.mark.any_date
+
 SETTLED = 100.0  # seconds
 STRATEGY = "bad-weather"
 
@@ -20,9 +22,7 @@ STRATEGY = "bad-weather"
 def service(alpaca: AlpacaRig, empty_stack: Stack) -> Stack:
     empty_stack.environment.update(environment(alpaca.peer.url, ALPACA_READ_SECONDS="2"))
     empty_stack.environment["EXECUTION__SCHEDULING__LEASE_SECONDS"] = "6"
-    empty_stack.worker()
-    empty_stack.worker()
-    empty_stack.dispatcher()
+    empty_stack.team(workers=2)
     listen(empty_stack)
     return empty_stack
 

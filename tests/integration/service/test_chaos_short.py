@@ -8,6 +8,8 @@ import pytest
 from deepstack.config import ROOT
 from deepstack.local.child_cleanup import lifeline
 
+pytestmark = pytest.mark.any_date
+
 FAULTS = (
     "worker kill -9 between claim and send",
     "worker kill -9 between send and record",
@@ -20,7 +22,7 @@ FAULTS = (
 )
 
 
-SIZE = ("--seed", "11", "--parents", "8", "--slices", "8", "--window", "6")
+SIZE = ("--seed", "11", "--parents", "6", "--slices", "8", "--window", "6")
 PATIENCE = 400.0  # seconds; on an idle machine a minute and a half will do
 
 

@@ -19,7 +19,7 @@ PATIENCE = 60.0  # seconds
 WINDOW = ["--window-minutes", "60"]
 VWAP = ["--native", "Vwap", "--native-parameters", "maxPctVol=0.2"]
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.any_date]
 
 
 @pytest.fixture
@@ -40,8 +40,7 @@ def service(tws: TwsHand, empty_stack: Stack) -> Stack:
         **{f"IBKR__{name.upper()}": str(value) for name, value in TIMES.items()},
         "EXECUTION__SCHEDULING__LEASE_SECONDS": "6",
     }
-    empty_stack.worker()
-    empty_stack.dispatcher()
+    empty_stack.team()
     gateway(empty_stack)
     return empty_stack
 

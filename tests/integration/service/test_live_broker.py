@@ -16,6 +16,8 @@ from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.brokers.stand_in import LIVE
 from tests.stack import Stack, free_port, wait_for
 
+pytestmark = pytest.mark.any_date
+
 PATIENCE = 30.0  # seconds for a process to start
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from django.db.models import Q
 
 from execution import context
@@ -10,6 +11,8 @@ from execution.entry import acceptance, order_controls
 from execution.models import Fill, Order, PaperExecution, PaperOrder, Slice
 from tests.integration.rebuild import assert_story_matches
 from tests.stack import Stack, wait_for
+
+pytestmark = pytest.mark.any_date
 
 HARSH = {"PAPER__CONDUCT__PROFILE": "harsh", "PAPER__CONDUCT__SEED": "5"}
 SIGNALS: list[dict[str, object]] = [
@@ -43,8 +46,7 @@ def all_booked(orders: list[Order]) -> bool:
 
 def test_every_order_ends_with_every_share_accounted_for(empty_stack: Stack) -> None:
     empty_stack.environment.update(HARSH)
-    empty_stack.worker()
-    empty_stack.dispatcher()
+    empty_stack.team()
     orders = [
         acceptance.accept(signal | {"window_minutes": 0.25}, context.default())
         for signal in SIGNALS

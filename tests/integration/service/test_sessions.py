@@ -40,6 +40,7 @@ Orders = dict[str, Order]
 pytestmark = [
     pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not there"),
     pytest.mark.timeout(300),
+    pytest.mark.any_date,
 ]
 
 
@@ -82,8 +83,7 @@ def _load_bars() -> None:
 
 
 def _worked(stack: Stack) -> Orders:
-    stack.worker()
-    stack.dispatcher()
+    stack.team()
     wait_for(lambda: clock.now() >= START, 60, "the session to be open")
     replayed = _replayed()
     first = clock.now() + timedelta(minutes=8)

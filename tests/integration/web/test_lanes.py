@@ -17,6 +17,8 @@ from rest_framework.authtoken.models import Token
 from deepstack.web.login_throttle import Throttle
 from tests.stack import Process, Stack, wait_for
 
+pytestmark = pytest.mark.any_date
+
 HALT = {"scope": "SYMBOL", "key": "TSLA", "reason": "drill"}
 PATIENCE = 5.0  # seconds; the machine of a test is busy with other tests
 

@@ -7,7 +7,7 @@ import pytest
 from monitoring.alerting.process_rules import Sign, database_away, judge
 
 NOON = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
-FULL = "Redis takes no bells: its memory is full (maxmemory), it refuses writes"
+FULL = "Redis takes no tasks: its memory is full (maxmemory), it refuses writes"
 
 
 def told(*signs: Sign) -> list[tuple[str, str, str]]:

@@ -9,6 +9,8 @@ import pytest
 
 from deepstack.config import ROOT
 
+pytestmark = pytest.mark.any_date
+
 PAGE = (ROOT / "docs" / "architecture.md").read_text()
 PARTS = "execution|monitoring|deepstack|tests|docs"
 FILES = sorted(set(re.findall(rf"`((?:{PARTS})/[\w./-]*)(?:: [\w.]+)?`", PAGE)))

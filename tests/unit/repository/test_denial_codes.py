@@ -10,6 +10,8 @@ from django.core.management import call_command
 from deepstack.config import ROOT
 from execution.domain.risk_checks import CODES
 
+pytestmark = pytest.mark.any_date
+
 Used = tuple[str, str, frozenset[str] | None]
 
 

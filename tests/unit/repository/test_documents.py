@@ -8,6 +8,8 @@ from django.core.management import get_commands
 
 from deepstack.config import ROOT
 
+pytestmark = pytest.mark.any_date
+
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]+)?(?:#([\w-]+))?\)")
 

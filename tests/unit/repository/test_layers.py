@@ -8,6 +8,8 @@ import pytest
 
 from deepstack.config import ROOT
 
+pytestmark = pytest.mark.any_date
+
 FRAMEWORKS = {"django", "rest_framework", "celery", "kombu", "redis", "psycopg"}
 BROKER_LIBRARIES = {"ib_insync", "ib_async", "alpaca"}
 OUTSIDE_WORLD = {"socket", "http", "urllib", "requests", "asyncio", "subprocess", "os"}

@@ -8,8 +8,10 @@ import tomllib
 import pytest
 from django.core.management import get_commands
 
-from deepstack.command_line import COMMANDS
+from deepstack.command_line import COMMANDS, main
 from deepstack.config import ROOT
+
+pytestmark = pytest.mark.any_date
 
 TEST_TOOLS = {"pytest", "pytest-django", "pytest-timeout", "setuptools"}
 
@@ -33,10 +35,25 @@ def test_every_command_of_the_console_script_exists() -> None:
         (["migrate"], 2, "no command 'migrate'"),  # the internals stay under manage.py
     ],
 )
-def test_the_console_script_says(words: list[str], code: int, said: str) -> None:
-    command = [sys.executable, "-m", "deepstack.command_line", *words]
+def test_the_console_script_says(
+    words: list[str],
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["deepstack", *words])
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main())
+    told = "".join(capsys.readouterr())
+    assert (ended.value.code, said in told) == (code, True), told
+
+
+def test_the_console_script_is_a_program() -> None:
+    command = [sys.executable, "-m", "deepstack.command_line", "ordr"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done
+    assert (done.returncode, done.stdout) == (2, ""), done
+    assert done.stderr.startswith("deepstack: no command 'ordr'")
 
 
 def test_the_package_needs_what_requirements_txt_pins() -> None:

@@ -8,6 +8,8 @@ from benchmarks.svg import HEIGHT, WIDTH, Axis, Curve, picture
 from deepstack.config import ROOT
 from execution.domain.algorithms.registry import ALGOS
 
+pytestmark = pytest.mark.any_date
+
 DOCS = ROOT / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
 
