@@ -36,7 +36,8 @@ def close_slice(slice_id: int) -> None:
     resolver.close(slice_id, context.default())
 
 
-@shared_task
+# Twice a second: its events would leave no room in Flower for those of slices.
+@shared_task(send_events=False)
 def poll_executions(account: str) -> None:
     """One at a time: a second listener would only wait for the first one's locks. Of a heap of
     these tasks, which nobody took for a while, one does the work."""
@@ -54,7 +55,7 @@ def poll_executions(account: str) -> None:
 
 
 # The name of release 1.0: messages of that release may be under way. Goes with the next release.
-@shared_task(name="execution.tasks.hear_broker")
+@shared_task(name="execution.tasks.hear_broker", send_events=False)
 def _hear_broker(account: str) -> None:
     poll_executions(account)
 

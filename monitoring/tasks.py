@@ -13,7 +13,8 @@ from monitoring.clocks import Moment
 from monitoring.reporting import daily_summaries
 
 
-@shared_task
+# Every second: its events would leave no room in Flower for those of slices.
+@shared_task(send_events=False)
 def evaluate_alerts() -> None:
     """One evaluation, unless one has just run: a heap of these tasks is worth one. Alerts that
     must leave are handed to `send_alerts`, which may wait for a channel."""
@@ -39,7 +40,7 @@ def send_alerts() -> None:
 
 
 # The names of release 1.0: messages of that release may be under way. They go with the next one.
-@shared_task(name="monitoring.tasks.watch")
+@shared_task(name="monitoring.tasks.watch", send_events=False)
 def _watch() -> None:
     evaluate_alerts()
 

@@ -1,4 +1,5 @@
-"""A message that names a task which no worker knows is lost: every name is known, old ones too."""
+"""A message that names a task which no worker knows is lost: every name is known, old ones too.
+Flower is told of what happens to slices, not of the questions that are asked every second."""
 
 import pytest
 
@@ -34,3 +35,18 @@ def test_every_published_task_is_registered() -> None:
 def test_messages_of_the_release_before_are_still_taken(name: str, queue: str) -> None:
     assert name in app.tasks
     assert app.amqp.router.route({}, name)["queue"].name == queue
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (task_queue.SEND, True),
+        (task_queue.RESOLVE, True),
+        (task_queue.CLOSE, True),
+        (task_queue.NEWS, False),
+        ("monitoring.tasks.evaluate_alerts", False),
+        ("monitoring.tasks.build_summaries", True),
+    ],
+)
+def test_what_comes_every_second_tells_flower_nothing(name: str, *, told: bool) -> None:
+    assert app.tasks[name].send_events is told
