@@ -33,7 +33,15 @@ from execution.planning import (
     slice_rows,
 )
 from execution.planning.trading_window import ends_of, start_of, window_of
-from execution.risk import accounts, kill_switch, limits, marks, pretrade, value_check
+from execution.risk import (
+    accounts,
+    kill_switch,
+    limits,
+    marks,
+    position_breaks,
+    pretrade,
+    value_check,
+)
 from execution.risk.exposure import Moment
 from execution.risk.marks import NO_MARKS, Marks
 from execution.risk.pretrade import Priced, Verdict
@@ -95,15 +103,18 @@ class _Rules:
 
     states: tuple[TradingState, ...]
     book: limits.Book
+    breaks: Mapping[tuple[str, str], tuple[str, str]]
     marks_for: marks.Asked
     accounts: Sequence[str]  # that the broker's login has
 
     @classmethod
     def read(cls, desk: Context) -> "_Rules":
+        book = limits.all_in_force()
         return cls(
             kill_switch.all_in_force(),
-            limits.all_in_force(),
-            marks.asked(desk),
+            book,
+            position_breaks.all_open(desk),
+            marks.asked_by(book.limits, desk),
             accounts.of_login(desk),
         )
 
@@ -269,6 +280,7 @@ class _Drafting:
             self.desk,
             book=self.rules.book,
             states=self.rules.states,
+            breaks=self.rules.breaks,
         )
 
     def _moment(self, order: Order, known: Marks) -> Moment:

@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from django.db import IntegrityError, transaction
 
+from deepstack.database.bulk_copy import copy_in
 from execution import task_queue
 from execution.models import Order, OrderEvent, Slice
 from execution.orders.draft import Draft
@@ -27,8 +28,8 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
     try:
         with transaction.atomic():
             Order.objects.bulk_create([draft.order for draft in drafts], batch_size=1_000)
-            slices = [part for draft in drafts for part in draft.slices]
-            Slice.objects.bulk_create(slices, batch_size=2_000)
+            slices = [part for draft in drafts for part in _children(draft)]
+            copy_in(slices)
             events = [told for draft in drafts for told in draft.events]
             OrderEvent.objects.bulk_create(events, batch_size=2_000)
             log_when_committed(events)
@@ -42,9 +43,18 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
         raise
 
 
+def _children(draft: Draft) -> list[Slice]:
+    """They were made before their order had its number."""
+    for part in draft.slices:
+        part.order = draft.order
+    return draft.slices
+
+
 def existing(references: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str], Order]:
     """The stored orders under (account, client reference)."""
     wanted = {(account, reference) for account, reference in references if reference}
+    if not wanted:
+        return {}
     rows = Order.objects.filter(
         client_reference__in={reference for _, reference in wanted},
         account__in={account for account, _ in wanted},

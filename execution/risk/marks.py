@@ -1,7 +1,7 @@
 """What the account's symbols are worth and how much they move, read before any lock is taken, as
 a source of quotes may be a network away."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -95,6 +95,15 @@ def asked(desk: Context) -> Asked:
         loss=Count("max_daily_loss"), heat=Count("max_portfolio_heat")
     )
     return _asked(desk, loss=bool(set_by_hand["loss"]), heat=bool(set_by_hand["heat"]))
+
+
+def asked_by(limits: Sequence[RiskLimit], desk: Context) -> Asked:
+    """`asked`, by all the limits there are."""
+    return _asked(
+        desk,
+        loss=any(row.max_daily_loss is not None for row in limits),
+        heat=any(row.max_portfolio_heat is not None for row in limits),
+    )
 
 
 def wanted(part: Slice, desk: Context) -> Asked:

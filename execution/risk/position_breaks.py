@@ -1,5 +1,7 @@
 """Which symbols the broker has other shares of than our fills explain; nothing of them leaves."""
 
+from collections.abc import Mapping
+
 from django.db.models import QuerySet
 
 from execution.context import Context
@@ -15,6 +17,15 @@ def of(order: Order, desk: Context) -> tuple[str, str] | None:
         .values_list("ours", "theirs")
         .first()
     )
+
+
+def all_open(desk: Context) -> Mapping[tuple[str, str], tuple[str, str]]:
+    """`of` by account and symbol, for orders that are not stored yet."""
+    rows = still_open().filter(broker=desk.broker.name).order_by("-pk")  # the first one counts
+    return {
+        (account, symbol): (ours, theirs)
+        for account, symbol, ours, theirs in rows.values_list("account", "symbol", "ours", "theirs")
+    }
 
 
 def still_open() -> "QuerySet[BrokerDifference]":

@@ -1,6 +1,6 @@
 """The last word on an order and on each of its children, with limits and book read fresh."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -54,9 +54,16 @@ def worth(at: Moment, priced: Priced, bounds: Bounds) -> Decimal | None:
 
 
 def verdict(
-    at: Moment, priced: Priced, desk: Context, *, book: Book, states: Iterable[TradingState]
+    at: Moment,
+    priced: Priced,
+    desk: Context,
+    *,
+    book: Book,
+    states: Iterable[TradingState],
+    breaks: Mapping[tuple[str, str], tuple[str, str]],
 ) -> Verdict:
-    """Why an order that is not stored yet is refused or waits; changes nothing."""
+    """Why an order that is not stored yet is refused or waits; changes nothing. `breaks`: as
+    `position_breaks.all_open` tells them."""
     opposing = exposure.opposing(at.order) if priced.limit is not None else None
     halted = kill_switch.applies(states, at.order)
     facts, bounds = _known(
@@ -66,7 +73,7 @@ def verdict(
         book=book,
         halted=halted,
         opposing=opposing,
-        broken=position_breaks.of(at.order, desk),
+        broken=breaks.get((at.order.account, at.order.symbol)),
     )
     return Verdict(
         denial=risk_checks.first_fact(risk_checks.PARENT_CHECKS, facts, bounds),
