@@ -13,5 +13,5 @@ def back(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("execution", "0012_event_kinds")]
+    dependencies = [("execution", "0013_positions")]
     operations = [migrations.RunPython(rename, back)]

@@ -7,6 +7,7 @@ from execution.models.limits import RestrictedSymbol, RiskLimit, RiskLimitChange
 from execution.models.market import Bar, CalendarOverride, MarketClock, MarketHalt
 from execution.models.orders import Fill, Order, OrderEvent, Slice, Via
 from execution.models.paper import PaperExecution, PaperOrder, PaperVolume
+from execution.models.positions import DayTrade, Position
 from execution.models.profiles import VolumeProfile
 from execution.models.reconciliation import BrokerAccount, BrokerDifference
 from execution.models.trading_states import (
@@ -23,6 +24,7 @@ __all__ = [
     "BrokerDifference",
     "BrokerLink",
     "CalendarOverride",
+    "DayTrade",
     "Fill",
     "Heartbeat",
     "IbkrExecution",
@@ -36,6 +38,7 @@ __all__ = [
     "PaperExecution",
     "PaperOrder",
     "PaperVolume",
+    "Position",
     "RestrictedSymbol",
     "RiskLimit",
     "RiskLimitChange",

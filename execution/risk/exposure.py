@@ -7,18 +7,16 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
-from execution.broker import BROKERS
 from execution.context import Context
 from execution.domain.event_kinds import SENT
 from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
 from execution.domain.risk_checks import Bounds, Exposure, Heat
-from execution.models import Fill, Order, OrderEvent, Slice, TradingState
+from execution.models import DayTrade, Order, OrderEvent, Slice, TradingState
 from execution.models.orders import LEAVES, Side, working
 from execution.risk import positions
 from execution.risk.marks import Marks
@@ -50,64 +48,11 @@ _PENDING = Prepared[tuple[int]](
         .values_list("pending")
     )
 )
-_Traded = tuple[str, str, int, Decimal, Decimal | None]
-
-
-def _own_of_today() -> "QuerySet[Order, Any]":
-    return (
-        Order.objects.filter(
-            account=Param("account", ""),
-            filled_quantity__gt=0,
-            created_at__gte=Param("midnight", NEVER),
-        )
-        .order_by()
-        .values_list("symbol", "side")
-        .annotate(Sum("filled_quantity"), Sum("filled_notional"), Sum("commission"))
-    )
-
-
-def _of_older() -> "QuerySet[Fill, Any]":
-    earlier = Order.objects.alias(ended=Coalesce("finished_at", "created_at")).filter(
-        Q(status__in=sorted(ORDER_LIVE)) | Q(ended__gte=Param("midnight", NEVER)),
-        account=Param("account", ""),
-        filled_quantity__gt=0,
-        created_at__lt=Param("midnight", NEVER),
-    )
-    return (
-        Fill.objects.filter(order__in=earlier, executed_at__gte=Param("midnight", NEVER))
-        .order_by()
-        .values_list("order__symbol", "order__side")
-        .annotate(Sum("quantity"), money=Sum(F("quantity") * F("price")), fees=Sum("commission"))
-    )
-
-
-def _elsewhere(broker: str) -> "QuerySet[Fill, Any]":
-    """What other brokers executed today, to be taken back; see `positions`."""
-    fills = Fill.objects.filter(
-        broker__in=[name for name in BROKERS if name != broker],
-        order__account=Param("account", ""),
-        executed_at__gte=Param("midnight", NEVER),
-        # Of a range with two ends PostgreSQL expects few, and goes by its index.
-        executed_at__lt=Param("tomorrow", NEVER),
-    )
-    return (
-        fills.order_by()
-        .values_list("order__symbol", "order__side")
-        .annotate(
-            shares=Sum(-F("quantity")),
-            money=Sum(-F("quantity") * F("price")),
-            fees=-Sum("commission"),
-        )
-    )
-
-
-def _traded(broker: str) -> "QuerySet[Any, _Traded]":
-    """Symbol, side, shares, money and fees since midnight: of the day's own orders by their totals,
-    which are many fewer than their fills; of an older one by the fills of the day."""
-    return _own_of_today().union(_of_older(), _elsewhere(broker), all=True)
-
-
-_TRADED = {broker: Prepared[_Traded](partial(_traded, broker)) for broker in ("", *BROKERS)}
+_TRADED = Prepared[tuple[str, str, int, Decimal, Decimal]](
+    lambda: DayTrade.objects.filter(
+        account=Param("account", ""), midnight=Param("midnight", NEVER), broker=Param("broker", "")
+    ).values_list("symbol", "side", "shares", "money", "fees")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,14 +232,12 @@ def day_result(at: Moment, desk: Context) -> Decimal | None:
     price that it was just traded at.
     """
     result, left, paid = ZERO, dict[str, int](), dict[tuple[str, int], Decimal]()
-    broker = positions.listed_broker(desk)
-    midnight = exchange_midnight(at.now)
-    traded = _TRADED[broker].all(
-        account=at.order.account, midnight=midnight, tomorrow=at.now + timedelta(days=1)
+    traded = _TRADED.all(
+        account=at.order.account, midnight=exchange_midnight(at.now), broker=desk.broker.name
     )
     for symbol, side, shares, money, fees in traded:
         sign = 1 if side == Side.BUY else -1
-        result -= sign * money + (fees or ZERO)
+        result -= sign * money + fees
         left[symbol] = left.get(symbol, 0) + sign * shares
         if shares > 0:
             paid[symbol, sign] = money / shares

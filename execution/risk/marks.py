@@ -13,15 +13,13 @@ from statistics import stdev
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Exists, Expression, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, Expression, F, OuterRef, QuerySet
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
 from execution.context import Context
 from execution.domain.exchange_time import exchange_midnight
-from execution.domain.lifecycle import ORDER_LIVE
 from execution.market.base import MarketData, MarketDataUnavailable
-from execution.models import Order, RiskLimit, Slice
+from execution.models import DayTrade, RiskLimit, Slice
 from execution.risk import buying_power, positions
 from execution.risk.buying_power import Funds
 
@@ -54,17 +52,10 @@ class Marks:
 NO_MARKS = Marks()
 
 
-def _lately(account: Expression | F) -> "QuerySet[Order, Any]":
-    """The symbols that an account has traded since the exchange's midnight."""
+def _lately(account: Expression | F) -> "QuerySet[DayTrade, Any]":
+    """The symbols that an account has traded since the exchange's midnight, at any broker."""
     return (
-        Order.objects.alias(ended=Coalesce("finished_at", "created_at"))
-        .filter(
-            Q(created_at__gte=Param("midnight", NEVER))
-            | Q(ended__gte=Param("midnight", NEVER))
-            | Q(status__in=sorted(ORDER_LIVE)),
-            account=account,
-            filled_quantity__gt=0,
-        )
+        DayTrade.objects.filter(account=account, midnight=Param("midnight", NEVER))
         .order_by()
         .values_list("symbol")
         .distinct()

@@ -1,7 +1,7 @@
 """The steps of an order's life, taken one by one, as a worker and a broker would take them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from execution import context as desks
@@ -45,7 +45,7 @@ def execution(intent: Intent, name: str, quantity: int, *, revision: int = 0) ->
         execution_id=f"{intent.ticket.client_order_id}/{name}",
         quantity=quantity,
         price=PRICE,
-        executed_at=datetime.now(UTC),
+        executed_at=desks.default().now(),
         commission=Decimal("0.01"),
         revision=revision,
     )

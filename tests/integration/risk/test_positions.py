@@ -67,7 +67,7 @@ def test_paper_fills_of_an_account_of_the_same_name_are_no_position_of_the_live_
     BrokerAccount.objects.create(
         broker="ibkr", account="default", positions_beside={"TSLA": 5}, accepted_wall=timezone.now()
     )
-    assert positions.held("default", at_ibkr) == {"AAPL": 0, "TSLA": 5}
+    assert positions.held("default", at_ibkr) == {"TSLA": 5}
     assert positions.held("default", at_ibkr, symbol="AAPL") == {"AAPL": 0}
     part = first(new_order(300, parts=1))
     intent = claim(part)
