@@ -51,6 +51,8 @@ GROUPS: Mapping[str, Sequence[Page]] = {
     "Risk": (
         Page("Trading states", "execution.tradingstate", "block"),
         Page("Changes of state", "execution.tradingstatechange", "manage_history"),
+        Page("Positions", "execution.position", "account_balance_wallet"),
+        Page("Trades of the day", "execution.daytrade", "today"),
         Page("Risk limits", "execution.risklimit", "speed"),
         Page("Changes of limits", "execution.risklimitchange", "manage_history"),
         Page("Restricted symbols", "execution.restrictedsymbol", "do_not_disturb_on"),

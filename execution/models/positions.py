@@ -1,6 +1,6 @@
 """What each account has traded at each broker, kept as executions are booked.
 
-PostgreSQL keeps both tables, by triggers on the fills (migration 0013): whatever books, corrects or
+PostgreSQL keeps both tables, by triggers on the fills (migration 0015): whatever books, corrects or
 takes back a fill changes them in the same statement, so that no caller can forget to. The fills
 stay the truth; `execution.booking.position_check` compares, and rebuilds where they differ.
 """

@@ -13,5 +13,5 @@ def back(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("execution", "0013_positions")]
+    dependencies = [("execution", "0012_event_kinds")]
     operations = [migrations.RunPython(rename, back)]

@@ -7,7 +7,7 @@ from django.db.migrations.operations.base import Operation
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("execution", "0026_guide_formula")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("execution", "0013_guide_formula")]
 
     operations: ClassVar[list[Operation]] = [
         migrations.AddField(

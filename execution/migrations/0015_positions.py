@@ -67,7 +67,7 @@ SIDES = [("BUY", "Buy"), ("SELL", "Sell")]
 
 
 class Migration(migrations.Migration):
-    dependencies = [("execution", "0012_event_kinds")]
+    dependencies = [("execution", "0014_special_days")]
 
     operations = [
         migrations.CreateModel(
