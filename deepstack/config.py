@@ -29,6 +29,7 @@ from pydantic_settings import (
 from yaml import YAMLError
 
 from deepstack import config_rules
+from deepstack.config_alerts import Alerts
 from deepstack.config_types import (
     Bps,
     Checked,
@@ -341,6 +342,7 @@ class Config(Checked, BaseSettings):
     # Takes a POST for each alert; empty: alerts go to the log only.
     alert_webhook_url: OptionalHttpUrl = ""
 
+    alerts: Alerts = Alerts()
     execution: Execution = Execution()
     limits: Limits = Limits()
     market: Market = Market()

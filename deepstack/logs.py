@@ -21,6 +21,7 @@ _QUIET = {
     "celery.worker.strategy": "WARNING",
     "celery.app.trace": "WARNING",
     "celery.beat": "WARNING",  # a line every few seconds
+    "apprise": "CRITICAL",  # its words may hold an address; the channel says what came of it
     "flower.inspector": "ERROR",  # asks workers that are still starting
 }
 

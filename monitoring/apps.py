@@ -6,6 +6,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from execution.sending import dispatch_hooks
+        from monitoring import checks  # noqa: F401
         from monitoring.alerting import standby
 
         dispatch_hooks.register(standby.run)

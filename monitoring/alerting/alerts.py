@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from deepstack.config import Config
 from monitoring.alerting.alert_kinds import ABOUT, OF_SYSTEM, AlertKind
 from monitoring.alerting.rules import AlertSeverity, Finding
-from monitoring.channels import configured
+from monitoring.channels import configured, routing
 from monitoring.clocks import Moment
 from monitoring.models import ACTIVE, Alert, AlertDelivery
 
@@ -57,7 +57,9 @@ def end_all(over: Iterable[Alert], *, moment: Moment, config: Config) -> int:
                 ended_because=ABOUT[AlertKind(alert.kind)].ends,
             )
             if updated:
-                _announce([alert], News.ENDED, moment=moment, channels=_told(alert, config))
+                _announce(
+                    [alert], News.ENDED, moment=moment, config=config, only=_told(alert, config)
+                )
         ended += updated
     return ended
 
@@ -96,20 +98,29 @@ def _store(findings: Sequence[Finding], *, moment: Moment, config: Config) -> No
         [_alert(finding, moment) for finding in findings], ignore_conflicts=True
     )
     stored = list(_standing(finding.key for finding in findings))
-    _announce(stored, News.RAISED, moment=moment, channels=configured(config))
+    _announce(stored, News.RAISED, moment=moment, config=config)
 
 
 def _announce(
-    alerts: Iterable[Alert], news: str, *, moment: Moment, channels: Iterable[str]
+    alerts: Iterable[Alert],
+    news: str,
+    *,
+    moment: Moment,
+    config: Config,
+    only: Iterable[str] | None = None,
 ) -> None:
-    through = list(channels)
+    """`only`: these channels, whatever the alert has become since; else all that take it."""
+    through = list(configured(config))
     AlertDelivery.objects.bulk_create(
         [
-            AlertDelivery(alert=alert, channel=channel, news=news, next_try_wall=moment.wall)
+            AlertDelivery(
+                alert=alert,
+                channel=channel,
+                news=news,
+                next_try_wall=routing.leaves_at(config, channel, alert, moment.wall),
+            )
             for alert in alerts
-            for channel in through
-            # What a channel does not take is told to the others.
-            if alert.data.get("channel") != channel
+            for channel in (routing.of(config, through, alert) if only is None else only)
         ],
         ignore_conflicts=True,
     )
@@ -139,7 +150,8 @@ def _move(alert: Alert, finding: Finding, *, moment: Moment, config: Config) -> 
     same = Alert.objects.filter(pk=alert.pk, severity=before, ended_wall__isnull=True)
     if same.update(**changes) and rises:
         alert.data = changes["data"]
-        _announce([alert], News.ESCALATED, moment=moment, channels=configured(config))
+        alert.severity = after
+        _announce([alert], News.ESCALATED, moment=moment, config=config)
 
 
 def _severities(data: Mapping[str, object]) -> list[object]:

@@ -1,6 +1,6 @@
 """Alerts leave through their channels: each delivery is claimed, tried and recorded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ import structlog
 from django.db.models import F, QuerySet
 
 from deepstack.database.advisory_locks import DELIVERING, alone
-from monitoring.channels.base import Channel, ChannelRefused, ChannelUnavailable
+from monitoring.channels.base import Channel, ChannelRefused, ChannelUnavailable, DigestChannel
 from monitoring.models import Alert, AlertDelivery, ChannelHealth
 
 log = structlog.get_logger(__name__)
@@ -23,6 +23,11 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 MAX_ATTEMPTS = 40  # with these pauses: about eight hours
 BATCH = 200
 PATIENCE = timedelta(seconds=10)
+DIGEST_FROM = 5  # alerts of one kind that are due at once
+# What was refused is tried again once the channel takes anything: so long, and so often. One that
+# is refused for what it says would else come back after each success.
+REFUSED_KEPT = timedelta(days=1)
+REFUSED_TRIES = 5
 
 
 def any_due(*, wall: datetime) -> bool:
@@ -41,16 +46,34 @@ def deliver_due(*, wall: Callable[[], datetime], channels: Mapping[str, Channel]
     stop = wall() + PATIENCE
     with alone(DELIVERING) as mine:
         due = _due(wall()).select_related("alert__order").order_by("alert_id", "pk")
-        for delivery in list(due[:BATCH]) if mine else []:
+        for together in _messages(list(due[:BATCH]) if mine else [], channels):
             if wall() > stop:
                 break
-            if delivery.channel in down or not _claim(delivery, wall()):
+            name = together[0].channel
+            claimed = [] if name in down else [each for each in together if _claim(each, wall())]
+            if not claimed:
                 continue
-            state = _try(delivery, channels.get(delivery.channel), wall=wall)
-            sent += state == State.SENT
-            if state == State.PENDING:
-                down.add(delivery.channel)
+            states = _try(claimed, channels.get(name), wall=wall)
+            sent += states.count(State.SENT)
+            if State.PENDING in states:
+                down.add(name)
     return sent
+
+
+def _messages(
+    due: Sequence[AlertDelivery], channels: Mapping[str, Channel]
+) -> list[list[AlertDelivery]]:
+    """What leaves together: alone, or with all of its kind where a person would get a storm."""
+    alike: dict[tuple[str, ...], list[AlertDelivery]] = {}
+    for delivery in due:
+        key = (delivery.channel, delivery.alert.kind, delivery.news)
+        alike.setdefault(key, []).append(delivery)
+    messages = []
+    for (name, *_), each in alike.items():
+        digests = isinstance(channels.get(name), DigestChannel)
+        storm = digests and len(each) >= DIGEST_FROM
+        messages += [each] if storm else [[delivery] for delivery in each]
+    return sorted(messages, key=lambda message: (message[0].alert_id, message[0].pk))
 
 
 def _due(wall: datetime) -> QuerySet[AlertDelivery]:
@@ -66,19 +89,34 @@ def _claim(delivery: AlertDelivery, wall: datetime) -> bool:
     return updated == 1
 
 
-def _try(delivery: AlertDelivery, channel: Channel | None, *, wall: Callable[[], datetime]) -> str:
-    """Send once and record what came of it; returns the state in which the delivery is now."""
+def _try(
+    together: Sequence[AlertDelivery], channel: Channel | None, *, wall: Callable[[], datetime]
+) -> list[str]:
+    """Send one message and record what came of it; returns the states of its deliveries."""
     if channel is None:
-        return _settle(delivery, State.REFUSED, wall(), "the channel is not set up any more")
-    if delivery.attempts > MAX_ATTEMPTS:
-        return _settle(delivery, State.GIVEN_UP, wall(), "every try ended without an outcome")
-    delivery.alert.news = delivery.news
-    outcome = attempt(delivery.channel, channel, delivery.alert, wall=wall)
+        gone = "the channel is not set up any more"
+        return [_settle(each, State.REFUSED, wall(), gone) for each in together]
+    spent = [each for each in together if each.attempts > MAX_ATTEMPTS]
+    states = [
+        _settle(each, State.GIVEN_UP, wall(), "every try ended without an outcome")
+        for each in spent
+    ]
+    left = [each for each in together if each not in spent]
+    if not left:
+        return states
+    for each in left:
+        each.alert.news = each.news
+    alerts = [each.alert for each in left]
+    outcome = attempt(left[0].channel, channel, *alerts, wall=wall)
+    return states + [_record(each, outcome, wall()) for each in left]
+
+
+def _record(delivery: AlertDelivery, outcome: "Outcome", wall: datetime) -> str:
     if outcome.refused:
-        return _settle(delivery, State.REFUSED, wall(), outcome.problem)
+        return _settle(delivery, State.REFUSED, wall, outcome.problem)
     if outcome.problem:
-        return _later(delivery, wall(), outcome.problem, retry_after=outcome.retry_after)
-    return _settle(delivery, State.SENT, wall())
+        return _later(delivery, wall, outcome.problem, retry_after=outcome.retry_after)
+    return _settle(delivery, State.SENT, wall)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +128,15 @@ class Outcome:
     retry_after: float | None = None
 
 
-def attempt(name: str, channel: Channel, alert: Alert, *, wall: Callable[[], datetime]) -> Outcome:
-    """Send once through the channel and keep what came of it as the channel's health."""
-    outcome = _outcome(channel, alert)
+def attempt(name: str, channel: Channel, *alerts: Alert, wall: Callable[[], datetime]) -> Outcome:
+    """Send one message through the channel and keep what came of it as the channel's health."""
+    outcome = _outcome(channel, alerts)
     if outcome.problem:
         log.error(
             "alert not delivered",
             channel=name,
-            alert_id=alert.pk,
+            alert_id=alerts[0].pk,
+            alerts=len(alerts),
             refused=outcome.refused,
             problem=outcome.problem,
         )
@@ -105,9 +144,13 @@ def attempt(name: str, channel: Channel, alert: Alert, *, wall: Callable[[], dat
     return outcome
 
 
-def _outcome(channel: Channel, alert: Alert) -> Outcome:
+def _outcome(channel: Channel, alerts: Sequence[Alert]) -> Outcome:
     try:
-        channel.send(alert)
+        if len(alerts) > 1 and isinstance(channel, DigestChannel):
+            channel.send_digest(alerts)
+        else:
+            for alert in alerts:
+                channel.send(alert)
     except ChannelRefused as error:
         return Outcome(str(error) or "refused", refused=True)
     except ChannelUnavailable as error:
@@ -129,6 +172,19 @@ def _note(name: str, outcome: Outcome, wall: datetime) -> None:
         )
     else:
         same.update(sent_wall=wall, failing_wall=None, refused=False, failures=0, problem="")
+        if row.refused:
+            _send_refused_again(name, wall)
+
+
+def _send_refused_again(channel: str, wall: datetime) -> None:
+    """What the channel refused while it was set up wrongly, and what still stands."""
+    AlertDelivery.objects.filter(
+        channel=channel,
+        state=State.REFUSED,
+        settled_wall__gt=wall - REFUSED_KEPT,
+        attempts__lt=REFUSED_TRIES,
+        alert__ended_wall__isnull=True,
+    ).update(state=State.PENDING, settled_wall=None, next_try_wall=wall)
 
 
 def _later(

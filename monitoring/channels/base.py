@@ -1,6 +1,7 @@
 """What a channel does, and what each of its failures means."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from monitoring.models import Alert
 
@@ -26,4 +27,13 @@ class Channel(Protocol):
         Raises ChannelUnavailable or ChannelRefused. An alert may be handed over twice, when a
         process dies between the sending and its record: its id lets the receiver notice.
         """
+        ...
+
+
+@runtime_checkable
+class DigestChannel(Channel, Protocol):
+    """A channel that people read: fifty alerts alike are one message there."""
+
+    def send_digest(self, alerts: Sequence[Alert]) -> None:
+        """Hand over several alerts of one kind as one message; otherwise as `send`."""
         ...

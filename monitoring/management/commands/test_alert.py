@@ -37,7 +37,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{each}: {words}")
                 failed += bool(outcome.problem)
         if set(channels) == {"log"}:
-            self.stdout.write("only the log is told: set ALERT_WEBHOOK_URL to reach a person")
+            self.stdout.write(
+                "only the log is told: set ALERT_WEBHOOK_URL or a channel of alerts.channels to"
+                " reach a person"
+            )
         if failed:
             raise CommandError(f"{failed} of the channels did not take the test")
 

@@ -16,6 +16,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[tuple[int, Mapping[str, str]]] = []
+        self.says = b""  # in the body of each answer
         self.got: list[tuple[Mapping[str, str], dict[str, Any]]] = []
 
     @property
@@ -33,8 +34,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(self.server.says)))
         self.end_headers()
+        self.wfile.write(self.server.says)
 
     def log_message(self, *args: object) -> None:
         pass
