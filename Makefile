@@ -17,7 +17,7 @@ help:
 	@echo "make test-clock  what depends on the date, on a Saturday, at a clock change, ...; MOMENT=saturday: one"
 	@echo "make fuzz-api  schemathesis over the whole API, 200 requests an operation (EXAMPLES)"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
-	@echo "make bench   how fast, printed as JSON; bench-vwap: how close to the market VWAP"
+	@echo "make bench   how fast, as a table; bench-vwap: how close to the market VWAP"
 	@echo "make check   ruff, mypy and the import rules"
 	@echo "make lock    write the lock files anew from requirements.txt and requirements-dev.txt"
 	@echo "make format  let ruff rewrite what it can"
@@ -53,7 +53,7 @@ chaos: $(VENV)/installed-dev
 	$(BIN)/python -m tests.chaos.run $(if $(BROKER),--broker "$(BROKER)") $(ARGS)
 
 bench: $(VENV)/installed-dev
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 bench-vwap: $(VENV)/installed-dev
 	@$(BIN)/python -m benchmarks.vwap_tracking $(ARGS)

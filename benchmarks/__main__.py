@@ -1,8 +1,41 @@
-"""All benchmarks that need no market data, as one JSON document."""
+"""All benchmarks that need no market data: one table, and all figures as JSON beside it.
 
+`python -m benchmarks [--rates 50,100,200,400] [--seconds 20] [--json FILE] [--page FILE]`; `--page`
+writes the table as a page, such as docs/performance.md.
+"""
+
+import argparse
 import json
+import subprocess
+import sys
+from pathlib import Path
 
-from benchmarks import planning, service
+from benchmarks import planning, service, table
+
+
+def _entry() -> object:
+    """In a process of its own: its Django has another database."""
+    command = [sys.executable, "-m", "benchmarks.entry"]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--rates", default="50,100,200,400", help="slices per second")
+    words.add_argument("--seconds", type=int, default=20, help="of each rate")
+    words.add_argument("--json", type=Path, default=Path("var/benchmarks.json"))
+    words.add_argument("--page", type=Path, help="also write the table there")
+    asked = words.parse_args()
+    rates = [int(rate) for rate in asked.rates.split(",")]
+    found = service.figures(rates, asked.seconds)
+    found |= {"entry": _entry(), "planning": planning.figures()}
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    asked.json.write_text(json.dumps(found, indent=2) + "\n")
+    text = table.of(found)
+    print(text, end="")
+    if asked.page:
+        asked.page.write_text(table.page(text))
+
 
 if __name__ == "__main__":
-    print(json.dumps({"planning": planning.figures(), "service": service.figures()}, indent=2))
+    main()

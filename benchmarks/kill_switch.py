@@ -42,6 +42,26 @@ def main() -> None:
 
 
 def figures(folder: Path, clients: int = 100, seconds: float = 20.0) -> dict[str, object]:
+    with served(folder) as (port, token):
+        alone = _halts(port, token, 3.0)
+        stolen = stolen_since()
+        with _hammering(port, token, clients, seconds) as statuses:
+            hammered = _halts(port, token, seconds)
+        return {
+            "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[0], 2),
+            "stolen_percent": stolen(),
+            "clients": clients,
+            "answers_to_them": dict(statuses),
+            "halt_alone_ms": percentiles(alone),
+            "halt_hammered_ms": percentiles(hammered),
+        }
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[int, str]]:
+    """The port of a web process with servers of its own, and the token of a person of every
+    right."""
     with embedded_servers.started(folder) as servers:
         os.environ |= {
             "DATABASE_URL": servers.database_url,
@@ -53,19 +73,7 @@ def figures(folder: Path, clients: int = 100, seconds: float = 20.0) -> dict[str
         subprocess.run(processes.manage("migrate", "--verbosity", "0"), check=True)
         token = _prepare()
         with _web(folder) as port:
-            alone = _halts(port, token, 3.0)
-            stolen = stolen_since()
-            with _hammering(port, token, clients, seconds) as statuses:
-                hammered = _halts(port, token, seconds)
-            return {
-                "cores": os.cpu_count(),
-                "load": round(os.getloadavg()[0], 2),
-                "stolen_percent": stolen(),
-                "clients": clients,
-                "answers_to_them": dict(statuses),
-                "halt_alone_ms": percentiles(alone),
-                "halt_hammered_ms": percentiles(hammered),
-            }
+            yield port, token
 
 
 def _prepare() -> str:
@@ -94,7 +102,7 @@ def _web(folder: Path) -> Iterator[int]:
         web = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + START_SECONDS
-        while _ask(port, "GET", "/healthz")[0] != 200:
+        while ask(port, "GET", "/healthz")[0] != 200:
             if time.monotonic() > deadline:
                 sys.exit((folder / "web.log").read_text())
             time.sleep(0.2)
@@ -111,7 +119,7 @@ def _halts(port: int, token: str, seconds: float) -> list[float]:
     while time.monotonic() < end:
         path = "/api/v1/halt/" if len(took) % 2 == 0 else "/api/v1/resume-trading/"
         body = {"scope": "SYMBOL", "key": "TSLA", "reason": "benchmark"}
-        status, ms = _ask(port, "POST", path, body, token)
+        status, ms = ask(port, "POST", path, body, token)
         if status != 200:
             sys.exit(f"{path} answered {status}")
         took.append(ms)
@@ -161,16 +169,16 @@ def _client(port: int, token: str, kind: str, end: float) -> Counter[str]:
     while time.monotonic() < end:
         if kind == "token":
             guess = {"username": "risk", "password": f"guess {time.monotonic()}"}
-            status, _ = _ask(port, "POST", "/api/v1/token/", guess)
+            status, _ = ask(port, "POST", "/api/v1/token/", guess)
         elif kind == "preview":
-            status, _ = _ask(port, "POST", "/api/v1/orders/preview/", SIGNAL, token)
+            status, _ = ask(port, "POST", "/api/v1/orders/preview/", SIGNAL, token)
         else:
-            status, _ = _ask(port, "GET", "/api/v1/orders/?limit=500", None, token)
+            status, _ = ask(port, "GET", "/api/v1/orders/?limit=500", None, token)
         seen[f"{kind} {status}"] += 1
     return seen
 
 
-def _ask(
+def ask(
     port: int, method: str, path: str, body: object = None, token: str = ""
 ) -> tuple[int, float]:
     """Status, 0 where nobody answers, and milliseconds until the answer was read."""

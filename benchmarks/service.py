@@ -1,12 +1,13 @@
-"""How late slices leave, how fast orders are accepted, and what a worker's memory does.
+"""How late slices leave and what they cost, how fast orders are accepted, a worker's memory.
 
-Starts PostgreSQL, Redis, two workers and a dispatcher of its own; prints one JSON document.
-Figures of one run compare with each other; a busy machine makes all of them worse.
+Starts PostgreSQL, Redis, two workers and a dispatcher of its own, and after them the yardstick on
+the same servers. Figures of one run compare with each other; a busy machine makes all of them
+worse.
 """
 
-import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from benchmarks.load import percentiles, steady, twap
+from benchmarks.load import percentiles, steady, stolen_since, twap
+from benchmarks.processor_time import Kinds, per_slice_since, servers_in
 from deepstack import processes
 from deepstack.local import embedded_servers
 
@@ -25,15 +28,8 @@ START_SECONDS = 60.0
 LEAD_SECONDS = 5.0  # between an order's arrival and its first slice
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rate", type=int, default=50, help="slices per second")
-    arguments.add_argument("--seconds", type=int, default=30, help="length of the lateness run")
-    wanted = arguments.parse_args()
-    print(json.dumps(figures(wanted.rate, wanted.seconds), indent=2))
-
-
-def figures(rate: int = 50, seconds: int = 30) -> dict[str, object]:
+def figures(rates: Sequence[int], seconds: int) -> dict[str, object]:
+    stolen, load = stolen_since(), round(os.getloadavg()[0], 2)
     with tempfile.TemporaryDirectory(prefix="deepstack-bench-") as folder, ExitStack() as stack:
         servers = stack.enter_context(embedded_servers.started(Path(folder)))
         os.environ |= {
@@ -43,12 +39,18 @@ def figures(rate: int = 50, seconds: int = 30) -> dict[str, object]:
             "LOG_LEVEL": "WARNING",
         }
         subprocess.run(processes.manage("migrate", "--verbosity", "0"), check=True)
-        workers = [stack.enter_context(_process(folder, f"w{n}")) for n in range(WORKERS)]
-        stack.enter_context(_process(folder, "dispatch"))
-        return _measure(rate, seconds, workers)
+        programs = servers_in(Path(folder))
+        with ExitStack() as own:
+            workers = [own.enter_context(_process(folder, f"w{n}")) for n in range(WORKERS)]
+            dispatch = own.enter_context(_process(folder, "dispatch"))
+            kinds = {"workers": workers, "dispatch": [dispatch], "servers": programs}
+            measured = _measure(rates, seconds, kinds)
+        yardstick = _yardstick(folder, rates, seconds, programs)
+    host = {"cores": os.cpu_count(), "load_before": load, "stolen_percent": stolen()}
+    return {**host, "seconds": seconds, **measured, "yardstick": yardstick}
 
 
-def _measure(rate: int, seconds: int, workers: Sequence[int]) -> dict[str, object]:
+def _measure(rates: Sequence[int], seconds: int, kinds: Kinds) -> dict[str, object]:
     from deepstack import django_setup
 
     django_setup.ensure()
@@ -59,14 +61,45 @@ def _measure(rate: int, seconds: int, workers: Sequence[int]) -> dict[str, objec
     _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
     lateness(10, 5)  # warm: imports, connections, plans
     return {
-        "cores": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 2),
-        "lateness_ms": lateness(rate, seconds),
+        "lateness_ms": [_at(rate, seconds, kinds) for rate in rates],
         "order_of_10000_slices_over_a_session": big_order(390),
         "order_of_10000_slices_all_within_the_horizon": big_order(1.9),
         "bulk_1000_orders_x_20_slices": bulk(),
-        "worker_memory": memory_beyond_horizon(workers),
+        "worker_memory": memory_beyond_horizon(kinds["workers"]),
     }
+
+
+def _at(rate: int, seconds: int, kinds: Kinds) -> dict[str, object]:
+    """Where slices wait, fewer than planned are sent: the others end with their order's window."""
+    cost = per_slice_since(kinds)
+    told = lateness(rate, seconds)
+    return told | {"processor_ms": cost(int(str(told["sent"])))}
+
+
+def _yardstick(
+    folder: str, rates: Sequence[int], seconds: int, programs: Sequence[int]
+) -> list[dict[str, object]]:
+    """The same loads for the least that Django and Celery do: see `benchmarks.yardstick.worker`."""
+    queue = os.environ["REDIS_URL"].replace("unix://", "redis+socket://", 1)
+    queue = queue.replace("db=0", "virtual_host=5")
+    settings = "benchmarks.yardstick.settings"
+    environment = os.environ | {"YARDSTICK_BROKER": queue, "DJANGO_SETTINGS_MODULE": settings}
+    with _process(folder, "yardstick", environment) as pid:
+        kinds = {"workers": [pid], "servers": programs}
+        _load_yardstick(10, 5, environment)  # warm
+        told = []
+        for rate in rates:
+            cost = per_slice_since(kinds)
+            late = _load_yardstick(rate, seconds, environment)
+            told.append(late | {"processor_ms": cost(late["filled"])})
+    return told
+
+
+def _load_yardstick(rate: int, seconds: int, environment: dict[str, str]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.yardstick", str(rate), str(seconds)]
+    load = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE)
+    found: dict[str, Any] = json.loads(load.stdout)
+    return found
 
 
 def lateness(rate: int, seconds: int) -> dict[str, object]:
@@ -141,15 +174,25 @@ def _resident_mb(pid: int) -> float:
 
 
 @contextmanager
-def _process(folder: str, name: str) -> Iterator[int]:
-    command = processes.dispatch() if name == "dispatch" else processes.worker(name)
+def _process(folder: str, name: str, environment: dict[str, str] | None = None) -> Iterator[int]:
     with Path(folder, f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            _command(name), stdout=log, stderr=log, start_new_session=True, env=environment
+        )
         try:
             yield process.pid
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _command(name: str) -> list[str]:
+    if name == "dispatch":
+        return processes.dispatch()
+    if name == "yardstick":
+        celery = [sys.executable, "-m", "celery", "-A", "benchmarks.yardstick.worker", "worker"]
+        return [*celery, "-c", str(WORKERS), "--without-gossip", "--without-mingle"]
+    return processes.worker(name)
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> None:
@@ -158,7 +201,3 @@ def _until(condition: Callable[[], bool], seconds: float) -> None:
         if time.monotonic() > deadline:
             sys.exit(f"waited {seconds:g} s in vain: the figures would mean nothing")
         time.sleep(0.1)
-
-
-if __name__ == "__main__":
-    main()

@@ -55,7 +55,8 @@ def _shape(model: type[Model]) -> tuple[str, Callable[[Model], Sequence[Any]]]:
     def take(row: Model) -> Sequence[Any]:
         found = list(values(row))
         for place in places:
-            found[place] = Jsonb(found[place])
+            if found[place] is not None:
+                found[place] = Jsonb(found[place])
         return found
 
     return text, take

@@ -1,0 +1,71 @@
+"""How many orders of 20 slices a web process accepts, one in each request.
+
+`python -m benchmarks.entry [--clients 20] [--seconds 20]` starts PostgreSQL, Redis and a web
+process of its own; prints one JSON document. The clients run on the same machine.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+from benchmarks.kill_switch import ask, served
+from benchmarks.load import percentiles, stolen_since, twap
+
+WARM_SECONDS = 3.0
+# Its first slice is due at once and is enqueued; no worker runs.
+SIGNAL = twap(slices=20, minutes=600, quantity=2_000)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--clients", type=int, default=20)
+    words.add_argument("--seconds", type=float, default=20.0)
+    asked = words.parse_args()
+    with tempfile.TemporaryDirectory(prefix="deepstack-entry-") as folder:
+        print(json.dumps(figures(Path(folder), asked.clients, asked.seconds), indent=2))
+
+
+def figures(folder: Path, clients: int, seconds: float) -> dict[str, object]:
+    with served(folder) as (port, token):
+        _post(port, token, clients, WARM_SECONDS)
+        load, stolen = os.getloadavg()[0], stolen_since()
+        answers = _post(port, token, clients, seconds)
+        took = [ms for status, ms in answers if status == 201]
+        if not took:
+            sys.exit("no order was accepted: the figures would mean nothing")
+        return {
+            "cores": os.cpu_count(),
+            "load_before": round(load, 2),
+            "stolen_percent": stolen(),
+            "clients": clients,
+            "answers": Counter(status for status, _ in answers),
+            "orders_per_second": round(len(took) / seconds, 1),
+            "ms": percentiles(took),
+        }
+
+
+def _post(port: int, token: str, clients: int, seconds: float) -> list[tuple[int, float]]:
+    """Status and milliseconds of each request. A web process that has more to do than it can
+    refuses some with 503."""
+    end = time.monotonic() + seconds
+    with ThreadPoolExecutor(clients) as pool:
+        seen = pool.map(lambda _: _client(port, token, end), range(clients))
+        return list(chain.from_iterable(seen))
+
+
+def _client(port: int, token: str, end: float) -> list[tuple[int, float]]:
+    answers: list[tuple[int, float]] = []
+    while time.monotonic() < end:
+        answers.append(ask(port, "POST", "/api/v1/orders/", SIGNAL, token))
+    return answers
+
+
+if __name__ == "__main__":
+    main()
