@@ -1,6 +1,7 @@
 """What the pages have in common: rows that nobody edits by hand, and how their values look."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
@@ -121,6 +122,16 @@ def bps(value: float | None) -> str:
 
 def plain_json(value: Any) -> SafeString:
     return format_html('<pre class="ds-json">{}</pre>', json.dumps(value, indent=2))
+
+
+def folded(said: str, facts: Mapping[str, str]) -> SafeString:
+    """A sentence that opens to the facts behind it."""
+    if not facts:
+        return format_html("{}", said)
+    rows = format_html_join("", "<dt>{}</dt><dd>{}</dd>", facts.items())
+    return format_html(
+        '<details class="ds-facts"><summary>{}</summary><dl>{}</dl></details>', said, rows
+    )
 
 
 def exchange_time(at: datetime | None) -> str:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from typing_extensions import override
 
-from execution.admin import base
+from execution.admin import base, order_chart, ticket
 from execution.admin.base import ReadOnlyAdmin, Unchangeable
 from execution.admin.large_tables import by_indexed, by_known
 from execution.domain.algorithms.registry import ALGOS
@@ -23,7 +23,7 @@ from execution.entry import order_controls
 from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice
 from execution.orders import queries, results
-from execution.orders.event_text import sentence
+from execution.orders.event_text import facts, headline
 
 FIRST = 50  # parts shown inside an order; it may have thousands
 CONTROLS: dict[str, Callable[..., Order]] = {
@@ -117,15 +117,20 @@ class EventInline(_Inline):
     model = OrderEvent
     verbose_name_plural = f"events, the first {FIRST}"
     ordering = ("pk",)
-    fields = readonly_fields = ("happened", "kind", "told")
+    fields = readonly_fields = ("happened", "told")
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("order")
 
     @admin.display(description="at")
     def happened(self, event: OrderEvent) -> str:
         return base.exchange_time(event.at)
 
     @admin.display(description="what")
-    def told(self, event: OrderEvent) -> str:
-        return sentence(event.kind, event.data)
+    def told(self, event: OrderEvent) -> SafeString:
+        said = headline(event.kind, event.data, event.order.side)
+        return base.folded(said, facts(event.kind, event.data))
 
 
 class LiveFilter(admin.SimpleListFilter):
@@ -351,7 +356,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             )
             for control in CONTROLS
         ]
-        return [*one, *super().get_urls()]
+        return [*order_chart.urls(), *ticket.urls(), *one, *super().get_urls()]
 
     def _control_view(self, request: HttpRequest, order_id: int, control: str) -> HttpResponse:
         if not self.has_cancel_permission(request):

@@ -11,7 +11,7 @@ from execution.admin.base import StoryAdmin
 from execution.admin.large_tables import by_indexed, by_known
 from execution.broker import BROKERS
 from execution.models import Fill, Order, OrderEvent, Slice
-from execution.orders.event_text import sentence
+from execution.orders.event_text import headline
 
 
 @admin.register(Slice)
@@ -153,7 +153,7 @@ class OrderEventAdmin(StoryAdmin[OrderEvent]):
 
     @admin.display(description="what")
     def told(self, event: OrderEvent) -> str:
-        return sentence(event.kind, event.data)
+        return headline(event.kind, event.data, event.order.side)
 
     @admin.display(description="data")
     def facts(self, event: OrderEvent) -> SafeString:

@@ -11,6 +11,7 @@ from typing_extensions import override
 from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState, TradingStateChange
 from execution.orders import queries, results
+from execution.orders.event_text import headline
 from execution.orders.queries import Tracking
 from execution.risk.kill_switch import HaltReport
 
@@ -149,11 +150,15 @@ class FillSerializer(serializers.ModelSerializer[Fill]):
 
 class EventSerializer(serializers.ModelSerializer[OrderEvent]):
     slice = serializers.IntegerField(source="slice.sequence", read_only=True, allow_null=True)
+    text = serializers.SerializerMethodField()
 
     class Meta:
         model = OrderEvent
-        fields = ("id", "at", "kind", "slice", "data", "recorded_wall")
+        fields = ("id", "at", "kind", "slice", "text", "data", "recorded_wall")
         read_only_fields = fields
+
+    def get_text(self, event: OrderEvent) -> str:
+        return headline(event.kind, event.data, event.order.side)
 
 
 class TrackingSerializer(serializers.Serializer[Tracking]):

@@ -216,4 +216,5 @@ def fills_of(order_id: int) -> QuerySet[Fill]:
 
 def story_of(order_id: int) -> QuerySet[OrderEvent]:
     """Every event of the order, in the order in which they were written."""
-    return OrderEvent.objects.filter(order=order_id).select_related("slice").order_by("pk")
+    found = OrderEvent.objects.filter(order=order_id).order_by("pk")
+    return found.select_related("slice", "order")

@@ -10,15 +10,19 @@ from execution.management import progress
 from execution.management.console import ORDER_ID, OversightCommand, argument
 from execution.models import Order, OrderEvent
 from execution.orders import queries
-from execution.orders.event_text import sentence
+from execution.orders.event_text import headline, sentence
 
 
 class Command(OversightCommand):
-    help = "Show an order's audit trail: every decision in order, with the numbers it rested on."
+    help = (
+        "Show an order's audit trail: every decision in order, as a trader reads it; with --facts"
+        " also each number that it rested on."
+    )
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("order", type=argument(ORDER_ID), metavar="ID")
+        parser.add_argument("--facts", action="store_true", help="every fact that was written down")
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
@@ -26,22 +30,26 @@ class Command(OversightCommand):
         report = queries.report(order, context.default().market, now=context.default().now())
         events = queries.story_of(order.pk).iterator()
         if options["json"]:
-            self.print_json({"order": report, "events": [_plain(event) for event in events]})
+            self.print_json(
+                {"order": report, "events": [_plain(event, order.side) for event in events]}
+            )
             return
-        out = self.out
+        out, words = self.out, sentence if options["facts"] else headline
         out.print(progress.report_table(report))
         out.print()
         for event in events:
             text = Text(exchange_time(event.at, millis=True), style="dim")
-            out.print(text, sentence(event.kind, event.data), markup=False, soft_wrap=True)
+            said = words(event.kind, event.data, order.side)
+            out.print(text, said, markup=False, soft_wrap=True)
 
 
-def _plain(event: OrderEvent) -> dict[str, Any]:
+def _plain(event: OrderEvent, side: str) -> dict[str, Any]:
     return {
         "id": event.pk,
         "at": event.at,
         "kind": event.kind,
         "slice": event.slice.sequence if event.slice else None,
+        "text": headline(event.kind, event.data, side),
         "data": event.data,
         "recorded_wall": event.recorded_wall,
     }

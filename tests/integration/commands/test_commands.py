@@ -160,7 +160,8 @@ def test_the_audit_trail_shows_every_event() -> None:
     run("cancel", order.pk, "--by=ann", "--reason=enough")
     story = run("explain", order.pk)
     assert "BUY 100 AAPL accepted, algo TWAP, slices: 10" in story
-    assert "cancel requested by ann (via CLI, reason enough)" in story
+    assert "cancel requested by ann: enough" in story
+    assert "cancel requested by ann: enough (via CLI)" in run("explain", order.pk, "--facts")
     assert "slices 0-9 -> CANCELLED" in story
     told = json.loads(run("explain", order.pk, "--json"))
     assert [event["id"] for event in told["events"]] == [

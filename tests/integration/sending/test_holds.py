@@ -12,7 +12,7 @@ from deepstack.config import Scheduling
 from execution.booking import completion
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import order_controls
-from execution.orders.event_text import sentence
+from execution.orders.event_text import headline
 from execution.orders.journal import move_slice
 from tests.integration.halted_market import FLAT, TEN, Halted, finished, returned, trial, until
 from tests.integration.thin_market import (
@@ -87,10 +87,11 @@ def test_the_story_tells_the_cancel_and_the_return_in_words() -> None:
     given = trial(algorithm="LIMIT")
     until(given, TEN + 2)
     Halted(given, TEN + 2)
-    said = [sentence(event.kind, event.data) for event in given.order.events.order_by("pk")]
-    assert "slice 0: WORKING -> CANCELLING (reason HALTED: SYSTEM by ann: news)" in said
-    assert "slice 0: CANCELLING -> CANCELLED (reason HALTED: SYSTEM by ann: news)" in said
-    assert any(line.startswith("1000 shares return to the plan, until ") for line in said)
+    events = given.order.events.order_by("pk")
+    said = [headline(event.kind, event.data, "BUY") for event in events]
+    assert "slice 0: WORKING -> CANCELLING: HALTED: SYSTEM by ann: news" in said
+    assert "slice 0: CANCELLING -> CANCELLED: HALTED: SYSTEM by ann: news" in said
+    assert any(line.startswith("1,000 shares return to the plan, until ") for line in said)
 
 
 def test_a_pause_cancels_what_works_and_the_resume_sends_it_again() -> None:
