@@ -61,3 +61,30 @@ def test_every_container_of_the_service_waits_for_the_tables_and_knows_the_mode(
     for name in HERE:
         assert "migrate" in SERVICES[name]["depends_on"], name
         assert SERVICES[name]["environment"]["TRADING_MODE"] == "${TRADING_MODE:-paper}", name
+
+
+@pytest.mark.parametrize("name", [*HERE, *sorted(STORES)])
+def test_a_container_has_no_more_rights_and_resources_than_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"mem_limit", "pids_limit"} <= set(service)
+    assert service["logging"]["options"] == {"max-size": "20m", "max-file": "5"}
+    assert set(service.get("cap_add", ())) <= {
+        "CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"
+    }  # fmt: skip
+    assert "privileged" not in service
+    assert all(each.startswith("127.0.0.1:") for each in service.get("ports", ()))
+
+
+def test_the_stores_are_on_a_network_without_a_way_out() -> None:
+    whole = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert whole["networks"]["stores"] == {"internal": True}
+    for name in ("postgres", "redis"):
+        assert SERVICES[name]["networks"] == ["stores"]
+
+
+def test_the_first_start_makes_tables_and_roles() -> None:
+    said = in_compose("migrate")[-1]
+    assert said == "python manage.py migrate --noinput && python manage.py roles"
