@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
+from deepstack import private_files
+
 FILE_BYTES = 20_000_000
 FILES_KEPT = 5
 
@@ -41,8 +43,8 @@ def configure(*, level: str, file: Path) -> None:
     """
     handlers = {"console": _console()}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.open("a").close()
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_files.append_to(file).close()
         handlers["file"] = _rotating(file)
     except OSError as error:
         print(f"no log file, only the console: {error}", file=sys.stderr)  # noqa: T201
@@ -94,6 +96,7 @@ def _rotating(file: Path) -> dict[str, Any]:
         "maxBytes": FILE_BYTES,
         "backupCount": FILES_KEPT,
         "encoding": "utf-8",
+        "chmod": private_files.MODE,
     }
 
 

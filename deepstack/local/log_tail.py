@@ -32,7 +32,7 @@ class WarningTail:
 
     def _rotate(self) -> None:
         """The writer appends to an open file: it is emptied, not replaced."""
-        shutil.copyfile(self.path, self.path.with_suffix(".log.1"))
+        shutil.copy(self.path, self.path.with_suffix(".log.1"))
         with self.path.open("wb"):
             self._read_to = 0
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepstack import private_files
 from deepstack.local.child_cleanup import lifeline
 from deepstack.local.log_tail import WarningTail
 
@@ -113,7 +114,7 @@ def _spawn(
 
     The output goes to a file: a pipe that nobody reads would in the end stop the process.
     """
-    with log.open("ab") as output:
+    with private_files.append_to(log) as output:
         return subprocess.Popen(  # noqa: S603
             [*TIED, *command],
             env=environment,

@@ -67,6 +67,15 @@ def test_processes_share_one_file(tmp_path: Path) -> None:
     assert {numbers[number] for number in range(500)} == {3}
 
 
+def test_only_the_services_own_user_reads_the_file(tmp_path: Path) -> None:
+    new, old = tmp_path / "logs" / "deepstack.log", tmp_path / "of-an-earlier-release.log"
+    old.touch(0o644)
+    for file in (new, old):
+        start(file).communicate(timeout=60)
+        assert (file.stat().st_size > 0, oct(file.stat().st_mode & 0o777)) == (True, "0o600")
+    assert oct(new.parent.stat().st_mode & 0o777) == "0o700"
+
+
 def test_without_a_file_the_console_serves_alone() -> None:
     _, console = start(Path("/proc/nowhere/deepstack.log")).communicate(timeout=60)
     first, *rest = console.splitlines()
