@@ -37,6 +37,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "deepstack.web.content_policy.ContentPolicyMiddleware",
     "deepstack.web.write_log.WriteLogMiddleware",
     "deepstack.web.problem_json.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",

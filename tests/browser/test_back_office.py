@@ -30,3 +30,13 @@ def test_an_order_is_looked_at_and_paused(page: Page, site: Site, order: Order) 
     expect(page.locator("button.ds-resume")).to_be_visible()
     assert Order.objects.get(pk=order.pk).status == "PAUSED"
     assert site.stack.manage("cancel", str(order.pk)).returncode == 0
+
+
+def test_pages_and_the_api_s_documentation_obey_their_content_policy(page: Page) -> None:
+    """A page that loads or runs what its policy forbids complains on its console."""
+    answer = page.goto("/api/v1/docs/")
+    assert answer is not None
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    expect(page.locator("#swagger-ui .opblock").first).to_be_visible()
+    listed = page.request.get("/api/v1/orders/")
+    assert listed.headers["content-security-policy"].startswith("default-src 'none'; frame-")
