@@ -20,6 +20,7 @@ COMMANDS = {
     "resume_trading": "lift a halt",
     "summary": "a day's executions, costs and quality",
     "reconcile": "compare orders, fills, positions and cash with the broker",
+    "verify": "compute every order anew from its fills and events, and compare",
     "accept_break": "accept the shares that the broker has of a symbol",
     "check_broker": "say what works and what is missing at a broker",
     "load_bars": "store a file of one-minute bars",

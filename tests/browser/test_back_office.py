@@ -37,6 +37,6 @@ def test_pages_and_the_api_s_documentation_obey_their_content_policy(page: Page)
     answer = page.goto("/api/v1/docs/")
     assert answer is not None
     assert "script-src 'self'" in answer.headers["content-security-policy"]
-    expect(page.locator("#swagger-ui .opblock").first).to_be_visible()
+    expect(page.locator("#swagger-ui .opblock").first).to_be_visible(timeout=30_000)
     listed = page.request.get("/api/v1/orders/")
     assert listed.headers["content-security-policy"].startswith("default-src 'none'; frame-")

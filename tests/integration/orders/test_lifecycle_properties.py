@@ -30,6 +30,7 @@ from execution.domain.lifecycle import (
 )
 from execution.entry import order_controls
 from execution.models import Order
+from execution.orders import verification
 from execution.sending import outcomes
 from execution.sending.slices import Intent
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
@@ -215,6 +216,10 @@ class OrderLife(RuleBasedStateMachine):
     @invariant()
     def the_story_tells_the_state(self) -> None:
         assert_story_matches(self.order)
+
+    @invariant()
+    def verification_finds_nothing(self) -> None:
+        assert list(verification.check([self.order.pk])) == []
 
     @invariant()
     def a_terminal_order_has_nothing_to_send(self) -> None:
