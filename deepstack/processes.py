@@ -26,6 +26,14 @@ def web(address: str) -> list[str]:
     return [*gunicorn, "--bind", address, *size, *keep, *kind]
 
 
+def stream(address: str) -> list[str]:
+    """Server-sent events: one event loop, since each listener stays for minutes."""
+    host, _, port = address.rpartition(":")
+    uvicorn = [sys.executable, "-m", "uvicorn", "deepstack.asgi:application"]
+    quiet = ["--lifespan", "off", "--no-access-log", "--log-level", "warning"]
+    return [*uvicorn, "--host", host, "--port", port, *quiet, "--timeout-graceful-shutdown", "2"]
+
+
 def worker(name: str, queues: str = QUEUES, threads: int = WORKER_THREADS) -> list[str]:
     pool = ["-P", "threads", "-c", str(threads), "-Q", queues]
     return [*_CELERY, "worker", *pool, "-n", f"{name}@%h", "--without-gossip", "--without-mingle"]

@@ -6,6 +6,7 @@ from execution.api import views
 from execution.api.amend import AmendOrder
 from execution.api.breaks import AcceptBreak, BreakList
 from execution.api.preview import OrderPreview
+from execution.api.stream import OrderStream
 from execution.api.token import TokenView
 from execution.models import TradingState
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("token/", TokenView.as_view(), name="token"),
     path("orders/", views.OrderList.as_view(), name="order-list"),
     path("orders/preview/", OrderPreview.as_view(), name="order-preview"),
+    path("orders/stream", OrderStream.as_view(), name="order-stream"),
     path("orders/<int:pk>/", views.OrderDetail.as_view(), name="order-detail"),
     path("orders/<int:pk>/amend/", AmendOrder.as_view(), name="order-amend"),
     path("orders/<int:pk>/slices/", views.SliceList.as_view(), name="order-slices"),

@@ -72,6 +72,11 @@ def from_now(wall: datetime) -> Cursor:
     return Cursor(end - 1, LAST_NUMBER, max(newest - MARGIN, 0), newest, wall)
 
 
+def from_the_first(wall: datetime) -> Cursor:
+    """Before all events; meant for the few of one order."""
+    return Cursor(0, 0, 0, 0, wall)
+
+
 def behind_event(event_id: int, wall: datetime) -> Cursor | None:
     """Behind the event of this number; None where no event has it."""
     row = _numbered(OrderEvent.objects.filter(pk=event_id), horizon()).values_list("written")

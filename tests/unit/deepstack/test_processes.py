@@ -11,6 +11,7 @@ from deepstack.config import ROOT
 
 HERE = {
     "web": processes.web("0.0.0.0:8000"),
+    "stream": processes.stream("0.0.0.0:8100"),
     "worker": processes.worker("w"),
     "dispatch": processes.dispatch(),
     "broker": processes.live_broker(),
@@ -23,7 +24,9 @@ SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
 
 def in_procfile(name: str) -> list[str]:
-    return shlex.split(LINES[name].replace("${PORT:-8000}", "8000"))
+    return shlex.split(
+        LINES[name].replace("${PORT:-8000}", "8000").replace("${STREAM_PORT:-8100}", "8100")
+    )
 
 
 def in_compose(name: str) -> list[str]:
