@@ -31,7 +31,7 @@ from execution.risk.marks import Marks
 from execution.sending import slices, targeting
 from tests.integration.api.test_api import client_of
 from tests.integration.desk_work import execution, hear, new_order, report
-from tests.integration.risk.test_limits import Poor
+from tests.integration.risk.test_account_limits import Poor
 
 pytestmark = pytest.mark.django_db
 
