@@ -19,6 +19,7 @@ from benchmarks.kill_switch import ask, served
 from benchmarks.load import percentiles, stolen_since, twap
 
 WARM_SECONDS = 3.0
+RETRY_AFTER = 1.0  # seconds, as the answer asks for
 # Its first slice is due at once and is enqueued; no worker runs.
 SIGNAL = twap(slices=20, minutes=600, quantity=2_000)
 
@@ -64,6 +65,8 @@ def _client(port: int, token: str, end: float) -> list[tuple[int, float]]:
     answers: list[tuple[int, float]] = []
     while time.monotonic() < end:
         answers.append(ask(port, "POST", "/api/v1/orders/", SIGNAL, token))
+        if answers[-1][0] == 503:
+            time.sleep(RETRY_AFTER)
     return answers
 
 
