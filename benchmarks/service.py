@@ -122,7 +122,7 @@ def lateness(rate: int, seconds: int) -> dict[str, object]:
 
 def big_order(minutes: float) -> dict[str, float]:
     """One order of 10,000 slices in a window of so many minutes: seconds until it is stored, and
-    until all slices within the horizon are rung for."""
+    until all slices within the horizon are enqueued."""
     from execution import context, task_queue
     from execution.entry import acceptance, order_controls
 
@@ -133,12 +133,12 @@ def big_order(minutes: float) -> dict[str, float]:
     stored = time.perf_counter() - started
     seconds = context.default().config.execution.scheduling.horizon_seconds
     near = order.slices.filter(due_at__lte=task_queue.horizon_end(order.created_at, seconds))
-    # A bell may be answered before it is noted, and the slice skipped.
+    # A task may run before its publishing is noted, and the slice be skipped.
     silent = near.filter(enqueued_wall__isnull=True, attempt=0, finished_at__isnull=True)
     _until(lambda: not silent.exists(), START_SECONDS)
-    rung = time.perf_counter() - started
+    enqueued = time.perf_counter() - started
     order_controls.cancel(order.pk, by="benchmark", now=context.default().now())
-    return {"stored_s": round(stored, 2), "enqueued_s": round(rung, 2)}
+    return {"stored_s": round(stored, 2), "enqueued_s": round(enqueued, 2)}
 
 
 def bulk() -> dict[str, float]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from execution.context import Context
 from execution.domain import routing
-from execution.domain.algorithm_comparison import rounded
+from execution.domain.algorithm_comparison import Question, rounded
 from execution.domain.algorithms import registry
 from execution.domain.algorithms.base import PlannedSlice
 from execution.domain.event_kinds import EventKind
@@ -32,7 +32,7 @@ from execution.planning import (
     residual,
     slice_rows,
 )
-from execution.planning.trading_window import ends_of, start_of, window_of
+from execution.planning.trading_window import Window, ends_of, start_of, window_of
 from execution.risk import (
     accounts,
     kill_switch,
@@ -162,9 +162,10 @@ class _Drafting:
         rests = registry.of(route.algorithm).rests and not signal.native
         if not rests and not session.is_regular(order.start_at):
             return self._denied(order, _after_hours(signal.native or route.algorithm, session))
-        config = self.desk.config.execution
-        asked = order.start_at
-        window = window_of(signal, route.algorithm, session, asked, config)
+        asked_start = order.start_at
+        window = window_of(
+            signal, route.algorithm, session, asked_start, self.desk.config.execution
+        )
         order.start_at, order.end_at = window.start, window.end
         left_out = order_parameters.sift(order)
         if _joins_the_book(order):
@@ -173,44 +174,37 @@ class _Drafting:
         denial = broker_algos.refusal(order, self.desk) or verdict.denial
         if denial is not None:
             return self._denied(order, denial)
-        value = self._value(order, quote)
+        order.routing = _route_facts(route, self._value(order, quote), window)
         value_check.enter(order, verdict, at=self.now)
+        plan = self._planned(signal, order, session, quote, window, asked_start)
+        order.routing |= _remarks(left_out, verdict, quote)
+        self.accepted.append(order)
+        return _accepted(order, plan)
+
+    def _planned(
+        self,
+        signal: Signal,
+        order: Order,
+        session: Session,
+        quote: Quote | None,
+        window: Window,
+        asked_start: datetime,
+    ) -> Sequence[PlannedSlice]:
+        """The order's slices; what they rest on is written into the order."""
+        config = self.desk.config.execution
         about = self.knowing.about(order, session, quote, self.desk.config)
         terms = residual.terms_of(order, window, config)
         worked = replace(window, end=terms.schedule_end(window.start, window.end))
         spec = order_plan.spec(signal, order, worked, about, quote, self.desk.config)
         plan = order_plan.plan(spec, order)
-        asked_about = cost_estimates.question(order, session, about, quote, config)
-        estimate = cost_estimates.estimate(order, asked_about)
-        order.estimated_slippage_bps = estimate.bps
         order.slice_count = len(plan)
-        ends = ends_of(signal, session, asked, config)
-        order.routing = {
-            "algorithm": route.algorithm,
-            "reason": route.reason,
-            "notional": None if value is None else f"{value:.2f}",
-            "window": window.note,
-            "estimate": {
-                "bps": round(estimate.bps, 4),
-                "standard_error_bps": rounded(estimate.standard_error_bps),
-                "spread_bps": round(estimate.spread_bps, 4),
-                "impact_bps": round(estimate.impact_bps, 4),
-                "basis": str(estimate.basis),
-            },
-            "usual_vwap_deviation_bps": cost_estimates.vwap_deviation_bps(
-                order, plan, session, about
-            ),
-            "alternatives": cost_estimates.price_tags(asked_about, ends),
-        }
-        if registry.of(route.algorithm).by_profile:
+        ends = ends_of(signal, session, asked_start, config)
+        question = cost_estimates.question(order, session, about, quote, config)
+        order.routing |= _estimated(order, question, ends)
+        expected = cost_estimates.vwap_deviation_bps(order, plan, session, about)
+        order.routing["usual_vwap_deviation_bps"] = expected
+        if registry.of(order.algorithm).by_profile:
             order.routing["profile"] = about.known.told()
-        if left_out:
-            order.routing["left_out"] = left_out
-        if verdict.waits:
-            order.routing["waits_for"] = [str(each) for each in verdict.waits]
-        if quote and quote.halt:
-            since = quote.halt.since.isoformat()
-            order.routing["halted"] = {"since": since, "reason": quote.halt.reason}
         written = {
             "limit_price": signal.limit_price,
             "would_price": order_parameters.would_price(order),
@@ -218,8 +212,7 @@ class _Drafting:
         price_rounding.enter(order, written)
         broker_algos.enter(order, self.desk)
         residual.enter(order, terms, spec)
-        self.accepted.append(order)
-        return _accepted(order, plan)
+        return plan
 
     def _order(self, signal: Signal, quote: Quote | None, start: datetime) -> Order:
         return Order(
@@ -332,3 +325,40 @@ def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:
     return Draft(
         order, slice_rows.rows(order, plan), [first_event(order, EventKind.ORDER_ACCEPTED, facts)]
     )
+
+
+def _route_facts(route: Route, value: Decimal | None, window: Window) -> dict[str, object]:
+    return {
+        "algorithm": route.algorithm,
+        "reason": route.reason,
+        "notional": None if value is None else f"{value:.2f}",
+        "window": window.note,
+    }
+
+
+def _estimated(order: Order, question: Question, ends: Mapping[str, datetime]) -> dict[str, object]:
+    estimate = cost_estimates.estimate(order, question)
+    order.estimated_slippage_bps = estimate.bps
+    return {
+        "estimate": {
+            "bps": round(estimate.bps, 4),
+            "standard_error_bps": rounded(estimate.standard_error_bps),
+            "spread_bps": round(estimate.spread_bps, 4),
+            "impact_bps": round(estimate.impact_bps, 4),
+            "basis": str(estimate.basis),
+        },
+        "alternatives": cost_estimates.alternatives_of(question, ends),
+    }
+
+
+def _remarks(left_out: object, verdict: Verdict, quote: Quote | None) -> dict[str, object]:
+    """What a reader of the order should know; nothing where there is nothing to say."""
+    remarks: dict[str, object] = {}
+    if left_out:
+        remarks["left_out"] = left_out
+    if verdict.waits:
+        remarks["waits_for"] = [str(each) for each in verdict.waits]
+    if quote and quote.halt:
+        since = quote.halt.since.isoformat()
+        remarks["halted"] = {"since": since, "reason": quote.halt.reason}
+    return remarks

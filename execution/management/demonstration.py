@@ -111,14 +111,14 @@ def bar_scenarios(
     ]
 
 
-def _signal(symbol: str, quantity: int, *, price: Decimal, **wishes: object) -> dict[str, object]:
+def _signal(symbol: str, quantity: int, *, price: Decimal, **more: object) -> dict[str, object]:
     return {
         "symbol": symbol,
         "side": "BUY",
         "quantity": quantity,
         "decision_price": price,
         "strategy": "demo",
-        **wishes,
+        **more,
     }
 
 

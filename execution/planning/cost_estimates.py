@@ -123,7 +123,7 @@ def vwap_deviation_bps(
     return None if expected is None else round(expected, 4)
 
 
-def price_tags(asked: Question, ends: Mapping[str, datetime]) -> list[dict[str, object]]:
+def alternatives_of(asked: Question, ends: Mapping[str, datetime]) -> list[dict[str, object]]:
     """For each algorithm, by the end that its window would have; see `Alternative.told`."""
     return [alternative.told() for alternative in alternatives(asked, ends)]
 

@@ -55,12 +55,12 @@ def _text(share: Decimal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`wishes`: what a signal may say. `usual`: what the broker is told without a wish. `share`:
-    the tag of its share of the market's volume, if it has one. `over_time`: it is told the order's
-    window; without that it starts at once, and the order's end cancels it."""
+    """`parameters`: what a signal may say. `defaults`: what the broker is told of those it leaves
+    out. `share`: the tag of its share of the market's volume, if it has one. `over_time`: it is
+    told the order's window; without that it starts at once, and the order's end cancels it."""
 
-    wishes: Mapping[str, Callable[[object], str]]
-    usual: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Callable[[object], str]]
+    defaults: Mapping[str, str] = field(default_factory=dict)
     share: str = ""
     over_time: bool = True
 
@@ -119,7 +119,7 @@ def pairs(value: object) -> Mapping[str, object]:
 
 def read(name: str, given: Mapping[str, object]) -> dict[str, str]:
     """A signal's parameters as the broker reads them. Raises ValueError for all that are wrong."""
-    known, clean, wrong = NATIVES[name].wishes, {}, []
+    known, clean, wrong = NATIVES[name].parameters, {}, []
     for tag, value in given.items():
         try:
             if tag not in known:
@@ -140,7 +140,7 @@ def keeps(name: str, cap: Decimal) -> bool:
 
 def instructions(
     name: str,
-    wishes: Mapping[str, str],
+    parameters: Mapping[str, str],
     *,
     start: datetime,
     end: datetime,
@@ -149,19 +149,19 @@ def instructions(
     """All that the broker is told, for a window on the wall clock.
 
     A participation cap becomes the algorithm's own share of the volume: one that it `keeps`.
-    Raises ValueError where it needs a share and neither a wish nor a cap says one.
+    Raises ValueError where it needs a share and neither a parameter nor a cap says one.
     """
     kind = NATIVES[name]
-    told = {**kind.usual, **wishes}
+    told = {**kind.defaults, **parameters}
     if kind.share:
-        told[kind.share] = _smallest(kind.share, wishes.get(kind.share), cap)
+        told[kind.share] = _smallest(kind.share, parameters.get(kind.share), cap)
     if kind.over_time:
         told |= {"startTime": _moment(start), "endTime": _moment(end + SECOND * 0.999999)}
     return Native(name, tuple(told.items()))
 
 
-def _smallest(tag: str, wish: str | None, cap: Decimal | None) -> str:
-    shares = [Decimal(wish)] if wish else []
+def _smallest(tag: str, asked: str | None, cap: Decimal | None) -> str:
+    shares = [Decimal(asked)] if asked else []
     shares += [] if cap is None else [cap]
     if not shares:
         raise ValueError(

@@ -27,6 +27,7 @@ STYLES = {
     AlertSeverity.CRITICAL: "bold red",
 }
 MOST_ALERTS = 10
+LABELS = {"on_time_rate": "on-time rate", "vwap_tracking": "VWAP tracking"}  # the others read so
 
 
 class Command(BaseCommand):
@@ -156,7 +157,10 @@ def _alerts(active: Sequence[Alert]) -> Table:
 def _quality(score: QualityScore) -> str:
     if not score["executions"]:
         return score["grade"]
-    parts = ", ".join(f"{name} {value:.0f}" for name, value in score["breakdown"].items())
+    parts = ", ".join(
+        f"{LABELS.get(name, name.replace('_', ' '))} {value:.0f}"
+        for name, value in score["breakdown"].items()
+    )
     return f"{score['quality_score']:.1f}/100, grade {score['grade']} ({parts})"
 
 

@@ -134,7 +134,7 @@ def test_servers_of_a_killed_process_stay_for_those_who_use_them(folder: Path) -
         (its_cleanup,) = [
             child
             for child in psutil.Process(owner.pid).children()
-            if "child_cleanup.py" in " ".join(child.cmdline())
+            if "orphan_cleanup.py" in " ".join(child.cmdline())
         ]
         owner.kill()
         owner.wait()

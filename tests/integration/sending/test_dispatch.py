@@ -1,4 +1,4 @@
-"""Which slices the loop rings for, and that it outlives what goes wrong around it."""
+"""Which slices the loop publishes tasks for, and that it outlives what goes wrong around it."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ SCHEDULING = Scheduling()
         (+5.0, None, 0.5, False),  # its order is being enqueued by whoever accepted it
         (+500.0, None, 2.0, False),  # beyond the horizon
         (+5.0, 1.0, 2.0, False),  # enqueued and not due yet
-        (-0.2, 5.0, 5.0, False),  # due this moment: its bell is being heard
+        (-0.2, 5.0, 5.0, False),  # due this moment: its task is being run
         (-2.0, 5.0, 5.0, True),  # overdue although it was enqueued: the task was lost
         (-2.0, 0.4, 5.0, False),  # enqueued just now
         (-8.0, 2.0, 9.0, False),  # late, and enqueued not long ago: the workers are busy
@@ -75,7 +75,7 @@ def test_what_a_halt_has_put_off_is_enqueued_at_its_end_and_not_before() -> None
 
 
 def test_a_slice_that_is_being_claimed_is_left_alone() -> None:
-    """The note that a bell rang waits for nobody: it could be waited for in turn."""
+    """The note that a task was published waits for nobody: it could be waited for in turn."""
     part = new_order(parts=2).slices.get(sequence=0)
     Slice.objects.update(enqueued_wall=None, status="PLANNED")
     other = connection.copy()

@@ -103,7 +103,7 @@ def test_a_slice_that_waits_long_looks_more_rarely_and_is_one_line_in_the_story(
     pauses = []
     for _ in range(20):
         moment = part.due_at
-        Slice.objects.filter(pk=part.pk).update(status="QUEUED")  # its bell rang
+        Slice.objects.filter(pk=part.pk).update(status="QUEUED")  # its task was published
         desk = replace(usual, market=market, now=lambda at=moment: at)  # type: ignore[arg-type]
         slices.send(part.pk, desk)
         part.refresh_from_db()
@@ -138,7 +138,7 @@ def test_an_order_that_ends_without_a_price_says_so() -> None:
 
 
 def test_a_note_that_a_bell_rang_is_for_its_moment_alone() -> None:
-    """The slice was put off after the bell was published and before that was noted."""
+    """The slice was put off after the task was published and before that was noted."""
     part = new_order(parts=2).slices.get(sequence=0)
     Slice.objects.filter(pk=part.pk).update(
         status="PLANNED", enqueued_wall=None, due_at=part.due_at + MINUTE
