@@ -6,7 +6,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from execution.admin.base import ReadOnlyAdmin, TabularInline, Unchangeable
+from execution.admin.base import (
+    NOTHING,
+    ReadOnlyAdmin,
+    TabularInline,
+    Unchangeable,
+    bps,
+    price,
+)
 from execution.admin.large_tables import by_indexed, by_known
 from execution.models import Order
 from monitoring.alerting import alerts
@@ -129,20 +136,43 @@ class ChannelHealthAdmin(ReadOnlyAdmin[Any]):
 class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
     list_display = [
         "order",
-        "average_price",
-        "arrival_bps",
-        "vwap_bps",
-        "twap_bps",
-        "shortfall_bps",
-        "participation",
-        "relative_performance",
-        "computed_wall",
+        "average",
+        "against_arrival",
+        "against_vwap",
+        "against_twap",
+        "shortfall",
+        "share_of_volume",
         "preliminary",
+        "computed_wall",
     ]
     readonly_fields = ["preliminary"]
     list_select_related = ["order"]
     list_filter = ["computed_wall"]
     search_fields = ["=order__id", "order__symbol"]
+
+    @admin.display(description="average", ordering="average_price")
+    def average(self, cost: CostAnalysis) -> str:
+        return price(cost.average_price)
+
+    @admin.display(description="arrival", ordering="arrival_bps")
+    def against_arrival(self, cost: CostAnalysis) -> str:
+        return bps(cost.arrival_bps)
+
+    @admin.display(description="VWAP", ordering="vwap_bps")
+    def against_vwap(self, cost: CostAnalysis) -> str:
+        return bps(cost.vwap_bps)
+
+    @admin.display(description="TWAP", ordering="twap_bps")
+    def against_twap(self, cost: CostAnalysis) -> str:
+        return bps(cost.twap_bps)
+
+    @admin.display(description="shortfall", ordering="shortfall_bps")
+    def shortfall(self, cost: CostAnalysis) -> str:
+        return bps(cost.shortfall_bps)
+
+    @admin.display(description="participation", ordering="participation")
+    def share_of_volume(self, cost: CostAnalysis) -> str:
+        return NOTHING if cost.participation is None else f"{cost.participation:.1%}"
 
     @admin.display(description="preliminary", boolean=True)
     def preliminary(self, cost: CostAnalysis) -> bool:

@@ -112,7 +112,7 @@ def price(value: Decimal | None) -> str:
     return NOTHING if value is None else f"{value:,.4f}"
 
 
-def bps(value: float | None) -> str:
+def bps(value: Decimal | float | None) -> str:
     """Signed; + is a cost and looks like one."""
     if value is None:
         return NOTHING
