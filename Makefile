@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 3
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test test-unit test-clock fuzz-api chaos bench bench-vwap check format lock clean
+.PHONY: help demo up test test-unit test-clock fuzz-api chaos bench bench-vwap screenshots check format lock clean
 
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
@@ -18,6 +18,7 @@ help:
 	@echo "make fuzz-api  schemathesis over the whole API, 200 requests an operation (EXAMPLES)"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
 	@echo "make bench   how fast, as a table; bench-vwap: how close to the market VWAP"
+	@echo "make screenshots  the README's pictures of the back office; ARGS='--every --folder DIR': each page"
 	@echo "make check   ruff, mypy and the import rules"
 	@echo "make lock    write the lock files anew from requirements.txt and requirements-dev.txt"
 	@echo "make format  let ruff rewrite what it can"
@@ -57,6 +58,9 @@ bench: $(VENV)/installed-dev
 
 bench-vwap: $(VENV)/installed-dev
 	@$(BIN)/python -m benchmarks.vwap_tracking $(ARGS)
+
+screenshots: $(VENV)/installed-dev
+	@$(BIN)/python -m benchmarks.screenshots $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
