@@ -30,6 +30,7 @@ from yaml import YAMLError
 
 from deepstack import config_rules
 from deepstack.config_alerts import Alerts
+from deepstack.config_paper import Paper
 from deepstack.config_types import (
     Bps,
     Checked,
@@ -45,7 +46,6 @@ from deepstack.config_types import (
     PositiveMoney,
     PositiveSeconds,
     Price,
-    Probability,
     RedisUrl,
     Seconds,
     Section,
@@ -242,42 +242,6 @@ class Market(Section):
     source: str = "simulated"
     simulated: Simulated = Simulated()
     replay: Replay = Replay()
-
-
-class PaperConduct(Section):
-    """How the paper broker misbehaves: a profile of `docs/brokers.md`, and what differs from it.
-
-    What is None is as the profile says. Shares are probabilities, seconds are of trading time.
-    """
-
-    profile: Literal["calm", "live", "harsh"] = "calm"
-    seed: Seed = 7
-    # In real time, before each answer about one order: the median, and the logarithm's
-    # standard deviation.
-    latency_ms: Annotated[float, Field(ge=0, le=5_000)] | None = None
-    latency_spread: Annotated[float, Field(ge=0, le=3)] | None = None
-    transient_rejects: Probability | None = None
-    permanent_rejects: Probability | None = None
-    lost_requests: Probability | None = None  # the order never arrives and nobody says so
-    lost_answers: Probability | None = None  # the order stands and nobody says so
-    late_executions: Probability | None = None  # told up to so many seconds after they are counted
-    late_seconds: Annotated[float, Field(ge=0, le=600)] | None = None
-    repeated_executions: Probability | None = None  # told two times in each answer
-    partial_fills: Probability | None = None  # arrivals that get a part of what the book gives
-    cancel_seconds: Annotated[float, Field(ge=0, le=600)] | None = None  # at most, CANCELLING
-    queue: Probability | None = None  # the most of the displayed size that a resting order joins
-
-
-class Paper(Section):
-    commission_per_share: Money = Decimal("0.005")
-    minimum_commission: Money = Decimal(1)
-    participation: Share = Decimal("0.10")  # of the tape, beyond the displayed size
-    displayed_shares: Shares = 500  # at the touch
-    conduct: PaperConduct = PaperConduct()
-    cash: Money = Decimal(10_000_000)  # of each account, before its first trade
-    leverage: Annotated[Decimal, Field(ge=1, le=10)] = Decimal(
-        2
-    )  # buying power for each dollar of cash
 
 
 class Ibkr(Section):

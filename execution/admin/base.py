@@ -28,8 +28,8 @@ else:
 __all__ = [
     "ActionForm",
     "ModelAdmin",
+    "OrderPartAdmin",
     "ReadOnlyAdmin",
-    "StoryAdmin",
     "TabularInline",
     "Unchangeable",
 ]
@@ -75,7 +75,7 @@ class ReadOnlyAdmin(Unchangeable, ModelAdmin[M]):
         return None
 
 
-class StoryAdmin(ReadOnlyAdmin[M]):
+class OrderPartAdmin(ReadOnlyAdmin[M]):
     """Parts of orders: the newest first, but those of one order from its beginning."""
 
     @override

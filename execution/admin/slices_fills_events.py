@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 from typing_extensions import override
 
 from execution.admin import base
-from execution.admin.base import StoryAdmin
+from execution.admin.base import OrderPartAdmin
 from execution.admin.large_tables import by_indexed, by_known
 from execution.broker import BROKERS
 from execution.models import Fill, Order, OrderEvent, Slice
@@ -15,7 +15,7 @@ from execution.orders.event_text import headline
 
 
 @admin.register(Slice)
-class SliceAdmin(StoryAdmin[Slice]):
+class SliceAdmin(OrderPartAdmin[Slice]):
     list_display = (
         "id",
         "parent",
@@ -95,7 +95,7 @@ class SliceAdmin(StoryAdmin[Slice]):
 
 
 @admin.register(Fill)
-class FillAdmin(StoryAdmin[Fill]):
+class FillAdmin(OrderPartAdmin[Fill]):
     list_display = (
         "id",
         "executed",
@@ -133,7 +133,7 @@ class FillAdmin(StoryAdmin[Fill]):
 
 
 @admin.register(OrderEvent)
-class OrderEventAdmin(StoryAdmin[OrderEvent]):
+class OrderEventAdmin(OrderPartAdmin[OrderEvent]):
     list_display = ("id", "happened", "parent", "kind", "told")
     list_filter = ("kind",)
     exclude = ("data",)

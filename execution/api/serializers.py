@@ -231,7 +231,7 @@ class OrderDetailSerializer(OrderSerializer):
 
     @extend_schema_field(EventPart)
     def get_events(self, order: Order) -> dict[str, Any]:
-        return EventPart(self._part(order, "events", queries.story_of(order.pk))).data
+        return EventPart(self._part(order, "events", queries.events_of(order.pk))).data
 
     def _part(self, order: Order, name: str, rows: Any) -> dict[str, Any]:
         first = list(rows[: PART + 1])

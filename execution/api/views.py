@@ -216,7 +216,7 @@ class EventList(_Parts):
 
     @override
     def of(self, order_id: int) -> QuerySet[Any]:
-        return queries.story_of(order_id)
+        return queries.events_of(order_id)
 
 
 class OrderControl(Door, GenericAPIView[Order]):

@@ -52,7 +52,7 @@ class BadInput(CommandError):
         super().__init__(text, returncode=2)
 
 
-class OversightCommand(BaseCommand):
+class OperatorCommand(BaseCommand):
     """A command whose refusals are sentences, with `--json` where it has a result."""
 
     speaks_json = True
@@ -105,7 +105,7 @@ def refusals() -> Iterator[None]:
         raise CommandError(f"PostgreSQL: {error}".strip()) from None
 
 
-class ControlCommand(OversightCommand):
+class ControlCommand(OperatorCommand):
     """One of the controls over an order."""
 
     requires_system_checks = ()  # orders can be stopped however wrong the configuration is

@@ -214,7 +214,7 @@ def fills_of(order_id: int) -> QuerySet[Fill]:
     return Fill.objects.filter(order=order_id).select_related("slice").order_by("pk")
 
 
-def story_of(order_id: int) -> QuerySet[OrderEvent]:
+def events_of(order_id: int) -> QuerySet[OrderEvent]:
     """Every event of the order, in the order in which they were written."""
     found = OrderEvent.objects.filter(order=order_id).order_by("pk")
     return found.select_related("slice", "order")

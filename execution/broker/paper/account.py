@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db.models import F, Sum
 
-from deepstack.config import Paper
+from deepstack.config_paper import Paper
 from execution.broker.base import AccountState, OpenOrder
 from execution.models import PaperExecution, PaperOrder
 

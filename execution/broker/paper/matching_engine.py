@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Min
 
 from deepstack import django_setup
-from deepstack.config import Paper
+from deepstack.config_paper import Paper
 from execution.broker.paper.matching_rules import (
     PaperFill,
     Resting,

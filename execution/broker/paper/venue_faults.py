@@ -11,7 +11,7 @@ from math import exp
 from random import Random
 from types import MappingProxyType
 
-from deepstack.config import PaperConduct
+from deepstack.config_paper import PaperConduct
 from execution.broker.base import BrokerRejected
 
 LONGEST_ANSWER = 5.0  # seconds

@@ -6,11 +6,11 @@ from typing_extensions import override
 
 from deepstack.config import ConfigError
 from execution import context
-from execution.management.console import BadInput, OversightCommand, add_person
+from execution.management.console import BadInput, OperatorCommand, add_person
 from execution.reconciliation import break_acceptance
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Accept a POSITION break: the shares that the broker has of a symbol count as held from now"
         " on, and its orders go on. First see what became of them: docs/restore.md."

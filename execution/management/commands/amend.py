@@ -8,7 +8,7 @@ from execution import context
 from execution.domain.reading import whole
 from execution.domain.signal import as_written
 from execution.entry import amend
-from execution.management.console import ORDER_ID, OversightCommand, argument
+from execution.management.console import ORDER_ID, OperatorCommand, argument
 from execution.models import Order
 from execution.orders.results import result_of
 
@@ -16,7 +16,7 @@ OPTIONS = {"quantity": "--quantity", "end_at": "--end-at", "limit_price": "--lim
 MAX_VERSION = 2**31 - 1
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = "Change the quantity, end or limit of a live order; what has left stays as it is."
 
     @override

@@ -9,7 +9,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution import context
-from execution.management.console import BadInput, OversightCommand, add_person
+from execution.management.console import BadInput, OperatorCommand, add_person
 from execution.models import SlippageCalibration
 from execution.planning import cost_calibration
 from execution.planning.cost_calibration import NothingToLearn
@@ -17,7 +17,7 @@ from execution.planning.cost_calibration import NothingToLearn
 MOST = 1_000_000
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Fit the coefficients of the configured cost model to the arrival slippage of finished"
         " orders, drawn to the configured ones, and store the result. It is adopted when it has"

@@ -7,10 +7,10 @@ from django.core.management.base import CommandError
 from typing_extensions import override
 
 from execution.booking import position_check
-from execution.management.console import OversightCommand
+from execution.management.console import OperatorCommand
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Compare the kept positions and day's trades with the sum of all fills; exit code 1 where"
         " they differ. --rebuild makes them anew from the fills, while bookings wait."

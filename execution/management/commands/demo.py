@@ -15,7 +15,7 @@ from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import OrderStatus
 from execution.entry import acceptance, submission
 from execution.management import progress
-from execution.management.console import BadInput, OversightCommand, argument
+from execution.management.console import BadInput, OperatorCommand, argument
 from execution.management.demonstration import (
     CannotDemonstrate,
     Scenario,
@@ -33,7 +33,7 @@ USUAL_SPEED = 60.0
 PATIENCE = 60.0  # seconds beyond the last window, for the last cancels to be confirmed
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Show the service at work: three orders at once, their progress, their reports and the"
         " day's summary. With --symbol on stored bars, else the deployment guide's scenarios."

@@ -7,13 +7,13 @@ from typing_extensions import override
 from execution import context
 from execution.domain.exchange_time import exchange_time
 from execution.management import progress
-from execution.management.console import ORDER_ID, OversightCommand, argument
+from execution.management.console import ORDER_ID, OperatorCommand, argument
 from execution.models import Order, OrderEvent
 from execution.orders import queries
 from execution.orders.event_text import headline, sentence
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Show an order's audit trail: every decision in order, as a trader reads it; with --facts"
         " also each number that it rested on."
@@ -28,7 +28,7 @@ class Command(OversightCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         order = Order.objects.get(pk=options["order"])
         report = queries.report(order, context.default().market, now=context.default().now())
-        events = queries.story_of(order.pk).iterator()
+        events = queries.events_of(order.pk).iterator()
         if options["json"]:
             self.print_json(
                 {"order": report, "events": [_plain(event, order.side) for event in events]}

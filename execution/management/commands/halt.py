@@ -5,7 +5,7 @@ from typing import Any
 from typing_extensions import override
 
 from execution.management.console import (
-    OversightCommand,
+    OperatorCommand,
     add_scope,
     change_trading,
     scope_name,
@@ -14,7 +14,7 @@ from execution.management.console import (
 from execution.risk.kill_switch import HaltReport, State
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Stop all sends at once and cancel what works at the broker, for everything or for one"
         " symbol, account or strategy. Orders live on until trading is resumed."

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from execution.domain import reading
 from execution.domain.volume_profile import FEWEST_SESSIONS
-from execution.management.console import BadInput, OversightCommand, zone_of
+from execution.management.console import BadInput, OperatorCommand, zone_of
 from execution.market import clock
 from execution.market.bar_checks import Findings, checked
 from execution.market.bar_files import BarFileError, as_text, read_bars
@@ -20,7 +20,7 @@ from execution.models import VolumeProfile
 from execution.planning import volume_profiles
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Learn volume profiles from the stored one-minute bars, or from a file of bars, of sessions"
         " that are over: for each symbol and for all together. What is known already is not stored"

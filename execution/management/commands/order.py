@@ -10,7 +10,7 @@ from execution.domain.lifecycle import OrderStatus
 from execution.domain.signal import as_written
 from execution.entry import acceptance, submission
 from execution.management import progress
-from execution.management.console import OversightCommand
+from execution.management.console import OperatorCommand
 from execution.management.progress import Watch
 from execution.models import Order
 from execution.orders import queries
@@ -59,7 +59,7 @@ OPTIONS = {
 INTERRUPTED = 130
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Hand an order over and watch it until it has ended; Ctrl-C leaves it working. The exit"
         " code is 0 if it was filled, 1 if not, 2 if it was asked wrongly."

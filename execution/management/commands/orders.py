@@ -10,7 +10,7 @@ from typing_extensions import override
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.reading import whole
-from execution.management.console import OversightCommand, argument
+from execution.management.console import OperatorCommand, argument
 from execution.management.progress import STYLES, price
 from execution.market import clock, market_data
 from execution.models import Order
@@ -21,7 +21,7 @@ from execution.orders.results import actual_slippage_bps, average_price, result_
 MOST = 100_000
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "List orders, the newest first. `bps` is the average price against the arrival mid; TWAP,"
         " VWAP and POV are also held against the market's VWAP of their window so far, in bps of"

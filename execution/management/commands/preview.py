@@ -13,7 +13,7 @@ from execution.domain.exchange_time import exchange_time
 from execution.domain.signal import as_written
 from execution.entry.preview import Preview, preview
 from execution.management.commands.order import OPTIONS, add_signal, signal_of
-from execution.management.console import OversightCommand
+from execution.management.console import OperatorCommand
 
 COLUMNS = (
     "algorithm",
@@ -26,7 +26,7 @@ COLUMNS = (
 )
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Show what an order would become now and what each way of working it is expected to cost;"
         " nothing is stored or sent. Costs are in basis points of its value, + is a cost."

@@ -8,13 +8,13 @@ from deepstack.config import ConfigError
 from execution import context
 from execution.broker.base import BrokerError
 from execution.context import Context
-from execution.management.console import BadInput, OversightCommand, add_person
+from execution.management.console import BadInput, OperatorCommand, add_person
 from execution.models import BrokerAccount, BrokerDifference
 from execution.reconciliation import account_reconciliation
 from execution.reconciliation.account_reconciliation import Busy, NotComparable, Report
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Compare orders, executions, positions and cash with the broker. What was missed is"
         " booked; what still differs is shown, stored and alerted. Orders of others are left"

@@ -4,7 +4,7 @@ from typing import Any
 from typing_extensions import override
 
 from execution.management.console import (
-    OversightCommand,
+    OperatorCommand,
     add_scope,
     change_trading,
     scope_name,
@@ -13,7 +13,7 @@ from execution.management.console import (
 from execution.risk.kill_switch import State
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = "Let everything, or one symbol, account or strategy, trade again after a halt."
 
     @override

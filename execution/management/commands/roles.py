@@ -3,11 +3,11 @@ from typing import Any
 from django.core.management.base import CommandError
 from typing_extensions import override
 
-from execution.management.console import OversightCommand
+from execution.management.console import OperatorCommand
 from execution.management.roles import MissingPermission, ensure_roles
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = "Create the groups Viewer, Trader and Risk, or give them their permissions again."
     speaks_json = False
 

@@ -7,7 +7,7 @@ from typing_extensions import override
 from execution.booking import position_check
 from execution.booking.position_check import Difference
 from execution.domain.reading import whole
-from execution.management.console import OversightCommand, argument
+from execution.management.console import OperatorCommand, argument
 from execution.orders import verification
 from execution.orders.verification import Disagreement
 
@@ -15,7 +15,7 @@ MOST = 10_000
 AFTER = whole(2**63 - 1, least=0)
 
 
-class Command(OversightCommand):
+class Command(OperatorCommand):
     help = (
         "Compute every order anew from its fills and events and compare: totals of order and"
         " slices, F + W <= Q, every status, fill and commission, and the kept positions. Reads"

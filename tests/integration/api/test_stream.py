@@ -17,7 +17,7 @@ from rest_framework.authtoken.models import Token
 
 from deepstack import processes
 from execution.models import Order, OrderEvent
-from tests.integration.monitoring.rows import store_order, story
+from tests.integration.monitoring.rows import add_event, store_order
 from tests.stack import Process, Stack, free_port, status_of, wait_for
 
 PATH = "/api/v1/orders/stream"
@@ -123,7 +123,7 @@ def heard(listener: Listener, events: list[OrderEvent]) -> None:
 
 
 def tell(order: Order, n: int = 1) -> list[OrderEvent]:
-    return [story(order, "ORDER_REASON", reason=f"{number}") for number in range(n)]
+    return [add_event(order, "ORDER_REASON", reason=f"{number}") for number in range(n)]
 
 
 def test_events_arrive_as_they_happen(stream: Process, token: str) -> None:

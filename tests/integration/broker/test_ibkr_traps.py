@@ -74,7 +74,7 @@ def test_trap_2_a_cancel_request_alone_is_not_even_a_pending_cancel(rig: IbkrRig
     assert now_is(rig, ticket).status == SliceStatus.WORKING
 
 
-def test_trap_3_a_fill_after_cancelled_is_booked_although_the_status_says_nought(
+def test_trap_3_a_fill_after_cancelled_is_booked_although_the_status_says_zero(
     rig: IbkrRig,
 ) -> None:
     ticket = rig.placed()

@@ -10,7 +10,8 @@ import pytest
 from django.db import connections
 from typing_extensions import override
 
-from deepstack.config import Config, Paper, PaperConduct
+from deepstack.config import Config, Paper
+from deepstack.config_paper import PaperConduct
 from execution.broker.base import Broker, BrokerOrder, Ticket
 from execution.broker.paper.venue_faults import Conduct
 from execution.broker.paper_trader import PaperTrader

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from deepstack.config import ROOT, Config, Market, Paper, PaperConduct, Simulated
+from deepstack.config import ROOT, Config, Market, Paper, Simulated
+from deepstack.config_paper import PaperConduct
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,

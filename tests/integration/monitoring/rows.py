@@ -51,11 +51,11 @@ def store_order(**changes: Any) -> Order:
         "estimated_slippage_bps": 4.0,
     }
     order = Order.objects.create(**{**values, **changes})
-    story(order, "ORDER_STATUS", to=order.status)
+    add_event(order, "ORDER_STATUS", to=order.status)
     return order
 
 
-def story(order: Order, kind: str, **data: Any) -> OrderEvent:
+def add_event(order: Order, kind: str, **data: Any) -> OrderEvent:
     return OrderEvent.objects.create(order=order, kind=kind, data=data, at=order.created_at)
 
 

@@ -25,11 +25,11 @@ from tests.integration.monitoring.rows import (
     LIMITS,
     NOON,
     NOW,
+    add_event,
     after,
     child,
     filled,
     replay,
-    story,
     working,
 )
 
@@ -77,7 +77,7 @@ def paused() -> Order:
 
 def resumed(order: Order) -> None:
     Order.objects.filter(pk=order.pk).update(status="WORKING")
-    story(order, "ORDER_STATUS", to="WORKING")
+    add_event(order, "ORDER_STATUS", to="WORKING")
 
 
 def test_a_pauses_alert_ends_when_the_order_goes_on() -> None:
@@ -98,7 +98,7 @@ def test_an_unknown_outcome_ends_with_the_answer() -> None:
     )
     assert look(seconds=70) == [("UNKNOWN_OUTCOME", "CRITICAL", True)]
     Slice.objects.filter(pk=part.pk).update(status="WORKING")
-    story(order, "SLICE_STATUS", to="WORKING")
+    add_event(order, "SLICE_STATUS", to="WORKING")
     assert look(seconds=80) == [("UNKNOWN_OUTCOME", "CRITICAL", False)]
 
 
@@ -160,7 +160,7 @@ def test_an_outage_of_the_database_waits_for_a_person() -> None:
 
 def costs(order: Order, price: str) -> None:
     Order.objects.filter(pk=order.pk).update(filled_notional=order.filled_quantity * Decimal(price))
-    story(order, "FILL_CORRECTED")
+    add_event(order, "FILL_CORRECTED")
 
 
 def test_an_alert_that_escalates_stays_one_and_calls_again() -> None:
@@ -237,7 +237,7 @@ def test_an_order_behind_its_schedule_is_told_until_it_has_caught_up() -> None:
         in Alert.objects.get(kind="BEHIND_SCHEDULE").message
     )
     Order.objects.update(filled_quantity=48, filled_notional=Decimal(7_200))
-    story(order, "FILL")
+    add_event(order, "FILL")
     behind = [row for row in look(seconds=9) if row[0] == "BEHIND_SCHEDULE"]
     assert behind == [("BEHIND_SCHEDULE", "CRITICAL", False)]
 

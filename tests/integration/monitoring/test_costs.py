@@ -12,13 +12,13 @@ from monitoring.reporting import cost_analysis
 from tests.integration.monitoring.rows import (
     NOON,
     NOW,
+    add_event,
     after,
     failed,
     filled,
     replay,
     store_order,
     store_tape,
-    story,
 )
 
 D = Decimal
@@ -122,7 +122,7 @@ def test_a_late_commission_changes_the_analysis() -> None:
     assert analysed(order).fees == 1
     assert analysed(order, after(NOW, minutes=1)).computed_wall == NOON
     Order.objects.filter(pk=order.pk).update(commission=D("2.50"))
-    story(order, "COMMISSION")
+    add_event(order, "COMMISSION")
     assert analysed(order, after(NOW, minutes=1)).fees == D("2.50")
 
 

@@ -20,7 +20,7 @@ from execution.models import BrokerDifference
 from monitoring.clocks import Moment
 from monitoring.metrics import page, totals
 from monitoring.models import MetricTotals
-from tests.integration.monitoring.rows import NOON, child, store_order, story, working
+from tests.integration.monitoring.rows import NOON, add_event, child, store_order, working
 
 FOLDER = ROOT / "monitoring" / "grafana"
 TOKEN = "only-for-tests"
@@ -73,12 +73,12 @@ def test_each_event_is_counted_once(token: None) -> None:
     order = working()
     part = child(order, lateness_ms=30.0, sent_at=NOON, broker="paper")
     facts = {"from": "SENDING", "to": "WORKING"}
-    event = story(order, "SLICE_STATUS", **facts)
+    event = add_event(order, "SLICE_STATUS", **facts)
     type(event).objects.filter(pk=event.pk).update(slice=part, at=NOON + timedelta(seconds=2))
-    fill = story(order, "FILL", quantity=60, price="150.00")
+    fill = add_event(order, "FILL", quantity=60, price="150.00")
     type(fill).objects.filter(pk=fill.pk).update(slice=part)
-    story(order, "SLICES_CHANGED", slices=[1, 2, 3], to="CANCELLED")
-    story(store_order(status="DENIED"), "ORDER_DENIED", code="NOTIONAL_EXCEEDS_MAX")
+    add_event(order, "SLICES_CHANGED", slices=[1, 2, 3], to="CANCELLED")
+    add_event(store_order(status="DENIED"), "ORDER_DENIED", code="NOTIONAL_EXCEEDS_MAX")
     _let_the_next_scrape_count()
     once = scrape()
     _let_the_next_scrape_count()
@@ -102,7 +102,7 @@ def test_an_event_whose_transaction_ends_late_is_counted_all_the_same(token: Non
 
     def slow() -> None:
         with transaction.atomic():
-            story(order, "CANCEL_REQUESTED")
+            add_event(order, "CANCEL_REQUESTED")
             written.set()
             finish.wait(20)
         connection.close()
@@ -110,7 +110,7 @@ def test_an_event_whose_transaction_ends_late_is_counted_all_the_same(token: Non
     thread = threading.Thread(target=slow)
     thread.start()
     assert written.wait(20)
-    story(order, "ORDER_REASON", reason="with a higher number, committed before")
+    add_event(order, "ORDER_REASON", reason="with a higher number, committed before")
     _let_the_next_scrape_count()
     scrape()
     finish.set()

@@ -19,12 +19,12 @@ from tests.integration.monitoring.rows import (
     LIMITS,
     NOON,
     NOW,
+    add_event,
     after,
     failed,
     filled,
     replay,
     store_tape,
-    story,
     working,
 )
 
@@ -143,7 +143,7 @@ def test_a_late_commission_corrects_the_day() -> None:
     order = filled("150.00")
     assert build(NEXT_DAY) == [("main", "2026-03-02")]
     Order.objects.filter(pk=order.pk).update(commission=Decimal("9.99"))
-    story(order, "COMMISSION")
+    add_event(order, "COMMISSION")
     moment = after(NOW, days=1, minutes=5)
     surveillance.evaluate(moment=moment, config=CONFIG, limits=LIMITS, market=market)
     assert build(NEXT_DAY + timedelta(minutes=6)) == [("main", "2026-03-02")]

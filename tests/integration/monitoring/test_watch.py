@@ -21,6 +21,7 @@ from tests.integration.monitoring.rows import (
     LIMITS,
     NOON,
     NOW,
+    add_event,
     after,
     child,
     failed,
@@ -28,7 +29,6 @@ from tests.integration.monitoring.rows import (
     replay,
     store_order,
     store_tape,
-    story,
     working,
 )
 
@@ -51,7 +51,7 @@ def test_a_costly_order_is_one_alert_however_often_it_is_seen() -> None:
     order = filled("150.50")
     assert look() == [("SLIPPAGE", "WARNING")]
     assert look(after(NOW, seconds=2)) == [("SLIPPAGE", "WARNING")]
-    story(order, "COMMISSION")
+    add_event(order, "COMMISSION")
     assert look(after(NOW, minutes=9)) == [("SLIPPAGE", "WARNING")]
     alert = Alert.objects.get()
     assert (alert.order_id, alert.account, alert.raised_at) == (order.pk, "main", NOON)
@@ -62,7 +62,7 @@ def test_an_acknowledged_alert_does_not_come_back() -> None:
     order = filled("150.50")
     look()
     Alert.objects.update(acknowledged_by="ann", acknowledged_wall=NOON)
-    story(order, "COMMISSION")
+    add_event(order, "COMMISSION")
     look(after(NOW, minutes=5))
     assert Alert.objects.get().acknowledged_by == "ann"
 
@@ -124,8 +124,8 @@ def test_slices_that_nobody_takes_are_told_once() -> None:
 def test_each_pause_is_one_alert() -> None:
     order = working(status="PAUSED", status_reason="3 permanent rejects in a row")
     assert look() == look() == [("PAUSED", "WARNING")]
-    story(order, "ORDER_STATUS", to="WORKING")
-    story(order, "ORDER_STATUS", to="PAUSED")
+    add_event(order, "ORDER_STATUS", to="WORKING")
+    add_event(order, "ORDER_STATUS", to="PAUSED")
     assert look() == look() == [("PAUSED", "WARNING")] * 2
 
 
@@ -205,7 +205,7 @@ def test_a_live_order_is_analysed_once_a_minute_at_most() -> None:
     order = working(filled_quantity=50, filled_notional=Decimal("7500"))
     times = set()
     for second in range(0, 100, 5):
-        story(order, "FILL")
+        add_event(order, "FILL")
         look(after(NOW, seconds=second), tape)
         times.add(CostAnalysis.objects.get().computed_wall)
     assert sorted(times) == [NOON, NOON + timedelta(seconds=60)]
@@ -241,7 +241,7 @@ def test_events_that_a_person_should_hear_of(
 ) -> None:
     order = working()
     for _ in range(3):
-        story(order, kind, **data)
+        add_event(order, kind, **data)
     assert look() == [(kind, severity)]
     alert = Alert.objects.get()
     assert alert.message.startswith(f"order {order.pk} BUY 100 AAPL TWAP: ")
@@ -277,12 +277,12 @@ def test_an_event_that_is_committed_late_is_not_missed() -> None:
 
 def test_the_mark_moves_on_once_every_transaction_of_its_moment_has_ended() -> None:
     order = working()
-    event = story(order, "ORDER_STATUS")
+    event = add_event(order, "ORDER_STATUS")
     look()
     look()
     assert WatchMark.objects.get().event_id == 0
     WatchMark.objects.update(coming_wall=F("coming_wall") - timedelta(seconds=100))
-    later = story(order, "ORDER_STATUS")
+    later = add_event(order, "ORDER_STATUS")
     look()
     mark = WatchMark.objects.get()
     assert (mark.event_id, mark.coming_id) == (event.pk, later.pk)
@@ -290,7 +290,7 @@ def test_the_mark_moves_on_once_every_transaction_of_its_moment_has_ended() -> N
 
 def conflict(order: Order) -> OrderEvent:
     data = {"execution_id": "e", "revision": 0, "quantity": 1, "price": "1"}
-    return story(order, "FILL_CONFLICT", **data)
+    return add_event(order, "FILL_CONFLICT", **data)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -310,7 +310,7 @@ def test_an_event_that_is_committed_late_under_an_old_number_is_told() -> None:
     with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(late, written, commit)
         assert written.wait(10)
-        story(other, "ORDER_STATUS")
+        add_event(other, "ORDER_STATUS")
         assert look() == []
         commit.set()
         writer.result()

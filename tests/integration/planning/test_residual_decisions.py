@@ -13,7 +13,15 @@ from execution.booking import completion
 from execution.entry import amend, order_controls
 from execution.risk import kill_switch
 from execution.sending import dispatcher
-from tests.integration.planning.test_residuals import CLOSE, ELEVEN, FLAT, TEN, ended, story, trial
+from tests.integration.planning.test_residuals import (
+    CLOSE,
+    ELEVEN,
+    FLAT,
+    TEN,
+    ended,
+    residual_plans,
+    trial,
+)
 from tests.integration.rebuild import assert_story_matches
 from tests.integration.thin_market import (
     TODAY,
@@ -33,11 +41,11 @@ def test_nothing_is_planned_while_the_fate_of_a_child_is_unknown() -> None:
     trade(FLAT)
     given = trial(lambda size, minute: None if minute == TEN else 0, residual="FORCE")
     given.run(until=at_minute(ELEVEN - 3))
-    assert story(given.order) == []
+    assert residual_plans(given.order) == []
 
     given.desk = desk_at(at_minute(ELEVEN - 3))
     given.end(given.children[0])
-    assert story(given.order)[0]["residual"] == 1_000
+    assert residual_plans(given.order)[0]["residual"] == 1_000
     given.run(until=at_minute(ELEVEN - 2))
     assert given.sent[-1] == (ELEVEN - 3, 1_000)
 
@@ -50,7 +58,7 @@ def test_a_paused_order_does_not_go_on_by_itself(policy: str) -> None:
     order_controls.pause(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
     given.desk = desk_at(at_minute(ELEVEN - 20))
     status, _, _ = ended(given.run())
-    assert (status, story(given.order)) == ("EXPIRED", [])
+    assert (status, residual_plans(given.order)) == ("EXPIRED", [])
 
 
 def test_a_paused_order_that_is_resumed_in_time_is_forced() -> None:
@@ -73,7 +81,7 @@ def test_a_cancelled_order_does_not_go_on(policy: str) -> None:
     order_controls.cancel(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
     given.end(given.children[-1])
     status, _, _ = ended(given.order)
-    assert (status, story(given.order)) == ("CANCELLED", [])
+    assert (status, residual_plans(given.order)) == ("CANCELLED", [])
 
 
 def test_a_halt_holds_a_forced_rest_back() -> None:
@@ -84,7 +92,7 @@ def test_a_halt_holds_a_forced_rest_back() -> None:
     kill_switch.set_state(state="HALTED", **scope)
     given.desk, given.answer, before = desk_at(at_minute(ELEVEN - 7)), all_of, len(given.sent)
     given.run(until=at_minute(ELEVEN - 1))
-    assert (len(given.sent), len(story(given.order))) == (before, 3)
+    assert (len(given.sent), len(residual_plans(given.order))) == (before, 3)
 
     kill_switch.set_state(state="ACTIVE", **scope)
     given.desk = desk_at(at_minute(ELEVEN - 1))
@@ -100,7 +108,7 @@ def test_an_end_that_is_noticed_again_and_again_is_decided_once() -> None:
     now = at_minute(ELEVEN) + timedelta(seconds=1)
     for _ in range(3):
         completion.expire(given.order.pk, at=now)
-    assert len(story(given.order)) == 1
+    assert len(residual_plans(given.order)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -118,7 +126,7 @@ def test_two_that_notice_the_end_at_one_moment_decide_once() -> None:
 
     with ThreadPoolExecutor(6) as loops:
         list(loops.map(notice, range(6)))
-    assert [each["residual"] for each in story(given.order)] == [1_000]
+    assert [each["residual"] for each in residual_plans(given.order)] == [1_000]
     assert given.order.slices.filter(status__in=("PLANNED", "QUEUED")).count() == 1
 
 
@@ -136,7 +144,7 @@ def test_a_decision_that_is_not_committed_was_never_made() -> None:
         power_cut()
     given.order.refresh_from_db()
     assert list(given.order.slices.order_by("pk").values()) == before
-    assert (given.order.end_at, story(given.order)) == (at_minute(ELEVEN), [])
+    assert (given.order.end_at, residual_plans(given.order)) == (at_minute(ELEVEN), [])
     assert ended(given.run())[:2] == ("FILLED", 1_000)
 
 
@@ -173,7 +181,7 @@ def test_an_amended_order_is_forced_with_its_new_rest() -> None:
     trade(FLAT)
     given = trial(none_of, residual="FORCE")
     given.run(until=at_minute(ELEVEN - 5))
-    assert len(story(given.order)) == 1
+    assert len(residual_plans(given.order)) == 1
     given.answer = all_of
     now = desk_at(at_minute(ELEVEN - 5))
     amend.amend(given.order.pk, {"quantity": 1_500}, version=1, by="ann", desk=now)

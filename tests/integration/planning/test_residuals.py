@@ -36,7 +36,7 @@ def trial(answer: Any = all_of, *, start: float = TEN, **wishes: Any) -> Trial:
     return Trial(order_of(desk, **wishes), desk, answer)
 
 
-def story(order: Order) -> list[dict[str, Any]]:
+def residual_plans(order: Order) -> list[dict[str, Any]]:
     return [event.data for event in order.events.filter(kind="RESIDUAL_PLANNED").order_by("pk")]
 
 
@@ -51,7 +51,7 @@ def test_what_is_left_is_left_unless_the_signal_says_otherwise() -> None:
     given = trial(none_of)
     assert "residual" not in given.order.routing
     status, filled, at = ended(given.run())
-    assert (status, filled, story(given.order)) == ("EXPIRED", 0, [])
+    assert (status, filled, residual_plans(given.order)) == ("EXPIRED", 0, [])
     assert at - given.order.end_at < MINUTE
     assert given.order.slice_count == 10
 
@@ -67,7 +67,7 @@ def test_forced_the_rest_leaves_as_one_urgent_child_before_the_end() -> None:
 
     assert (status, filled) == ("FILLED", 1_000)
     assert end - MINUTE * 6 <= at < end
-    [planned] = story(given.order)
+    [planned] = residual_plans(given.order)
     assert (planned["policy"], planned["first_new_slice"]) == ("FORCE", 10)
     last = given.order.slices.get(sequence=10)
     assert last.quantity == planned["residual"]
@@ -80,7 +80,7 @@ def test_with_perfect_fills_nothing_is_forced() -> None:
     trade(FLAT)
     given = trial(residual="FORCE")
     status, _, at = ended(given.run())
-    assert (status, story(given.order), given.order.slice_count) == ("FILLED", [], 10)
+    assert (status, residual_plans(given.order), given.order.slice_count) == ("FILLED", [], 10)
     assert at < given.order.end_at - MINUTE * 6
 
 
@@ -92,7 +92,7 @@ def test_a_forced_rest_is_offered_at_fresh_prices_and_ends_with_the_window() -> 
     status, filled, at = ended(given.run())
     assert (status, filled) == ("EXPIRED", 0)
     assert end <= at < end + MINUTE
-    assert [each["turns_left"] for each in story(given.order)] == [2, 1, 0]
+    assert [each["turns_left"] for each in residual_plans(given.order)] == [2, 1, 0]
     forced = given.order.slices.filter(sequence__gte=10).order_by("sequence")
     limits = [part.limit_price for part in forced]
     assert limits == sorted(set(limits))
@@ -155,7 +155,7 @@ def test_an_extension_works_the_rest_by_the_same_algorithm_and_ends() -> None:
     status, filled, at = ended(given.run())
     assert status == "EXPIRED"
     assert 900 < filled < 1_000
-    first, second = story(given.order)
+    first, second = residual_plans(given.order)
     assert (first["residual"] - second["residual"], second["turns_left"]) > (0, 0)
     assert given.order.end_at == at_minute(ELEVEN + 30)
     assert timedelta(0) <= at - given.order.end_at < MINUTE
@@ -186,7 +186,7 @@ def test_no_extension_leaves_the_session() -> None:
     trade(FLAT)
     given = trial(none_of, start=CLOSE - 65, residual="EXTEND", residual_minutes=60)
     status, _, _ = ended(given.run())
-    assert (status, len(story(given.order))) == ("EXPIRED", 1)
+    assert (status, len(residual_plans(given.order))) == ("EXPIRED", 1)
     assert given.order.end_at == session_on(TODAY).close
 
 
@@ -197,7 +197,7 @@ def test_every_algorithm_can_be_extended_and_forced(algorithm: str) -> None:
         given = trial(half_of, residual=policy, algorithm=algorithm, quantity=5_000)
         order = given.run()
         assert_story_matches(order)
-        assert story(order)
+        assert residual_plans(order)
         assert order.is_terminal
 
 
@@ -216,7 +216,7 @@ def test_a_vwap_extension_follows_the_day_from_where_it_begins() -> None:
     )
     status, filled, _ = ended(given.run())
     assert (status, filled) == ("FILLED", 1_000)
-    [planned] = story(given.order)
+    [planned] = residual_plans(given.order)
     first = given.order.slices.get(sequence=planned["first_new_slice"])
     assert first.explanation["dynamic"]["profile"]
     extension = [size for minute, size in given.sent if minute >= ELEVEN]
@@ -229,7 +229,7 @@ def test_what_the_last_extension_leaves_is_forced_within_it() -> None:
     given = trial(none_of, residual="EXTEND_FORCE", residual_minutes=20)
     given.answer = lambda size, minute: size if minute >= ELEVEN + 38 else 0
     assert ended(given.run())[:2] == ("FILLED", 1_000)
-    first, second, third = story(given.order)
+    first, second, third = residual_plans(given.order)
     assert [each["policy"] for each in (first, second, third)] == ["EXTEND", "EXTEND", "FORCE"]
     assert [each["next"] for each in (first, second)] == ["EXTEND", "FORCE"]
     assert given.order.end_at == at_minute(ELEVEN + 40)
@@ -244,5 +244,10 @@ def test_an_extension_that_the_close_cuts_short_is_the_last() -> None:
     given = trial(none_of, start=CLOSE - 70, residual="EXTEND_FORCE", residual_minutes=60)
     status, _, _ = ended(given.run())
     assert status == "EXPIRED"
-    assert [each["policy"] for each in story(given.order)] == ["EXTEND", "FORCE", "FORCE", "FORCE"]
+    assert [each["policy"] for each in residual_plans(given.order)] == [
+        "EXTEND",
+        "FORCE",
+        "FORCE",
+        "FORCE",
+    ]
     assert given.order.end_at == session_on(TODAY).close
