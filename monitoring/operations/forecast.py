@@ -2,18 +2,23 @@
 
 from datetime import datetime
 
+ON_PLAN = 0.98  # of the shares planned by now, from which an order counts as on its plan
+
 
 def completion(
-    *, start: datetime, now: datetime, end: datetime, quantity: int, filled: int
+    *, start: datetime, now: datetime, end: datetime, quantity: int, filled: int, planned: int
 ) -> datetime | None:
-    """At the order's average pace so far; None while that is unknown or will not do by its end.
+    """At the order's average pace so far, at its end at the latest where it is on its plan; None
+    while nothing is known, or where it is behind and its pace will not do by its end.
 
     start + (now - start) * quantity / filled
     """
     if filled <= 0 or now <= start:
         return None
     done = start + (now - start) * (quantity / filled)
-    return done if done <= end else None
+    if done <= end:
+        return done
+    return end if filled >= ON_PLAN * planned else None
 
 
 def behind(*, planned: int, filled: int, quantity: int) -> float:

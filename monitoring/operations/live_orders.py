@@ -58,6 +58,7 @@ def _live(order: Order, planned: int, now: datetime) -> LiveOrder:
         end=order.end_at,
         quantity=order.quantity,
         filled=order.filled_quantity,
+        planned=planned,
     )
     return LiveOrder(order, min(planned, order.quantity), done)
 

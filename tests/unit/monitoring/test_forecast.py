@@ -14,6 +14,7 @@ HOUR = timedelta(hours=1)
         ("on pace", 500, 30, 60),
         ("ahead", 750, 30, 40),
         ("too slow for its window", 400, 30, None),
+        ("slower than on average, as planned", 495, 30, 60),
         ("nothing filled", 0, 30, None),
         ("not begun", 0, -1, None),
         ("begins now", 10, 0, None),
@@ -27,6 +28,7 @@ def test_completion(word: str, filled: int, minutes: int, expected: int | None) 
         end=START + HOUR,
         quantity=1_000,
         filled=filled,
+        planned=500,
     )
     assert found == (None if expected is None else START + timedelta(minutes=expected)), word
 
