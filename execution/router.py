@@ -1,5 +1,6 @@
 """The way in for strategies written in Python."""
 
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 from deepstack import django_setup
@@ -16,6 +17,9 @@ from execution.domain.routing import Thresholds
 from execution.domain.signal import Controls
 from execution.entry import submission
 from execution.entry.preview import Preview, preview
+from execution.models import Order
+from execution.orders import event_follower
+from execution.orders.event_message import EventMessage
 from execution.orders.results import ExecutionResult
 from execution.planning.arguments import ROUTER, read_as_signal
 
@@ -129,6 +133,13 @@ class ExecutionRouter:
         }
         with read_as_signal(arguments, controls, ROUTER) as signal:
             return await sync_to_async(preview)(signal, self._desk, thresholds=self._thresholds)
+
+    async def events(self, order_id: int) -> AsyncIterator[EventMessage]:
+        """Each event of an order from its first on, as it happens; ends once the order has ended
+        and its events were all given. Raises Order.DoesNotExist."""
+        await Order.objects.only("pk").aget(pk=order_id)
+        async for message in event_follower.follow(order_id):
+            yield message
 
 
 def _money(name: str, given: float | Decimal | None, configured: Decimal) -> Decimal:

@@ -54,7 +54,7 @@ class Stack:
     ) -> None:
         """`private`: on servers of its own, also where the configuration names others."""
         self.folder = folder
-        self.web = self.flower = ""  # addresses, once it runs
+        self.web = self.flower = self.stream = ""  # addresses, once it runs
         self._live, self._private = live, private
         self._asked_to_stop = threading.Event()
         self._config = config.current()
@@ -139,7 +139,9 @@ class Stack:
     def _start_all(self) -> None:
         """Stages end in the reverse order: whoever makes work goes before whoever does it."""
         web, flower = self._take_port(8000), self._take_port(5555)
+        stream = self._take_port(8100)
         self.web, self.flower = f"http://{HOST}:{web}/", f"http://{HOST}:{flower}/"
+        self.stream = f"http://{HOST}:{stream}/"
         login = self._config.flower_basic_auth.get_secret_value() or (
             f"{FLOWER_USER}:{_kept_secret(self.folder / 'flower_password')}"
         )
@@ -152,6 +154,7 @@ class Stack:
         self._start(
             "flower", processes.flower(HOST, flower), stage=3, extra={"FLOWER_BASIC_AUTH": login}
         )
+        self._start("stream", processes.stream(f"{HOST}:{stream}"), stage=4)
         self._start("web", processes.web(f"{HOST}:{web}"), stage=4)
 
     def _start(
@@ -366,6 +369,7 @@ The service is up: {settings.trading_mode} trading, {settings.market.source} mar
   admin    {stack.web}admin/
            {login}
   API      {stack.web}api/v1/docs/ (after signing in)
+  stream   {stack.stream}api/v1/orders/stream
   Flower   {stack.flower}
            {flower}
   logs     {settings.log_file}, and {stack.folder / "log"} for each process

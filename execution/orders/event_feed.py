@@ -25,6 +25,7 @@ MARGIN = 50_000
 LAST_NUMBER = 2**63 - 1
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_NEXT = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 # Rows keep the lower 32 bits of the number of the transaction that wrote them; they run in a
 # circle, half of which is the past. PostgreSQL's remainder keeps the sign, hence the sum.
 _CIRCLE, _HALF = 2**32, 2**31
@@ -59,8 +60,12 @@ class Cursor:
 
 def horizon() -> int:
     """The oldest transaction under way; every earlier one has ended."""
+    return _transaction(_HORIZON)
+
+
+def _transaction(query: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_HORIZON)
+        cursor.execute(query)
         row: tuple[int] = cursor.fetchone()
         return row[0]
 
@@ -112,6 +117,13 @@ def read(
         return found, replace(cursor, transaction=last.written, event_id=last.pk)  # type: ignore[attr-defined]
     newest = max([cursor.next_floor, *(event.pk for event in found)])
     return found, cursor.behind(end - 1, LAST_NUMBER, newest=newest, wall=wall)
+
+
+def rest(cursor: Cursor, only: Q) -> Sequence[OrderEvent]:
+    """All that is committed behind the cursor, also after a transaction that is still under way.
+    For a reader that ends here: behind these there may be some that belong before them."""
+    events = unread(cursor, _transaction(_NEXT)).select_related("order", "slice")
+    return list(events.filter(only))
 
 
 def _numbered(events: QuerySet[OrderEvent], end: int) -> QuerySet[Any]:

@@ -20,7 +20,7 @@ from deepstack.local.embedded_servers import running
 from tests.stack import START_SECONDS, Process, status_of, wait_for
 
 NOTHING = embedded_servers.Services("", "")
-PROCESSES = ("gunicorn", "w1@", "w2@", "dispatch", "beat", "flower")
+PROCESSES = ("gunicorn", "w1@", "w2@", "dispatch", "beat", "flower", "uvicorn")
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.any_date]
 
@@ -92,6 +92,8 @@ def test_what_dies_is_started_again_and_the_next_start_goes_on(services: Service
     before = children(service)
     assert before.keys() == set(PROCESSES)
     assert "password" in service.output()
+    (stream,) = re.findall(r"stream +(http://\S+)", service.output())
+    assert status_of(stream) == 401
     assert (folder / "secret_key").stat().st_mode & 0o777 == 0o600
 
     second = services.up()

@@ -1,5 +1,6 @@
 """Orders through Redis, worker processes and the paper broker, and what the rows say afterwards."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -11,12 +12,16 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from deepstack.config import Config
 from deepstack.local.child_cleanup import lifeline
 from execution import context
+from execution.broker.order_manager import OrderManager
 from execution.entry import acceptance, order_controls
 from execution.entry.submission import NoLiveWorker, require_worker
 from execution.models import Heartbeat, Order, OrderEvent, Slice
+from execution.orders.event_message import EventMessage
 from execution.risk import limits
+from execution.router import ExecutionRouter
 from tests.integration.rebuild import assert_story_matches
 from tests.stack import Stack, wait_for
 
@@ -122,6 +127,24 @@ asyncio.run(router.route_order(symbol="MSFT", quantity=100, action="BUY", algori
     waiting.send_signal(signal.SIGKILL)
     waiting.wait()
     assert ended(orders.get()).status == "FILLED"
+
+
+def test_a_strategy_follows_its_order_to_the_end(stack: Stack) -> None:
+    """While it runs, and once more afterwards, when the whole of it is read at once."""
+    router = ExecutionRouter(OrderManager(config=Config.from_env()))
+
+    async def follow(order_id: int) -> list[EventMessage]:
+        return [message async for message in router.events(order_id)]
+
+    order = accept(algorithm="TWAP", window_minutes=0.1, slices=3)
+    heard = asyncio.run(asyncio.wait_for(follow(order.pk), 60))
+    events = order.events.order_by("pk").values_list("pk", flat=True)
+    assert sorted(message["id"] for message in heard) == list(events)
+    assert heard[0]["kind"] == "ORDER_ACCEPTED"
+    assert (heard[-1]["kind"], heard[-1]["data"]["to"]) == ("ORDER_STATUS", "FILLED")
+    assert asyncio.run(follow(order.pk)) == heard
+    with pytest.raises(Order.DoesNotExist):
+        asyncio.run(follow(order.pk + 1_000_000))
 
 
 def test_the_command_line_places_an_order_and_reports(stack: Stack) -> None:
