@@ -56,6 +56,7 @@ from deepstack.config_types import (
     Symbol,
 )
 
+LEAST_SECRET = 32  # characters
 CODE = Path(__file__).resolve().parent.parent
 
 
@@ -351,6 +352,13 @@ class Config(Checked, BaseSettings):
             raise ValueError(
                 "names separated by commas are allowed, such as desk.example,127.0.0.1"
             )
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _cannot_be_guessed(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < LEAST_SECRET:
+            raise ValueError(f"at least {LEAST_SECRET} characters are allowed: it signs sessions")
         return value
 
     @field_validator("flower_basic_auth")

@@ -1,9 +1,11 @@
 """Settings that are right one by one and wrong together, and what is said about wrong ones."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
 from operator import attrgetter
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from deepstack import config_urls
 
@@ -17,6 +19,9 @@ _NOT_ABOVE = (
     ("execution.scheduling.overdue_grace_seconds", "execution.scheduling.missed_grace_seconds"),
     ("ibkr.heartbeat_seconds", "ibkr.fresh_seconds"),
 )
+
+# Sections that no other program's variables begin with.
+_OURS_ALONE = ("EXECUTION", "LIMITS")
 
 # In a key's name; the path of a webhook is a password.
 _SECRET = ("secret", "auth", "webhook", "token")
@@ -32,17 +37,33 @@ def out_of_order(config: object) -> list[str]:
     ]
 
 
-def misspelt(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """A line for each variable that was surely meant for a section and is none of its settings."""
-    own = {name.upper() for name in known}
+def misspelt(names: Iterable[str], fields: Mapping[str, FieldInfo]) -> list[str]:
+    """A line for each variable that was surely meant for one of the settings and is none."""
+    kinds = {name: field.annotation for name, field in fields.items()}
+    sections = {
+        name.upper(): {key.upper() for key in kind.model_fields}
+        for name, kind in kinds.items()
+        if isinstance(kind, type) and issubclass(kind, BaseModel)
+    }
+    unknown = {name.upper() for name in names} - {name.upper() for name in fields}
     return [
-        f"  {name}: no setting has this name; one of a section is written {section}__KEY"
-        for name in sorted({name.upper() for name in names})
-        for section in ("EXECUTION", "LIMITS")
-        if name.startswith(f"{section}_")
-        and not name.startswith(f"{section}__")
-        and name not in own
+        f"  {name}: no setting has this name; {meant}"
+        for name in sorted(unknown)
+        if (meant := _meant(name, sections))
     ]
+
+
+def _meant(name: str, sections: Mapping[str, Collection[str]]) -> str:
+    """What may be meant; empty for a name that may well be somebody else's."""
+    first, nested, _ = name.partition("__")
+    if first in sections:
+        return ""
+    for section, keys in sections.items():
+        key = first.removeprefix(f"{section}_")
+        if key != first and (section in _OURS_ALONE or key in keys):
+            return f"one of a section is written {section}__KEY"
+    near = get_close_matches(first, sections, 1, cutoff=0.8) if nested else []
+    return f"the section is called {near[0]}" if near else ""
 
 
 def _at(config: object, key: str) -> float:

@@ -106,8 +106,25 @@ def _alpaca_problems(config: Config) -> list[CheckMessage]:
         for name in ("alpaca_api_key", "alpaca_secret_key")
         if not getattr(config, name)
     ]
+    problems.extend(_lease_problems(config))
     try:
         problems.extend(_stand_in_problems(config, endpoints.trading_url(config)))
     except ConfigError as error:
         problems.append(Error(str(error), id="execution.E005"))
     return problems
+
+
+def _lease_problems(config: Config) -> list[CheckMessage]:
+    """A claim that runs out while its order is on the way is taken for one that got lost."""
+    longest = config.alpaca_connect_seconds + config.alpaca_read_seconds
+    lease = config.execution.scheduling.lease_seconds
+    if lease > longest:
+        return []
+    return [
+        Error(
+            f"execution.scheduling.lease_seconds = {lease:g}, but a placement may take"
+            f" {longest:g} s (ALPACA_CONNECT_SECONDS + ALPACA_READ_SECONDS).",
+            hint="Raise the lease or shorten the other two.",
+            id="execution.E013",
+        )
+    ]

@@ -8,6 +8,7 @@ from django.utils.module_loading import import_string
 
 from deepstack import django_setup
 from deepstack.config import Config, ConfigError
+from deepstack.config_copies import checked
 from execution.broker import BROKERS
 from execution.broker.base import (
     AccountBroker,
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 class OrderManager:
     """Hands child orders to the broker that the trading mode names.
 
-    Raises ConfigError when live trading is not set up as the system checks demand.
+    Raises ConfigError when a value of the configuration is none for its key, or when live trading
+    is not set up as the system checks demand.
     """
 
     def __init__(self, config: Config, paper_trader: Broker | None = None) -> None:
-        self.config = config
+        self.config = checked(config)
         if config.trading_mode == "live":
             self.broker = _live_broker(config)
         else:

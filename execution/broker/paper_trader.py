@@ -13,6 +13,7 @@ from django.db.models.functions import Greatest, Least
 
 from deepstack import django_setup
 from deepstack.config import Config
+from deepstack.config_copies import checked
 from execution.broker.base import (
     AccountState,
     BrokerOrder,
@@ -72,7 +73,7 @@ class PaperTrader:
     trial = True  # no money can be lost
 
     def __init__(self, config: Config, market: MarketData | None = None) -> None:
-        self.config = config
+        self.config = checked(config)
         self._settings = config.paper
         self._max_quote_age = timedelta(seconds=config.limits.max_quote_age_seconds)
         self._market = market or open_market(config)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr
 
-from deepstack import config_rules
+from deepstack import config_copies
 from deepstack.config import Config, ConfigError
 
 Settings = Mapping[str, Any]  # values for JSON, by keys such as limits.max_order_notional
@@ -29,7 +29,7 @@ _OF_ONE_ORDER = (
     "execution.vwap.",
     "execution.pov.",
     "execution.implementation_shortfall.",
-    "execution.planning.residual.",
+    "execution.residual.",
     "execution.slippage.",
     "execution.routing.",
 )
@@ -56,7 +56,7 @@ def of(config: Config, service: Config) -> Settings:
     """
     if config is service:
         return {}
-    _check(config)
+    config_copies.checked(config)
     theirs, ours = dict(_leaves(config)), dict(_leaves(service))
     differing = {key: value for key, value in theirs.items() if value != ours[key]}
     own = {key: value for key, value in differing.items() if not key.startswith(_OF_NO_ORDER)}
@@ -125,18 +125,6 @@ def _with(section: Any, path: list[str], values: Settings) -> Any:
         return type(section).model_validate(section.model_dump() | dict(values))
     inner = _with(getattr(section, path[0]), path[1:], values)
     return section.model_copy(update={path[0]: inner})
-
-
-def _check(config: Config) -> None:
-    """A copy that was made with other values was not checked when it was made."""
-    for name in ("execution", "limits"):
-        section = getattr(config, name)
-        try:
-            type(section).model_validate(section.model_dump())
-        except ValidationError as error:
-            raise ConfigError(config_rules.readable(error, name)) from None
-    if wrong := config_rules.out_of_order(config):
-        raise ConfigError("\n".join(["the configuration is wrong:", *wrong]))
 
 
 def _shown(value: Any) -> str:

@@ -65,6 +65,9 @@ def desk_with(**values: object) -> Context:
         {"execution.routing.child_tolerance_bps": Decimal(0)},
         {"execution.twap.default_num_slices": 7, "execution.vwap.dynamic": False},
         {"execution.slippage.base_spread_bps": 1.0},
+        {"execution.pov.participation": Decimal("0.02")},
+        {"execution.residual.force_share": Decimal("0.2")},
+        {"execution.implementation_shortfall.risk_aversion": 0.5},
     ],
 )
 def test_what_concerns_an_order_goes_with_it(values: dict[str, object]) -> None:
@@ -88,12 +91,32 @@ def test_what_concerns_an_order_goes_with_it(values: dict[str, object]) -> None:
         ({"limits.max_order_notional": Decimal("NaN")}, "finite"),
         ({"execution.twap.default_num_slices": 0}, "greater than 0"),
         ({"execution.routing.small_order_threshold": Decimal(200_000)}, "must not exceed"),
+        ({"limits": {"max_order_notional": 2_000}}, "must be a Limits; config.limits.model_copy"),
+        ({"alerts": None}, "must be a Alerts"),
+        ({"execution.twap": None}, "Twap"),
+        ({"limits.max_position": "many"}, "integer"),
+        ({"account": "my account"}, "pattern"),
+        ({"paper.participation": 7}, "less than or equal to 1"),
     ],
 )
 def test_what_cannot_hold_is_named(values: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as refused:
         order_settings.of(changed(SERVICE, values), SERVICE)
     assert all(key in str(refused.value) for key in values)
+
+
+@pytest.mark.parametrize("part", [OrderManager, PaperTrader])
+@pytest.mark.parametrize("given", [None, {}, "config/config.yaml"])
+def test_what_is_no_configuration_is_refused_by_name(part: Any, given: object) -> None:
+    with pytest.raises(ConfigError, match=r"a Config is needed, such as Config\.from_env\(\)"):
+        part(config=given)
+
+
+@pytest.mark.parametrize("part", [OrderManager, PaperTrader])
+def test_a_copy_with_a_value_that_is_none_is_refused_where_it_is_passed(part: Any) -> None:
+    wrong = SERVICE.model_copy(update={"limits": {"max_order_notional": 2_000}})
+    with pytest.raises(ConfigError, match=r"limits = .* config\.limits\.model_copy"):
+        part(config=wrong)
 
 
 def test_all_that_cannot_hold_is_named_at_once() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from deepstack.config import Config, ConfigError, Limits, Market
+from deepstack.config import Config, ConfigError, Execution, Limits, Market, Scheduling
 from execution.broker.live_readiness import CHOSEN_LIMITS, live_problems
 from execution.broker.order_manager import OrderManager
 from execution.checks import name_problems
@@ -37,6 +37,10 @@ def without(limit: str) -> Limits:
     return Limits(**{name: value for name, value in LIMITS.items() if name != limit})
 
 
+def leased(seconds: float) -> Execution:
+    return Execution(scheduling=Scheduling(lease_seconds=seconds))
+
+
 def ids(config: Config) -> list[str]:
     return [str(problem.id).removeprefix("execution.") for problem in live_problems(config)]
 
@@ -65,6 +69,10 @@ def ids(config: Config) -> list[str]:
         (ALPACA, {"live_broker_is_stand_in": True}, ["E007"]),
         (ALPACA, {"live_broker_is_stand_in": True, "alpaca_base_url": HERE}, []),
         (IBKR, {"ibkr_client_id": 0}, ["E012"]),
+        (ALPACA, {"execution": leased(11.5)}, []),
+        (ALPACA, {"execution": leased(11)}, ["E013"]),
+        (ALPACA, {"alpaca_read_seconds": 40.0}, ["E013"]),
+        (IBKR, {"execution": leased(8)}, ["E013"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict | list) and len(value) < 5 else "",
 )

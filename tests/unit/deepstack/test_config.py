@@ -117,7 +117,7 @@ def test_values_are_typed_and_frozen(here: type[Config], monkeypatch: pytest.Mon
 
 def test_secrets_do_not_show(here: type[Config], monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("SECRET_KEY", "ALPACA_SECRET_KEY", "FLOWER_BASIC_AUTH"):
-        monkeypatch.setenv(variable, "desk:hunter2")
+        monkeypatch.setenv(variable, "desk:hunter2-hunter2-hunter2-hunter2")
     assert "hunter2" not in repr(here.from_env())
 
 
@@ -189,6 +189,7 @@ WRONG_VALUES = [
     ("ALERT_WEBHOOK_URL", "https://two words"),
     ("ALLOWED_HOSTS", ""),
     ("FLOWER_BASIC_AUTH", "password"),
+    ("SECRET_KEY", "secret"),
 ]
 
 
@@ -260,6 +261,41 @@ def test_a_limit_with_one_underscore_is_not_passed_over(
         monkeypatch.setenv("LIMITS_MAX_ORDER_NOTIONAL", "2000")
     with pytest.raises(ConfigError, match="LIMITS__KEY"):
         here.from_env()
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("LIMITS_MAX_POSITION", "LIMITS__KEY"),
+        ("LIMIT__MAX_POSITION", "the section is called LIMITS"),
+        ("LIMTS__MAX_POSITION", "the section is called LIMITS"),
+        ("EXECUTIONS__TWAP__DEFAULT_NUM_SLICES", "the section is called EXECUTION"),
+        ("ALERT__CHANNELS__DESK__URL", "the section is called ALERTS"),
+        ("MARKETS__SOURCE", "the section is called MARKET"),
+        ("MARKET_SOURCE", "MARKET__KEY"),
+        ("MARKET_SIMULATED__SEED", "MARKET__KEY"),
+        ("PAPER_PARTICIPATION", "PAPER__KEY"),
+        ("IBKR_ANSWER_SECONDS", "IBKR__KEY"),
+        ("ALERTS_CHANNELS", "ALERTS__KEY"),
+    ],
+)
+def test_a_setting_that_is_misspelt_is_not_passed_over(
+    here: type[Config], monkeypatch: pytest.MonkeyPatch, variable: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, "7")
+    with pytest.raises(ConfigError, match=f"{variable}: .*{said}"):
+        here.from_env()
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["MARKET_REGION", "PAPER_SIZE", "IBKR_HOST", "APP__LIMIT", "ALERTMANAGER_URL", "__X"],
+)
+def test_a_variable_of_somebody_else_is_none_of_ours(
+    here: type[Config], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "127.0.0.1")
+    assert here.from_env().limits.max_position is None
 
 
 def test_what_is_said_about_a_wrong_address_keeps_its_password(

@@ -1,12 +1,15 @@
 """The pages name files, commands and links that exist; a decision has a number of its own."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import get_commands
+from pydantic import BaseModel
 
-from deepstack.config import ROOT
+from deepstack.config import ROOT, Config
 
 pytestmark = pytest.mark.any_date
 
@@ -55,3 +58,22 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
     }
     modules = re.findall(r"-m (benchmarks\.\w+)", text)
     assert all((ROOT / f"{module.replace('.', '/')}.py").exists() for module in modules)
+
+
+def setting(name: str) -> bool:
+    """Whether the name, such as execution.twap.*, is a setting, a section or a module of ours."""
+    *path, last = name.removesuffix(".*").split(".")
+    part: Any = Config
+    for key in path:
+        field = part.model_fields.get(key)
+        part = field and field.annotation
+        if not (isinstance(part, type) and issubclass(part, BaseModel)):
+            return find_spec(name) is not None
+    return last in part.model_fields or find_spec(name) is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_setting_that_is_named_exists(page: Path) -> None:
+    sections = "execution|limits|market|paper|ibkr"
+    named = re.findall(rf"`((?:{sections})\.[a-z_.]*[a-z_](?:\.\*)?)[`=]", page.read_text())
+    assert [name for name in named if not setting(name)] == []
