@@ -67,7 +67,9 @@ def amend(
 ) -> Order:
     """Change quantity, end or limit of a live order that still has the version the caller read.
 
-    The new quantity is at least what is filled and working, the new end lies ahead. The same
+    The new quantity is at least what is filled and working, the new end lies ahead. Asking for more
+    shares or a worse price is checked like a new order; asking for less is possible in a halt, too.
+    The same
     amendment again, with the version it was made for, changes nothing. Raises InvalidSignal,
     NotAllowed, StaleVersion or Order.DoesNotExist; nothing is changed then.
     """
@@ -79,7 +81,8 @@ def amend(
         _check(order, change, version, now=desk.now())
         seen, planned = _position(order), order.slice_count
         # Planned before the lock: a source of quotes may be a network away.
-        plan = _plan_rest(order, change, drafting.Amended(order.pk, *seen), desk)
+        done = drafting.Amended(order.pk, *seen, asks_no_more=_asks_no_more(order, change))
+        plan = _plan_rest(order, change, done, desk)
         with locked(order_id) as order:
             if order.version == version and order.status in ORDER_SENDING | {OrderStatus.PAUSED}:
                 if (_position(order), order.slice_count) != (seen, planned):
@@ -127,6 +130,13 @@ def _check(order: Order, change: Change, version: int, *, now: datetime) -> None
     if change.end_at is not None and change.end_at <= now:
         told = f"must lie ahead of {exchange_time(now)}, got {exchange_time(change.end_at)}"
         raise InvalidSignal({"end_at": told})
+
+
+def _asks_no_more(order: Order, change: Change) -> bool:
+    """Whether the shares stay or become fewer, and the limit stays or becomes more patient."""
+    new, old = change.limit_price, order.limit_price
+    patient = new is None or (old is not None and order.side_sign * (new - old) <= 0)
+    return patient and (change.quantity or 0) <= order.quantity
 
 
 def _plan_rest(order: Order, change: Change, done: drafting.Amended, desk: Context) -> Draft | None:

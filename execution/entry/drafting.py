@@ -49,11 +49,13 @@ from execution.risk.pretrade import Priced, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Amended:
-    """An order whose rest is planned anew: what of it is done already, in shares."""
+    """An order whose rest is planned anew: what of it is done already, in shares. `asks_no_more`:
+    neither more shares nor a worse price than it was accepted with."""
 
     order_id: int
     filled: int
     working: int
+    asks_no_more: bool = False
 
 
 def draft(
@@ -171,7 +173,7 @@ class _Drafting:
         if _joins_the_book(order):
             order.limit_price = price_rounding.near_touch(order, quote)
         verdict = self._verdict(order, quote)
-        denial = broker_algos.refusal(order, self.desk) or verdict.denial
+        denial = broker_algos.refusal(order, self.desk) or self._denial(verdict)
         if denial is not None:
             return self._denied(order, denial)
         order.routing = _route_facts(route, self._value(order, quote), window)
@@ -180,6 +182,12 @@ class _Drafting:
         order.routing |= _remarks(left_out, verdict, quote)
         self.accepted.append(order)
         return _accepted(order, plan)
+
+    def _denial(self, verdict: Verdict) -> Denial | None:
+        """What has come to stop an order, such as a halt, holds its children back; it does not keep
+        anybody from asking for less."""
+        eased = self.amending is not None and self.amending.asks_no_more
+        return None if eased else verdict.denial
 
     def _planned(
         self,

@@ -18,6 +18,7 @@ from execution.domain.signal import InvalidSignal
 from execution.entry import amend, order_controls
 from execution.entry.order_controls import NotAllowed
 from execution.models import Order
+from execution.risk import kill_switch
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_story_matches
 
@@ -158,6 +159,58 @@ def test_a_limit_holds_for_the_whole_order_that_an_amendment_makes(bound: str, c
     desk = bounded(**{bound: BOUNDS[bound]})
     with pytest.raises(NotAllowed, match=code):
         amend.amend(order.pk, {"quantity": 1_100}, version=1, by="trader", desk=desk)
+
+
+EASIER: list[dict[str, Any]] = [
+    {"limit_price": "149.50"},
+    {"limit_price": "149.50", "quantity": 1_000},
+    {"quantity": 700},
+    {"quantity": 700, "limit_price": "149.40"},
+]
+HARDER: list[dict[str, Any]] = [
+    {"quantity": 1_001},
+    {"limit_price": "150.01"},
+    {"quantity": 700, "limit_price": "150.01"},
+]
+
+
+def halt(scope: str, key: str) -> None:
+    at = desks.default().now()
+    kill_switch.change(scope=scope, key=key, state="HALTED", reason="x", by="risk", now=at)
+
+
+@pytest.mark.parametrize(
+    ("scope", "key"),
+    [("SYSTEM", ""), ("SYMBOL", "AAPL"), ("ACCOUNT", "default"), ("STRATEGY", "momentum")],
+)
+def test_what_is_halted_can_be_asked_for_less_and_not_for_more(scope: str, key: str) -> None:
+    order = new_order(limit_price="150.00", strategy="momentum")
+    halt(scope, key)
+    for values in HARDER:
+        with pytest.raises(NotAllowed, match="TRADING_HALTED"):
+            change(order, **values)
+    later = order.end_at + timedelta(hours=1)
+    for version, values in enumerate((*EASIER, {"end_at": later}), start=1):
+        order = change(order, version=version, **values)
+    assert (order.quantity, order.limit_price, order.end_at) == (700, Decimal("149.40"), later)
+    assert unsent(order) == 700
+    assert_story_matches(order)
+
+
+def test_the_limit_of_a_sale_is_eased_upwards() -> None:
+    order = new_order(side="SELL", limit_price="150.00")
+    halt("SYSTEM", "")
+    with pytest.raises(NotAllowed, match="TRADING_HALTED"):
+        change(order, limit_price="149.99")
+    assert change(order, limit_price="150.01").limit_price == Decimal("150.01")
+
+
+def test_a_limit_that_has_become_tighter_lets_an_order_be_made_smaller() -> None:
+    order, desk = new_order(), bounded(max_order_quantity=500)
+    smaller = amend.amend(order.pk, {"quantity": 800}, version=1, by="risk", desk=desk)
+    assert smaller.quantity == 800
+    with pytest.raises(NotAllowed, match="QUANTITY_EXCEEDS_MAX"):
+        amend.amend(order.pk, {"quantity": 900}, version=2, by="risk", desk=desk)
 
 
 def test_an_amendment_that_says_nothing_is_refused() -> None:
