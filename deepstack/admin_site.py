@@ -42,6 +42,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
         Page("Alerts", "monitoring.alert", "notifications"),
         Page("Deliveries", "monitoring.alertdelivery", "outgoing_mail"),
         Page("Channels", "monitoring.channelhealth", "campaign"),
+        Page("Webhooks", "monitoring.webhookdelivery", "webhook"),
     ),
     "TCA": (
         Page("Cost analyses", "monitoring.costanalysis", "query_stats"),

@@ -55,6 +55,7 @@ from deepstack.config_types import (
     SliceCount,
     Symbol,
 )
+from deepstack.config_webhooks import Webhooks
 
 LEAST_SECRET = 32  # characters
 CODE = Path(__file__).resolve().parent.parent
@@ -308,6 +309,7 @@ class Config(Checked, BaseSettings):
     alert_webhook_url: OptionalHttpUrl = ""
 
     alerts: Alerts = Alerts()
+    webhooks: Webhooks = Webhooks()
     execution: Execution = Execution()
     limits: Limits = Limits()
     market: Market = Market()

@@ -27,6 +27,8 @@ from monitoring.models import (
     CostAnalysis,
     DailySummary,
     WatchMark,
+    WebhookDelivery,
+    WebhookPosition,
 )
 
 admin.site.index_template = "monitoring/operations/index.html"
@@ -130,6 +132,31 @@ class AlertDeliveryAdmin(ReadOnlyAdmin[Any]):
 @admin.register(ChannelHealth)
 class ChannelHealthAdmin(ReadOnlyAdmin[Any]):
     list_display = ["channel", "sent_wall", "failing_wall", "failures", "problem"]
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin[Any]):
+    list_display = [
+        "id",
+        "receiver",
+        "number_of_events",
+        "state",
+        "attempts",
+        "created_wall",
+        "next_try_wall",
+        "settled_wall",
+        "last_error",
+    ]
+    list_filter = ["state", "receiver"]
+
+    @admin.display(description="events")
+    def number_of_events(self, delivery: WebhookDelivery) -> int:
+        return len(delivery.events)
+
+
+@admin.register(WebhookPosition)
+class WebhookPositionAdmin(ReadOnlyAdmin[Any]):
+    list_display = ["receiver", "event_id", "read_wall"]
 
 
 @admin.register(CostAnalysis)

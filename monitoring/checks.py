@@ -1,4 +1,5 @@
-"""System checks: a channel that cannot work is told at the start, not by a lost alert."""
+"""System checks: a channel or webhook that cannot work is named at the start, not by what it
+loses."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,12 +7,28 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 
 from deepstack.config import Config, current
+from execution.domain.event_kinds import EventKind
 from monitoring.alerting.alert_kinds import AlertKind
 
 
 @register
 def alert_channels_can_work(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     return channel_problems(current())
+
+
+@register
+def webhooks_can_work(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    return webhook_problems(current())
+
+
+def webhook_problems(config: Config) -> list[CheckMessage]:
+    hint = f"Known are {', '.join(sorted(EventKind))}."
+    found: list[CheckMessage] = []
+    for name, receiver in config.webhooks.receivers.items():
+        if unknown := sorted(set(receiver.kinds) - set(EventKind)):
+            text = f"webhooks.receivers.{name}.kinds: there is no event of kind "
+            found.append(Error(f"{text}{', '.join(unknown)}.", hint=hint, id="monitoring.E003"))
+    return found
 
 
 def channel_problems(config: Config) -> list[CheckMessage]:

@@ -1,5 +1,7 @@
 """Doors for Celery: read the clocks, make one call."""
 
+from contextlib import suppress
+
 from celery import shared_task
 from django.utils import timezone
 from kombu.exceptions import KombuError as QueueError
@@ -11,6 +13,7 @@ from monitoring.alerting import deliveries, surveillance, thresholds, unread_eve
 from monitoring.channels import configured
 from monitoring.clocks import Moment
 from monitoring.reporting import daily_summaries
+from monitoring.webhooks import sending
 
 
 # Every second: its events would leave no room in Flower for those of slices.
@@ -27,6 +30,10 @@ def evaluate_alerts() -> None:
         limits=thresholds.of(config, moment),
         market=market_data(),
     )
+    for name in sending.with_work(config.webhooks.receivers, wall=timezone.now()):
+        # Without Redis the next evaluation asks again: the stream of events waits for it.
+        with suppress(QueueError, RedisError):
+            send_order_events.delay(name)
     if deliveries.any_due(wall=timezone.now()):
         try:
             send_alerts.delay()
@@ -37,6 +44,14 @@ def evaluate_alerts() -> None:
 @shared_task
 def send_alerts() -> None:
     deliveries.deliver_due(wall=timezone.now, channels=configured(current()))
+
+
+# As often as alerts are evaluated, while a receiver of order events is set up.
+@shared_task(send_events=False)
+def send_order_events(receiver: str) -> None:
+    found = current().webhooks.receivers.get(receiver)
+    if found is not None:
+        sending.send_due(receiver, found, wall=timezone.now)
 
 
 # The names of release 1.0: messages of that release may be under way. They go with the next one.
@@ -53,6 +68,7 @@ def _deliver() -> None:
 @shared_task
 def build_summaries() -> None:
     moment = Moment.read()
+    sending.forget_old(wall=moment.wall)
     daily_summaries.build_missing(
         moment.now, wall=moment.wall, limits=thresholds.of(current(), moment)
     )

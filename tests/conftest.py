@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -51,6 +52,13 @@ RUNS = embedded_servers.VAR / "test"
 RUN = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
 EMBED_DATABASE = not settings.CONFIG.database_url
 EMBED_REDIS = not settings.CONFIG.redis_url
+
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

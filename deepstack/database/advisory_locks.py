@@ -47,6 +47,9 @@ ANALYSING = 0x4453_0101
 DELIVERING = 0x4453_0102
 
 
+WEBHOOK = 0x4453_0103_0000_0000  # with a number of the receiver
+
+
 @contextmanager
 def alone(key: int) -> Iterator[bool]:
     """True when nobody else holds the key; it is held until the end of the block."""

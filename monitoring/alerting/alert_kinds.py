@@ -160,8 +160,9 @@ ABOUT: Mapping[AlertKind, About] = {
     ),
     AlertKind.DELIVERY_FAILED: About(
         Basis.SYSTEM,
-        "the channel takes alerts again",
-        "Mend the channel's address or its rights, then try it with manage.py test_alert.",
+        "the channel takes messages again",
+        "Mend the channel's address or its rights, then try it with manage.py test_alert"
+        " (orders:NAME with manage.py test_webhook NAME).",
     ),
     AlertKind.PROCESS_TROUBLE: About(
         Basis.SYSTEM,

@@ -1,15 +1,16 @@
 """Alerts leave through their channels: each delivery is claimed, tried and recorded."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import F, QuerySet
 
 from deepstack.database.advisory_locks import DELIVERING, alone
-from monitoring.channels.base import Channel, ChannelRefused, ChannelUnavailable, DigestChannel
-from monitoring.models import Alert, AlertDelivery, ChannelHealth
+from monitoring.channels import channel_health
+from monitoring.channels.base import Channel, DigestChannel
+from monitoring.channels.channel_health import Outcome
+from monitoring.models import Alert, AlertDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -19,7 +20,6 @@ State = AlertDelivery.State
 LEASE = timedelta(seconds=30)
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=15)
-LONGEST_RETRY_AFTER = timedelta(hours=1)
 MAX_ATTEMPTS = 40  # with these pauses: about eight hours
 BATCH = 200
 PATIENCE = timedelta(seconds=10)
@@ -111,7 +111,7 @@ def _try(
     return states + [_record(each, outcome, wall()) for each in left]
 
 
-def _record(delivery: AlertDelivery, outcome: "Outcome", wall: datetime) -> str:
+def _record(delivery: AlertDelivery, outcome: Outcome, wall: datetime) -> str:
     if outcome.refused:
         return _settle(delivery, State.REFUSED, wall, outcome.problem)
     if outcome.problem:
@@ -119,18 +119,9 @@ def _record(delivery: AlertDelivery, outcome: "Outcome", wall: datetime) -> str:
     return _settle(delivery, State.SENT, wall)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one try; no problem: it was taken."""
-
-    problem: str = ""
-    refused: bool = False
-    retry_after: float | None = None
-
-
 def attempt(name: str, channel: Channel, *alerts: Alert, wall: Callable[[], datetime]) -> Outcome:
     """Send one message through the channel and keep what came of it as the channel's health."""
-    outcome = _outcome(channel, alerts)
+    outcome = channel_health.outcome_of(lambda: _send(channel, alerts))
     if outcome.problem:
         log.error(
             "alert not delivered",
@@ -140,40 +131,17 @@ def attempt(name: str, channel: Channel, *alerts: Alert, wall: Callable[[], date
             refused=outcome.refused,
             problem=outcome.problem,
         )
-    _note(name, outcome, wall())
+    if channel_health.note(name, outcome, wall()):
+        _send_refused_again(name, wall())
     return outcome
 
 
-def _outcome(channel: Channel, alerts: Sequence[Alert]) -> Outcome:
-    try:
-        if len(alerts) > 1 and isinstance(channel, DigestChannel):
-            channel.send_digest(alerts)
-        else:
-            for alert in alerts:
-                channel.send(alert)
-    except ChannelRefused as error:
-        return Outcome(str(error) or "refused", refused=True)
-    except ChannelUnavailable as error:
-        return Outcome(str(error) or "unavailable", retry_after=error.retry_after)
-    except Exception as error:  # noqa: BLE001  a broken channel must not silence the others
-        return Outcome(f"{type(error).__name__}: {error}")
-    return Outcome()
-
-
-def _note(name: str, outcome: Outcome, wall: datetime) -> None:
-    row, _ = ChannelHealth.objects.get_or_create(channel=name)
-    same = ChannelHealth.objects.filter(channel=name)
-    if outcome.problem:
-        same.update(
-            failing_wall=row.failing_wall or wall,
-            refused=row.refused or outcome.refused,
-            failures=F("failures") + 1,
-            problem=outcome.problem[:300],
-        )
+def _send(channel: Channel, alerts: Sequence[Alert]) -> None:
+    if len(alerts) > 1 and isinstance(channel, DigestChannel):
+        channel.send_digest(alerts)
     else:
-        same.update(sent_wall=wall, failing_wall=None, refused=False, failures=0, problem="")
-        if row.refused:
-            _send_refused_again(name, wall)
+        for alert in alerts:
+            channel.send(alert)
 
 
 def _send_refused_again(channel: str, wall: datetime) -> None:
@@ -192,9 +160,9 @@ def _later(
 ) -> str:
     if delivery.attempts >= MAX_ATTEMPTS:
         return _settle(delivery, State.GIVEN_UP, wall, text)
-    doubled = FIRST_PAUSE * 2 ** min(delivery.attempts - 1, 20)
-    asked = min(timedelta(seconds=retry_after or 0), LONGEST_RETRY_AFTER)
-    pause = max(min(doubled, LONGEST_PAUSE), asked)
+    pause = channel_health.pause(
+        delivery.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE, retry_after=retry_after
+    )
     _fenced(delivery).update(next_try_wall=wall + pause, last_error=text[:300])
     return State.PENDING
 

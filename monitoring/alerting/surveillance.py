@@ -34,6 +34,7 @@ from monitoring.channels import configured
 from monitoring.clocks import Moment
 from monitoring.models import Alert, ChannelHealth
 from monitoring.reporting import cost_analysis
+from monitoring.webhooks.sending import channel_of
 
 AT_ONCE = 500  # orders that are judged together, so that their alerts wait for no others
 
@@ -217,7 +218,8 @@ def _failing_channels(moment: Moment, config: Config) -> list[Finding]:
             now=moment.wall,
         )
         for row in ChannelHealth.objects.filter(
-            failing_wall__isnull=False, channel__in=configured(config)
+            failing_wall__isnull=False,
+            channel__in=[*configured(config), *map(channel_of, config.webhooks.receivers)],
         )
         if row.failing_wall is not None
     ]

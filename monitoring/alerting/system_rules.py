@@ -117,10 +117,10 @@ FAILING_FOR = timedelta(seconds=60)  # one failure may pass by itself
 def delivery_failed(
     *, channel: str, since: datetime, refused: bool, failures: int, problem: str, now: datetime
 ) -> Finding | None:
-    """A channel refused an alert, or took none for a while; in real time."""
+    """A channel refused a message, or took none for a while; in real time."""
     if not refused and now - since <= FAILING_FOR:
         return None
-    how = "refuses alerts" if refused else f"has taken no alert in {failures:,} tries"
+    how = "refuses messages" if refused else f"has taken no message in {failures:,} tries"
     return Finding(
         kind=AlertKind.DELIVERY_FAILED,
         severity=AlertSeverity.CRITICAL,

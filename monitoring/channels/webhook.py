@@ -8,39 +8,11 @@ under a key of its own.
 
 import json
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from ssl import create_default_context
-from typing import Any
-
-import requests
-from django.utils import timezone
-from requests.adapters import HTTPAdapter
-from typing_extensions import override
-from urllib3.exceptions import HTTPError
 
 from deepstack.config import Config
-from monitoring.channels.base import ChannelRefused, ChannelUnavailable
+from monitoring.channels.base import ChannelRefused
+from monitoring.channels.http_post import LONGEST_WORDS, TIMEOUT, post
 from monitoring.models import Alert
-
-TIMEOUT = 5.0  # seconds, for the connection and for the answer
-LONGEST_ANSWER = 10_000  # bytes that are read of it
-LONGEST_WORDS = 200
-# Request Timeout, Too Early, Too Many Requests; and every 5xx.
-TEMPORARY = {408, 425, 429}
-
-
-class _SystemTrust(HTTPAdapter):
-    """Trusts the certificate authorities of this machine, too, not only those that come with
-    requests: an internal receiver has a certificate of its own house."""
-
-    @override
-    def init_poolmanager(self, *args: Any, **settings: Any) -> None:
-        super().init_poolmanager(*args, **settings, ssl_context=create_default_context())
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """In place of the passwords that requests would take from ~/.netrc."""
-    return request
 
 
 class Webhook:
@@ -49,51 +21,11 @@ class Webhook:
         self._timeout = timeout
 
     def send(self, alert: Alert) -> None:
-        try:
-            with requests.Session() as session:
-                session.mount("https://", _SystemTrust())
-                with self._post(session, alert) as answer:
-                    content = _read(answer)
-        except OSError as error:  # as those of requests are
-            raise ChannelUnavailable(f"{type(error).__name__}: {_reason(error)}") from None
-        if not 200 <= answer.status_code < 300:
-            raise _failure(answer, content)
-        if problem := _told_in(content):
-            raise ChannelRefused(f"HTTP {answer.status_code}, but the answer says: {problem}")
-
-    def _post(self, session: requests.Session, alert: Alert) -> requests.Response:
-        return session.post(
-            self._url,
-            data=json.dumps(body(alert)).encode(),
-            headers={
-                "Content-Type": "application/json",
-                "Idempotency-Key": _key(alert),
-                "User-Agent": "deepstack-execution",
-            },
-            auth=_no_auth,
-            timeout=self._timeout,
-            allow_redirects=False,  # a redirected POST would arrive as a GET without its body
-            stream=True,
-        )
-
-
-def _read(answer: requests.Response) -> bytes:
-    """The beginning of the answer. Of a failure the words may be missing: its status counts."""
-    try:
-        content: bytes = answer.raw.read(LONGEST_ANSWER, decode_content=True)
-    except HTTPError as error:
-        if answer.ok:
-            raise requests.ConnectionError(error) from None
-        return b""
-    return content
-
-
-def _reason(error: Exception) -> str:
-    """Without the address, whose path is often the receiver's password."""
-    if isinstance(error, ValueError):  # an address that is none, quoted in full
-        return "the address cannot be used"
-    cause = error.args[0] if error.args else error
-    return str(getattr(cause, "reason", cause))
+        content = json.dumps(body(alert)).encode()
+        key = {"Idempotency-Key": _key(alert)}
+        status, answer = post(self._url, content, key, timeout=self._timeout)
+        if problem := _told_in(answer):
+            raise ChannelRefused(f"HTTP {status}, but the answer says: {problem}")
 
 
 def body(alert: Alert) -> Mapping[str, object]:
@@ -122,30 +54,6 @@ def _key(alert: Alert) -> str:
 
 def from_config(config: Config) -> Webhook | None:
     return Webhook(config.alert_webhook_url) if config.alert_webhook_url else None
-
-
-def _failure(answer: requests.Response, content: bytes) -> ChannelUnavailable | ChannelRefused:
-    text = f"HTTP {answer.status_code} {answer.reason}"
-    if 300 <= answer.status_code < 400:
-        return ChannelRefused(f"{text}: a redirect is not followed, give the address it leads to")
-    words = content.decode(errors="replace").strip()
-    text += f": {words[:LONGEST_WORDS]}" if words else ""
-    if answer.status_code in TEMPORARY or answer.status_code >= 500:
-        return ChannelUnavailable(text, retry_after=_seconds(answer.headers.get("Retry-After")))
-    return ChannelRefused(text)
-
-
-def _seconds(value: str | None) -> float | None:
-    """Retry-After, given in seconds or as a date; what is neither is left to the backoff."""
-    if not value:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max((until - timezone.now()).total_seconds(), 0.0) if until.tzinfo else None
 
 
 def _told_in(content: bytes) -> str:

@@ -17,6 +17,7 @@ class Receiver(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[tuple[int, Mapping[str, str]]] = []
         self.says = b""  # in the body of each answer
+        self.contents: list[bytes] = []
         self.got: list[tuple[Mapping[str, str], dict[str, Any]]] = []
 
     @property
@@ -29,6 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.contents.append(content)
         self.server.got.append((dict(self.headers), json.loads(content)))
         status, headers = self.server.answers.pop(0) if self.server.answers else (200, {})
         self.send_response(status)

@@ -15,7 +15,7 @@ from deepstack.config import Config
 from monitoring import readiness
 from monitoring.alerting import alerts, deliveries, surveillance
 from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding
-from monitoring.channels import configured, webhook
+from monitoring.channels import configured, http_post, webhook
 from monitoring.channels.base import ChannelRefused, ChannelUnavailable
 from monitoring.channels.webhook import Webhook
 from monitoring.management.commands import test_alert
@@ -160,7 +160,7 @@ def test_an_answer_of_200_may_tell_a_failure(answer: bytes, failed: bool) -> Non
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
-    assert webhook._seconds(value) == seconds
+    assert http_post._seconds(value) == seconds
 
 
 @pytest.mark.parametrize("url", ["http://no-such-host.invalid/", "https://127.0.0.1:9/"])

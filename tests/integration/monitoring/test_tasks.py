@@ -16,6 +16,9 @@ from tests.stack import Stack, wait_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+SECRET = "whsec_" + "A" * 32
+
+
 def costly_order(ago: timedelta) -> Order:
     end = timezone.now() - ago
     start = end - timedelta(minutes=30)
@@ -26,15 +29,26 @@ def has_arrived(receiver: Receiver, order: Order) -> bool:
     return any(body["order_id"] == order.pk for _, body in receiver.got)
 
 
+def numbers(receiver: Receiver) -> list[int]:
+    return [event["id"] for _, body in receiver.got for event in body["events"]]
+
+
 def test_an_alert_is_out_within_five_seconds_of_its_event(empty_stack: Stack) -> None:
-    with receiving() as receiver:
-        empty_stack.worker(threads=2, ALERT_WEBHOOK_URL=receiver.url)
+    with receiving() as receiver, receiving() as programs:
+        empty_stack.worker(
+            threads=2,
+            ALERT_WEBHOOK_URL=receiver.url,
+            WEBHOOKS__RECEIVERS__RISK__URL=programs.url,
+            WEBHOOKS__RECEIVERS__RISK__SECRET=SECRET,
+        )
         empty_stack.beat()
         # The first one may have to wait for beat, which has only just been started.
         for _ in range(2):
             order = costly_order(timedelta(minutes=1))
             wait_for(partial(has_arrived, receiver, order), 15, "the alert to arrive")
-        assert timezone.now() - order.events.get().recorded_wall < timedelta(seconds=5)
+        event = order.events.get()
+        assert timezone.now() - event.recorded_wall < timedelta(seconds=5)
+        wait_for(lambda: event.pk in numbers(programs), 10, "the order's event at the webhook")
         alert = Alert.objects.get(order=order, kind="SLIPPAGE")
         wait_for(
             lambda: (

@@ -1,0 +1,130 @@
+"""Events of orders leave for the receivers, in order: the oldest message first, and none before it
+was taken or given up."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from zlib import crc32
+
+import structlog
+from django.db.models import Min
+
+from deepstack.config_webhooks import WebhookReceiver
+from deepstack.database.advisory_locks import WEBHOOK, alone
+from execution.models import OrderEvent
+from execution.orders.event_message import message_of
+from monitoring.channels import channel_health
+from monitoring.channels.channel_health import Outcome
+from monitoring.channels.http_post import post
+from monitoring.models import WebhookDelivery
+from monitoring.webhooks import batches, signature
+
+log = structlog.get_logger(__name__)
+
+State = WebhookDelivery.State
+Receivers = Mapping[str, WebhookReceiver]
+
+PATIENCE = timedelta(seconds=10)
+# While a try is under way nobody else begins one; longer than the time-outs of a POST.
+LEASE = timedelta(seconds=30)
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=5)
+UNAVAILABLE_FOR = timedelta(days=3)  # then a message is given up, and the next is sent
+REFUSED_FOR = timedelta(hours=1)
+LOG_KEPT = timedelta(days=30)
+
+
+def channel_of(name: str) -> str:
+    """By what name a receiver stands among the channels."""
+    return f"orders:{name}"
+
+
+def with_work(receivers: Receivers, *, wall: datetime) -> list[str]:
+    """The receivers to which something can be sent now."""
+    if not receivers:
+        return []
+    pending = WebhookDelivery.objects.filter(state=State.PENDING, receiver__in=receivers)
+    due = {
+        row["receiver"]: row["due"]
+        for row in pending.values("receiver").annotate(due=Min("next_try_wall"))
+    }
+    return [
+        name
+        for name, receiver in receivers.items()
+        if (due[name] <= wall if name in due else batches.unread(name, receiver, wall=wall))
+    ]
+
+
+def send_due(name: str, receiver: WebhookReceiver, *, wall: Callable[[], datetime]) -> int:
+    """Send what can be sent within PATIENCE; returns how many messages were taken. Ends at the
+    first that was not, and does nothing while another process sends to this receiver."""
+    sent, stop = 0, wall() + PATIENCE
+    with alone(WEBHOOK + crc32(name.encode())) as mine:
+        while mine and wall() < stop:
+            delivery = _next(name, receiver, wall())
+            if delivery is None or _try(delivery, receiver, wall) == State.PENDING:
+                break
+            sent += delivery.state == State.SENT
+    return sent
+
+
+def forget_old(*, wall: datetime) -> None:
+    WebhookDelivery.objects.filter(settled_wall__lt=wall - LOG_KEPT).delete()
+
+
+def send_test(receiver: WebhookReceiver, *, wall: datetime) -> Outcome:
+    """A signed message without events."""
+    return _post(f"test-{wall:%Y%m%d%H%M%S%f}", [], receiver, wall)
+
+
+def _next(name: str, receiver: WebhookReceiver, wall: datetime) -> WebhookDelivery | None:
+    rows = WebhookDelivery.objects.filter(receiver=name, state=State.PENDING)
+    oldest = rows.order_by("pk").first()
+    if oldest is None:
+        return batches.collect(name, receiver, wall=wall)
+    return oldest if oldest.next_try_wall <= wall else None
+
+
+def _try(delivery: WebhookDelivery, receiver: WebhookReceiver, wall: Callable[[], datetime]) -> str:
+    delivery.attempts += 1
+    delivery.next_try_wall = wall() + LEASE
+    delivery.save(update_fields=["attempts", "next_try_wall"])
+    outcome = _post(f"order-events-{delivery.pk}", delivery.events, receiver, wall())
+    channel_health.note(channel_of(delivery.receiver), outcome, wall())
+    _record(delivery, outcome, wall())
+    return delivery.state
+
+
+def _post(
+    message_id: str, numbers: Sequence[int], receiver: WebhookReceiver, wall: datetime
+) -> Outcome:
+    found = OrderEvent.objects.select_related("order", "slice").in_bulk(list(numbers))
+    events = [message_of(found[number]) for number in numbers if number in found]
+    body = json.dumps({"events": events}).encode()
+    headers = signature.headers(message_id, body, keys=receiver.keys, at=wall)
+    url = receiver.url.get_secret_value()
+    return channel_health.outcome_of(lambda: post(url, body, headers))
+
+
+def _record(delivery: WebhookDelivery, outcome: Outcome, wall: datetime) -> None:
+    delivery.last_error = outcome.problem[:300]
+    bound = REFUSED_FOR if outcome.refused else UNAVAILABLE_FOR
+    if outcome.problem and wall - delivery.created_wall < bound:
+        delivery.next_try_wall = wall + channel_health.pause(
+            delivery.attempts,
+            first=FIRST_PAUSE,
+            longest=LONGEST_PAUSE,
+            retry_after=outcome.retry_after,
+        )
+    else:
+        delivery.state = State.GIVEN_UP if outcome.problem else State.SENT
+        delivery.settled_wall = wall
+    if outcome.problem:
+        log.error(
+            "order events not delivered",
+            receiver=delivery.receiver,
+            delivery_id=delivery.pk,
+            state=delivery.state,
+            problem=outcome.problem,
+        )
+    delivery.save(update_fields=["state", "next_try_wall", "settled_wall", "last_error"])
