@@ -1,36 +1,28 @@
 """Orders: the list, one order with its parts, and the controls over them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.forms import BaseInlineFormSet, ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 from typing_extensions import override
 
-from execution.admin import base, order_chart, ticket
+from execution.admin import amend_page, base, control_pages, order_chart, ticket
 from execution.admin.base import ReadOnlyAdmin, Unchangeable
 from execution.admin.large_tables import by_indexed, by_known
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.domain.signal import URGENCIES
-from execution.entry import order_controls
 from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice
 from execution.orders import queries, results
 from execution.orders.event_text import facts, headline
 
 FIRST = 50  # parts shown inside an order; it may have thousands
-CONTROLS: dict[str, Callable[..., Order]] = {
-    "cancel": order_controls.cancel,
-    "pause": order_controls.pause,
-    "resume": order_controls.resume,
-}
 
 
 class FirstRows(BaseInlineFormSet[Model, Order, ModelForm[Model]]):
@@ -319,50 +311,32 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         return request.user.has_perm("execution.cancel_order")
 
     @admin.action(description="Cancel the chosen orders", permissions=["cancel"])
-    def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, "cancel")
+    def cancel_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return self._ask(request, queryset, "cancel")
 
     @admin.action(description="Pause the chosen orders", permissions=["cancel"])
-    def pause_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, "pause")
+    def pause_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return self._ask(request, queryset, "pause")
 
     @admin.action(description="Resume the chosen orders", permissions=["cancel"])
-    def resume_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        self._each(request, queryset, "resume")
+    def resume_orders(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse | None:
+        return self._ask(request, queryset, "resume")
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Order], control: str) -> None:
-        for order_id in queryset.order_by("pk").values_list("pk", flat=True):
-            self._control(request, order_id, control)
-
-    def _control(self, request: HttpRequest, order_id: int, control: str) -> None:
-        who = request.user.get_username()
-        try:
-            order = CONTROLS[control](order_id, by=who, now=clock.now())
-        except order_controls.NotAllowed as error:
-            self.message_user(request, str(error), messages.WARNING)
-        except Order.DoesNotExist:
-            self.message_user(request, f"There is no order {order_id}", messages.ERROR)
-        else:
-            self.message_user(request, f"Order {order_id} is {order.status}", messages.SUCCESS)
+    def _ask(
+        self, request: HttpRequest, queryset: QuerySet[Order], control: str
+    ) -> HttpResponse | None:
+        most = control_pages.AT_ONCE
+        ids = list(queryset.order_by("pk").values_list("pk", flat=True)[: most + 1])
+        if ids and len(ids) <= most:
+            return control_pages.ask(request, control, ids, back=request.get_full_path())
+        hint = f"at most {most} orders at a time; a trading state stops more of them at once"
+        self.message_user(request, hint if ids else "no such orders", messages.WARNING)
+        return None
 
     @override
     def get_urls(self) -> list[URLPattern]:
-        one = [
-            path(
-                f"<int:order_id>/{control}/",
-                self.admin_site.admin_view(require_POST(self._control_view)),
-                {"control": control},
-                name=f"execution_order_{control}",
-            )
-            for control in CONTROLS
-        ]
-        return [*order_chart.urls(), *ticket.urls(), *one, *super().get_urls()]
-
-    def _control_view(self, request: HttpRequest, order_id: int, control: str) -> HttpResponse:
-        if not self.has_cancel_permission(request):
-            return HttpResponse("you may not control orders", status=403)
-        self._control(request, order_id, control)
-        return HttpResponseRedirect(reverse("admin:execution_order_change", args=[order_id]))
+        own = [*order_chart.urls(), *ticket.urls(), *control_pages.urls(), *amend_page.urls()]
+        return [*own, *super().get_urls()]
 
     @override
     def change_view(
@@ -372,5 +346,9 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        context = {"may_control": self.has_cancel_permission(request), **(extra_context or {})}
+        context = {
+            "may_control": self.has_cancel_permission(request),
+            "may_amend": request.user.has_perm(amend_page.PERMISSION),
+            **(extra_context or {}),
+        }
         return super().change_view(request, object_id, form_url, context)

@@ -28,9 +28,18 @@ class AmendOrder(Door, GenericAPIView[Order]):
     @extend_schema(responses=serializers.OrderSerializer)
     def post(self, request: Request, pk: int) -> Response:
         values, version = _read(request.data)
-        who = request.user.get_username()
+        reason = {"reason": values.pop("reason")} if "reason" in values else {}
+        why = serializers.ReasonSerializer(data=reason)
+        why.is_valid(raise_exception=True)
         try:
-            order = amend.amend(pk, values, version=version, by=who, desk=context.default())
+            order = amend.amend(
+                pk,
+                values,
+                version=version,
+                by=request.user.get_username(),
+                desk=context.default(),
+                **why.validated_data,
+            )
         except Order.DoesNotExist:
             raise NotFound(f"no order {pk}") from None
         return Response(serializers.OrderSerializer(order).data)

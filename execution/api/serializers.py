@@ -321,3 +321,4 @@ class AmendSerializer(serializers.Serializer[Any]):
     quantity = serializers.IntegerField(required=False)
     end_at = serializers.DateTimeField(required=False)
     limit_price = serializers.DecimalField(max_digits=18, decimal_places=6, required=False)
+    reason = Text(max_length=300, required=False, default="", allow_blank=True)

@@ -1,15 +1,21 @@
 """Changing a live order: what has left stays as it is, what has not is planned anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from execution.booking.completion import drop_unsent, finish_if_done
 from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
-from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    SLICE_CLAIMABLE,
+    OrderStatus,
+    SliceStatus,
+)
 from execution.domain.signal import InvalidSignal, Signal, parse
 from execution.entry import drafting
 from execution.entry.order_controls import NotAllowed
@@ -62,8 +68,73 @@ class Change:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is still to be sent, planned in one way: shares, slices and when the first and last are
+    due; the expected cost in bps of their value, + is a cost, None where it is not known."""
+
+    shares: int = 0
+    slices: int = 0
+    first_due: datetime | None = None
+    last_due: datetime | None = None
+    cost_bps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an amendment would change; `order` is as it is now, `working` in shares. `routing`: what
+    the new plan rests on, as an order keeps it; empty where nothing is left to plan."""
+
+    order: Order
+    change: Change
+    working: int
+    before: Outline
+    after: Outline
+    routing: Mapping[str, Any]
+
+
+def effect(order_id: int, values: Mapping[str, object], *, version: int, desk: Context) -> Effect:
+    """What `amend` would do now, by the same rules; nothing is stored. Raises what it raises."""
+    order = Order.objects.get(pk=order_id)
+    change = Change.read(values, order)
+    _check(order, change, version, now=desk.now())
+    filled, working = _position(order)
+    done = drafting.Amended(order.pk, filled, working)
+    draft = _plan_rest(order, change, done, desk)
+    unsent = order.slices.filter(status__in=SLICE_CLAIMABLE).order_by("due_at", "sequence")
+    before = replace(_outline(list(unsent)), cost_bps=_cost_now(order, done, desk))
+    if draft is None:
+        return Effect(order, change, working, before, Outline(), {})
+    parts = _slices_now(order, draft, filled + working)
+    cost = draft.order.estimated_slippage_bps
+    after = replace(_outline(parts), shares=draft.order.quantity, cost_bps=cost)
+    return Effect(order, change, working, before, after, draft.order.routing)
+
+
+def _outline(parts: Sequence[Slice]) -> Outline:
+    if not parts:
+        return Outline()
+    shares = sum(part.planned_quantity for part in parts)
+    return Outline(shares, len(parts), parts[0].due_at, parts[-1].due_at)
+
+
+def _cost_now(order: Order, done: drafting.Amended, desk: Context) -> float | None:
+    """Of the rest on the order's present terms; None where they allow no plan any more."""
+    try:
+        draft = _plan_rest(order, Change(), done, desk)
+    except (InvalidSignal, NotAllowed):
+        return None
+    return draft.order.estimated_slippage_bps if draft else None
+
+
 def amend(
-    order_id: int, values: Mapping[str, object], *, version: int, by: str, desk: Context
+    order_id: int,
+    values: Mapping[str, object],
+    *,
+    version: int,
+    by: str,
+    desk: Context,
+    reason: str = "",
 ) -> Order:
     """Change quantity, end or limit of a live order that still has the version the caller read.
 
@@ -87,7 +158,7 @@ def amend(
             if order.version == version and order.status in ORDER_SENDING | {OrderStatus.PAUSED}:
                 if (_position(order), order.slice_count) != (seen, planned):
                     continue  # a fill, a send or a plan came in between: plan again
-                _apply(order, change, plan, sum(seen), by=by, at=desk.now())
+                _apply(order, change, plan, sum(seen), by=by, at=desk.now(), reason=reason)
                 return order
     raise NotAllowed(f"order {order_id} kept changing; read it again and amend it then")
 
@@ -179,7 +250,14 @@ def _slices_now(order: Order, draft: Draft | None, committed: int) -> list[Slice
 
 
 def _apply(
-    order: Order, change: Change, draft: Draft | None, committed: int, *, by: str, at: datetime
+    order: Order,
+    change: Change,
+    draft: Draft | None,
+    committed: int,
+    *,
+    by: str,
+    at: datetime,
+    reason: str,
 ) -> None:
     before = {"quantity": order.quantity, "end_at": order.end_at.isoformat()}
     first = order.slice_count
@@ -214,6 +292,7 @@ def _apply(
         {
             "by": by,
             "via": caller.current().via,
+            "reason": reason,
             "version": order.version,
             "before": before,
             "quantity": order.quantity,

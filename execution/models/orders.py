@@ -158,6 +158,11 @@ class Order(models.Model):
         return 1 if self.side == Side.BUY else -1
 
     @property
+    def open_quantity(self) -> int:
+        """Shares that may still be executed while the order is live."""
+        return max(self.quantity - self.filled_quantity, 0)
+
+    @property
     def is_terminal(self) -> bool:
         return self.status in ORDER_TERMINAL
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, Sum
 
 from execution.domain.algorithms import registry
 from execution.domain.costs import slippage_bps
-from execution.domain.lifecycle import SLICE_TERMINAL, OrderStatus
+from execution.domain.lifecycle import SLICE_AT_BROKER, SLICE_TERMINAL, OrderStatus
 from execution.market.base import MarketData, MarketDataUnavailable, vwap
 from execution.models import Fill, Order, OrderEvent, Slice
+from execution.models.orders import LEAVES
 from execution.orders.results import (
     ExecutionResult,
     arrival_price,
@@ -64,6 +65,14 @@ class Progress:
     def against_benchmark_bps(self) -> float | None:
         """+ is a cost."""
         return cost_bps(self.order, self.benchmark)
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """Child orders that the broker may still execute, and the shares they may execute."""
+
+    children: int
+    shares: int
 
 
 class Report(ExecutionResult):
@@ -139,6 +148,13 @@ def orders(ids: Iterable[int]) -> list[Order]:
     wanted = list(ids)
     found = Order.objects.in_bulk(wanted)
     return [found[pk] for pk in wanted if pk in found]
+
+
+def working_children(ids: Iterable[int]) -> Mapping[int, Working]:
+    """By order, of those that have any."""
+    at_broker = Slice.objects.filter(order__in=list(ids), status__in=sorted(SLICE_AT_BROKER))
+    rows = at_broker.order_by().values_list("order").annotate(n=Count("pk"), shares=Sum(LEAVES))
+    return {order: Working(children, shares or 0) for order, children, shares in rows}
 
 
 def progress(ids: Sequence[int], market: MarketData, *, now: datetime) -> list[Progress]:

@@ -25,9 +25,12 @@ def test_an_order_is_looked_at_and_paused(page: Page, site: Site, order: Order) 
 
     page.goto(f"/admin/execution/order/{order.pk}/change/")
     expect(page.locator("#slices-group tbody tr")).to_have_count(50)
-    page.click("button.ds-pause")
+    page.click("a.ds-control:has-text('Pause')")
+    expect(page.locator("body")).to_contain_text("open shares, ")
+    page.fill("#id_reason", "news")
+    page.click("text=Pause 1 order now")
     expect(page.locator("body")).to_contain_text(f"Order {order.pk} is PAUSED")
-    expect(page.locator("button.ds-resume")).to_be_visible()
+    expect(page.locator("a.ds-control:has-text('Resume')")).to_be_visible()
     assert Order.objects.get(pk=order.pk).status == "PAUSED"
     assert site.stack.manage("cancel", str(order.pk)).returncode == 0
 

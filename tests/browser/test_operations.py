@@ -13,8 +13,14 @@ from tests.browser.conftest import PHONE, Site, barriers
 PAGES = ("", "execution/order/", "monitoring/alert/", "execution/tradingstate/halt-all/")
 
 
-def new_order(symbol: str) -> Order:
-    signal = {"symbol": symbol, "side": "BUY", "quantity": 500, "algorithm": "TWAP", "slices": 100}
+def new_order(symbol: str, quantity: int = 500) -> Order:
+    signal = {
+        "symbol": symbol,
+        "side": "BUY",
+        "quantity": quantity,
+        "algorithm": "TWAP",
+        "slices": 100,
+    }
     return acceptance.accept(signal, context.default())
 
 
@@ -51,6 +57,7 @@ def test_risk_halts_and_resumes_with_the_keyboard(visitor: Callable[..., Page]) 
     page.focus("text=HALT ALL")
     page.keyboard.press("Enter")
     page.wait_for_url("**/halt-all/")
+    expect(page.locator("#id_reason")).to_be_focused()
     page.keyboard.type("runaway strategy")
     page.keyboard.press("Tab")
     expect(page.locator("button.ds-danger")).to_be_focused()

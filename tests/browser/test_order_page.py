@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site, barriers
+from tests.browser.conftest import PHONE, Site, barriers
 from tests.browser.test_operations import new_order
 
 
@@ -41,3 +41,56 @@ def test_an_order_is_priced_and_sent_with_the_keyboard_alone(visitor: Callable[.
     page.keyboard.press("Enter")
     page.wait_for_url("**/change/**")
     expect(page.locator("body")).to_contain_text("BUY 500 TICKET")
+
+
+def test_an_order_is_amended_and_cancelled_with_the_keyboard_on_a_phone(
+    visitor: Callable[..., Page],
+) -> None:
+    order, page = new_order("AMENDED"), visitor("Trader", viewport=PHONE)
+    page.goto(f"/admin/execution/order/{order.pk}/change/")
+    page.focus("a.ds-control:has-text('Amend')")
+    page.keyboard.press("Enter")
+    page.focus("#id_quantity")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("700")
+    page.focus("#id_reason")
+    page.keyboard.type("more news")
+    page.keyboard.press("Enter")
+    expect(page.locator("tr.ds-chosen").first).to_contain_text("700")
+    assert barriers(page) == []
+    assert fits(page)
+    page.focus("text=Amend now")
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_contain_text(f"Order {order.pk} is amended: 700 shares")
+
+    page.focus("a.ds-control:has-text('Cancel')")
+    page.keyboard.press("Enter")
+    expect(page.locator("#id_reason")).to_be_focused()
+    assert barriers(page) == []
+    assert fits(page)
+    page.keyboard.type("wrong side")
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_contain_text(f"Order {order.pk} is CANCEL")
+    expect(page.locator("body")).to_contain_text("wrong side")
+
+
+def test_chosen_orders_are_paused_from_the_list(page: Page, site: Site) -> None:
+    orders = [new_order("CHOSEN", quantity) for quantity in (400, 600)]
+    page.goto("/admin/execution/order/?q=CHOSEN")
+    for order in orders:
+        page.check(f"input.action-select[value='{order.pk}']")
+    page.select_option("select[name=action]", "pause_orders")
+    page.click("button[name=index]")
+    expect(page.locator("body")).to_contain_text("open shares, ")
+    page.fill("#id_reason", "news")
+    page.click("text=Pause 2 orders now")
+    page.wait_for_url("**/order/?q=CHOSEN")
+    expect(page.locator("body")).to_contain_text(
+        f"Orders {orders[0].pk}, {orders[1].pk} are PAUSED"
+    )
+    for order in orders:
+        site.stack.manage("cancel", str(order.pk))
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"])

@@ -29,6 +29,7 @@ class Command(OperatorCommand):
         parser.add_argument(
             "--read-version", type=argument(whole(MAX_VERSION)), help="the order's, as you read it"
         )
+        parser.add_argument("--reason", default="", help="for the record")
         parser.add_argument("--by", default=getpass.getuser(), help="who is recorded")
 
     @override
@@ -39,7 +40,12 @@ class Command(OperatorCommand):
             version = Order.objects.get(pk=options["order"]).version
         with as_written(OPTIONS):
             order = amend.amend(
-                options["order"], values, version=version, by=options["by"], desk=context.default()
+                options["order"],
+                values,
+                version=version,
+                by=options["by"],
+                desk=context.default(),
+                reason=options["reason"],
             )
         if options["json"]:
             self.print_json(result_of(order, plan=True))

@@ -257,42 +257,6 @@ def test_a_search_for_nonsense_finds_nothing() -> None:
         assert "BUY 100 AAPL" not in page.content.decode()
 
 
-@pytest.mark.parametrize(
-    ("action", "status"), [("cancel_orders", "CANCELLED"), ("pause_orders", "PAUSED")]
-)
-def test_a_trader_controls_the_chosen_orders(action: str, status: str) -> None:
-    chosen, other = [accept(), accept()], accept()
-    data = {"action": action, "_selected_action": [order.pk for order in chosen]}
-    page = client_of("Trader").post(ORDERS, data, follow=True).content.decode()
-    assert all(f"Order {order.pk} is {status}" in page for order in chosen)
-    assert {Order.objects.get(pk=order.pk).status for order in chosen} == {status}
-    assert Order.objects.get(pk=other.pk).status == "ACCEPTED"
-    if action == "cancel_orders":
-        asked = OrderEvent.objects.filter(kind="CANCEL_REQUESTED").values_list("data__by")
-        assert set(asked) == {("a-Trader",)}
-
-
-def test_a_viewer_controls_nothing() -> None:
-    order, viewer = accept(), client_of("Viewer")
-    viewer.post(ORDERS, {"action": "cancel_orders", "_selected_action": [order.pk]})
-    assert viewer.post(f"{ORDERS}{order.pk}/cancel/").status_code == 403
-    assert "Cancel" not in viewer.get(f"{ORDERS}{order.pk}/change/").content.decode()
-    assert Order.objects.get(pk=order.pk).status == "ACCEPTED"
-
-
-def test_an_order_is_controlled_on_its_own_page() -> None:
-    order, trader = accept(), client_of("Trader")
-    page = f"{ORDERS}{order.pk}/"
-    for control, status in (("pause", "PAUSED"), ("resume", "ACCEPTED"), ("cancel", "CANCELLED")):
-        assert f"{page}{control}/" in trader.get(f"{page}change/").content.decode()
-        shown = trader.post(f"{page}{control}/", follow=True).content.decode()
-        assert f"Order {order.pk} is {status}" in shown
-    assert f"{page}cancel/" not in trader.get(f"{page}change/").content.decode()
-    assert trader.get(f"{page}cancel/").status_code == 405
-    refused = trader.post(f"{page}pause/", follow=True).content.decode()
-    assert "only a live one can be paused" in refused
-
-
 def test_a_halt_is_set_under_the_name_of_who_did_it() -> None:
     order, risk = accept(), client_of("Risk")
     halt = {"scope": "SYMBOL", "key": "AAPL", "state": "HALTED", "reason": "news"}

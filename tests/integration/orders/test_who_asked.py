@@ -109,8 +109,12 @@ def test_what_is_done_to_an_order_by_the_api_names_the_user(ann: Client) -> None
 
 def test_what_is_done_in_the_back_office_says_so(ann: Client) -> None:
     order = acceptance.accept(SIGNAL, context.default())
-    ann.post(f"/admin/execution/order/{order.pk}/pause/")
+    asked = {"orders": str(order.pk), "reason": "news"}
+    ann.post("/admin/execution/order/control/pause/", asked)
     assert told(order, "ORDER_STATUS") == ("ann", "ADMIN")
+    changed = {"quantity": "200", "version": "1", "reason": "news", "confirm": "yes"}
+    ann.post(f"/admin/execution/order/{order.pk}/amend/", changed)
+    assert told(order, "ORDER_AMENDED") == ("ann", "ADMIN")
     form = {"scope": "SYMBOL", "key": "AAPL", "state": "HALTED", "reason": "drill"}
     ann.post("/admin/execution/tradingstate/set/", form)
     assert told(order, "TRADING_STATE") == ("ann", "ADMIN")

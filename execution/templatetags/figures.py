@@ -28,3 +28,9 @@ def signed_bps(value: Decimal | float | None) -> str:
 @register.filter
 def percent(share: float) -> str:
     return f"{share:.1%}"
+
+
+@register.filter
+def counted(count: int, name: str) -> str:
+    """`1 order`, `2,000 orders`."""
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
