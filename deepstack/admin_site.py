@@ -68,6 +68,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
         Page("Reconciliation breaks", "execution.brokerdifference", "difference"),
         Page("Accounts", "execution.brokeraccount", "account_balance"),
         Page("Links", "execution.brokerlink", "link"),
+        Page("Recoveries", "execution.recovery", "restore"),
     ),
     "Administration": (
         Page("Users", "auth.user", "person"),

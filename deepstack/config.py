@@ -300,6 +300,8 @@ class Config(Checked, BaseSettings):
     debug: bool = False
     secret_key: SecretStr = SecretStr("")
     flower_basic_auth: SecretStr = SecretStr("")  # user:password
+    # Encrypts backups (`manage.py backup`); empty: they are written as they are.
+    backup_key: SecretStr = SecretStr("")
     metrics_token: SecretStr = SecretStr("")  # bearer of /metrics; empty: there is no such page
     allowed_hosts: Annotated[list[str], NoDecode] = ["localhost", "127.0.0.1", "[::1]"]
     https: bool = False  # behind a TLS proxy: secure cookies, redirect and HSTS

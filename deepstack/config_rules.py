@@ -24,7 +24,7 @@ _NOT_ABOVE = (
 _OURS_ALONE = ("EXECUTION", "LIMITS")
 
 # In a key's name; the path of a webhook is a password.
-_SECRET = ("secret", "auth", "webhook", "token")
+_SECRET = ("secret", "auth", "webhook", "token", "backup_key")
 
 
 def out_of_order(config: object) -> list[str]:

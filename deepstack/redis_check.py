@@ -36,7 +36,7 @@ _CODES = {
 def trouble() -> str:
     """Why Redis does not take a write now, without any address or name; empty when it does."""
     try:
-        _client().set(_KEY, 1, ex=_KEPT_SECONDS)
+        client().set(_KEY, 1, ex=_KEPT_SECONDS)
     except redis.RedisError as error:
         return in_words(error)
     return ""
@@ -74,7 +74,7 @@ class Lookout:
 
 
 @cache
-def _client() -> redis.Redis:
+def client() -> redis.Redis:
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=ANSWER_SECONDS,

@@ -15,6 +15,7 @@ from execution.models import Heartbeat
 from execution.orders import caller
 from execution.planning import volume_profiles
 from execution.reconciliation import account_reconciliation, trading_gate
+from execution.risk import recovery_mode
 from execution.sending import resolver, slices
 
 
@@ -77,6 +78,7 @@ def _warm(**_: object) -> None:
     """The first question for a session loads the exchange's calendar, which takes a second that
     no slice should wait for under its order's lock."""
     caller.be_service()
+    recovery_mode.check_quietly()
     ready = context.default()
     trading_gate.put_before(ready)
     ready.market.session(ready.now())

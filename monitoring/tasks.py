@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from deepstack.config import current
 from execution.market import market_data
+from execution.risk import recovery_mode
 from monitoring.alerting import deliveries, surveillance, thresholds, unread_events
 from monitoring.channels import configured
 from monitoring.clocks import Moment
@@ -23,6 +24,8 @@ def evaluate_alerts() -> None:
     must leave are handed to `send_alerts`, which may wait for a channel."""
     if not unread_events.take_turn():
         return
+    recovery_mode.check()
+    recovery_mode.note_newest_event()
     moment, config = Moment.read(), current()
     surveillance.evaluate(
         moment=moment,

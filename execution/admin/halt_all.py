@@ -44,14 +44,18 @@ class SystemStateView(View):
         form = ReasonForm(request.POST)
         if not form.is_valid():
             return self._ask(request, form)
-        report = kill_switch.change(
-            scope=TradingState.Scope.SYSTEM,
-            key="",
-            state=self.state,
-            by=request.user.get_username(),
-            reason=form.cleaned_data["reason"],
-            now=clock.now(),
-        )
+        try:
+            report = kill_switch.change(
+                scope=TradingState.Scope.SYSTEM,
+                key="",
+                state=self.state,
+                by=request.user.get_username(),
+                reason=form.cleaned_data["reason"],
+                now=clock.now(),
+            )
+        except ValueError as error:
+            form.add_error("reason", str(error))
+            return self._ask(request, form)
         tell(request, report)
         return HttpResponseRedirect(reverse("admin:index"))
 

@@ -10,7 +10,7 @@ from execution.admin import base
 from execution.admin.base import ActionForm, ReadOnlyAdmin
 from execution.entry.order_controls import NotAllowed
 from execution.market import clock
-from execution.models import BrokerAccount, BrokerDifference
+from execution.models import BrokerAccount, BrokerDifference, DatabaseOrigin, Recovery
 from execution.reconciliation import break_acceptance
 
 
@@ -97,3 +97,32 @@ class BrokerAccountAdmin(ReadOnlyAdmin[BrokerAccount]):
     @admin.display(description="compared", ordering="compared_wall")
     def compared(self, row: BrokerAccount) -> str:
         return base.exchange_time(row.compared_wall)
+
+
+@admin.register(Recovery)
+class RecoveryAdmin(ReadOnlyAdmin[Recovery]):
+    """`manage.py recovery` compares and releases: that takes minutes, which no page should."""
+
+    list_display = ("began", "cause", "backup", "was_halted", "released", "released_by", "why")
+    ordering = ("-pk",)
+
+    @admin.display(description="began", ordering="began_wall")
+    def began(self, row: Recovery) -> str:
+        return base.exchange_time(row.began_wall)
+
+    @admin.display(description="backup of")
+    def backup(self, row: Recovery) -> str:
+        return base.exchange_time(row.backup_wall)
+
+    @admin.display(description="released", ordering="released_wall")
+    def released(self, row: Recovery) -> str:
+        return base.exchange_time(row.released_wall)
+
+    @admin.display(description="reason")
+    def why(self, row: Recovery) -> str:
+        return row.released_reason
+
+
+@admin.register(DatabaseOrigin)
+class DatabaseOriginAdmin(ReadOnlyAdmin[DatabaseOrigin]):
+    list_display = ("system", "database", "timeline")

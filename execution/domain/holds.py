@@ -5,6 +5,8 @@ from enum import StrEnum
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.risk_checks import CODES, PASSING
 
+RECOVERY_MODE = "recovery mode"  # who halts the system after a restore
+
 
 class Hold(StrEnum):
     """Why a child was cancelled though its time was not over; its slice's reason begins with it."""

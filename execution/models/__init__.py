@@ -10,6 +10,7 @@ from execution.models.paper import PaperExecution, PaperOrder, PaperVolume
 from execution.models.positions import DayTrade, Position
 from execution.models.profiles import VolumeProfile
 from execution.models.reconciliation import BrokerAccount, BrokerDifference
+from execution.models.recovery import DatabaseOrigin, Recovery
 from execution.models.trading_states import (
     BrokerCursor,
     Heartbeat,
@@ -24,6 +25,7 @@ __all__ = [
     "BrokerDifference",
     "BrokerLink",
     "CalendarOverride",
+    "DatabaseOrigin",
     "DayTrade",
     "Fill",
     "Heartbeat",
@@ -39,6 +41,7 @@ __all__ = [
     "PaperOrder",
     "PaperVolume",
     "Position",
+    "Recovery",
     "RestrictedSymbol",
     "RiskLimit",
     "RiskLimitChange",

@@ -14,7 +14,14 @@ from execution import task_queue
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, SliceStatus
 from execution.domain.signal import InvalidSignal, parse
-from execution.models import Order, OrderEvent, Slice, TradingState, TradingStateChange
+from execution.models import (
+    Order,
+    OrderEvent,
+    Recovery,
+    Slice,
+    TradingState,
+    TradingStateChange,
+)
 from execution.orders import caller
 from execution.orders.journal import event, log_when_committed
 from execution.orders.locks import nothing_in_flight
@@ -115,11 +122,13 @@ def resume(*, scope: str, key: str, by: str, reason: str, now: datetime) -> Halt
 
 def set_state(*, scope: str, key: str, state: str, by: str, reason: str) -> TradingState:
     """Store a trading state and who changed it. ValueError: an unknown scope or state, an empty
-    reason or name, or a key that no order can have."""
+    reason or name, a key that no order can have, or trading in recovery mode."""
     for name, value, allowed in (("scope", scope, Scope.values), ("state", state, State.values)):
         if value not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
     check_key(scope, key)
+    if scope == Scope.SYSTEM and state != State.HALTED:
+        refuse_in_recovery()
     if not reason.strip() or not by.strip():
         raise ValueError("a reason and the name of the person are required")
     with transaction.atomic():
@@ -140,6 +149,14 @@ def set_state(*, scope: str, key: str, state: str, by: str, reason: str) -> Trad
             changed_via=caller.current().via,
         )
     return row
+
+
+def refuse_in_recovery() -> None:
+    """ValueError while recovery mode holds the whole system."""
+    for lasting in Recovery.objects.filter(released_wall__isnull=True):
+        raise ValueError(
+            f"{lasting}. Compare with the broker and release it: manage.py recovery --release"
+        )
 
 
 def check_key(scope: str, key: str) -> None:

@@ -7,6 +7,7 @@ from shlex import quote
 
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
+from execution.domain.holds import RECOVERY_MODE
 from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding, Thresholds
 
 
@@ -25,9 +26,18 @@ def halted(
         key=f"TRADING_HALTED:{scope}:{key}:{state}:{since.isoformat()}",
         account=key if scope == "ACCOUNT" else "",
         data={"scope": scope, "key": key, "state": state, "reason": reason, "by": by},
-        remedy="Remove the cause, then manage.py resume_trading"
-        f"{'' if scope == 'SYSTEM' else f' --{scope.lower()} {quote(key)}'} --reason WHY.",
+        remedy=_after_halt(scope, key, by),
     )
+
+
+def _after_halt(scope: str, key: str, by: str) -> str:
+    if by == RECOVERY_MODE:
+        return (
+            "Compare every account and read what differs (manage.py recovery, docs/restore.md);"
+            " then manage.py recovery --release --by NAME --reason WHY."
+        )
+    where = "" if scope == "SYSTEM" else f" --{scope.lower()} {quote(key)}"
+    return f"Remove the cause, then manage.py resume_trading{where} --reason WHY."
 
 
 def late_slices(

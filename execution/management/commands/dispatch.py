@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 from deepstack.config import current
 from execution import context
 from execution.orders import caller
+from execution.risk import recovery_mode
 from execution.sending import dispatch_hooks
 from execution.sending.cancel_lane import CancelLane
 from execution.sending.dispatcher import Dispatcher
@@ -16,6 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         caller.be_service()
+        recovery_mode.check_quietly()
         lane = CancelLane(context.default)
         loop = Dispatcher(current().execution.scheduling, lane=lane)
 

@@ -1,7 +1,9 @@
 """A database that comes back older than what the broker has done: nothing is traded twice."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -9,7 +11,7 @@ from django.db import connection, connections
 from psycopg import Connection, connect
 from psycopg.sql import SQL, Identifier
 
-from execution.models import Order
+from execution.models import Order, TradingState
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.stack import Stack, wait_for
 
@@ -56,25 +58,15 @@ def server() -> Iterator[Connection[tuple[object, ...]]]:
         yield beside
 
 
-def back_up(name: str) -> None:
-    with server() as beside:
-        copy = SQL("CREATE DATABASE {} TEMPLATE {}")
-        beside.execute(copy.format(Identifier(f"{name}_older"), Identifier(name)))
-
-
-def restore(name: str) -> None:
-    with server() as beside:
-        rename = SQL("ALTER DATABASE {} RENAME TO {}")
-        beside.execute(rename.format(Identifier(name), Identifier(f"{name}_lost")))
-        beside.execute(rename.format(Identifier(f"{name}_older"), Identifier(name)))
-
-
 def drop(name: str) -> None:
-    """With what a run that was killed has left of it."""
+    """With what a run that was killed has left of it, and what a restore has kept."""
     with server() as beside:
-        for each in (name, f"{name}_older", f"{name}_lost"):
-            gone = SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-            beside.execute(gone.format(Identifier(each)))
+        found = beside.execute(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [name]
+        )
+        for (each,) in found.fetchall():
+            gone = SQL("DROP DATABASE {} WITH (FORCE)")
+            beside.execute(gone.format(Identifier(str(each))))
 
 
 def run(service: Stack) -> None:
@@ -94,25 +86,45 @@ def wish(service: Stack) -> Order:
     return Order.objects.get(client_reference="wish-1", account=ACCOUNT)
 
 
-@pytest.mark.timeout(300)
-def test_after_the_restore_of_an_older_database_nothing_is_traded_a_second_time(
-    alpaca: AlpacaRig, service: Stack, own_database: str
-) -> None:
-    run(service)
-    words = ["--algorithm", "TWAP", "--slices", "4", "--window-minutes", "1.5", "--no-wait"]
-    assert service.manage("order", "BUY", "400", "MSFT", *words).returncode == 0
-    wait_for(lambda: held(alpaca).get("MSFT"), PATIENCE, "the first order to trade")
-    service.kill_all()
-    back_up(own_database)
+def managed(service: Stack, *words: str, code: int = 0) -> str:
+    done = service.manage(*words)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
+
+@pytest.mark.timeout(300)
+def test_after_a_restore_nothing_leaves_until_a_person_has_compared_and_nothing_is_traded_twice(
+    alpaca: AlpacaRig, service: Stack, own_database: str, tmp_path: Path
+) -> None:
+    service.environment["BACKUP_KEY"] = "a pass phrase of some length"
     run(service)
+    words = ["--algorithm", "TWAP", "--slices", "100", "--window-minutes", "10", "--no-wait"]
+    managed(service, "order", "BUY", "400", "MSFT", *words)
+    wait_for(lambda: held(alpaca).get("MSFT"), PATIENCE, "the first order to trade")
+    made = json.loads(managed(service, "backup", "--to", str(tmp_path), "--json"))
+    backup = tmp_path / made["file"]
+
     wish(service)
     wait_for(lambda: held(alpaca).get("AAPL") == 480, PATIENCE, "the second order to trade")
+    refused = managed(service, "restore", str(backup), code=1)
+    assert "sessions are connected" in refused, refused
     service.kill_all()
-    restore(own_database)
+    connections.close_all()
+    managed(service, "restore", str(backup))
 
     assert not Order.objects.filter(client_reference="wish-1").exists(), "it was forgotten"
+    had = held(alpaca)
     run(service)
+    assert TradingState.objects.get(scope="SYSTEM").state == "HALTED"
+    refused = managed(service, "resume_trading", "--reason", "in a hurry", code=2)
+    assert "manage.py recovery --release" in refused
+    told = managed(service, "recovery", code=1)
+    assert "restored from the backup of" in told
+    assert "AAPL: the broker has 480 shares, our fills make 0: +480" in told
+    assert "sent under ids of ours that are not in this database" in told
+    assert held(alpaca) == had, "something left in recovery mode"
+
+    managed(service, "recovery", "--release", "--by", "eve", "--reason", "compared")
     again = wish(service).slices.order_by("sequence")[0]
 
     def waits() -> bool:
@@ -120,5 +132,15 @@ def test_after_the_restore_of_an_older_database_nothing_is_traded_a_second_time(
         return again.reason.startswith("POSITION_BREAK: ours=0")
 
     wait_for(waits, PATIENCE, f"the repetition to wait, not {again.reason!r}")
-    wait_for(lambda: held(alpaca).get("MSFT") == 400, 2 * PATIENCE, "the known order to end")
-    assert held(alpaca) == {"AAPL": 480, "MSFT": 400}
+    wait_for(lambda: held(alpaca)["MSFT"] > had["MSFT"], PATIENCE, "the known order to go on")
+    known = Order.objects.get(symbol="MSFT")
+    managed(service, "cancel", str(known.pk))
+
+    def ended() -> bool:
+        known.refresh_from_db()
+        return known.status == "CANCELLED"
+
+    wait_for(ended, PATIENCE, "the known order to end")
+    assert held(alpaca) == {"AAPL": 480, "MSFT": known.filled_quantity}
+    assert managed(service, "recovery") == "no recovery mode\n"
+    assert "agrees" in managed(service, "verify")

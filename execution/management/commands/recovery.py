@@ -1,0 +1,109 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from typing_extensions import override
+
+from deepstack.config import ConfigError
+from execution import context
+from execution.domain.exchange_time import exchange_time
+from execution.management.console import BadInput, OperatorCommand, add_person
+from execution.reconciliation import recovery
+from execution.reconciliation.recovery import NotReleased, Report
+from execution.risk import recovery_mode
+
+
+class Command(OperatorCommand):
+    help = (
+        "Recovery mode, in which nothing is sent after a restore: compare every account with its"
+        " broker and show what the broker knows and the database does not; --release ends it."
+        " The exit code is 0 when there is no recovery mode (any more). See docs/restore.md."
+    )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--release", action="store_true", help="end it; needs --reason")
+        parser.add_argument("--reason", default="", help="for the record")
+        add_person(parser)
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        lasting = recovery_mode.check()
+        if lasting is None:
+            self._say({"recovery": None}, "no recovery mode", options)
+            return
+        try:
+            at = context.default()
+        except ConfigError as error:
+            raise CommandError(str(error)) from None
+        try:
+            told = (
+                recovery.release(at, by=options["by"], reason=options["reason"])
+                if options["release"]
+                else recovery.compare_all(lasting, at)
+            )
+        except NotReleased as error:
+            raise BadInput(str(error)) from None
+        self._say(as_plain(told), "\n".join(lines(told)), options)
+        if told.recovery.released_wall is None:
+            raise SystemExit(1)
+
+    def _say(self, plain: dict[str, Any], words: str, options: dict[str, Any]) -> None:
+        if options["json"]:
+            self.print_json(plain)
+        else:
+            self.stdout.write(words)
+
+
+def lines(told: Report) -> list[str]:
+    """For a person, who reads it before anything is sent again."""
+    own = told.recovery
+    since = f"recovery mode since {exchange_time(own.began_wall)}: {own.cause}"
+    found = [since]
+    if own.backup_wall:
+        found.append(f"the backup is of {exchange_time(own.backup_wall)}")
+    for each in told.accounts:
+        if each.problem:
+            found.append(f"account {each.account}: not compared: {each.problem}")
+            continue
+        count = len(each.differences) or "no"
+        found.append(f"account {each.account}: compared, {count} differences")
+        found += [f"  {one.kind:<14} {one.words}" for one in each.differences]
+    return [*found, _next_step(told)]
+
+
+def _next_step(told: Report) -> str:
+    own = told.recovery
+    if own.released_wall is None and not told.compared:
+        return "nothing is sent before every account is compared: mend that, then run this again"
+    if own.released_wall is None:
+        return (
+            "when all of it is understood: manage.py recovery --release --by NAME --reason WHY."
+            " A symbol whose position differs stays held until manage.py accept_break"
+        )
+    halted = f"; still halted {own.was_halted}" if own.was_halted else ""
+    return f"released by {own.released_by}: {own.released_reason}{halted}"
+
+
+def as_plain(told: Report) -> dict[str, Any]:
+    own = told.recovery
+    return {
+        "recovery": {
+            "cause": own.cause,
+            "began": own.began_wall,
+            "backup": own.backup_wall,
+            "released": own.released_wall,
+            "released_by": own.released_by,
+        },
+        "accounts": [
+            {
+                "account": each.account,
+                "problem": each.problem,
+                "differences": [
+                    {"kind": one.kind, "symbol": one.symbol, "words": one.words}
+                    for one in each.differences
+                ],
+            }
+            for each in told.accounts
+        ],
+    }

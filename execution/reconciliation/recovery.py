@@ -1,0 +1,114 @@
+"""The way out of recovery mode: every account is compared, a named person has read what differs,
+and says so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from execution.broker.base import BrokerError
+from execution.context import Context
+from execution.models import BrokerAccount, BrokerDifference, Recovery
+from execution.reconciliation import account_reconciliation, breaks
+from execution.reconciliation.account_reconciliation import Busy, NotComparable
+from execution.risk import kill_switch, recovery_mode
+
+log = structlog.get_logger(__name__)
+
+
+class NotReleased(ValueError):
+    """Recovery mode goes on; the text says why and what comes next."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """What a comparison of one account since the recovery began has found. `problem`: why there is
+    none; empty when there is one."""
+
+    account: str
+    problem: str
+    differences: Sequence[BrokerDifference]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    recovery: Recovery
+    accounts: Sequence[AccountReport]
+
+    @property
+    def compared(self) -> bool:
+        return not any(each.problem for each in self.accounts)
+
+
+def compare_all(recovery: Recovery, desk: Context) -> Report:
+    """Compare every account with its broker, all executions of the last day included: what was
+    missed is booked, and a position that stays unexplained holds its symbol."""
+    accounts = account_reconciliation.accounts(desk)
+    return Report(recovery, [_compared(account, desk) for account in accounts])
+
+
+def report(recovery: Recovery, desk: Context) -> Report:
+    """The same from what is stored; asks no broker."""
+    return Report(
+        recovery,
+        [_stored(account, recovery, desk) for account in account_reconciliation.accounts(desk)],
+    )
+
+
+def release(desk: Context, *, by: str, reason: str) -> Report:
+    """Compare once more, end recovery mode and let the system trade on. Symbols with a break of
+    their position stay held, each until it is accepted or explains itself. A system that somebody
+    had halted before stays halted. Not inside a transaction. Raises NotReleased."""
+    if not by.strip() or not reason.strip():
+        raise NotReleased("a reason and the name of the person are required")
+    recovery = recovery_mode.current()
+    if recovery is None:
+        raise NotReleased("there is no recovery mode to release")
+    found = compare_all(recovery, desk)
+    for each in found.accounts:
+        if each.problem:
+            raise NotReleased(
+                f"account {each.account} is not compared: {each.problem}. Nothing is sent before"
+                " it is; mend that and release again"
+            )
+    _end(recovery, by=by, reason=reason)
+    if not recovery.was_halted:
+        kill_switch.resume(
+            scope=kill_switch.Scope.SYSTEM,
+            key="",
+            by=by,
+            reason=f"recovery mode released: {reason}",
+            now=desk.now(),
+        )
+    return found
+
+
+@transaction.atomic
+def _end(recovery: Recovery, *, by: str, reason: str) -> None:
+    own = Recovery.objects.select_for_update().get(pk=recovery.pk)
+    if own.released_wall is not None:
+        raise NotReleased(f"{own.released_by} has released it already")
+    own.released_wall, own.released_by = timezone.now(), by[:150]
+    own.released_reason = reason[:300]
+    own.save(update_fields=["released_wall", "released_by", "released_reason"])
+    recovery.refresh_from_db()
+    log.warning("recovery mode was released", by=by, reason=reason, cause=own.cause)
+
+
+def _compared(account: str, desk: Context) -> AccountReport:
+    try:
+        done = account_reconciliation.compare(
+            account, desk, thorough=True, patience=account_reconciliation.PATIENCE
+        )
+    except (BrokerError, Busy, NotComparable) as error:
+        return AccountReport(account, str(error), ())
+    return AccountReport(account, "", done.differences)
+
+
+def _stored(account: str, recovery: Recovery, desk: Context) -> AccountReport:
+    row = BrokerAccount.objects.filter(broker=desk.broker.name, account=account).first()
+    if row is None or row.thorough_wall is None or row.thorough_wall < recovery.began_wall:
+        return AccountReport(account, (row and row.problem) or "not compared yet", ())
+    return AccountReport(account, "", breaks.still_open(row))
