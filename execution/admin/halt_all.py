@@ -90,6 +90,8 @@ def tell(request: HttpRequest, report: kill_switch.HaltReport) -> None:
     if halted:
         text += f", children not confirmed as ended: {report.unconfirmed}"
     messages.success(request, text)
+    if warning := report.warning:
+        messages.warning(request, warning)
     if not report.quiet:
         warning = "sends that began before are still under way: set the state again"
         messages.warning(request, warning)

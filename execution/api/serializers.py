@@ -312,6 +312,7 @@ class HaltReportSerializer(serializers.Serializer[HaltReport]):
     cancels_enqueued = serializers.BooleanField()
     unconfirmed = serializers.IntegerField()
     orders = AffectedSerializer(many=True)
+    warning = serializers.CharField(help_text="of a key that no order has ever had; else empty")
 
 
 class AmendSerializer(serializers.Serializer[Any]):

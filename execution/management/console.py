@@ -176,11 +176,8 @@ def change_trading(options: dict[str, Any], state: str) -> HaltReport:
 
 
 def warn_of_unknown_key(report: HaltReport, err: OutputWrapper) -> None:
-    """A key that is merely misspelt stops nothing and looks as if it had."""
-    row = report.state
-    if row.scope == Scope.SYSTEM or Order.objects.filter(**{row.scope.lower(): row.key}).exists():
-        return
-    err.write(f"no order has ever had the {row.scope.lower()} {row.key!r}: check the spelling")
+    if warning := report.warning:
+        err.write(warning)
 
 
 def scope_name(report: HaltReport) -> str:

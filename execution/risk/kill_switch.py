@@ -59,6 +59,14 @@ class HaltReport:
     def unconfirmed(self) -> int:
         return sum(order.unconfirmed for order in self.orders)
 
+    @property
+    def warning(self) -> str:
+        """Of a key that is merely misspelt: it stops nothing and looks as if it had."""
+        scope, key = self.state.scope, self.state.key
+        if scope == Scope.SYSTEM or Order.objects.filter(**{scope.lower(): key}).exists():
+            return ""
+        return f"no order has ever had the {scope.lower()} {key!r}: check the spelling"
+
 
 def in_force(order: Order) -> tuple[tuple[str, str], ...]:
     """The states other than ACTIVE that apply to an order, as (scope and key, state)."""
@@ -187,10 +195,13 @@ def to_cancel() -> Q:
     return found
 
 
-def waiting() -> Q:
-    """The slices that were put off by a halt which still lasts: looking again tells nothing new."""
-    found = Q(pk__in=())
-    for row in TradingState.objects.filter(state=State.HALTED):
+def waiting(*, lifted_since: datetime | None = None) -> Q:
+    """The slices that were put off by a halt which still lasts: looking again tells nothing new.
+    With `lifted_since`, in real time, also those of a halt that was lifted since then."""
+    lasting, found = Q(state=State.HALTED), Q(pk__in=())
+    if lifted_since is not None:
+        lasting |= Q(changed_wall__gt=lifted_since)
+    for row in TradingState.objects.filter(lasting):
         found |= Q(reason__startswith="TRADING_HALTED") & scopes.covered_by(row, "order__")
     return found
 

@@ -5,6 +5,7 @@ evaluate at once, and an evaluation that died is made good by the next.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 from django.db.models import Count, Min
 
@@ -26,6 +27,7 @@ from execution.models import (
     Slice,
     TradingState,
 )
+from execution.risk import kill_switch
 from monitoring.alerting import alerts, endings, process_rules, rules, system_rules, unread_events
 from monitoring.alerting.alert_kinds import OF_ORDERS
 from monitoring.alerting.order_facts import gather
@@ -37,6 +39,8 @@ from monitoring.reporting import cost_analysis
 from monitoring.webhooks.sending import channel_of
 
 AT_ONCE = 500  # orders that are judged together, so that their alerts wait for no others
+# What a halt has held has been due for as long; the dispatch loop enqueues it at its next ticks.
+AFTER_A_HALT = timedelta(seconds=10)
 
 
 def evaluate(
@@ -196,11 +200,13 @@ def _processes() -> list[Finding]:
 
 
 def _late_slices(moment: Moment, limits: Thresholds) -> list[Finding]:
-    waiting = Slice.objects.filter(
+    overdue = Slice.objects.filter(
         status__in=sorted(SLICE_CLAIMABLE),
         due_at__lt=moment.now - limits.late,
         order__status__in=sorted(ORDER_SENDING),
-    ).aggregate(count=Count("pk"), oldest=Min("due_at"))
+    )
+    held = kill_switch.waiting(lifted_since=moment.wall - AFTER_A_HALT)
+    waiting = overdue.exclude(held).aggregate(count=Count("pk"), oldest=Min("due_at"))
     finding = system_rules.late_slices(
         count=waiting["count"], oldest_due=waiting["oldest"], now=moment.now, limits=limits
     )

@@ -108,3 +108,24 @@ def test_a_state_can_be_set_by_name(api: APIClient) -> None:
     assert post(api, body, "/api/v1/trading-states/").json()["state"]["state"] == "REDUCING"
     listed = api.get("/api/v1/trading-states/", {"state": "REDUCING"}).json()["results"]
     assert [(row["scope"], row["key"]) for row in listed] == [("ACCOUNT", "fund")]
+
+
+@pytest.mark.parametrize("path", ["halt", "resume-trading"])
+def test_a_halt_of_what_no_order_has_ever_had_asks_about_the_spelling(
+    api: APIClient, path: str
+) -> None:
+    stored(api)
+    for scope, key, warned in (
+        ("SYMBOL", "AAPL", False),
+        ("SYMBOL", "APPL", True),
+        ("ACCOUNT", "default", False),
+        ("ACCOUNT", "defualt", True),
+        ("SYSTEM", "", False),
+    ):
+        body = {"scope": scope, "key": key, "reason": "news"}
+        told = post(api, body, f"/api/v1/{path}/").json()["warning"]
+        assert told == (
+            f"no order has ever had the {scope.lower()} '{key}': check the spelling"
+            if warned
+            else ""
+        )
