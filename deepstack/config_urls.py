@@ -6,6 +6,15 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")  # names and IP addresses; ":" and "%" in IPv6 ones
+# start://login@h1:port,h2:port/name?query
+_SEVERAL = re.compile(
+    r"(?P<start>postgres(?:ql)?://)(?P<login>[^@/?]*@)?(?P<hosts>[^@/?]*,[^@/?]*)"
+    r"(?P<path>/[^?]*)(?P<query>\?.*)?"
+)
+_NAMED_HOST = re.compile(
+    r"(?:\[(?P<v6>[0-9A-Fa-f:%.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>\d{1,5}))?"
+)
+_WRITABLE = ["read-write"]
 Reader = Callable[[str], str]
 
 
@@ -34,12 +43,45 @@ def private_http(url: str) -> str:
 
 
 def database(url: str) -> str:
-    parts = _parts(url)
+    parts = _parts(hosts_in_query(url))
     known = parts is not None and parts.scheme in ("postgres", "postgresql")
-    somewhere = parts is not None and (_has_host(parts) or "host" in parse_qs(parts.query))
+    asked = parse_qs(parts.query) if parts else {}
+    somewhere = parts is not None and (_has_host(parts) or "host" in asked)
     if parts is None or not known or not somewhere or not parts.path.strip("/"):
-        raise ValueError("postgresql://user:password@host:5432/name is allowed")
+        raise ValueError(
+            "postgresql://user:password@host:5432/name is allowed, also with several hosts:"
+            " postgresql://user:password@first:5432,second:5432/name"
+        )
+    if asked.get("target_session_attrs", _WRITABLE) not in (_WRITABLE, ["primary"]):
+        raise ValueError(
+            "target_session_attrs: read-write or primary is allowed, orders are stored"
+        )
     return url
+
+
+def hosts_in_query(url: str) -> str:
+    """An address of PostgreSQL with several hosts, as libpq's other form that Django's reader
+    takes; the one that accepts writes is meant. Any other address as it is."""
+    parts = _SEVERAL.fullmatch(url)
+    if parts is None:
+        return _writable(url)
+    hosts, ports = [], []
+    for each in parts["hosts"].split(","):
+        name = _NAMED_HOST.fullmatch(each)
+        if name is None or int(name["port"] or 1) not in range(1, 65_536):
+            return url
+        hosts.append(name["v6"] or name["name"])
+        ports.append(name["port"] or "5432")
+    asked = [parts["query"].lstrip("?")] if parts["query"] else []
+    asked += [f"host={','.join(hosts)}", f"port={','.join(ports)}"]
+    return _writable(f"{parts['start']}{parts['login'] or ''}{parts['path']}?{'&'.join(asked)}")
+
+
+def _writable(url: str) -> str:
+    several = any("," in hosts for hosts in parse_qs(url.partition("?")[2]).get("host", []))
+    if not several or "target_session_attrs=" in url:
+        return url
+    return f"{url}&target_session_attrs={_WRITABLE[0]}"
 
 
 def redis(url: str) -> str:

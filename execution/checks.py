@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+import psycopg
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connection
 
+from deepstack import database
 from deepstack.config import Config, current
+from deepstack.database import pooling
 from execution.broker import BROKERS
 from execution.broker.live_readiness import live_problems
 
@@ -39,3 +43,20 @@ def name_problems(config: Config) -> list[CheckMessage]:
         for key, (value, allowed) in known.items()
         if value not in allowed
     ]
+
+
+@register(Tags.database)
+def each_connection_has_a_session(
+    app_configs: Sequence[Any] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Asked by `migrate`, which every start begins with, and by `check --database default`."""
+    if not databases or connection.in_atomic_block:
+        return []
+    parameters = connection.get_connection_params()
+    own = ("cursor_factory", "context", "prepare_threshold")
+    known = {name: value for name, value in parameters.items() if name not in own}
+    try:
+        found = pooling.problem(known, database.LIMITS)
+    except psycopg.Error:
+        return []  # whoever asks connects next, and says so
+    return [Error(found, id="execution.E009")] if found else []

@@ -4,8 +4,10 @@ from typing import Any
 
 import dj_database_url
 
+from deepstack.config_urls import hosts_in_query
+
 # A request must never hang on a lock or a lost statement.
-_LIMITS = {
+LIMITS = {
     "lock_timeout": "4s",
     "statement_timeout": "30s",
     # Every transaction is short: one that rests this long belongs to a frozen process, whose
@@ -27,7 +29,7 @@ def entry(url: str) -> dict[str, Any]:
         return {"ENGINE": "deepstack.database", "NAME": "missing"}
     found: dict[str, Any] = dict(
         dj_database_url.parse(
-            url,
+            hosts_in_query(url),
             engine="deepstack.database.postgresql",
             conn_max_age=None,
             conn_health_checks=True,
@@ -38,6 +40,6 @@ def entry(url: str) -> dict[str, Any]:
         "application_name": "deepstack",
         # For the statements of `prepared_query`, from their second use; Django's own are not.
         "prepare_threshold": 1,
-        "options": " ".join(f"-c {name}={value}" for name, value in _LIMITS.items()),
+        "options": " ".join(f"-c {name}={value}" for name, value in LIMITS.items()),
     }
     return found
