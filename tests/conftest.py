@@ -21,6 +21,7 @@ from pytest_django import DjangoDbBlocker
 
 from deepstack import database
 from deepstack.local import child_cleanup, embedded_servers
+from tests.database import empty_after_each_test, forgo_fsync
 from tests.stack import (
     empty_redis,
     empty_stack,
@@ -78,6 +79,8 @@ def pytest_configure() -> None:
         del connections["default"]
     if EMBED_REDIS:
         settings.REDIS_URL = embedded_servers.addresses(RUN).redis_url
+    settings.PASSWORD_HASHERS = ["tests.database.QuickPasswords"]
+    empty_after_each_test()
 
 
 @pytest.hookimpl(trylast=True)
@@ -107,6 +110,8 @@ def django_db_setup(
     if not django_db_use_migrations:
         settings.MIGRATION_MODULES = {app.label: None for app in apps.get_app_configs()}
     with django_db_blocker.unblock():
+        if EMBED_DATABASE:
+            forgo_fsync()
         made = setup_databases(
             verbosity=0, interactive=False, aliases=["default"], serialized_aliases=[]
         )

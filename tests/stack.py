@@ -25,6 +25,7 @@ from deepstack.config import ROOT
 from deepstack.local.child_cleanup import lifeline
 from execution.market import clock
 from execution.models import Heartbeat
+from tests import database
 
 T = TypeVar("T")
 
@@ -242,14 +243,11 @@ def empty_redis() -> None:
 
 def empty_tables() -> None:
     """Forget all orders, bars, alerts and settings that tests have stored; people stay."""
-    models = [
+    database.empty(
         model
         for label in ("execution", "monitoring")
         for model in apps.get_app_config(label).get_models()
-    ]
-    with connection.cursor() as cursor:
-        tables = ", ".join(f'"{model._meta.db_table}"' for model in models)
-        cursor.execute(f"TRUNCATE {tables} CASCADE")
+    )
     clock.forget()
 
 
