@@ -19,6 +19,8 @@ from django.db import close_old_connections, connection
 from deepstack import latency_tuning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
+# Celery ignores what Django's checks find, and they import every page of the web.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 WARM_SECONDS = 10.0
 LOOK_AGAIN_SECONDS = 1.0

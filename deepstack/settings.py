@@ -21,7 +21,7 @@ ALLOWED_HOSTS = CONFIG.allowed_hosts
 
 INSTALLED_APPS = [
     "unfold",  # before the admin whose templates it replaces
-    "django.contrib.admin",
+    "deepstack.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

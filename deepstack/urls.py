@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from monitoring import health
 from monitoring.metrics import page
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", RedirectView.as_view(url="admin/")),
     path("admin/operations/", include("monitoring.operations.urls")),

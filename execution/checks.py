@@ -13,15 +13,19 @@ from deepstack.database import pooling
 from execution.broker import BROKERS
 from execution.broker.live_readiness import live_problems
 
+# What a process must know before it trades; code and addresses do not change from start to start,
+# and `manage.py check` looks at all of it.
+CONFIGURATION = "configuration"
 
-@register
+
+@register(CONFIGURATION)
 def live_trading_is_deliberate(
     app_configs: Sequence[Any] | None, **kwargs: Any
 ) -> list[CheckMessage]:
     return live_problems(current())
 
 
-@register
+@register(CONFIGURATION)
 def names_are_known(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     return name_problems(current())
 

@@ -7,11 +7,12 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 
 from deepstack.config import Config, current
+from execution.checks import CONFIGURATION
 from execution.domain.event_kinds import EventKind
 from monitoring.alerting.alert_kinds import AlertKind
 
 
-@register
+@register(CONFIGURATION)
 def alert_channels_can_work(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     return channel_problems(current())
 

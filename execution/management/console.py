@@ -16,6 +16,7 @@ from django.db import DatabaseError
 from rich.console import Console
 from typing_extensions import override
 
+from execution.checks import CONFIGURATION
 from execution.domain.reading import Reader, whole
 from execution.domain.signal import InvalidSignal
 from execution.entry import order_controls
@@ -55,6 +56,7 @@ class BadInput(CommandError):
 class OperatorCommand(BaseCommand):
     """A command whose refusals are sentences, with `--json` where it has a result."""
 
+    requires_system_checks = (CONFIGURATION,)
     speaks_json = True
 
     @override

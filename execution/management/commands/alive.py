@@ -6,12 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from execution.checks import CONFIGURATION
 from execution.heartbeat import DEAD_AFTER, seen_lately
 from execution.models import Heartbeat
 
 
 class Command(BaseCommand):
     help = "Succeeds when a process of the kind on this host has shown life lately."
+    requires_system_checks = (CONFIGURATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("kind", choices=Heartbeat.Kind.values)

@@ -12,6 +12,7 @@ from deepstack.config import Config, ConfigError, current
 from execution.broker import BROKERS
 from execution.broker.base import Broker
 from execution.broker.connection_check import Finding, Grade, examine, round_trip
+from execution.checks import CONFIGURATION
 from execution.domain import reading
 from execution.domain.signal import InvalidSignal, parse
 
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         "Connect to a broker and say in plain words what works and what is missing. "
         "Sends no order, except with --roundtrip, and that to paper accounts only."
     )
+    requires_system_checks = (CONFIGURATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", choices=sorted(BROKERS), help="default: the one set")

@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand
 
 from deepstack.config import current
 from execution import context
+from execution.checks import CONFIGURATION
 from execution.orders import caller
 from execution.risk import recovery_mode
 from execution.sending import dispatch_hooks
@@ -14,6 +15,7 @@ from execution.sending.dispatcher import Dispatcher
 
 class Command(BaseCommand):
     help = "Feed Redis with the slices that come due, and repair what got lost. Two may run."
+    requires_system_checks = (CONFIGURATION,)
 
     def handle(self, *args: Any, **options: Any) -> None:
         caller.be_service()

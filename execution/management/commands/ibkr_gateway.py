@@ -8,11 +8,13 @@ from deepstack import latency_tuning
 from deepstack.config import Config, current
 from execution import context
 from execution.broker.ibkr.gateway import Gateway, GatewayTaken
+from execution.checks import CONFIGURATION
 from execution.listeners.ibkr_fills import FillListener
 
 
 class Command(BaseCommand):
     help = "Own the connection to TWS or IB Gateway. One runs for each host, port and client id."
+    requires_system_checks = (CONFIGURATION,)
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = current()

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from deepstack import latency_tuning
 from deepstack.config import ConfigError
 from execution import context
+from execution.checks import CONFIGURATION
 from execution.listeners.alpaca import Listener
 
 
@@ -14,6 +15,7 @@ class Command(BaseCommand):
         "Book Alpaca's executions as its stream tells of them. Trading goes on without it, "
         "some seconds later. Two may run; one listens."
     )
+    requires_system_checks = (CONFIGURATION,)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

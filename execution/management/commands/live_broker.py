@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from deepstack.config import current
+from execution.checks import CONFIGURATION
 
 # The process that a live broker needs beside the workers.
 PROCESSES = {"alpaca": "listen_alpaca", "ibkr": "ibkr_gateway"}
@@ -16,6 +17,7 @@ class Command(BaseCommand):
         "Run what the live broker needs beside the workers: listen_alpaca or ibkr_gateway. "
         "Under paper trading there is nothing to do, and it only waits."
     )
+    requires_system_checks = (CONFIGURATION,)
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = current()

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from rich.console import Console
 from rich.progress import open as open_with_progress
 
+from execution.checks import CONFIGURATION
 from execution.management.console import zone_of
 from execution.market.bar_checks import Findings, checked, place, told
 from execution.market.bar_files import BarFileError, BarRow, as_text, read_bars
@@ -58,6 +59,7 @@ class Command(BaseCommand):
         "--timezone says in which zone the file was written. A bar that is stored already with "
         "other figures is refused unless --replace is given."
     )
+    requires_system_checks = (CONFIGURATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from execution.checks import CONFIGURATION
 from execution.domain.exchange_time import exchange_time
 from execution.management.console import argument
 from execution.models import Order
@@ -32,6 +33,7 @@ LABELS = {"on_time_rate": "on-time rate", "vwap_tracking": "VWAP tracking"}  # t
 
 class Command(BaseCommand):
     help = "Show what a day came to: executions, costs, quality and alerts."
+    requires_system_checks = (CONFIGURATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from deepstack.config import current
+from execution.checks import CONFIGURATION
 from monitoring.alerting import deliveries
 from monitoring.alerting.rules import AlertSeverity
 from monitoring.channels import configured
@@ -18,6 +19,7 @@ MESSAGE = "A test of the alert channels: nothing has happened, and nothing is to
 
 class Command(BaseCommand):
     help = "Send a test through each alert channel and say what came of it; exit 1 if one failed."
+    requires_system_checks = (CONFIGURATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--channel", help="only this one, by its name")
