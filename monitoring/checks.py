@@ -17,7 +17,7 @@ def alert_channels_can_work(app_configs: Sequence[Any] | None, **kwargs: Any) ->
     return channel_problems(current())
 
 
-@register
+@register(CONFIGURATION)
 def webhooks_can_work(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     return webhook_problems(current())
 

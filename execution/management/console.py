@@ -56,7 +56,7 @@ class BadInput(CommandError):
 class OperatorCommand(BaseCommand):
     """A command whose refusals are sentences, with `--json` where it has a result."""
 
-    requires_system_checks = (CONFIGURATION,)
+    requires_system_checks: tuple[str, ...] = (CONFIGURATION,)
     speaks_json = True
 
     @override

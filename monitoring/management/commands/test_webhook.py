@@ -7,11 +7,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from deepstack.config import current
+from execution.checks import CONFIGURATION
 from monitoring.webhooks import sending
 
 
 class Command(BaseCommand):
     help = "Send a signed message without events to a receiver; exit 1 if it is not taken."
+    requires_system_checks = (CONFIGURATION,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the receiver's name in webhooks.receivers")
