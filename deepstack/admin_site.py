@@ -15,14 +15,20 @@ from django.urls import reverse
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list in the navigation: a title, `app.model`, and an icon of Material Symbols."""
+    """A page in the navigation: a title, `app.model`, and an icon of Material Symbols.
+
+    It is the model's list, or `view`, a page of its own by the name of its address.
+    """
 
     title: str
     model: str
     icon: str
+    view: str = ""
 
     @property
     def address(self) -> str:
+        if self.view:
+            return reverse(self.view)
         return reverse(f"admin:{self.model.replace('.', '_')}_changelist")
 
     def may_see(self, request: HttpRequest) -> bool:
@@ -45,6 +51,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
         Page("Webhooks", "monitoring.webhookdelivery", "webhook"),
     ),
     "TCA": (
+        Page("TCA report", "monitoring.costanalysis", "monitoring", view="tca"),
         Page("Cost analyses", "monitoring.costanalysis", "query_stats"),
         Page("Daily summaries", "monitoring.dailysummary", "calendar_month"),
         Page("Calibrations", "execution.slippagecalibration", "tune"),

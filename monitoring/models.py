@@ -380,3 +380,26 @@ class DailySummary(models.Model):
     def success_rate(self) -> float:
         """Filled orders over finished orders; 0.0 when none finished."""
         return self.filled_orders / self.total_executions if self.total_executions else 0.0
+
+
+class DayCosts(models.Model):
+    """The sums that reports over many days add up: of one account and one exchange date.
+
+    Written with the day's summary, and again with it.
+    """
+
+    summary = models.OneToOneField(
+        DailySummary, on_delete=models.CASCADE, primary_key=True, related_name="costs"
+    )
+    # The names of the measures when it was written: with others it is written again.
+    measures = models.JSONField()
+    groups = models.JSONField()  # by grouping and group: `cost_report.groups.Group.as_json`
+    # The dearest orders, the dearest first: id and money, as text.
+    worst = models.JSONField()
+
+    class Meta:
+        verbose_name = "day's costs (internal)"
+        verbose_name_plural = "days' costs (internal)"
+
+    def __str__(self) -> str:
+        return f"costs of {self.summary_id}"

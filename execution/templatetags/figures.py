@@ -26,6 +26,12 @@ def signed_bps(value: Decimal | float | None) -> str:
 
 
 @register.filter
+def bps_alone(value: Decimal | float | None) -> str:
+    """In a column that names the unit."""
+    return NOT_KNOWN if value is None else f"{value:+.1f}"
+
+
+@register.filter
 def percent(share: float) -> str:
     return f"{share:.1%}"
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from django.db.models import (
     Case,
     Count,
@@ -30,6 +31,8 @@ from execution.models.orders import Side
 from execution.orders.results import ARRIVAL_KNOWN, ARRIVAL_PRICE
 from monitoring.alerting.order_facts import ENDED, FAILED, ended_on
 from monitoring.alerting.rules import AlertSeverity, Thresholds
+from monitoring.cost_report import stored_days
+from monitoring.cost_report.measures import MEASURES
 from monitoring.models import Alert, DailySummary
 from monitoring.reporting import quality_score
 from monitoring.reporting.aggregates import Tally
@@ -83,17 +86,19 @@ def build_missing(now: datetime, *, wall: datetime, limits: Thresholds) -> Seque
 
     A date has ended when it is over in New York, in every market; today never has. What was
     missed while nobody built is built at the next call. A day whose costs were computed again
-    after its summary, because of a late fill, commission or price, is written again. Returns
-    what was built or written again.
+    after its summary, because of a late fill, commission or price, is written again, and so is
+    one that lacks a measure of the cost report. Returns what was built or written again.
     """
-    stored = DailySummary.objects.only("account", "date", "built_wall")
+    stored = DailySummary.objects.select_related("costs").only(
+        "account", "date", "built_wall", "costs__measures"
+    )
     by_key = {(summary.account, summary.date): summary for summary in stored}
     written = []
     for account, day, computed in _ended(now):
         before = by_key.get((account, day))
         if before is None:
             summary = build(day, account=account, wall=wall, limits=limits)
-        elif computed is not None and computed > before.built_wall:
+        elif (computed is not None and computed > before.built_wall) or not _measured(before):
             summary = _rebuild(before, wall=wall, limits=limits)
         else:
             continue
@@ -105,18 +110,29 @@ def build_missing(now: datetime, *, wall: datetime, limits: Thresholds) -> Seque
 def build(day: date, *, account: str, wall: datetime, limits: Thresholds) -> DailySummary | None:
     """Store one summary; None when another process stored it first."""
     values = _columns(of_day(day, limits=limits, account=account), limits) | {"built_wall": wall}
-    summary, created = DailySummary.objects.get_or_create(
-        account=account, date=day, defaults=values
-    )
-    return summary if created else None
+    with transaction.atomic():
+        summary, created = DailySummary.objects.get_or_create(
+            account=account, date=day, defaults=values
+        )
+        if not created:
+            return None
+        stored_days.write(summary)
+    return summary
 
 
 def _rebuild(before: DailySummary, *, wall: datetime, limits: Thresholds) -> DailySummary:
     values = _columns(of_day(before.date, limits=limits, account=before.account), limits)
     for name, value in (values | {"built_wall": wall}).items():
         setattr(before, name, value)
-    before.save(update_fields=[*values, "built_wall"])
+    with transaction.atomic():
+        before.save(update_fields=[*values, "built_wall"])
+        stored_days.write(before)
     return before
+
+
+def _measured(summary: DailySummary) -> bool:
+    costs = getattr(summary, "costs", None)
+    return costs is not None and costs.measures == list(MEASURES)
 
 
 def _ended(now: datetime) -> Iterable[tuple[str, date, datetime | None]]:

@@ -17,6 +17,9 @@ CHANCE_AND_TIME = {"time", "secrets", "uuid", "random"}
 SEEDED = "random.Random"  # a generator that is passed in, or made from a seed that is
 CLOCK_CALLS = {"now", "utcnow", "today"}
 PURE = ["execution/domain", "monitoring/alerting/rules.py", "monitoring/reporting/tca.py"]
+PURE += [
+    f"monitoring/cost_report/{name}.py" for name in ("estimates", "measures", "reasons", "spread")
+]
 KNOWS_NOBODY = (
     FRAMEWORKS
     | BROKER_LIBRARIES

@@ -1,0 +1,100 @@
+"""The report as HTML: what the page of the back office and the file both show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.safestring import mark_safe
+
+from execution.domain.exchange_time import exchange_time
+from monitoring.cost_report import charts, figures
+from monitoring.cost_report.figures import COLUMNS, Cell
+from monitoring.cost_report.groups import Group
+from monitoring.cost_report.report import BY, Report
+
+_STYLES = Path(__file__).parents[1] / "static" / "monitoring"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the table of groups."""
+
+    name: str
+    order_id: int | None  # where the line is one order
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    title: str
+    drawing: str
+
+
+def context(found: Report) -> Mapping[str, Any]:
+    """What `monitoring/tca/report.html` needs."""
+    return {
+        "report": found,
+        "by_title": BY[found.by],
+        "columns": COLUMNS,
+        "lines": [_line(found.by, name, group) for name, group in found.groups],
+        "all_line": _cells(found.total),
+        "charts": _charts(found),
+        "headline": _headline(found.total),
+    }
+
+
+def text(found: Report, *, at: datetime) -> str:
+    """One file of its own: no script, nothing from elsewhere, fit for paper."""
+    style = "".join((_STYLES / name).read_text() for name in ("tca_file.css", "tca.css"))
+    values = {**context(found), "at": exchange_time(at), "style": mark_safe(style)}  # noqa: S308
+    return render_to_string("monitoring/tca/file.html", values)
+
+
+def _line(by: str, name: str, group: Group) -> Line:
+    order_id = int(name.partition(" ")[0]) if by == "order" else None
+    return Line(name or "none", order_id, _cells(group))
+
+
+def _cells(group: Group) -> Sequence[Cell]:
+    return [column.cell(group) for column in COLUMNS]
+
+
+def _charts(found: Report) -> Sequence[Chart]:
+    drawn = [Chart("How the cost is spread over orders", charts.distribution(found.total))]
+    if found.total.of("shortfall").orders:
+        drawn.append(Chart("Implementation shortfall by cause", charts.parts(found.total)))
+    if len(found.groups) > 1 and found.by not in ("day", "order"):
+        title = f"Cost and estimate by {BY[found.by].lower()}"
+        drawn.append(Chart(title, charts.by_group(found.groups)))
+    if len(found.days) > 1:
+        drawn.append(Chart("Cost by day", charts.by_day(found.days)))
+    return drawn if found.total.executed else []
+
+
+def _headline(total: Group) -> Sequence[tuple[str, Cell, str, str]]:
+    """Title, figure, its unit and what stands below it."""
+    bps = {
+        "Against arrival": ("arrival", f"n = {total.of('arrival').orders:,}"),
+        "Estimated": ("estimated", "before the orders"),
+        "Against VWAP": ("vwap", f"n = {total.of('vwap').orders:,}"),
+        "Shortfall": ("shortfall", _shortfall_money(total)),
+    }
+    share = figures.measured("participation", total)
+    return [
+        ("Executed", Cell(figures.money(total.value)), "", f"{total.executed:,} orders"),
+        *((title, *_with_unit(name, total), below) for title, (name, below) in bps.items()),
+        ("Participation", share, "", "of the market's volume"),
+    ]
+
+
+def _with_unit(measure: str, total: Group) -> tuple[Cell, str]:
+    cell = figures.measured(measure, total)
+    return cell, "" if cell.text == figures.NOT_KNOWN else "bps"
+
+
+def _shortfall_money(total: Group) -> str:
+    shortfall = total.of("shortfall")
+    return f"{figures.money(shortfall.cost)} of {shortfall.orders:,} orders"
