@@ -38,6 +38,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "deepstack.web.content_policy.ContentPolicyMiddleware",
+    "deepstack.web.compression.CompressionMiddleware",
     "deepstack.web.write_log.WriteLogMiddleware",
     "deepstack.web.problem_json.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",

@@ -1,5 +1,6 @@
 """Which orders a list shows, and how it is paged."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import django_filters
@@ -47,10 +48,18 @@ class OrderFilter(django_filters.FilterSet):
     client_reference = django_filters.CharFilter()
     created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
     created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+    include = django_filters.ChoiceFilter(
+        choices=_choices(["alternatives"]),
+        method="filter_nothing",
+        label="`alternatives`: with what each other algorithm would have cost",
+    )
 
     class Meta:
         model = Order
         fields: list[str] = []
+
+    def filter_nothing(self, rows: QuerySet[Order], name: str, value: str) -> QuerySet[Order]:
+        return rows
 
     def filter_live(self, rows: QuerySet[Order], name: str, value: bool) -> QuerySet[Order]:
         live = {"status__in": ORDER_LIVE}
@@ -63,7 +72,7 @@ class KnownFilters(DjangoFilterBackend):
     @override
     def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: APIView) -> Any:
         filters = self.get_filterset_class(view, queryset)
-        paging = {"cursor", "limit", "format"}
+        paging = {"cursor", "limit", "format", "ordering"}
         known = paging | set(filters.get_filters() if filters else ())
         if unknown := sorted(set(request.query_params) - known):
             text = f"unknown; known are {', '.join(sorted(known))}"
@@ -94,6 +103,27 @@ class StrictPages(CursorPagination):
             raise ValidationError(_BAD_CURSOR)
         return cursor
 
+    @override
+    def get_ordering(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Any:
+        """As the list is, or turned round."""
+        own = super().get_ordering(request, queryset, view)
+        asked = request.query_params.get("ordering")
+        if asked is None:
+            return own
+        known = {",".join(order): order for order in (own, _turned(own))}
+        if asked not in known:
+            text = f"must be {' or '.join(known)}, got {shown(asked)}"
+            raise ValidationError({"ordering": [text]})
+        return known[asked]
+
+    @override
+    def get_schema_operation_parameters(self, view: APIView) -> Any:
+        own = (self.ordering,) if isinstance(self.ordering, str) else tuple(self.ordering)
+        allowed = [",".join(own), ",".join(_turned(own))]
+        schema = {"type": "string", "enum": allowed, "default": allowed[0]}
+        told = {"name": "ordering", "required": False, "in": "query", "schema": schema}
+        return [*super().get_schema_operation_parameters(view), told]
+
     def _fits(self, position: str) -> bool:
         """Whether a row may stand there, by the column that the pages are ordered by."""
         digits = position.isascii() and position.isdecimal() and len(position) < 20
@@ -110,6 +140,10 @@ class StrictPages(CursorPagination):
                 return size
         text = f"must be a whole number from 1 to {self.max_page_size}, got {shown(asked)}"
         raise ValidationError({"limit": [text]})
+
+
+def _turned(ordering: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.removeprefix("-") if name[0] == "-" else f"-{name}" for name in ordering)
 
 
 class NewestFirst(StrictPages):

@@ -3,6 +3,8 @@
 from http import HTTPStatus
 from typing import Any
 
+from execution.api.openapi_texts import EXAMPLES, SUMMARIES
+
 PROBLEM = {
     "type": "object",
     "description": "RFC 9457. `errors` has sentences by field, of at most 20 fields.",
@@ -26,6 +28,7 @@ _ALWAYS = (400, 406, 414, 431, 503)
 _WITH_BODY = (411, 413, 415)
 _KNOWN_CALLER = (401, 403)
 _CONFLICTS = ("/cancel/", "/pause/", "/resume/", "/amend/", "/orders/")
+_BODY_REQUIRED = ("orders_create", "orders_preview_create", "orders_amend_create")
 _HEADERS = {
     401: ("WWW-Authenticate", "how to say who asks"),
     429: ("Retry-After", "seconds until the next try is looked at"),
@@ -40,7 +43,17 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method in _METHODS:
             if method in item:
                 _add(path, method, item[method])
+                _describe(item[method])
     return result
+
+
+def _describe(operation: dict[str, Any]) -> None:
+    name = operation["operationId"]
+    operation["summary"] = SUMMARIES[name]
+    if name in _BODY_REQUIRED:
+        operation["requestBody"]["required"] = True
+    if name in EXAMPLES:
+        operation["requestBody"]["content"]["application/json"]["example"] = EXAMPLES[name]
 
 
 def _add(path: str, method: str, operation: dict[str, Any]) -> None:
@@ -54,6 +67,8 @@ def _add(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses += _WITH_BODY
         if path.endswith(_CONFLICTS):
             statuses.append(409)
+        if path.endswith("/amend/"):
+            statuses.append(412)
     if path.endswith("/token/"):
         statuses.append(429)
     responses = operation["responses"]

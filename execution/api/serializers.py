@@ -17,6 +17,7 @@ from execution.risk.kill_switch import HaltReport
 
 PART = 50  # of an order's slices, fills and events inside its detail
 PRICE_STEP = Decimal("0.000001")
+INCLUDED = "alternatives"  # in the context: rows of a list show them
 
 
 class OrderSerializer(serializers.ModelSerializer[Order]):
@@ -72,6 +73,16 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "finished_at",
         )
         read_only_fields = fields
+
+    @override
+    def to_representation(self, instance: Order) -> dict[str, Any]:
+        """In a list without what the other algorithms would have cost, unless asked: it is long."""
+        row: dict[str, Any] = super().to_representation(instance)
+        if isinstance(self.parent, serializers.ListSerializer) and not self.context.get(INCLUDED):
+            row["routing"] = {
+                name: value for name, value in row["routing"].items() if name != "alternatives"
+            }
+        return row
 
     def get_remaining_quantity(self, order: Order) -> int:
         return max(order.quantity - order.filled_quantity, 0)
@@ -318,7 +329,9 @@ class HaltReportSerializer(serializers.Serializer[HaltReport]):
 class AmendSerializer(serializers.Serializer[Any]):
     """Describes the request; the signal's own parser reads it."""
 
-    version = serializers.IntegerField(help_text="of the order as the caller read it")
+    version = serializers.IntegerField(
+        required=False, help_text="of the order as the caller read it; or the header If-Match"
+    )
     quantity = serializers.IntegerField(required=False)
     end_at = serializers.DateTimeField(required=False)
     limit_price = serializers.DecimalField(max_digits=18, decimal_places=6, required=False)

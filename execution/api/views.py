@@ -81,6 +81,11 @@ class OrderList(Door, ListAPIView[Order]):
     filterset_class = OrderFilter
     parser_classes = [BoundedList]
 
+    @override
+    def get_serializer_context(self) -> dict[str, Any]:
+        asked = getattr(self.request, "query_params", {}).get("include")
+        return {**super().get_serializer_context(), serializers.INCLUDED: asked == "alternatives"}
+
     @extend_schema(
         request={"application/json": SIGNALS},
         parameters=[
@@ -171,6 +176,17 @@ class OrderDetail(Door, RetrieveAPIView[Order]):
     queryset = Order.objects.all()
     permission_classes = [MayRead]
     serializer_class = serializers.OrderDetailSerializer
+
+    @override
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        answer = super().retrieve(request, *args, **kwargs)
+        answer["ETag"] = etag(answer.data["version"])
+        return answer
+
+
+def etag(version: int) -> str:
+    """Of an order's terms, for If-Match: it changes when the order is amended, not with a fill."""
+    return f'"{version}"'
 
 
 class _Parts(Door, ListAPIView[Any]):

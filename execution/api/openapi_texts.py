@@ -1,0 +1,52 @@
+"""What each operation of the API is called in the OpenAPI document, and how one asks for it."""
+
+from collections.abc import Mapping
+
+SUMMARIES: Mapping[str, str] = {
+    "alerts_list": "List alerts",
+    "alerts_retrieve": "Show an alert",
+    "alerts_acknowledge_create": "Acknowledge an alert",
+    "costs_list": "List the cost analyses of orders",
+    "costs_retrieve": "Show the cost analysis of an order",
+    "dashboard_retrieve": "Show today's figures",
+    "halt_create": "Halt trading",
+    "orders_list": "List orders",
+    "orders_create": "Place an order, or a list of orders",
+    "orders_retrieve": "Show an order",
+    "orders_amend_create": "Amend an order",
+    "orders_cancel_create": "Cancel an order",
+    "orders_events_list": "List the audit trail of an order",
+    "orders_fills_list": "List the fills of an order",
+    "orders_pause_create": "Pause an order",
+    "orders_resume_create": "Resume an order",
+    "orders_slices_list": "List the slices of an order",
+    "orders_preview_create": "Preview an order: what would happen and cost",
+    "orders_stream_retrieve": "Follow what happens to orders",
+    "position_breaks_list": "List reconciliation breaks of positions",
+    "position_breaks_accept_create": "Accept a break of a position",
+    "quality_retrieve": "Show the execution quality of a day",
+    "resume_trading_create": "Resume trading",
+    "schema_retrieve": "This document",
+    "summaries_list": "List daily summaries",
+    "summaries_retrieve": "Show the summary of a day",
+    "token_create": "Get a token",
+    "trading_state_changes_list": "List who changed which trading state",
+    "trading_states_list": "List trading states",
+    "trading_states_create": "Set a trading state",
+}
+EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "orders_amend_create": {"version": 1, "quantity": 600},
+    "orders_cancel_create": {"reason": "the signal is gone"},
+    "orders_pause_create": {"reason": "news at 14:00 ET"},
+    "orders_resume_create": {"reason": "the news is out"},
+    "halt_create": {"scope": "SYMBOL", "key": "AAPL", "reason": "wrong prices"},
+    "resume_trading_create": {"scope": "SYMBOL", "key": "AAPL", "reason": "prices are right again"},
+    "trading_states_create": {
+        "scope": "ACCOUNT",
+        "key": "main",
+        "state": "REDUCING",
+        "reason": "close of the quarter",
+    },
+    "position_breaks_accept_create": {"reason": "bought by hand, see ticket 311"},
+    "token_create": {"username": "ann", "password": "..."},
+}
