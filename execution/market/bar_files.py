@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from io import TextIOWrapper
 from typing import BinaryIO, TextIO
 from zlib import error as BrokenCompression  # noqa: N812
 from zoneinfo import ZoneInfo
 
+from execution.domain.reading import MAX_PRICE, PRICE_STEP
 from execution.market.calendar import NEW_YORK
 
 COLUMNS = ("symbol", "timestamp", "open", "high", "low", "close", "volume")
@@ -29,8 +30,10 @@ OTHER_NAMES = {
 IGNORED = ("trade_count", "adj close")
 SYMBOL = re.compile(r"[A-Z][A-Z0-9.-]{0,15}")
 GZIP_MAGIC = b"\x1f\x8b"
-PRICES = (Decimal("0.000001"), Decimal("999999999999"))  # what the column holds
-LARGEST_VOLUME = 2**63 - 1
+# ASCII digits, as programs write numbers: Python itself reads 1_0 and Arabic digits, too.
+NUMBER = re.compile(r" *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})? *")
+LARGEST_VOLUME = 10**12
+YEARS = (1970, 2199)  # that the exchange's calendar can answer for
 # The VWAP of a real bar may lie a little outside its range: prints that count for the volume do
 # not all count for the high and the low. Up to 1 % was seen; a wrong unit is far more.
 VWAP_TOLERANCE = Decimal("0.05")
@@ -198,10 +201,11 @@ def _minute(text: str, zone: ZoneInfo | None) -> datetime:
         raise BarFileError(f"timestamp = {text!r}: the start of a minute is allowed")
     if at.tzinfo is None:
         at = _placed(at, text, zone)
-    try:
-        return at.astimezone(NEW_YORK)
-    except OverflowError:
-        raise BarFileError(f"timestamp = {text!r}: a year from 2 to 9998 is allowed") from None
+    if not YEARS[0] < at.year < YEARS[1]:
+        raise BarFileError(
+            f"timestamp = {text!r}: a year between {YEARS[0]} and {YEARS[1]} is allowed"
+        )
+    return at.astimezone(NEW_YORK)
 
 
 def _placed(at: datetime, text: str, zone: ZoneInfo | None) -> datetime:
@@ -221,20 +225,20 @@ def _placed(at: datetime, text: str, zone: ZoneInfo | None) -> datetime:
 
 
 def _price(name: str, text: str) -> Decimal:
-    try:
-        price = Decimal(text)
-    except InvalidOperation:
-        price = Decimal("NaN")
-    if not (price.is_finite() and PRICES[0] <= price <= PRICES[1]):
-        raise BarFileError(f"{name} = {text!r}: a price above 0 is allowed")
+    price = _number(text)
+    if price is None or not PRICE_STEP <= price <= MAX_PRICE:
+        raise BarFileError(f"{name} = {text!r}: a price above 0 and up to {MAX_PRICE:,} is allowed")
     return price
 
 
 def _volume(text: str) -> int:
-    try:
-        volume = Decimal(text)
-    except InvalidOperation:
-        volume = Decimal("NaN")
-    if not (volume.is_finite() and 0 <= volume <= LARGEST_VOLUME and volume % 1 == 0):
-        raise BarFileError(f"volume = {text!r}: a whole number of shares from 0 is allowed")
+    volume = _number(text)
+    if volume is None or not 0 <= volume <= LARGEST_VOLUME or volume % 1:
+        raise BarFileError(
+            f"volume = {text!r}: a whole number of shares from 0 to {LARGEST_VOLUME:,} is allowed"
+        )
     return int(volume)
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if NUMBER.fullmatch(text) else None

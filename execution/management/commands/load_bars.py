@@ -10,10 +10,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
+from django.utils import timezone
 from rich.console import Console
 from rich.progress import open as open_with_progress
 
 from execution.checks import CONFIGURATION
+from execution.domain import reading
 from execution.management.console import zone_of
 from execution.market.bar_checks import Findings, checked, place, told
 from execution.market.bar_files import BarFileError, BarRow, as_text, read_bars
@@ -112,7 +114,7 @@ def store(
         cursor.execute("SET LOCAL statement_timeout = 0")  # as long as the file takes to read
         cursor.execute(STAGE)
         with cursor.copy(COPY) as copy:
-            for bar in checked(bars, found):
+            for bar in checked(bars, found, until=timezone.now()):
                 copy.write_row(astuple(bar))
         if absent := sorted(expected - found.symbols):
             raise BarFileError(f"no bars of {', '.join(absent)}")
@@ -163,6 +165,6 @@ def _as_json(found: Findings, stored: Stored) -> str:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return reading.day(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r}: a day such as 2024-06-12 is allowed") from None

@@ -1,12 +1,14 @@
 """What a file of bars holds as a whole: spacing, duplicates, gaps, jumps."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from execution.market.bar_checks import Findings, checked, told
+from execution.market.bar_checks import Findings, checked, place, told
 from execution.market.bar_files import BarFileError, BarRow
+from execution.market.calendar import ExchangeCalendar
 
 OPEN = datetime(2024, 6, 12, 13, 30, tzinfo=UTC)  # 09:30 in New York
 
@@ -54,6 +56,45 @@ def test_bars_of_another_spacing_are_refused_by_their_lines(
 )
 def test_a_thin_name_with_silent_minutes_is_one_minute_bars(minutes: list[int]) -> None:
     assert found(bars(*minutes)).bars == len(minutes)
+
+
+def test_one_day_of_five_minute_bars_among_days_of_one_minute_is_refused() -> None:
+    mixed = [*range(0, 390, 5), *range(DAY, DAY + 390)]
+    with pytest.raises(BarFileError, match="lines 2 and 3: the bars of GWW are all 5 minutes"):
+        list(checked(bars(*mixed), Findings()))
+
+
+def test_bars_of_a_time_that_has_not_come_are_refused() -> None:
+    with pytest.raises(BarFileError, match="line 3: 2024-06-12 09:31 ET has not come yet"):
+        list(checked(bars(0, 1), Findings(), until=OPEN))
+
+
+def test_a_print_far_off_inside_a_bar_is_told() -> None:
+    [bar] = bars(0)
+    made = found([replace(bar, high=bar.high * 100)])
+    assert "from 10 to 1000, x100: a split, or wrong data?" in " ".join(told(made))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        pytest.param(range(390), "", id="as the exchange"),
+        pytest.param(range(-330, 630), "", id="extended hours"),
+        pytest.param(range(3, 385), "", id="a thin name"),
+        pytest.param(
+            range(1, 391), "1 minutes later than the exchange's: is a stamp the", id="ends"
+        ),
+        pytest.param(range(60, 450), "60 minutes later than the exchange's: is the time", id="EST"),
+        pytest.param(range(-60, 330), "60 minutes earlier than", id="another zone"),
+    ],
+)
+def test_sessions_that_begin_and_end_later_than_the_exchange_are_told(
+    minutes: range, said: str
+) -> None:
+    made = found(bars(*minutes))
+    place(made, ExchangeCalendar(dict))
+    warned = [line for line in told(made) if "begin and end" in line]
+    assert [said in line for line in warned] == [True] * bool(said)
 
 
 def test_two_symbols_may_share_a_minute() -> None:

@@ -94,6 +94,12 @@ def test_known_forms_of_files(text: str) -> None:
     assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (2, 4, 1, 3, 7)
 
 
+@pytest.mark.parametrize(("written", "price"), [("1.2e1", "12"), (" 12.0 ", "12"), ("+12.", "12")])
+def test_a_number_as_programs_write_it(written: str, price: str) -> None:
+    [bar] = read(f"{HEADER}\nGWW,2024-06-12T09:30Z,{written},12,12,12,1.2e1,\n")
+    assert (bar.open, bar.volume) == (Decimal(price), 12)
+
+
 def test_only_the_chosen() -> None:
     text = f"{HEADER}\n" + "".join(
         f"{symbol},{day}T19:30-04:00,1,1,1,1,5,1\n"  # 23:30 in UTC
@@ -125,6 +131,14 @@ def test_only_the_chosen() -> None:
         (GOOD.replace("3357", "-1"), "line 3: volume = '-1'"),
         (GOOD.replace("3357", "1.5"), "line 3: volume = '1.5'"),
         (GOOD.replace("3357", "1e400"), "line 3: volume = '1e400'"),
+        (GOOD.replace("3357", "3_357"), "line 3: volume = '3_357'"),
+        (GOOD.replace("3357", "\u0663"), "line 3: volume = '\u0663'"),
+        (GOOD.replace("3357", "9000000000000000000"), "line 3: volume = '9000"),
+        (GOOD.replace("3357", '"3,357"'), "line 3: volume = '3,357'"),
+        (GOOD.replace("912.48", "91_2.48"), "line 3: open = '91_2.48'"),
+        (GOOD.replace("912.48", "\u0669"), "line 3: open = '\u0669'"),
+        (GOOD.replace("912.48", '"1,912.48"'), "line 3: open = '1,912.48'"),
+        (GOOD.replace("914.47", "99999999999"), "line 3: high = '99999999999'"),
         (GOOD.replace("912.5991", "x"), "line 3: vwap = 'x'"),
         (GOOD.replace("912.5991", "9125.991"), "line 3: vwap 9125.991 is far outside low"),
         (GOOD.replace("912.5991", "9.125991"), "line 3: vwap 9.125991 is far outside low"),
@@ -134,6 +148,8 @@ def test_only_the_chosen() -> None:
             GOOD.replace("2024-06-12T09:30:00-04:00", "0001-01-01T09:30+14:00"),
             "line 3: timestamp = '0001-01-01T09:30",
         ),
+        (GOOD.replace("2024", "9998"), "line 3: timestamp = '9998"),
+        (GOOD.replace("2024", "1900"), "line 3: timestamp = '1900"),
         ('"GWW', "line 3: not CSV text"),
     ],
 )
