@@ -19,6 +19,7 @@ COMMANDS = {
     "halt": "kill switch: stop all sending, or one symbol, account or strategy",
     "resume_trading": "lift a halt",
     "summary": "a day's executions, costs and quality",
+    "tca": "what execution cost over a period, and where",
     "reconcile": "compare orders, fills, positions and cash with the broker",
     "verify": "compute every order anew from its fills and events, and compare",
     "backup": "back up the database while the service runs",

@@ -1,0 +1,172 @@
+"""The cost report of a period: in the terminal, and as files."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
+
+from execution.domain.exchange_time import exchange_day
+from execution.management.console import BadInput, OperatorCommand
+from execution.models import Order
+from monitoring.clocks import Moment
+from monitoring.cost_report import csv_file, figures, html_page, period, report
+from monitoring.cost_report.figures import COLUMNS, Cell
+from monitoring.cost_report.groups import Group
+from monitoring.cost_report.measures import MEASURES
+from monitoring.cost_report.period import BadPeriod, Period
+from monitoring.cost_report.report import BY, Report
+
+LONGEST_NAME = 16
+STYLES = {"+": "red", "-": "green", "": ""}
+
+
+class Command(OperatorCommand):
+    help = (
+        "What execution cost in a period, in basis points weighted by value; + is a cost, ± half of"
+        " the 95 % interval. Orders count on the exchange's date of their end."
+    )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="first", metavar="DATE", help="YYYY-MM-DD, New York")
+        parser.add_argument(
+            "--to", dest="last", metavar="DATE", help="its last day, by default today"
+        )
+        parser.add_argument("--period", choices=list(period.NAMED), help="by default today")
+        parser.add_argument("--by", choices=list(BY), default="symbol")
+        parser.add_argument("--account", default="", help="by default all accounts together")
+        parser.add_argument("--html", type=Path, metavar="FILE", help="write one file with charts")
+        parser.add_argument("--csv", type=Path, metavar="FILE", help="write every measure")
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        moment = Moment.read()
+        chosen = _period(options, moment)
+        _check_account(options["account"])
+        found = report.of(chosen, by=options["by"], account=options["account"])
+        if options["html"]:
+            _write(options["html"], html_page.text(found, at=moment.now))
+        if options["csv"]:
+            _write(options["csv"], csv_file.text(found))
+        if options["json"]:
+            self.print_json(as_json(found))
+            return
+        for part in _told(found):
+            self.out.print(part)
+        for path in (options["html"], options["csv"]):
+            if path:
+                self.stdout.write(f"written: {path}")
+
+
+def _period(options: Mapping[str, Any], moment: Moment) -> Period:
+    today = exchange_day(moment.now)
+    if options["period"] and (options["first"] or options["last"]):
+        raise BadInput("--period: give either a period or --from and --to")
+    try:
+        return period.read(options["first"], options["last"], options["period"], today=today)
+    except BadPeriod as error:
+        raise BadInput(f"--{error.field}: {error}") from None
+
+
+def _check_account(account: str) -> None:
+    if account and not Order.objects.filter(account=account).exists():
+        raise BadInput(f"--account {account!r}: no such account has orders")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from None
+
+
+def _told(found: Report) -> Iterator[Table | str]:
+    whose = found.account or "all accounts"
+    if not found.total.executed:
+        yield f"no order with an execution ended in {found.period} ({whose})"
+        return
+    yield f"{found.period}, {whose}; bps: + is a cost, ± the 95 % interval"
+    yield _groups(found)
+    yield _parts(found.total)
+    if found.worst:
+        yield _worst(found)
+    if found.total.preliminary:
+        yield f"preliminary: the market may still change {found.total.preliminary:,} orders"
+    if found.missing:
+        yield f"{found.missing:,} orders are not in these figures yet: their day is being summed"
+
+
+def _groups(found: Report) -> Table:
+    columns = [column for column in COLUMNS if column.narrow]
+    table = Table(box=None, pad_edge=False)
+    table.add_column(BY[found.by], no_wrap=True, max_width=LONGEST_NAME)
+    for column in columns:
+        table.add_column(column.title, justify="right", no_wrap=True)
+    for name, group in [*found.groups, ("All", found.total)]:
+        cells = [_styled(column.cell(group), column.title) for column in columns]
+        table.add_row(Text(name or "none"), *cells, style="bold" if group is found.total else "")
+    return table
+
+
+def _styled(cell: Cell, title: str) -> Text:
+    """The margin of error has room in one column."""
+    more = f" {cell.more}" if cell.more and title == MEASURES["arrival"].title else ""
+    return Text(cell.text + more, style=STYLES[cell.sign])
+
+
+def _parts(total: Group) -> str:
+    shortfall = total.of("shortfall")
+    if not shortfall.orders:
+        return "Shortfall: no order has a decision price"
+    parts = ", ".join(
+        f"{name} {figures.signed(figures.mean(name, total))}"
+        for name in ("delay", "trading", "opportunity", "fees")
+    )
+    return f"Shortfall {figures.money(shortfall.cost)}: {parts} bps"
+
+
+def _worst(found: Report) -> Table:
+    table = Table(box=None, pad_edge=False, title="Dearest orders", title_justify="left")
+    table.add_column("Order", no_wrap=True)
+    table.add_column("Cost", justify="right", no_wrap=True)
+    table.add_column("bps", justify="right", no_wrap=True)
+    table.add_column("Mostly because")
+    for dear in found.worst:
+        order = f"{dear.order.pk} {dear.order.side} {dear.order.symbol}"
+        cost, bps = figures.money(dear.cost), figures.signed(dear.bps)
+        table.add_row(Text(order), cost, bps, Text(dear.reason))
+    return table
+
+
+def as_json(found: Report) -> Mapping[str, object]:
+    return {
+        "from": found.period.first,
+        "to": found.period.last,
+        "account": found.account,
+        "by": found.by,
+        "missing_orders": found.missing,
+        "total": _plain(found.total),
+        "groups": {name: _plain(group) for name, group in found.groups},
+        "dearest_orders": [
+            {"order_id": each.order.pk, "cost": each.cost, "bps": each.bps, "reason": each.reason}
+            for each in found.worst
+        ],
+    }
+
+
+def _plain(group: Group) -> Mapping[str, object]:
+    counts = {name: getattr(group, name) for name in csv_file.COUNTS}
+    measures = {
+        name: {
+            measure.unit.name.lower(): figures.mean(name, group),
+            "margin": figures.margin(name, group),
+            "orders": group.of(name).orders,
+        }
+        for name, measure in MEASURES.items()
+    }
+    return {**counts, "median_bps": group.median_bps, "measures": measures}
