@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import accumulate
-from math import floor
 
 from benchmarks.bars import MINUTE
 from benchmarks.stock_days import QUANTITY, Case
@@ -12,7 +11,8 @@ from deepstack.config import Vwap
 from execution.domain.algorithms.base import PlannedSlice, Spec
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.child_sizing import next_child, retarget
-from execution.domain.volume_forecast import dynamic_target
+from execution.domain.participation import Pace
+from execution.domain.volume_forecast import dynamic_target, volume_ahead
 from execution.domain.volume_grid import Grid, aimed_at, believed
 from execution.domain.volume_profile import U_SHAPE, Profile
 
@@ -110,17 +110,32 @@ def actual(case: Case, start: datetime, end: datetime, *, grid: Grid | None = No
     return [(due, sum(_volumes(case, due, after))) for due, after in zip(times, ends, strict=True)]
 
 
-def pov(case: Case, start: datetime, end: datetime, *, rate: float) -> list[tuple[int, float]]:
+def pov(case: Case, start: datetime, end: datetime, *, pace: Pace) -> list[tuple[int, float]]:
     """After each slice of a POV order that fills at once: shares done, and the share of the
-    market's volume that they are by the last minute that had ended."""
-    spec = _spec(case, start, end, case.drawn, GRID)
+    market's volume that they are, but for one, by the last minute that had ended."""
+    planned = ALGOS["POV"].plan(_spec(case, start, end, case.drawn, GRID))
     traded = list(accumulate(_volumes(case, start, end), initial=0))
     done, reached = 0, []
-    for part in ALGOS["POV"].plan(spec):
+    for part in planned:
         seen = traded[(part.due_at - start) // MINUTE]
-        done = max(done, min(floor(rate * seen) + 1, QUANTITY))
+        last = part is planned[-1] and end == case.session.close
+        ahead = _expected_until_close(case, start, part.due_at) if last else 0.0
+        done = max(done, min(pace.shares(seen, ahead) + 1, QUANTITY))
         reached.append((done, (done - 1) / seen if seen else 0.0))
     return reached
+
+
+def _expected_until_close(case: Case, start: datetime, now: datetime) -> float:
+    return volume_ahead(
+        case.drawn,
+        case.session,
+        since=start,
+        until=case.session.close,
+        minutes=believed(_ended(case, now)),
+        minutes_from=case.session.open,
+        daily_volume=case.mean_volume,
+        today=case.expected,
+    )
 
 
 def _plan(

@@ -5,11 +5,12 @@ says. Profiles learn from the 20 sessions before the day; the dynamic schedules 
 have ended when their slice is due, by the rule of the service itself.
 
     python -m benchmarks.vwap_tracking [--tuning] [--plain] [--bars FILE] [--test-from DAY]
-                                       [--fewest N]
+                                       [--fewest N] [--pov]
 
 prints tables to stderr and one JSON document to stdout. `--tuning` takes the sessions before the
 test's, on which the constants of the forecast were chosen; `--plain` takes special days for days
-like all others; `--fewest` learns from fewer than 20 sessions where there are no more.
+like all others; `--fewest` learns from fewer than 20 sessions where there are no more; `--pov`
+prints POV alone.
 """
 
 import argparse
@@ -24,13 +25,19 @@ from typing import NamedTuple
 from benchmarks.bars import MIDCAPS, MINUTE, read
 from benchmarks.fill_models import FIRST, MODELS, OPEN, OWN, deviation_bps
 from benchmarks.schedules import EVEN, FINE, SLICE, pov
-from benchmarks.stock_days import HALF_DAYS, LEARN_FROM, TEST_FROM, Case, cases
+from benchmarks.stock_days import HALF_DAYS, LEARN_FROM, QUANTITY, TEST_FROM, Case, cases
+from deepstack.config import Pov
+from execution.domain.participation import Pace
 
 WINDOWS = {"full day": (0, 390), "09:30-11:30": (0, 120), "12:00-14:00": (150, 270)}
 WINDOWS |= {"14:00-16:00": (270, 390), "15:30-16:00": (360, 390)}  # minutes of the session
 PRODUCT = "dynamic, finer"  # what the service does by default
 WORST = 5
-RATE = 0.10  # of POV
+RATE = float(Pov().participation)
+PACES = {
+    f"{RATE:.0%}": Pace(RATE, RATE * (1 + Pov().close_allowance)),
+    f"at most {RATE:.0%}": Pace(RATE, RATE),  # of an order that says its max_participation
+}
 
 
 class Ended(NamedTuple):
@@ -96,22 +103,26 @@ def worst(errors: Errors) -> dict[str, list[str]]:
     }
 
 
-def pov_reached(stock_days: Sequence[Case]) -> dict[str, dict[str, float]]:
-    """What POV orders did, over their part of all that the market traded in their window; and how
-    often they were above their part of what had traded by then, but for one share."""
+def pov_reached(stock_days: Sequence[Case], pace: Pace) -> dict[str, dict[str, float]]:
+    """What POV orders did, over their share of all that the market traded in their window; how
+    often they were above their cap of what had traded by then, but for one share; and how many
+    ended above their share."""
     found = {}
     for window, (first, last) in WINDOWS.items():
         parts, decisions, above = [], 0, 0
         for case in stock_days:
             start, end = case.session.open + MINUTE * first, case.session.open + MINUTE * last
-            reached = pov(case, start, end, rate=RATE)
+            reached = pov(case, start, end, pace=pace)
             traded = sum(case.day.volumes[first:last])
-            parts.extend([reached[-1][0] / (RATE * traded)] if traded else [])
+            asked = min(pace.share * traded, QUANTITY)
+            parts.extend([(reached[-1][0] - 1) / asked] if traded else [])
             decisions += len(reached)
-            above += sum(share > RATE for _, share in reached)
+            above += sum(share > pace.cap for _, share in reached)
         found[window] = {
             "median": round(median(parts), 4),
             "5th percentile": round(quantiles(parts, n=20)[0], 4),
+            "95th percentile": round(quantiles(parts, n=20)[-1], 4),
+            "ended above its share": sum(part > 1 for part in parts) / len(parts),
             "decisions": decisions,
             "above the cap": above,
         }
@@ -170,11 +181,11 @@ def tables(errors: Errors) -> str:
     return "\n".join(lines)
 
 
-def pov_table(reached: Mapping[str, Mapping[str, float]]) -> str:
-    lines = [f"{f'POV at {RATE:.0%}: shares done / asked':34}" + _cells(WINDOWS)]
+def pov_table(title: str, reached: Mapping[str, Mapping[str, float]]) -> str:
+    names = ("median", "5th percentile", "95th percentile", "ended above its share")
+    lines = [f"{'POV, ' + title + ': done / asked':34}" + _cells(WINDOWS)]
     lines.extend(
-        f"  {name:32}" + _row([reached[window][name] for window in WINDOWS], 3)
-        for name in ("median", "5th percentile")
+        f"  {name:32}" + _row([reached[window][name] for window in WINDOWS], 3) for name in names
     )
     above, decisions = (
         sum(int(each[name]) for each in reached.values()) for name in ("above the cap", "decisions")
@@ -198,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--test-from", type=date.fromisoformat, default=TEST_FROM)
     parser.add_argument("--fewest", type=int, default=LEARN_FROM, help="sessions learned from")
     parser.add_argument("--plain", action="store_true", help="special days as all others")
+    parser.add_argument("--pov", action="store_true", help="the POV orders alone")
     options = parser.parse_args(arguments)
     if not options.bars.exists():
         print(f"{options.bars}: no such file; set DEEPSTACK_DATA to its folder", file=sys.stderr)
@@ -211,8 +223,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             special=not options.plain,
         )
     )
-    errors, reached = grouped(list(ended(stock_days))), pov_reached(stock_days)
-    print(f"{tables(errors)}\n{pov_table(reached)}", file=sys.stderr)
+    reached = {title: pov_reached(stock_days, pace) for title, pace in PACES.items()}
+    for title, figures in reached.items():
+        print(pov_table(title, figures), file=sys.stderr)
+    if options.pov:
+        print(json.dumps(reached, indent=2))
+        return 0
+    errors = grouped(list(ended(stock_days)))
+    print(tables(errors), file=sys.stderr)
     sessions = f"{'before' if options.tuning else 'from'} {options.test_from}"
     print(json.dumps(report(errors, reached, len(stock_days), sessions), indent=2))
     return 0

@@ -100,6 +100,9 @@ class Vwap(Section):
 
 class Pov(Section):
     participation: Share = Decimal("0.10")  # of the market's volume, unless the order says else
+    # How far above its part of what has traded the last child of a window that ends at the close
+    # may go, for what will trade while it works; never beyond the order's `max_participation`.
+    close_allowance: Annotated[float, Field(ge=0, le=1)] = 0.25
 
 
 class ImplementationShortfall(Section):

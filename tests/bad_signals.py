@@ -66,6 +66,8 @@ BAD_SIGNALS: list[tuple[str, dict[str, Any], str]] = [
     ("threshold above one", {"vwap_deviation_threshold": 2}, "vwap_deviation_threshold"),
     ("threshold that is no number", {"vwap_deviation_threshold": "x"}, "vwap_deviation_threshold"),
     ("more than all the volume", {"max_participation": 1.5}, "max_participation"),
+    ("a pace of nothing", {"participation": 0, "algorithm": "POV"}, "participation"),
+    ("a pace of no schedule", {"participation": 0.1, "algorithm": "TWAP"}, "participation"),
     ("no policy of ours", {"residual": "HOPE"}, "residual"),
     ("nothing to force", {"residual": "FORCE", "algorithm": "MARKET"}, "residual"),
     ("minutes of no policy", {"residual_minutes": 5}, "residual_minutes"),

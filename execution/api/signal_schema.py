@@ -59,6 +59,7 @@ _OPTIONAL: dict[str, list[Schema]] = {
     "slices": _whole(),
     "vwap_deviation_threshold": _SHARE,
     "max_participation": _SHARE,
+    "participation": _SHARE,
     "residual": _one_of(RESIDUALS),
     "residual_minutes": _MINUTES,
     "max_extensions": _whole(MAX_EXTENSIONS),

@@ -92,7 +92,8 @@ class Signal:
     window: timedelta | None = None
     slices: int | None = None
     vwap_deviation_threshold: float | None = None  # a share of the market VWAP
-    max_participation: float | None = None  # a share of the market's volume
+    max_participation: float | None = None  # a share of the market's volume, never passed
+    participation: float | None = None  # the same that POV goes by
     residual: str | None = None
     residual_minutes: float | None = None  # before the end or the close, or of one extension
     max_extensions: int | None = None
@@ -117,6 +118,7 @@ class Controls(TypedDict, total=False):
     max_extensions: int | None
     residual_ignores_cap: bool | None
     aggressive_after: float | None
+    participation: float | None
     would_price: float | Decimal | None
     lot_size: int | None
     min_slice: int | None
@@ -208,6 +210,9 @@ def _wrong_sizes(clean: Mapping[str, Any]) -> dict[str, str]:
     for name in ("min_slice", "lot_size"):
         if most is not None and most < clean.get(name, 1):
             errors["max_slice"] = f"must be at least {name} {clean[name]}, got {most}"
+    pace, cap = clean.get("participation"), clean.get("max_participation")
+    if pace is not None and cap is not None and pace > cap:
+        errors["participation"] = f"must not exceed max_participation {cap}, got {pace}"
     return errors
 
 
@@ -230,6 +235,9 @@ def _pointless(clean: Mapping[str, Any]) -> dict[str, str]:
     if "aggressive_after" in clean and algorithm not in (None, *registry.resting()):
         resting = " or ".join(registry.resting())
         errors["aggressive_after"] = f"is for {resting}, not for {algorithm}"
+    if "participation" in clean and algorithm not in (None, *registry.following()):
+        following = " or ".join(registry.following())
+        errors["participation"] = f"is for {following}, not for {algorithm}"
     return errors
 
 
@@ -249,7 +257,7 @@ def _not_native(clean: Mapping[str, Any]) -> dict[str, str]:
         return lonely if "native_parameters" in clean else {}
     errors = {
         field: f"is not for an order that the broker's own {name} works in one child"
-        for field in (*OVER_TIME, "slices", "aggressive_after")
+        for field in (*OVER_TIME, "slices", "aggressive_after", "participation")
         if clean.get(field) and clean[field] != "LEAVE"
     }
     if (algorithm := clean.get("algorithm", "LIMIT")) != "LIMIT":
@@ -293,6 +301,7 @@ _READERS: dict[str, reading.Reader] = {
     "slices": reading.whole(MAX_QUANTITY),
     "vwap_deviation_threshold": reading.share,
     "max_participation": reading.share,
+    "participation": reading.share,
     "residual": reading.one_of(RESIDUALS),
     "residual_minutes": reading.number_of_minutes,
     "max_extensions": reading.whole(MAX_EXTENSIONS),

@@ -92,6 +92,26 @@ def dynamic_target(
     return min(ahead / whole, 1.0) if whole > 0 else max((until - start) / (end - start), 0.0)
 
 
+def volume_ahead(
+    profile: Profile,
+    session: Session,
+    *,
+    since: datetime,
+    until: datetime,
+    minutes: Sequence[int],
+    minutes_from: datetime,
+    daily_volume: float | None = None,
+    today: float | None = None,
+) -> float:
+    """Shares that the market is expected to trade from the last of `minutes` on, and not before
+    `since`, until `until`; the arguments are those of `dynamic_target`. 0 where nothing is known.
+    """
+    tape = _Tape(minutes, minutes_from)
+    forecast = _forecast(profile, session, tape, daily_volume, today)
+    start = max(tape.end, since)
+    return forecast.volume(start, until) if forecast and start < until else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class _Tape:
     """Volumes minute by minute."""

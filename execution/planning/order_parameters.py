@@ -10,6 +10,7 @@ _NAMES = (
     "slices",
     "vwap_deviation_threshold",
     "max_participation",
+    "participation",
     "aggressive_after",
     "native",
     "native_parameters",
@@ -32,6 +33,8 @@ def sift(order: Order) -> list[str]:
     foreign = set() if algorithm.over_time else set(OVER_TIME)
     if not algorithm.rests:
         foreign.add("aggressive_after")
+    if not algorithm.follows_tape:
+        foreign.add("participation")
     left_out = sorted(foreign & order.parameters.keys())
     for name in left_out:
         del order.parameters[name]

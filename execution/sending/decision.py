@@ -143,10 +143,10 @@ def _capped(
 
     A child that would lose more than half waits for the tape's next minute while the slice lasts.
     """
-    cap = participation.cap(order, part, desk.config.execution)
-    if cap is None:
+    pace = participation.pace(order, part, desk.config.execution)
+    if pace is None:
         return wanted
-    budget = targeting.budget(order, seen.traded, cap)
+    budget = targeting.budget(order, seen, pace)
     explanation["participation"] = budget.told() | {"wanted": wanted}
     allowed = _in_lots(order, min(budget.allowed, wanted), wanted)
     pause = retry_pause(desk)
@@ -155,7 +155,7 @@ def _capped(
         allowed * 2 >= wanted or registry.of(order.algorithm).follows_tape or until >= part.end_at
     ):
         return allowed
-    denial = Denial("PARTICIPATION_CAP", {"cap": cap, "allowed": allowed, "wanted": wanted})
+    denial = Denial("PARTICIPATION_CAP", {"cap": pace.share, "allowed": allowed, "wanted": wanted})
     if seen.traded is None:
         denial = Denial("VOLUME_UNKNOWN", {"symbol": order.symbol})
     return NotNow(str(denial), explanation, passing=True, until=until)

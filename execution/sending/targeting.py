@@ -6,7 +6,7 @@ The tape is asked before the transaction that claims a slice; nothing of it is n
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import floor
+from typing import TypedDict
 
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
@@ -14,15 +14,17 @@ from django.db.models.functions import Coalesce
 from execution.context import Context
 from execution.domain.algorithms import registry
 from execution.domain.child_sizing import Target, retarget
+from execution.domain.participation import Pace
 from execution.domain.session import Session
-from execution.domain.volume_forecast import dynamic_target
+from execution.domain.volume_forecast import dynamic_target, volume_ahead
 from execution.domain.volume_grid import aimed_at, believed
+from execution.domain.volume_profile import Profile
 from execution.market.base import MarketDataUnavailable, TapeBar
 from execution.models import Fill, Order, Slice, VolumeProfile
 from execution.models.orders import working
 from execution.orders.locks import lock_participation
 from execution.planning import order_parameters, residual, volume_profiles
-from execution.planning.participation import cap
+from execution.planning.participation import pace
 from execution.risk import marks
 from execution.risk.marks import NO_MARKS, Asked, Marks
 
@@ -43,10 +45,13 @@ class Curve:
 class Look:
     """What the tape says about one slice. `curve`: None where the plan stands as it was made;
     `traded`: shares that the market has traded since the order's start, None where unasked or
-    unknown; `marks`: what the account's symbols are worth, where a limit asks for it."""
+    unknown; `ahead`: that it is expected to trade until the close, for the last slice of an order
+    that follows it until then; `marks`: what the account's symbols are worth, where a limit asks
+    for it."""
 
     curve: Curve | None = None
     traded: float | None = None
+    ahead: float = 0.0
     marks: Marks = NO_MARKS
 
 
@@ -63,29 +68,38 @@ class Aim:
 class Budget:
     """What the participation cap leaves to the order now; `traded` None: nothing is known."""
 
-    cap: float
+    pace: Pace
     traded: float | None
     used: int
     lot: int = 1
+    ahead: float = 0.0
 
     @property
     def allowed(self) -> int:
-        """cap * volume + one lot, less F + W of all parents of the symbol on the order's side."""
+        """The pace's shares and one lot, less F + W of all parents of the symbol on that side."""
         if self.traded is None:
             return 0
-        return max(floor(self.cap * self.traded) + self.lot - self.used, 0)
+        return max(self.pace.shares(self.traded, self.ahead) + self.lot - self.used, 0)
 
     def told(self) -> dict[str, object]:
         traded = None if self.traded is None else round(self.traded)
-        return {"cap": self.cap, "market_volume": traded, "used": self.used}
+        told: dict[str, object] = {
+            "cap": self.pace.cap,
+            "market_volume": traded,
+            "used": self.used,
+        }
+        if self.pace.share != self.pace.cap:
+            told |= {"share": self.pace.share, "expected_until_close": round(self.ahead)}
+        return told
 
 
 def look(part: Slice, desk: Context, *, now: datetime, wanted: Asked | None = None) -> Look:
     order, wanted = part.order, wanted or marks.asked(desk)
-    capped = cap(order, part, desk.config.execution) is not None
+    capped = pace(order, part, desk.config.execution) is not None
     return Look(
         curve=_curve(order, part, desk, now=now),
         traded=_traded(order, desk, now=now) if capped else None,
+        ahead=_ahead(order, part, desk, now=now),
         marks=marks.read(order.account, order.symbol, desk, wanted=wanted, now=now),
     )
 
@@ -127,47 +141,88 @@ def _before(order: Order, part: Slice, curve: Curve) -> int:
 
 
 def _curve(order: Order, part: Slice, desk: Context, *, now: datetime) -> Curve | None:
-    told = order.routing.get("profile") or {}
     dynamic = registry.of(order.algorithm).dynamic and desk.config.execution.vwap.dynamic
-    if not dynamic:
+    if not dynamic or residual.final_policy(order, part):
         return None
-    if residual.final_policy(order, part):
-        return None
-    session = desk.market.session(now)
-    if session is None or session.always:
-        return None
-    try:
-        known = volume_profiles.of_order(told, session)
-        if known is None or known.row is None:
-            return None
-        bars = desk.market.bars(order.symbol, session.open, now)
-    except (VolumeProfile.DoesNotExist, MarketDataUnavailable):
+    today = _today(order, desk, now=now)
+    if today is None:
         return None  # the plan stands
-    minutes = believed(_minutes(bars, session, now=now))
-    part_of_day = known.part_of_day(session)
-    usual = known.mean_volume or order.average_daily_volume
-    if usual and known.special:
-        usual *= known.special.volume
     plan = residual.schedule(order)
 
     def share(until: datetime) -> float:
         part_of_plan = dynamic_target(
-            known.profile,
-            session,
-            start=plan.start,
-            end=plan.end,
-            until=until,
-            minutes=minutes,
-            minutes_from=session.open,
-            daily_volume=usual * part_of_day if usual else None,
-            today=known.expected_volume * part_of_day if known.expected_volume else None,
+            today.profile, today.session, start=plan.start, end=plan.end, until=until, **today.known
         )
         return plan.share(part_of_plan, order.quantity)
 
-    following = order.slices.filter(sequence=part.sequence + 1).values_list("due_at", flat=True)
-    after = following.first()
+    after = _following(order, part)
     done = share(aimed_at(part.due_at, after) if after else plan.end)
-    return Curve(share(part.due_at), done, known.row, len(minutes))
+    return Curve(share(part.due_at), done, today.row, len(today.known["minutes"]))
+
+
+def _ahead(order: Order, part: Slice, desk: Context, *, now: datetime) -> float:
+    """Until the close, for the last slice of an order that goes by the tape until then."""
+    if not registry.of(order.algorithm).follows_tape or residual.final_policy(order, part):
+        return 0.0
+    session = desk.market.session(now)
+    if session is None or session.always or order.end_at < session.close:
+        return 0.0
+    today = None if _following(order, part) else _today(order, desk, now=now)
+    if today is None:
+        return 0.0
+    return volume_ahead(
+        today.profile, session, since=order.start_at, until=session.close, **today.known
+    )
+
+
+def _following(order: Order, part: Slice) -> datetime | None:
+    """When the next slice is due; None for the last one."""
+    following = order.slices.filter(sequence=part.sequence + 1)
+    return following.values_list("due_at", flat=True).first()
+
+
+class _Volumes(TypedDict):
+    """As the functions of `domain.volume_forecast` take them."""
+
+    minutes: Sequence[int]
+    minutes_from: datetime
+    daily_volume: float | None
+    today: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Today:
+    """The session as it is known so far, and by which stored profile."""
+
+    session: Session
+    profile: Profile
+    row: int
+    known: _Volumes
+
+
+def _today(order: Order, desk: Context, *, now: datetime) -> _Today | None:
+    """None where nothing was learned of the symbol, or its tape is not known."""
+    session = desk.market.session(now)
+    if session is None or session.always:
+        return None
+    try:
+        known = volume_profiles.of_order(order.routing.get("profile") or {}, session)
+        if known is None or known.row is None:
+            return None
+        bars = desk.market.bars(order.symbol, session.open, now)
+    except (VolumeProfile.DoesNotExist, MarketDataUnavailable):
+        return None
+    part_of_day = known.part_of_day(session)
+    usual = known.mean_volume or order.average_daily_volume
+    if usual and known.special:
+        usual *= known.special.volume
+    volumes = _Volumes(
+        minutes=believed(_minutes(bars, session, now=now)),
+        minutes_from=session.open,
+        daily_volume=usual * part_of_day if usual else None,
+        today=known.expected_volume * part_of_day if known.expected_volume else None,
+    )
+    return _Today(session, known.profile, known.row, volumes)
 
 
 def _minutes(bars: Sequence[TapeBar], session: Session, *, now: datetime) -> list[int]:
@@ -193,7 +248,7 @@ def _traded(order: Order, desk: Context, *, now: datetime) -> float | None:
     )
 
 
-def budget(order: Order, traded: float | None, share: float) -> Budget:
+def budget(order: Order, seen: Look, pace: Pace) -> Budget:
     """Of a locked order, under the lock of its symbol and side: whoever claims at the same moment
     sees what this claim takes."""
     lock_participation(order.symbol, order.side)
@@ -201,4 +256,4 @@ def budget(order: Order, traded: float | None, share: float) -> Budget:
     filled = Fill.objects.filter(**alike, executed_at__gte=order.start_at).exclude(order=order)
     used = order.filled_quantity + working(Slice.objects.filter(**alike))
     used += filled.aggregate(n=Coalesce(Sum("quantity"), 0))["n"]
-    return Budget(share, traded, used, order_parameters.lot(order))
+    return Budget(pace, seen.traded, used, order_parameters.lot(order), seen.ahead)

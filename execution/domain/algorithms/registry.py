@@ -51,6 +51,11 @@ def of(name: str) -> Algorithm:
     return ALGOS.get(name, _NONE)
 
 
+def following() -> tuple[str, ...]:
+    """The algorithms that go by what the market has traded."""
+    return tuple(name for name, algorithm in ALGOS.items() if algorithm.follows_tape)
+
+
 def resting() -> tuple[str, ...]:
     """The algorithms whose child waits in the book."""
     return tuple(name for name, algorithm in ALGOS.items() if algorithm.rests)

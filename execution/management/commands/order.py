@@ -22,6 +22,7 @@ CONTROLS = {
     "max_extensions": "how often EXTEND may",
     "residual_ignores_cap": "true: a rest that is forced is free of the participation cap",
     "aggressive_after": "LIMIT: the share of the window after which the rest crosses the spread",
+    "participation": "POV: the share of the market's volume that it goes by",
     "would_price": "at this price or better, all that is left is taken",
     "lot_size": "slices are multiples of it",
     "min_slice": "shares of the smallest slice",

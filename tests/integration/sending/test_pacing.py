@@ -502,6 +502,28 @@ def test_pov_takes_its_part_of_what_has_traded() -> None:
     assert done == [minute * 200 + 1 for minute, _ in sent]
 
 
+@pytest.mark.parametrize(
+    ("wishes", "shares"),
+    [
+        pytest.param({"max_participation": 0.1}, 0, id="held to a tenth of what has traded"),
+        pytest.param({"participation": 0.1}, 59, id="most of a tenth of what will trade"),
+        pytest.param(
+            {"participation": 0.1, "max_participation": 0.105}, 35, id="as far as its own cap"
+        ),
+    ],
+)
+def test_pov_counts_on_the_last_minute_before_the_close(
+    wishes: dict[str, Any], shares: int
+) -> None:
+    """Its volume, 790 shares by the profile of so usual a day, is known when all is over."""
+    learn(TODAY)
+    store(TODAY, usual())
+    desk = desk_at(OPEN + MINUTE * 380)
+    order = order_of(desk, 10_000, algorithm="POV", window_minutes=10, slices=10, **wishes)
+    traded = sum(usual()[380:389])
+    assert sum(work(order, desk).values()) == traded // 10 + 1 + shares
+
+
 def test_a_capped_order_waits_while_the_tape_is_silent() -> None:
     store(TODAY, [10_000] * 5)
     now = OPEN + MINUTE * 5
