@@ -85,6 +85,7 @@ class SlippageCalibrationAdmin(ReadOnlyAdmin[SlippageCalibration]):
         "orders",
         "prior_tested_error_bps",
         "tested_error_bps",
+        "coverage_percent",
         "adopted",
         "refused",
         "made_by",
@@ -98,8 +99,13 @@ class SlippageCalibrationAdmin(ReadOnlyAdmin[SlippageCalibration]):
     def fitted(self, row: SlippageCalibration) -> str:
         return ", ".join(
             f"{name} {found['value']:.4g} \N{PLUS-MINUS SIGN} {found['standard_error']:.2g}"
+            + (f" ({found['prior_share']:.0%} configured)" if "prior_share" in found else "")
             for name, found in row.coefficients.items()
         )
+
+    @admin.display(description="95 % intervals hold", ordering="coverage")
+    def coverage_percent(self, row: SlippageCalibration) -> str:
+        return "n/a" if row.coverage is None else f"{row.coverage:.0%}"
 
     @admin.display(description="made", ordering="made_at")
     def made(self, row: SlippageCalibration) -> str:

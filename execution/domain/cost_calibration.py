@@ -1,53 +1,14 @@
-"""The coefficients of a cost model, fitted to what finished orders did cost."""
+"""Whether a cost model's coefficients, fitted to what finished orders did cost, may be used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
-from statistics import fmean, median
 
-from execution.domain.cost_models import Covariance
+from execution.domain.cost_fit import Fit, Observation, fit
+from execution.domain.interval_coverage import coverage
 
-# A prior is believed to within half of itself: data that say less than that change little.
-PRIOR_DEVIATION = 0.5
-HUBER = 1.345  # standard deviations beyond which a residual pulls no harder
-NORMAL_MAD = 1.4826  # standard deviation over median absolute deviation, of a normal
 STEPS = 5  # of the walk forward
-_ROUNDS = 100
-_SETTLED = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """One finished order; all costs in bps of its executed value, + is a cost.
-
-    `given_bps` is the part of the expected cost that is not fitted, `units` the rest for each
-    coefficient at 1. `deviation_bps` is the standard deviation that the price's own moves give the
-    cost; the fit trusts the observation accordingly.
-    """
-
-    began: datetime
-    ended: datetime
-    realised_bps: float
-    given_bps: float
-    units: tuple[float, ...]
-    deviation_bps: float
-
-    def error_bps(self, coefficients: Sequence[float]) -> float:
-        """Realised less expected."""
-        return self.realised_bps - self.given_bps - _product(coefficients, self.units)
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """`covariance` is that of the coefficients, the prior's weight included."""
-
-    coefficients: tuple[float, ...]
-    covariance: Covariance
-
-    @property
-    def standard_errors(self) -> tuple[float, ...]:
-        return tuple(self.covariance[k][k] ** 0.5 for k in range(len(self.coefficients)))
+LEAST_COVERAGE = 0.90  # of intervals that say 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +23,15 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`refused` says why the prior is kept; empty: the fit may be used."""
+    """`refused` says why the prior is kept; empty: the fit may be used. `coverage`: of its 95 %
+    intervals (`interval_coverage`); None where there were too few orders to ask."""
 
     n: int
     prior: tuple[float, ...]
     fit: Fit
     in_sample: Errors
     out_of_sample: Errors
+    coverage: float | None
     refused: str
 
     @property
@@ -81,9 +44,10 @@ def calibrate(
 ) -> Calibration:
     """Fit, measure in and out of sample, and decide.
 
-    The fit is adopted when there are at least `fewest` orders, every coefficient is positive, and
-    its error on orders that it had not seen is smaller than the prior's. Raises ValueError for a
-    prior that is not positive, or an observation without a positive deviation.
+    The fit is adopted when there are at least `fewest` orders, every coefficient is positive, its
+    error on orders that it had not seen is smaller than the prior's, and nine of ten of its 95 %
+    intervals hold in simulation. Raises ValueError for a prior that is not positive, or an
+    observation without a positive deviation.
     """
     _check(observations, prior)
     ordered = sorted(observations, key=lambda seen: seen.began)
@@ -92,39 +56,16 @@ def calibrate(
         len(ordered), _error(ordered, [prior] * len(ordered)), _error_of(found, ordered)
     )
     out_of_sample = walk_forward(ordered, prior)
+    held = coverage(ordered, prior, found.scale) if len(ordered) >= max(fewest, 1) else None
     return Calibration(
         n=len(ordered),
         prior=tuple(prior),
         fit=found,
         in_sample=in_sample,
         out_of_sample=out_of_sample,
-        refused=_refusal(found, out_of_sample, n=len(ordered), fewest=fewest),
+        coverage=held,
+        refused=_refusal(found, out_of_sample, held, n=len(ordered), fewest=fewest),
     )
-
-
-def fit(observations: Sequence[Observation], prior: Sequence[float]) -> Fit:
-    """Huber's M-estimator (1964), drawn to the prior as a ridge: minimises over b
-
-        sum of rho(error_i / (s * deviation_i)) + sum of ((b_j - prior_j) / (0.5 * prior_j))^2 / 2
-
-    with s the robust scale of the errors, at least 1, as the price's own moves are in all of them.
-    So few data keep the prior, and outliers pull little.
-    The covariance is (I + P)^-1, with I the data's information (Huber's asymptotic one) and P the
-    prior's. Without observations the answer is the prior.
-    """
-    strength = [1 / (PRIOR_DEVIATION * each) ** 2 for each in prior]
-    current = tuple(prior)
-    scale = 1.0
-    for _ in range(_ROUNDS):
-        scale = _scale(observations, current)
-        weights = [_weight(seen, current, scale) for seen in observations]
-        left, right = _normal_equations(observations, weights, scale, prior, strength)
-        updated = tuple(_product(row, right) for row in _inverse(left))
-        moved = max(abs(a - b) / p for a, b, p in zip(updated, current, prior, strict=True))
-        current = updated
-        if moved < _SETTLED:
-            break
-    return Fit(current, _covariance(observations, current, scale, strength))
 
 
 def walk_forward(observations: Sequence[Observation], prior: Sequence[float]) -> Errors:
@@ -146,7 +87,7 @@ def _blocks(test: Sequence[Observation]) -> list[Sequence[Observation]]:
     return [block for block in blocks if block]
 
 
-def _refusal(found: Fit, out_of_sample: Errors, *, n: int, fewest: int) -> str:
+def _refusal(found: Fit, out_of_sample: Errors, held: float | None, *, n: int, fewest: int) -> str:
     if n < fewest:
         return f"{n} orders are fewer than {fewest}"
     if min(found.coefficients) <= 0:
@@ -154,6 +95,11 @@ def _refusal(found: Fit, out_of_sample: Errors, *, n: int, fewest: int) -> str:
     fitted, prior = out_of_sample.fitted_bps, out_of_sample.prior_bps
     if fitted is None or prior is None or fitted >= prior:
         return "out of sample the fit is no better than the prior"
+    if held is not None and held < LEAST_COVERAGE:
+        return (
+            f"its 95 % intervals hold the truth in {held:.0%} of simulated fits,"
+            f" less than {LEAST_COVERAGE:.0%}"
+        )
     return ""
 
 
@@ -169,84 +115,6 @@ def _error(
     pairs = zip(observations, coefficients, strict=True)
     missed = sum(abs(seen.error_bps(by)) / seen.deviation_bps for seen, by in pairs)
     return missed / sum(1 / seen.deviation_bps for seen in observations)
-
-
-def _scale(observations: Sequence[Observation], coefficients: Sequence[float]) -> float:
-    errors = [abs(seen.error_bps(coefficients)) / seen.deviation_bps for seen in observations]
-    return max(NORMAL_MAD * median(errors), 1.0) if errors else 1.0
-
-
-def _weight(seen: Observation, coefficients: Sequence[float], scale: float) -> float:
-    far = abs(seen.error_bps(coefficients)) / (seen.deviation_bps * scale)
-    return 1.0 if far <= HUBER else HUBER / far
-
-
-def _normal_equations(
-    observations: Sequence[Observation],
-    weights: Sequence[float],
-    scale: float,
-    prior: Sequence[float],
-    strength: Sequence[float],
-) -> tuple[list[list[float]], list[float]]:
-    """Of the weighted ridge: (X'WX + P) b = X'Wy + P prior."""
-    trust = [
-        weight / (scale * seen.deviation_bps) ** 2
-        for weight, seen in zip(weights, observations, strict=True)
-    ]
-    left = _information(observations, trust, strength)
-    right = [pull * each for pull, each in zip(strength, prior, strict=True)]
-    for seen, each in zip(observations, trust, strict=True):
-        for k, unit in enumerate(seen.units):
-            right[k] += each * unit * (seen.realised_bps - seen.given_bps)
-    return left, right
-
-
-def _information(
-    observations: Sequence[Observation], trust: Sequence[float], strength: Sequence[float]
-) -> list[list[float]]:
-    size = range(len(strength))
-    return [
-        [
-            sum(
-                each * seen.units[row] * seen.units[column]
-                for seen, each in zip(observations, trust, strict=True)
-            )
-            + (strength[row] if row == column else 0.0)
-            for column in size
-        ]
-        for row in size
-    ]
-
-
-def _covariance(
-    observations: Sequence[Observation],
-    coefficients: Sequence[float],
-    scale: float,
-    strength: Sequence[float],
-) -> Covariance:
-    """Huber's: the information of an observation is mean(psi')^2 / mean(psi^2) of what least
-    squares would take it for, and never more."""
-    far = [
-        abs(seen.error_bps(coefficients)) / (seen.deviation_bps * scale) for seen in observations
-    ]
-    spread = fmean([min(each, HUBER) ** 2 for each in far]) if far else 0.0
-    slope = fmean([each <= HUBER for each in far]) if far else 0.0
-    efficiency = min(slope**2 / spread, 1.0) if spread else 1.0
-    trust = [efficiency / (scale * seen.deviation_bps) ** 2 for seen in observations]
-    return _inverse(_information(observations, trust, strength))
-
-
-def _inverse(matrix: Sequence[Sequence[float]]) -> Covariance:
-    """Of a positive definite one of one or two rows."""
-    if len(matrix) == 1:
-        return ((1 / matrix[0][0],),)
-    (a, b), (c, d) = matrix
-    determinant = a * d - b * c
-    return (d / determinant, -b / determinant), (-c / determinant, a / determinant)
-
-
-def _product(left: Sequence[float], right: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(left, right, strict=True))
 
 
 def _check(observations: Sequence[Observation], prior: Sequence[float]) -> None:

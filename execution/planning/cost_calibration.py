@@ -13,7 +13,8 @@ from deepstack.sync_bridge import off_loop
 from execution.context import Context
 from execution.domain.algorithm_comparison import Question
 from execution.domain.algorithms import registry
-from execution.domain.cost_calibration import Calibration, Observation, calibrate
+from execution.domain.cost_calibration import Calibration, calibrate
+from execution.domain.cost_fit import Observation
 from execution.domain.cost_models import (
     COST_MODELS,
     Coefficients,
@@ -175,14 +176,22 @@ def _why_nothing(left_out: Mapping[str, int]) -> str:
 
 
 def _figures(found: Calibration, model: CostModel) -> dict[str, Any]:
+    made = found.fit
     rows = zip(
-        model.fitted, found.prior, found.fit.coefficients, found.fit.standard_errors, strict=True
+        model.fitted,
+        found.prior,
+        made.coefficients,
+        made.standard_errors,
+        made.prior_shares,
+        strict=True,
     )
     return {
         "coefficients": {
-            name: {"prior": prior, "value": value, "standard_error": error}
-            for name, prior, value, error in rows
+            name: {"prior": prior, "value": value, "standard_error": error, "prior_share": share}
+            for name, prior, value, error, share in rows
         },
+        "prior_widened": made.widened,
+        "coverage": found.coverage,
         "covariance": found.fit.covariance,
         "orders": found.n,
         "prior_error_bps": found.in_sample.prior_bps,

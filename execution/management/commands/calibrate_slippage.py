@@ -9,6 +9,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution import context
+from execution.domain.interval_coverage import RUNS
 from execution.management.console import BadInput, OperatorCommand, add_person
 from execution.models import SlippageCalibration
 from execution.planning import cost_calibration
@@ -55,6 +56,7 @@ class Command(OperatorCommand):
             return
         self.stdout.write(f"{row} from {row.orders} orders{_left_out(row)}")
         self.out.print(_coefficients(row))
+        self.stdout.write(_doubt(row))
         self.out.print(_errors(row))
         self.stdout.write(_verdict(row, used=here.config.execution.slippage.calibrated))
 
@@ -70,12 +72,32 @@ def _left_out(row: SlippageCalibration) -> str:
 
 
 def _coefficients(row: SlippageCalibration) -> Table:
-    table = _table("coefficient", "configured", "fitted", "standard error")
+    table = _table("coefficient", "configured", "fitted", "standard error", "of it configured")
     for name, found in row.coefficients.items():
         table.add_row(
-            name, f"{found['prior']:g}", f"{found['value']:.4g}", f"{found['standard_error']:.2g}"
+            name,
+            f"{found['prior']:g}",
+            f"{found['value']:.4g}",
+            f"{found['standard_error']:.2g}",
+            f"{found['prior_share']:.0%}",
         )
     return table
+
+
+def _doubt(row: SlippageCalibration) -> str:
+    """How far the standard errors may be believed."""
+    text = "the orders do not contradict the configured coefficients"
+    if row.prior_widened > 1:
+        text = (
+            "the orders contradict the configured coefficients, whose error is taken as"
+            f" {row.prior_widened:.1f} times as large"
+        )
+    if row.coverage is None:
+        return text
+    return (
+        f"{text}; with these off by a factor of three, 95 % intervals held in {row.coverage:.0%}"
+        f" of {RUNS} simulated fits"
+    )
 
 
 def _errors(row: SlippageCalibration) -> Table:

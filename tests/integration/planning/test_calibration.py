@@ -112,6 +112,10 @@ def test_the_command_fits_says_and_stores() -> None:
     assert "guide of all symbols on paper from 60 orders" in text
     assert f"{found['value']:.4g}" in text
     assert "out of sample" in text
+    assert row.coverage is not None
+    assert 0.9 < row.coverage < 1
+    assert f"held in {row.coverage:.0%} of 200 simulated fits" in text
+    assert 0 < found["prior_share"] < 0.01
     assert "set execution.slippage.calibrated to true" in text
 
 
