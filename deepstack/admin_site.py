@@ -131,6 +131,7 @@ LOOK: Mapping[str, Any] = {
     "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
+    "ENVIRONMENT": "execution.admin.trading_mode.label",
     "GLOBAL_CALLBACK": "monitoring.operations.page.on_every_page",
     "DASHBOARD_CALLBACK": "monitoring.operations.page.start_page",
     "SITE_FAVICONS": [

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deepstack.config_types import Money, Probability, Section, Seed, Share, Shares
+from deepstack.config_types import Money, PositiveMinutes, Probability, Section, Seed, Share, Shares
 
 
 class PaperConduct(Section):
@@ -32,12 +32,21 @@ class PaperConduct(Section):
     queue: Probability | None = None  # the most of the displayed size that a resting order joins
 
 
+class PaperImpact(Section):
+    """How far paper orders move the price: `execution/domain/own_impact.py`."""
+
+    # Of order 1 in measured markets. 0: none, and previews and the back office say so.
+    coefficient: Annotated[float, Field(ge=0, le=10)] = 0.0
+    half_life_minutes: PositiveMinutes = 60.0  # of the temporary part
+
+
 class Paper(Section):
     commission_per_share: Money = Decimal("0.005")
     minimum_commission: Money = Decimal(1)
     participation: Share = Decimal("0.10")  # of the tape, beyond the displayed size
     displayed_shares: Shares = 500  # at the touch
     conduct: PaperConduct = PaperConduct()
+    impact: PaperImpact = PaperImpact()
     cash: Money = Decimal(10_000_000)  # of each account, before its first trade
     leverage: Annotated[Decimal, Field(ge=1, le=10)] = Decimal(
         2

@@ -36,6 +36,7 @@ from execution.broker.paper.order_reports import answer
 from execution.broker.paper.venue_faults import conduct_of
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import SliceStatus
+from execution.domain.own_impact import Shifts, moved
 from execution.domain.session import Session
 from execution.market import open_market
 from execution.market.base import (
@@ -45,6 +46,7 @@ from execution.market.base import (
     TapeBar,
     TrialMarket,
 )
+from execution.market.own_impact import OwnImpact, recorded
 
 django_setup.ensure()
 
@@ -76,10 +78,11 @@ class PaperTrader:
         self.config = checked(config)
         self._settings = config.paper
         self._max_quote_age = timedelta(seconds=config.limits.max_quote_age_seconds)
-        self._market = market or open_market(config)
+        self._market = recorded(market or open_market(config))
+        self._impact = OwnImpact(config, self._market)
         self._trial = self._market if isinstance(self._market, TrialMarket) else None
         self._conduct = conduct_of(config.paper.conduct)
-        self._book = PaperBook(config.paper, self._market, self._conduct)
+        self._book = PaperBook(config.paper, self._market, self._conduct, self._impact)
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         """Accept an order and fill at once what the displayed book gives.
@@ -207,9 +210,10 @@ class PaperTrader:
         self, ticket: Ticket, session: Session, quote: Quote, now: datetime
     ) -> tuple[PaperOrder, list[PaperFill]]:
         served = self._serves(ticket.symbol, quote, now)
-        touch = quote.ask if ticket.side == "BUY" else quote.bid
+        shifts = self._impact.shifts(ticket.symbol, now, quantity=ticket.quantity)
+        touch = moved(quote.ask if ticket.side == "BUY" else quote.bid, ticket.side, shifts)
         marketable = within_limit(ticket.side, touch, ticket.limit_price)
-        fills = self._at_once(ticket, quote, now) if served and marketable else []
+        fills = self._at_once(ticket, quote, now, shifts) if served and marketable else []
         order = PaperOrder(
             client_order_id=ticket.client_order_id,
             account=ticket.account,
@@ -240,7 +244,9 @@ class PaperTrader:
     def _printing(self, symbol: str, now: datetime) -> TapeBar | None:
         return self._trial.printing(symbol, now) if self._trial else None
 
-    def _at_once(self, ticket: Ticket, quote: Quote, now: datetime) -> list[PaperFill]:
+    def _at_once(
+        self, ticket: Ticket, quote: Quote, now: datetime, shifts: Shifts
+    ) -> list[PaperFill]:
         take = partial(
             take_from_book,
             side=ticket.side,
@@ -248,6 +254,7 @@ class PaperTrader:
             quote=quote,
             at=now,
             printing=self._printing(ticket.symbol, now),
+            shifts=shifts,
         )
         fills = take(quantity=ticket.quantity)
         share = self._conduct.at_arrival(ticket.client_order_id)

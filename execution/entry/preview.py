@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from execution.context import Context
 from execution.domain.routing import Thresholds
 from execution.entry import drafting
+from execution.market import own_impact
 from execution.planning.residual import told
 
 
@@ -16,7 +17,7 @@ class Preview(TypedDict):
     left is left. `left_out`: parameters that the algorithm does not know. `waits_for`: what is not
     known yet and holds its children back. `rounded`: prices between two ticks, as `asked` and as
     `sent`. `halted`: since when the exchange has halted the symbol, and why; the order would wait
-    for the end of that."""
+    for the end of that. `fills`: how far its fills could be believed; empty with a real broker."""
 
     symbol: str
     side: str
@@ -36,6 +37,7 @@ class Preview(TypedDict):
     waits_for: list[str]
     rounded: dict[str, dict[str, str]]
     halted: dict[str, str]
+    fills: str
 
 
 def preview(
@@ -64,4 +66,5 @@ def preview(
         "waits_for": routing.get("waits_for", []),
         "rounded": routing.get("rounded", {}),
         "halted": routing.get("halted", {}),
+        "fills": own_impact.fills_of(desk.config),
     }

@@ -30,5 +30,9 @@ def open_market(config: Config) -> MarketData:
 
 @cache
 def market_data() -> MarketData:
-    """The market of this process."""
-    return open_market(current())
+    """The market of this process, as its own paper orders have moved it."""
+    config = current()
+    market = open_market(config)
+    from execution.market import own_impact  # reads the models, which need Django set up
+
+    return own_impact.as_paper_orders_meet_it(market, config)

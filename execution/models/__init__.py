@@ -6,7 +6,7 @@ from execution.models.ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrO
 from execution.models.limits import RestrictedSymbol, RiskLimit, RiskLimitChange
 from execution.models.market import Bar, CalendarOverride, MarketClock, MarketHalt
 from execution.models.orders import Fill, Order, OrderEvent, Slice, Via
-from execution.models.paper import PaperExecution, PaperOrder, PaperVolume
+from execution.models.paper import PaperExecution, PaperFlow, PaperOrder, PaperVolume
 from execution.models.positions import DayTrade, Position
 from execution.models.profiles import VolumeProfile
 from execution.models.reconciliation import BrokerAccount, BrokerDifference
@@ -38,6 +38,7 @@ __all__ = [
     "Order",
     "OrderEvent",
     "PaperExecution",
+    "PaperFlow",
     "PaperOrder",
     "PaperVolume",
     "Position",

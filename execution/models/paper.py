@@ -60,6 +60,24 @@ class PaperExecution(models.Model):
         return f"{self.order} {self.quantity:,} @ {self.price}"
 
 
+class PaperFlow(models.Model):
+    """Shares that paper orders executed in one minute; kept while `paper.impact` is on."""
+
+    symbol = models.CharField(max_length=16)
+    minute = models.DateTimeField()
+    bought = models.BigIntegerField()
+    sold = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            # Read with every quote: the symbol's minutes of the day.
+            models.UniqueConstraint(fields=["symbol", "minute"], name="paper_flow_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {exchange_time(self.minute)}: +{self.bought:,} -{self.sold:,}"
+
+
 class PaperVolume(models.Model):
     """Shares of one minute's volume that paper orders have got; see `broker.paper_volume`."""
 

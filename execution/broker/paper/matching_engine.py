@@ -22,6 +22,7 @@ from execution.broker.paper.matching_rules import (
 from execution.broker.paper.venue_faults import Conduct
 from execution.domain.lifecycle import SliceStatus
 from execution.market.base import MarketData, MarketDataUnavailable, TapeBar, TrialMarket
+from execution.market.own_impact import OwnImpact
 
 django_setup.ensure()
 
@@ -35,8 +36,11 @@ log = structlog.get_logger(__name__)
 class PaperBook:
     """Every call is a transaction of its own."""
 
-    def __init__(self, settings: Paper, market: MarketData, conduct: Conduct) -> None:
+    def __init__(
+        self, settings: Paper, market: MarketData, conduct: Conduct, impact: OwnImpact
+    ) -> None:
         self._settings = settings
+        self._impact = impact
         self._market = market
         self._conduct = conduct
         self._trial = market if isinstance(market, TrialMarket) else None
@@ -96,6 +100,7 @@ class PaperBook:
             participation=self._settings.participation,
             displayed=self._settings.displayed_shares,
             room=self._room(symbol, bars),
+            shifts=self._impact.shifts(symbol, now),
         )
         self._note(symbol, resting)
         until = bars[-1].end if bars else since
@@ -170,6 +175,8 @@ class PaperBook:
                 )
             )
         insert(rows)
+        for fill in fills:
+            self._impact.note(order.symbol, order.side, fill.quantity, fill.at)
         return rows
 
     def _commission(self, filled: int) -> Decimal:

@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from execution.broker.base import Ticket
 from execution.domain.limit_prices import on_grid, round_away, tick
+from execution.domain.own_impact import UNMOVED, Shifts, moved
 from execution.market.base import Quote, TapeBar
 
 LEVELS = 3
@@ -52,18 +53,20 @@ def take_from_book(
     quote: Quote,
     at: datetime,
     printing: TapeBar | None = None,
+    shifts: Shifts = UNMOVED,
 ) -> list[PaperFill]:
     """What an arriving order takes at once, one fill per price.
 
     Three levels of the displayed size each: the touch, then each worse by half the spread,
     rounded up to a tick. Where the minute in progress is known, prices are moved into its range
-    and no more is taken than it trades.
+    and no more is taken than it trades. `shifts`: what paper orders have done to the price.
     """
     available = quantity if printing is None else min(quantity, printing.volume)
     taken: dict[Decimal, int] = {}
     for price, size in _levels(side, quote):
         if printing is not None:
             price = min(max(price, printing.low), printing.high)
+        price = moved(price, side, shifts)
         if available <= 0 or not within_limit(side, price, limit):
             break
         shares = min(size, available)
@@ -79,24 +82,25 @@ def match(
     participation: Decimal,
     displayed: int,
     room: Mapping[datetime, int] | None = None,
+    shifts: Shifts = UNMOVED,
 ) -> None:
     """Fill open orders, oldest first, from bars that have ended, oldest first.
 
     In each bar all of them together get `participation` of its volume, fractions saved up, at
-    its VWAP moved into its range, stamped at its middle. `room`: shares left of the minutes, by
-    their start, of which others got a part already.
+    its VWAP moved into its range and by `shifts`, stamped at its middle. `room`: shares left of the
+    minutes, by their start, of which others got a part already.
     """
     saved = Decimal(0)
     left = dict(room or {})
     hungry: list[Resting] = []
     for bar in bars:
-        wanting = [order for order in resting if _wants(order, bar)]
+        wanting = [order for order in resting if _wants(order, bar, shifts)]
         if wanting:
             budget = bar.volume * participation + saved
             minute = bar.start.replace(second=0, microsecond=0)
             most = min(bar.volume, left.get(minute, bar.volume))
             before = sum(order.leaves for order in wanting)
-            saved = _share_out(bar, wanting, budget, displayed, most) % 1
+            saved = _share_out(bar, wanting, budget, displayed, most, shifts) % 1
             if minute in left:
                 left[minute] -= before - sum(order.leaves for order in wanting)
             hungry += wanting
@@ -106,7 +110,12 @@ def match(
 
 
 def _share_out(
-    bar: TapeBar, wanting: Sequence[Resting], budget: Decimal, displayed: int, most: int
+    bar: TapeBar,
+    wanting: Sequence[Resting],
+    budget: Decimal,
+    displayed: int,
+    most: int,
+    shifts: Shifts,
 ) -> Decimal:
     """Serve the orders in turn with up to `most` shares; what is left of the budget."""
     traded = most
@@ -114,7 +123,7 @@ def _share_out(
         cap = min(max(int(budget), displayed if order.awaits_print else 0), traded)
         shares = min(order.leaves, cap - _let_ahead(order, cap))
         if shares > 0:
-            _fill(order, shares, bar)
+            _fill(order, shares, bar, shifts)
             traded -= shares
             budget = max(budget - shares, Decimal(0))
     return budget
@@ -186,21 +195,24 @@ def _levels(side: str, quote: Quote) -> Iterator[tuple[Decimal, int]]:
             yield price, size
 
 
-def _wants(order: Resting, bar: TapeBar) -> bool:
+def _wants(order: Resting, bar: TapeBar, shifts: Shifts) -> bool:
     return (
         order.leaves > 0
         and bar.start >= order.since
         and (order.expires is None or bar.end <= order.expires)
-        and within_limit(order.side, _price(order.side, bar), order.limit)
+        and within_limit(order.side, _price(order.side, bar, shifts), order.limit)
     )
 
 
-def _price(side: str, bar: TapeBar) -> Decimal:
+def _price(side: str, bar: TapeBar, shifts: Shifts) -> Decimal:
     rounding = ROUND_CEILING if side == "BUY" else ROUND_FLOOR
-    return min(max(bar.vwap.quantize(PRICE_STEP, rounding), bar.low), bar.high)
+    price = min(max(bar.vwap.quantize(PRICE_STEP, rounding), bar.low), bar.high)
+    return moved(price, side, shifts)
 
 
-def _fill(order: Resting, shares: int, bar: TapeBar) -> None:
+def _fill(order: Resting, shares: int, bar: TapeBar, shifts: Shifts) -> None:
     order.leaves -= shares
     order.awaits_print = False
-    order.fills.append(PaperFill(shares, _price(order.side, bar), bar.start + bar.length / 2))
+    order.fills.append(
+        PaperFill(shares, _price(order.side, bar, shifts), bar.start + bar.length / 2)
+    )
