@@ -141,6 +141,10 @@ class Slippage(Section):
 
 
 class Routing(Section):
+    # How the algorithm is chosen of orders that leave it open: by the thresholds, or by what each
+    # is expected to cost, with so much of the deviation that the price's own moves may give it.
+    mode: Literal["guide", "cost"] = "guide"
+    risk_weight: Annotated[float, Field(ge=0, le=10)] = 0.1
     small_order_threshold: Money = Decimal(10_000)
     large_order_threshold: Money = Decimal(100_000)
     urgent_tolerance_bps: Bps = Decimal(50)  # how far beyond the far touch an urgent child may pay

@@ -55,6 +55,11 @@ PREVIEW = {
     "waits_for": {"type": "array", "items": {"type": "string"}},
     "rounded": {"type": "object", "additionalProperties": {"type": "object"}},
     "halted": {"type": "object", "properties": {"since": _TIME, "reason": {"type": "string"}}},
+    "advice": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "what else speaks for or against a way to work it",
+    },
     "fills": {
         "type": "string",
         "description": "how far fills on paper can be believed; empty with a real broker",

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from execution.context import Context
 from execution.domain import routing
-from execution.domain.algorithm_comparison import Question, rounded
+from execution.domain.algorithm_comparison import Question, alternatives, rounded
 from execution.domain.algorithms import registry
 from execution.domain.algorithms.base import PlannedSlice
 from execution.domain.event_kinds import EventKind
@@ -143,15 +143,29 @@ class _Drafting:
         value = self._value(order, quote)
         if session is None:
             return self._denied(order, self._closed(start))
-        route = routing.choose(
-            asked=signal.algorithm or ("LIMIT" if signal.native else None),
-            urgency=signal.urgency,
-            notional=value,
-            regular_hours=session.is_regular(start),
-            thresholds=self.thresholds,
+        route = (
+            routing.settled(
+                asked=signal.algorithm or ("LIMIT" if signal.native else None),
+                urgency=signal.urgency,
+                regular_hours=session.is_regular(start),
+            )
+            or self._by_cost(signal, order, session, quote)
+            or routing.by_size(value, self.thresholds)
         )
         order.algorithm = route.algorithm
         return self._routed(signal, order, route, session, quote)
+
+    def _by_cost(
+        self, signal: Signal, order: Order, session: Session, quote: Quote | None
+    ) -> Route | None:
+        """The cheapest way, where the configuration wants that and enough is known."""
+        config = self.desk.config.execution
+        if config.routing.mode != "cost":
+            return None
+        about = self.knowing.about(order, session, quote, self.desk.config)
+        question = cost_estimates.question(order, session, about, quote, config)
+        ways = alternatives(question, ends_of(signal, session, order.start_at, config))
+        return routing.by_cost(ways, config.routing.risk_weight)
 
     def _routed(
         self,

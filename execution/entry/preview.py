@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from execution.context import Context
+from execution.domain import routing
+from execution.domain.costs import Basis
+from execution.domain.lifecycle import OrderStatus
 from execution.domain.routing import Thresholds
 from execution.entry import drafting
 from execution.market import own_impact
+from execution.models import Order
 from execution.planning.residual import told
 
 
@@ -17,7 +21,8 @@ class Preview(TypedDict):
     left is left. `left_out`: parameters that the algorithm does not know. `waits_for`: what is not
     known yet and holds its children back. `rounded`: prices between two ticks, as `asked` and as
     `sent`. `halted`: since when the exchange has halted the symbol, and why; the order would wait
-    for the end of that. `fills`: how far its fills could be believed; empty with a real broker."""
+    for the end of that. `advice`: what else speaks for or against a way to work it. `fills`: how
+    far its fills could be believed; empty with a real broker."""
 
     symbol: str
     side: str
@@ -37,6 +42,7 @@ class Preview(TypedDict):
     waits_for: list[str]
     rounded: dict[str, dict[str, str]]
     halted: dict[str, str]
+    advice: list[str]
     fills: str
 
 
@@ -46,7 +52,7 @@ def preview(
     """The order that the signal would become if it were sent now, by the same code; nothing is
     stored and nothing is sent. Raises InvalidSignal."""
     order = drafting.draft(values, desk, thresholds=thresholds).order
-    routing = order.routing
+    facts = order.routing
     return {
         "symbol": order.symbol,
         "side": order.side,
@@ -54,17 +60,29 @@ def preview(
         "status": order.status,
         "reason": order.status_reason,
         "algorithm": order.algorithm,
-        "chosen_because": routing.get("reason", ""),
+        "chosen_because": facts.get("reason", ""),
         "start_at": order.start_at.isoformat(),
         "end_at": order.end_at.isoformat(),
         "slices": order.slice_count,
-        "estimate": routing.get("estimate", {}),
-        "alternatives": routing.get("alternatives", []),
-        "profile": routing.get("profile", {}),
+        "estimate": facts.get("estimate", {}),
+        "alternatives": facts.get("alternatives", []),
+        "profile": facts.get("profile", {}),
         "residual": told(order),
-        "left_out": routing.get("left_out", []),
-        "waits_for": routing.get("waits_for", []),
-        "rounded": routing.get("rounded", {}),
-        "halted": routing.get("halted", {}),
+        "left_out": facts.get("left_out", []),
+        "waits_for": facts.get("waits_for", []),
+        "rounded": facts.get("rounded", {}),
+        "halted": facts.get("halted", {}),
+        "advice": _advice(order, desk),
         "fills": own_impact.fills_of(desk.config),
     }
+
+
+def _advice(order: Order, desk: Context) -> list[str]:
+    """The guide's word on the time of day, and why the estimates may not tell ways apart."""
+    if order.status == OrderStatus.DENIED:
+        return []
+    session = desk.market.session(order.start_at)
+    by_time = routing.advice(session, order.start_at) if session else ""
+    ways = order.routing.get("alternatives", [])
+    unknown = routing.NO_VOLUME if any(w["basis"] == Basis.SPREAD_ONLY for w in ways) else ""
+    return [text for text in (by_time, unknown) if text]

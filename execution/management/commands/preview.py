@@ -72,6 +72,7 @@ def _notes(seen: Preview) -> Iterator[str]:
         yield f"{name} {price['asked']} lies between two ticks: {price['sent']} is sent"
     if seen["left_out"]:
         yield f"{seen['algorithm']} leaves out {', '.join(seen['left_out'])}"
+    yield from seen["advice"]
     if seen["fills"]:
         yield seen["fills"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from io import StringIO
 from typing import Any
@@ -159,3 +160,24 @@ def test_the_schema_describes_what_is_answered() -> None:
 def test_the_api_names_what_is_wrong(body: Any) -> None:
     answer = client_of("Trader").post("/api/v1/orders/preview/", body, format="json")
     assert answer.status_code == 400
+
+
+def test_with_an_unknown_volume_it_says_that_no_way_is_cheaper() -> None:
+    seen = asked(average_daily_volume=None)
+    assert any("volume is not known" in text for text in seen["advice"])
+    assert not any("volume is not known" in text for text in asked()["advice"])
+
+
+def test_the_cheapest_way_is_chosen_where_the_configuration_says_so() -> None:
+    """The simulated market tells no volatility, and without one no risk can be weighed."""
+    here = desks.default()
+    routing = here.config.execution.routing.model_copy(update={"mode": "cost"})
+    execution = here.config.execution.model_copy(update={"routing": routing})
+    by_cost = replace(here, config=here.config.model_copy(update={"execution": execution}))
+    seen = preview(GOOD | {"start_at": NOON}, by_cost)
+    assert seen["algorithm"] == "VWAP"
+    assert "is above" in seen["chosen_because"]
+
+
+def test_it_says_that_paper_fills_have_no_impact() -> None:
+    assert "without market impact" in asked()["fills"]
