@@ -49,6 +49,7 @@ OTHERS: Sequence[Shot] = (
     Shot("slices", "execution/slice/"),
     Shot("fills", "execution/fill/"),
     Shot("audit-trail", "execution/orderevent/"),
+    Shot("tca", "tca/?period=today&by=strategy"),
     Shot("costs", "monitoring/costanalysis/"),
     Shot("positions", "execution/position/"),
     Shot("limits", "execution/risklimit/"),

@@ -54,6 +54,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
         Page("TCA report", "monitoring.costanalysis", "monitoring", view="tca"),
         Page("Cost analyses", "monitoring.costanalysis", "query_stats"),
         Page("Daily summaries", "monitoring.dailysummary", "calendar_month"),
+        Page("Reports sent", "monitoring.reportdelivery", "forward_to_inbox"),
         Page("Calibrations", "execution.slippagecalibration", "tune"),
     ),
     "Risk": (

@@ -44,6 +44,8 @@ class AlertChannel(Section):
     kinds: tuple[str, ...] = ()  # none: all
     # In exchange time. What is below CRITICAL waits for their end, and leaves as one message.
     quiet_hours: Annotated[str, AfterValidator(_hours)] = ""
+    # Each morning the costs of the last day, with the report as a file where the service takes one.
+    daily_report: bool = False
 
     @property
     def quiet(self) -> tuple[time, time] | None:

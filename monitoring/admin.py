@@ -26,6 +26,7 @@ from monitoring.models import (
     ChannelHealth,
     CostAnalysis,
     DailySummary,
+    ReportDelivery,
     WatchMark,
     WebhookDelivery,
     WebhookPosition,
@@ -225,6 +226,20 @@ class DailySummaryAdmin(ReadOnlyAdmin[Any]):
     list_filter = ["account", "grade", "date"]
     search_fields = ["account"]
     date_hierarchy = "date"
+
+
+@admin.register(ReportDelivery)
+class ReportDeliveryAdmin(ReadOnlyAdmin[Any]):
+    list_display = [
+        "date",
+        "account",
+        "channel",
+        "attempts",
+        "next_try_wall",
+        "sent_wall",
+        "problem",
+    ]
+    list_filter = ["channel"]
 
 
 @admin.register(WatchMark)

@@ -382,6 +382,31 @@ class DailySummary(models.Model):
         return self.filled_orders / self.total_executions if self.total_executions else 0.0
 
 
+class ReportDelivery(models.Model):
+    """The report of one day's costs on its way through one channel."""
+
+    channel = models.CharField(max_length=32)
+    account = models.CharField(max_length=32, blank=True)  # empty: all accounts
+    date = models.DateField()
+    # Counted before each try, so that a process that dies in one cannot try for ever.
+    attempts = models.PositiveIntegerField(default=0)
+    next_try_wall = models.DateTimeField("next try, real time")
+    sent_wall = models.DateTimeField("sent at, real time", null=True, blank=True)
+    problem = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "report deliveries"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["channel", "account", "date"], name="report_channel_once_a_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.account} {self.channel}".replace("  ", " ")
+
+
 class DayCosts(models.Model):
     """The sums that reports over many days add up: of one account and one exchange date.
 

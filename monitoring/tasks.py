@@ -13,7 +13,7 @@ from execution.risk import recovery_mode
 from monitoring.alerting import deliveries, surveillance, thresholds, unread_events
 from monitoring.channels import configured
 from monitoring.clocks import Moment
-from monitoring.reporting import daily_summaries
+from monitoring.reporting import daily_reports, daily_summaries
 from monitoring.webhooks import sending
 
 
@@ -75,3 +75,13 @@ def build_summaries() -> None:
     daily_summaries.build_missing(
         moment.now, wall=moment.wall, limits=thresholds.of(current(), moment)
     )
+    if daily_reports.any_wanted(current()):
+        # Which fails with Redis: the next turn asks again.
+        with suppress(QueueError, RedisError):
+            send_daily_reports.delay()
+
+
+@shared_task
+def send_daily_reports() -> None:
+    config = current()
+    daily_reports.send_due(moment=Moment.read(), config=config, channels=configured(config))

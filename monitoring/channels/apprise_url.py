@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from io import StringIO
 from logging import WARNING
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -37,7 +38,11 @@ class AppriseUrl:
         worst = max(alerts, key=lambda each: AlertSeverity(each.severity).rank)
         self._notify(title_of(alerts), digest(alerts), _colour(worst))
 
-    def _notify(self, title: str, text: str, colour: str) -> None:
+    def send_report(self, title: str, text: str, file: Path) -> None:
+        """Services that take no files get the text alone; raises as `send`."""
+        self._notify(title, text, "info", file)
+
+    def _notify(self, title: str, text: str, colour: str, file: Path | None = None) -> None:
         # Takes a second to import, and only who sends needs it.
         from apprise import Apprise
         from apprise.logger import LogCapture
@@ -48,7 +53,9 @@ class AppriseUrl:
         words = StringIO()
         capture = LogCapture(level=WARNING, name="apprise")  # type: ignore[no-untyped-call]
         with capture as captured:
-            taken = target.notify(body=text, title=title, notify_type=colour)
+            taken = target.notify(
+                body=text, title=title, notify_type=colour, attach=str(file) if file else None
+            )
             words.write(captured.getvalue())
         if not taken:
             raise failure(target.service_name, words.getvalue())

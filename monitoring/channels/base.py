@@ -1,6 +1,7 @@
 """What a channel does, and what each of its failures means."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from monitoring.models import Alert
@@ -36,4 +37,13 @@ class DigestChannel(Channel, Protocol):
 
     def send_digest(self, alerts: Sequence[Alert]) -> None:
         """Hand over several alerts of one kind as one message; otherwise as `send`."""
+        ...
+
+
+@runtime_checkable
+class ReportChannel(Channel, Protocol):
+    """A channel that people read, which may take a file as well."""
+
+    def send_report(self, title: str, text: str, file: Path) -> None:
+        """Hand over a text, and the file where the service takes one; otherwise as `send`."""
         ...

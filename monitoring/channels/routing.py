@@ -25,7 +25,14 @@ def _fits(rule: AlertChannel, alert: Alert) -> bool:
 def leaves_at(config: Config, channel: str, alert: Alert, wall: datetime) -> datetime:
     """`wall`, or the end of the channel's quiet hours where they hold and the alert can wait."""
     rule = config.alerts.channels.get(channel)
-    if rule is None or alert.severity == AlertSeverity.CRITICAL or rule.quiet is None:
+    if rule is None or alert.severity == AlertSeverity.CRITICAL:
+        return wall
+    return after_quiet_hours(rule, wall)
+
+
+def after_quiet_hours(rule: AlertChannel, wall: datetime) -> datetime:
+    """`wall`, or the end of the channel's quiet hours where they hold."""
+    if rule.quiet is None:
         return wall
     begin, end = rule.quiet
     local = wall.astimezone(NEW_YORK)

@@ -25,6 +25,7 @@ class Line:
     name: str
     order_id: int | None  # where the line is one order
     cells: Sequence[Cell]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,7 @@ def context(found: Report) -> Mapping[str, Any]:
         "report": found,
         "by_title": BY[found.by],
         "columns": COLUMNS,
-        "lines": [_line(found.by, name, group) for name, group in found.groups],
-        "all_line": _cells(found.total),
+        "lines": [*_lines(found), Line("All", None, _cells(found.total), whole=True)],
         "charts": _charts(found),
         "headline": _headline(found.total),
     }
@@ -53,9 +53,11 @@ def text(found: Report, *, at: datetime) -> str:
     return render_to_string("monitoring/tca/file.html", values)
 
 
-def _line(by: str, name: str, group: Group) -> Line:
-    order_id = int(name.partition(" ")[0]) if by == "order" else None
-    return Line(name or "none", order_id, _cells(group))
+def _lines(found: Report) -> Sequence[Line]:
+    return [
+        Line(name or "none", int(name) if found.by == "order" else None, _cells(group))
+        for name, group in found.groups
+    ]
 
 
 def _cells(group: Group) -> Sequence[Cell]:
