@@ -128,6 +128,6 @@ def django_db_setup(
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = yield
-    if report.failed and {"stack", "empty_stack"} & set(getattr(item, "fixturenames", ())):
+    if report.failed and "session_stacks" in getattr(item, "fixturenames", ()):
         report.sections += logs_of_running_stacks()
     return report

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.any_date
 
 NOWHERE = "/nonexistent"
 LONGEST_ANSWER = 5.0  # seconds
+PATIENCE = 20.0  # seconds
 
 
 def ask(
@@ -37,52 +38,6 @@ def ask(
 
 def states(web: Process) -> dict[str, bool]:
     return {name: part["ok"] for name, part in ask(web, "/readyz")[1]["parts"].items()}
-
-
-def test_ready_while_a_worker_and_a_dispatcher_are_alive(empty_stack: Stack) -> None:
-    web = empty_stack.web()
-    stores = {"database": True, "migrations": True, "redis": True, "alerts": True}
-    wait_for(
-        lambda: states(web) == stores | {"dispatch": False, "worker": False},
-        10,
-        "processes of earlier tests to be forgotten",
-    )
-    assert ask(web, "/readyz")[0] == 503
-
-    worker, _ = empty_stack.team()
-    status, body, _ = ask(web, "/readyz")
-    assert (status, body["status"]) == (200, "ready")
-
-    worker.kill()
-    wait_for(lambda: ask(web, "/readyz")[0] == 503, 10, "the killed worker to be missed")
-    assert states(web) == stores | {"dispatch": True, "worker": False}
-    assert ask(web, "/readyz")[1]["parts"]["worker"]["reason"] == "none seen for 5 s"
-
-
-def test_a_read_only_database_is_not_ready_although_it_answers(empty_stack: Stack) -> None:
-    web = empty_stack.web()
-    with read_only_database():
-        status, body, _ = ask(web, "/readyz")
-        assert status == 503
-        assert body["parts"]["database"] == {
-            "ok": False,
-            "reason": "takes no write: it is read-only",
-        }
-        user = {"Authorization": "Token x"}
-        assert ask(web, "/api/v1/orders/", **user)[0] == 401, "reading goes on"
-    wait_for(lambda: states(web)["database"], 10, "the page to recover by itself")
-
-
-def test_a_wrong_clock_is_named(empty_stack: Stack) -> None:
-    if FAKETIME is None:
-        pytest.skip("libfaketime is not installed")
-    web, _ = empty_stack.web(), empty_stack.dispatcher()
-    worker = empty_stack.worker(**clock_ahead(8))
-    status, body, _ = ask(web, "/readyz")
-    assert status == 503
-    assert body["parts"]["worker"]["ok"], "it lives, whatever its clock shows"
-    reason = body["parts"]["clocks"]["reason"]
-    assert re.search(rf"{worker.pid} is [678]\.\d s ahead of the database's", reason)
 
 
 def test_without_redis(empty_stack: Stack) -> None:
@@ -117,8 +72,10 @@ def test_without_the_database_every_page_says_so(empty_stack: Stack) -> None:
 
 @dataclass
 class OwnRedis:
-    """A web process, a worker and a dispatcher on a Redis that nobody else uses."""
+    """A web process, a worker and a dispatcher on a Redis that nobody else uses. Each test leaves
+    them well, but for the last."""
 
+    stack: Stack
     client: redis.Redis
     web: Process
     worker: Process
@@ -134,8 +91,9 @@ def service(
 ) -> Iterator[OwnRedis]:
     with django_db_blocker.unblock(), own_redis() as url, redis.Redis.from_url(url) as client:
         stack = session_stacks.alone()
-        worker, dispatcher = stack.team(REDIS_URL=url)
-        yield OwnRedis(client, stack.web(REDIS_URL=url), worker, dispatcher)
+        stack.environment["REDIS_URL"] = url
+        worker, dispatcher = stack.team()
+        yield OwnRedis(stack, client, stack.web(), worker, dispatcher)
         session_stacks.end()
 
 
@@ -150,7 +108,7 @@ def test_a_redis_that_refuses_writes_is_not_ready_although_it_answers(
     service: OwnRedis, setting: str, value: str, words: str
 ) -> None:
     web, client = service.web, service.client
-    wait_for(service.well, 10, "all to be well")
+    wait_for(service.well, PATIENCE, "all to be well")
     client.config_set(setting, value)
     try:
         assert client.ping()
@@ -164,12 +122,12 @@ def test_a_redis_that_refuses_writes_is_not_ready_although_it_answers(
     for name, process in (("worker", service.worker), ("dispatch", service.dispatcher)):
         assert str(process.pid) in body["parts"][name]["reason"]
         assert words in body["parts"][name]["reason"]
-    wait_for(service.well, 10, "all to be well again")
+    wait_for(service.well, PATIENCE, "all to be well again")
 
 
 def test_a_frozen_redis_is_not_waited_for(service: OwnRedis) -> None:
     """It accepts connections and never answers."""
-    wait_for(service.well, 10, "all to be well")
+    wait_for(service.well, PATIENCE, "all to be well")
     process = psutil.Process(service.client.info("server")["process_id"])
     process.suspend()
     try:
@@ -179,3 +137,53 @@ def test_a_frozen_redis_is_not_waited_for(service: OwnRedis) -> None:
     assert status == 503
     assert not body["parts"]["redis"]["ok"]
     assert seconds < LONGEST_ANSWER
+
+
+def test_a_read_only_database_is_not_ready_although_it_answers(service: OwnRedis) -> None:
+    web = service.web
+    wait_for(service.well, PATIENCE, "all to be well")
+    with read_only_database():
+        status, body, _ = ask(web, "/readyz")
+        assert status == 503
+        assert body["parts"]["database"] == {
+            "ok": False,
+            "reason": "takes no write: it is read-only",
+        }
+        user = {"Authorization": "Token x"}
+        assert ask(web, "/api/v1/orders/", **user)[0] == 401, "reading goes on"
+    wait_for(lambda: states(web)["database"], 10, "the page to recover by itself")
+
+
+def test_a_wrong_clock_is_named(service: OwnRedis) -> None:
+    if FAKETIME is None:
+        pytest.skip("libfaketime is not installed")
+    wait_for(service.well, PATIENCE, "all to be well")
+    worker = service.stack.worker(**clock_ahead(8))
+    try:
+        status, body, _ = ask(service.web, "/readyz")
+    finally:
+        worker.kill()
+    assert status == 503
+    assert body["parts"]["worker"]["ok"], "it lives, whatever its clock shows"
+    reason = body["parts"]["clocks"]["reason"]
+    assert re.search(rf"{worker.pid} is [678]\.\d s ahead of the database's", reason)
+    wait_for(service.well, PATIENCE, "it to be forgotten")
+
+
+def test_ready_while_a_worker_and_a_dispatcher_are_alive(service: OwnRedis) -> None:
+    web = service.web
+    wait_for(service.well, PATIENCE, "all to be well")
+    status, body, _ = ask(web, "/readyz")
+    assert (status, body["status"]) == (200, "ready")
+    stores = {"database": True, "migrations": True, "redis": True, "alerts": True}
+    assert states(web) == stores | {"dispatch": True, "worker": True}
+
+    service.worker.kill()
+    wait_for(lambda: ask(web, "/readyz")[0] == 503, 10, "the killed worker to be missed")
+    assert states(web) == stores | {"dispatch": True, "worker": False}
+    assert ask(web, "/readyz")[1]["parts"]["worker"]["reason"] == "none seen for 5 s"
+
+    service.dispatcher.kill()
+    nobody = stores | {"dispatch": False, "worker": False}
+    wait_for(lambda: states(web) == nobody, 10, "the killed dispatcher to be missed")
+    assert ask(web, "/readyz")[0] == 503

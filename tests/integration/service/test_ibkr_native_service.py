@@ -1,10 +1,10 @@
 """The whole service in front of the TWS peer: an order that TWS works by its own algorithm."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
 from execution.domain.lifecycle import OrderStatus, SliceStatus
@@ -13,7 +13,7 @@ from tests.brokers.ibkr_rig import CLIENT_ID, TIMES
 from tests.brokers.peers.tws_algos import PIECES
 from tests.brokers.peers.tws_hand import TwsHand, running_tws
 from tests.brokers.stand_in import LIVE
-from tests.stack import Process, Stack, wait_for
+from tests.stack import Process, SessionStacks, Stack, wait_for
 
 PATIENCE = 60.0  # seconds
 WINDOW = ["--window-minutes", "60"]
@@ -22,27 +22,32 @@ VWAP = ["--native", "Vwap", "--native-parameters", "maxPctVol=0.2"]
 pytestmark = [pytest.mark.timeout(240), pytest.mark.any_date]
 
 
-@pytest.fixture
-def tws(tmp_path: Path) -> Iterator[TwsHand]:
-    with running_tws(tmp_path) as hand:
+@pytest.fixture(scope="module")
+def tws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwsHand]:
+    with running_tws(tmp_path_factory.mktemp("tws")) as hand:
         yield hand
 
 
-@pytest.fixture
-def service(tws: TwsHand, empty_stack: Stack) -> Stack:
-    empty_stack.environment |= {
-        "TRADING_MODE": "live",
-        "LIVE_BROKER": "ibkr",
-        **LIVE,
-        "IBKR_HOST": "127.0.0.1",
-        "IBKR_PORT": str(tws.port),
-        "IBKR_CLIENT_ID": str(CLIENT_ID),
-        **{f"IBKR__{name.upper()}": str(value) for name, value in TIMES.items()},
-        "EXECUTION__SCHEDULING__LEASE_SECONDS": "6",
-    }
-    empty_stack.team()
-    gateway(empty_stack)
-    return empty_stack
+@pytest.fixture(scope="module")
+def service(
+    tws: TwsHand, session_stacks: SessionStacks, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Stack]:
+    with django_db_blocker.unblock():
+        stack = session_stacks.alone()
+        stack.environment |= {
+            "TRADING_MODE": "live",
+            "LIVE_BROKER": "ibkr",
+            **LIVE,
+            "IBKR_HOST": "127.0.0.1",
+            "IBKR_PORT": str(tws.port),
+            "IBKR_CLIENT_ID": str(CLIENT_ID),
+            **{f"IBKR__{name.upper()}": str(value) for name, value in TIMES.items()},
+            "EXECUTION__SCHEDULING__LEASE_SECONDS": "6",
+        }
+        stack.team()
+        gateway(stack)
+        yield stack
+        session_stacks.end()
 
 
 def gateway(stack: Stack) -> Process:
@@ -119,6 +124,7 @@ def test_an_order_is_told_once_filled_in_pieces_and_survives_its_gateway(
 
 
 def test_an_order_is_cancelled_on_demand_and_at_its_end(tws: TwsHand, service: Stack) -> None:
+    tws.do("set", fill_seconds=-1)
     asked = order(service, "--native", "Twap", *WINDOW)
     part = working(asked)
     tws.do("fill", ref=part.client_order_id, quantity=150, price="150")
