@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 3
+# Half of a test is waiting for processes, so that twice as many files as processors keep them busy.
+JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo up test test-unit test-clock fuzz-api chaos bench bench-vwap screenshots check format lock clean
@@ -12,7 +13,7 @@ help:
 	@echo "             BARS=file SYMBOL=GWW DATE=2024-06-12 SPEED=60: the same on real bars"
 	@echo "             BROKER=alpaca or ibkr: live trading with a stand-in of the broker, no key"
 	@echo "make up      run the service until Ctrl-C"
-	@echo "make test    all tests, three files at a time (JOBS); ARGS='-k name' goes to pytest"
+	@echo "make test    all tests, two files a processor at a time (JOBS); ARGS='-k name' goes to pytest"
 	@echo "make test-unit  the rules alone: no PostgreSQL, no Redis, under a minute"
 	@echo "make test-clock  what depends on the date, on a Saturday, at a clock change, ...; MOMENT=saturday: one"
 	@echo "make fuzz-api  schemathesis over the whole API, 200 requests an operation (EXAMPLES)"

@@ -10,10 +10,8 @@ import asyncio
 import json
 import sys
 import time
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -22,23 +20,10 @@ from tests.brokers.peers import tws_algos as algos
 from tests.brokers.peers import tws_wire as wire
 from tests.brokers.peers.tws_book import Book, Switches
 from tests.brokers.peers.tws_control import Control
+from tests.brokers.peers.tws_session import MESSAGES_A_SECOND, Session
 from tests.brokers.peers.tws_wire import Execution, Fields, Order, Placement
 
 HOST = "127.0.0.1"
-MESSAGES_A_SECOND = 50
-
-
-@dataclass(eq=False, slots=True)
-class Session:
-    """One connected client."""
-
-    writer: asyncio.StreamWriter
-    client_id: int = -1
-    received: deque[float] = field(default_factory=deque)
-    strikes: int = 0
-
-    def cut(self) -> None:
-        self.writer.transport.abort()
 
 
 class Tws:
@@ -122,11 +107,7 @@ class Tws:
             handler(session, fields)
 
     def _too_fast(self, session: Session) -> bool:
-        now = time.monotonic()
-        session.received.append(now)
-        while session.received[0] <= now - 1:
-            session.received.popleft()
-        if len(session.received) <= MESSAGES_A_SECOND:
+        if not session.is_too_fast(time.monotonic()):
             return False
         session.strikes += 1
         text = f"Max rate of messages per second has been exceeded:max={MESSAGES_A_SECOND}"

@@ -27,7 +27,7 @@ from execution.risk import kill_switch
 from tests.brokers.rig import PRICE
 from tests.integration.broker.test_paper import PaperRig
 from tests.integration.desk_work import claim, hear, new_order
-from tests.integration.sending.test_fences import elsewhere
+from tests.integration.sending.claims import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,86 +12,33 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
-from typing_extensions import override
 
 from execution import context as desks
 from execution import heartbeat
-from execution.broker.order_manager import OrderManager
-from execution.context import Context
-from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance, amend
 from execution.entry.order_controls import NotAllowed
 from execution.entry.preview import preview
-from execution.market.base import Quote
 from execution.market.simulated import SimulatedMarket
 from execution.models import Heartbeat, Order
-from execution.risk import buying_power, limits, marks
-from execution.risk.exposure import Moment, day_result, heat
-from execution.risk.marks import Marks
-from execution.sending import slices, targeting
+from execution.sending import slices
 from tests.integration.api.test_api import client_of
-from tests.integration.desk_work import execution, hear, new_order, report
-from tests.integration.risk.test_account_limits import Poor
+from tests.integration.desk_work import new_order
+from tests.integration.risk.priced import (
+    Crossed,
+    Old,
+    Silent,
+    on,
+    quote_of,
+    told,
+    tried,
+    with_limits,
+)
 
 pytestmark = pytest.mark.django_db
 
 SLIP = {"symbol": "AAPL", "side": "BUY", "quantity": 60_000, "decision_price": "0.15"}
+
 OFF = "DECISION_PRICE_OFF_MARKET"
-
-
-def with_limits(desk: Context | None = None, **values: object) -> Context:
-    desk = desk or desks.default()
-    changed = desk.config.limits.model_copy(update=values)
-    return replace(desk, config=desk.config.model_copy(update={"limits": changed}))
-
-
-def told(order: Order) -> str:
-    return f"{order.status} {order.status_reason.split(':')[0]}".strip()
-
-
-class Silent(SimulatedMarket):
-    """A market that has told no quote yet."""
-
-    @override
-    def quote(self, symbol: str, at: datetime) -> Quote | None:
-        return None
-
-
-class Old(SimulatedMarket):
-    """A market whose last quote is ten minutes old."""
-
-    @override
-    def quote(self, symbol: str, at: datetime) -> Quote | None:
-        return super().quote(symbol, at - timedelta(minutes=10))
-
-
-class Crossed(SimulatedMarket):
-    @override
-    def quote(self, symbol: str, at: datetime) -> Quote | None:
-        seen = super().quote(symbol, at)
-        return seen and replace(seen, bid=seen.ask, ask=seen.bid)
-
-
-def on(market: type[SimulatedMarket], desk: Context | None = None) -> Context:
-    desk = desk or desks.default()
-    return replace(desk, market=market(desk.config))
-
-
-def quote_of(symbol: str, at: datetime) -> Quote:
-    quote = desks.default().market.quote(symbol, at)
-    assert quote is not None
-    return quote
-
-
-def tried(order: Order, desk: Context | None = None) -> str:
-    """What becomes of the order's next child at its moment, in a market that tells its quotes."""
-    desk, part = desk or desks.default(), order.slices.filter(status="PLANNED")[:1].get()
-    now = part.due_at
-    seen = targeting.look(part, desk, now=now)
-    slices.claim(part, quote_of(order.symbol, now), desk, now=now, seen=seen)
-    part.refresh_from_db()
-    order.refresh_from_db()
-    return f"{part.status} {part.reason.split(':')[0]}".strip()
 
 
 @pytest.mark.parametrize("decision", ["0.15", "1.5", "15", "1500", "150000"])
@@ -276,105 +223,6 @@ def test_an_amendment_cannot_raise_the_value_above_the_limit() -> None:
     amend.amend(order.pk, {"quantity": 110}, version=1, by="ann", desk=on(Silent, desk))
     order.refresh_from_db()
     assert order.settled_at is None  # of another value, which is compared before the next child
-
-
-def test_orders_of_one_list_share_the_buying_power() -> None:
-    poor = with_limits(within_buying_power=True)
-    desk = replace(poor, broker=OrderManager(poor.config, Poor(poor.config)))  # $3,000
-    buying_power.forget()
-    buy = {"symbol": "AAPL", "side": "BUY", "quantity": 12, "algorithm": "TWAP", "slices": 1}
-    batch = [buy, buy, buy | {"side": "SELL"}, buy | {"account": "other"}]
-    found = [told(order) for order in acceptance.accept_all(batch, desk)]
-    buying_power.forget()
-    assert found == ["ACCEPTED", "DENIED BUYING_POWER", "ACCEPTED", "ACCEPTED"]
-
-
-# Races
-
-
-def bought(symbol: str, quantity: int = 100, **more: Any) -> Order:
-    order = new_order(quantity, 1, symbol=symbol, **more)
-    part, desk = order.slices.get(), desks.default()
-    now = part.due_at
-    seen = targeting.look(part, desk, now=now)
-    intent = slices.claim(part, quote_of(symbol, now), desk, now=now, seen=seen)
-    assert intent is not None
-    hear(intent, report(intent, SliceStatus.WORKING))
-    hear(intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", quantity)]))
-    return order
-
-
-def test_a_symbol_first_traded_after_the_marks_were_read_is_no_unknown_loss() -> None:
-    desk, order = desks.default(), new_order()
-    now = desk.now()
-    before = marks.read("default", "AAPL", desk, wanted=marks.Asked(True, False), now=now)
-    bought("IBM")  # at 150, while the first order's checks go on
-    result = day_result(Moment(order, 100, before, now), desk)
-    assert result == D("-0.01")  # the commission: what was just bought is worth what it cost
-    missing = replace(before, asked=frozenset({"IBM"}))
-    assert day_result(Moment(order, 100, missing, now), desk) is None  # asked about, and no answer
-
-
-class Busy(SimulatedMarket):
-    """A market in which another order's execution is booked whenever it is asked about the symbol
-    N: between the look at the market and the check."""
-
-    booking = False
-
-    @override
-    def quote(self, symbol: str, at: datetime) -> Quote | None:
-        if symbol == "N" and not self.booking:
-            self.booking = True
-            bought(f"N{Order.objects.count()}", 1)
-            self.booking = False
-        return super().quote(symbol, at)
-
-
-def test_orders_for_new_symbols_one_after_another_all_pass_the_loss_limit() -> None:
-    bought("N", 1)
-    limits.set_limit(scope="SYSTEM", key="", field="max_daily_loss", value=50_000, by="ann")
-    desk = on(Busy)
-    for number in range(5):
-        signal = {"symbol": f"M{number}", "side": "BUY", "quantity": 10, "algorithm": "MARKET"}
-        traded = Order.objects.filter(filled_quantity__gt=0).count()
-        order = acceptance.accept(signal, desk)
-        assert Order.objects.filter(filled_quantity__gt=0).count() > traded
-        assert order.status == "ACCEPTED"
-        assert "waits_for" not in order.routing
-        assert tried(order, desk) == "SENDING"
-
-
-def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
-    bought("AAPL")
-    limits.set_limit(scope="SYSTEM", key="", field="max_daily_loss", value=50_000, by="ann")
-    order = acceptance.accept(
-        {"symbol": "MSFT", "side": "BUY", "quantity": 10, "algorithm": "MARKET"}, on(Silent)
-    )
-    assert order.status == "ACCEPTED"
-    assert any(text.startswith("DAILY_LOSS_UNKNOWN") for text in order.routing["waits_for"])
-    part = order.slices.get()
-    slices.claim(
-        part,
-        quote_of("MSFT", part.due_at),
-        desks.default(),
-        now=part.due_at,
-        seen=targeting.Look(marks=Marks(asked=frozenset({"AAPL"}))),
-    )
-    part.refresh_from_db()
-    assert (part.status, part.reason.split(":")[0]) == ("PLANNED", "DAILY_LOSS_UNKNOWN")
-    assert tried(order) == "SENDING"
-
-
-def test_the_heat_counts_an_order_at_its_worst_price() -> None:
-    order = new_order()
-    known = Marks({"AAPL": D(150)}, {"AAPL": 0.02})
-    at = Moment(order, 200, known, desks.default().now())
-    desk = desks.default()
-    plain = heat(at, D(100_000), 0, desk)
-    dear = heat(replace(at, price=D(165)), D(100_000), 0, desk)
-    assert plain is not None
-    assert dear is not None
-    assert (plain.after, dear.after) == (D("0.006"), D("0.0066"))
 
 
 # What is stored already

@@ -12,7 +12,7 @@ from execution.domain.lifecycle import OrderStatus as O
 from monitoring.alerting import endings, rules, system_rules
 from monitoring.alerting.alert_kinds import ABOUT, OF_ORDERS, AlertKind
 from monitoring.alerting.rules import AlertSeverity
-from tests.unit.monitoring.test_rules import FILLED, LIMITS, START, WORKING, minutes
+from tests.unit.monitoring.healthy_orders import FILLED, LIMITS, START, WORKING, minutes
 
 D = Decimal
 INFO, WARNING, CRITICAL = AlertSeverity

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,58 +11,13 @@ import pytest
 
 from deepstack.config import ROOT
 from execution.domain.lifecycle import OrderStatus as O
-from monitoring.alerting import alerts, rules, system_rules
+from monitoring.alerting import rules
 from monitoring.alerting.rules import AlertSeverity, ExecutionFacts, Thresholds
-from monitoring.clocks import Moment
+from tests.unit.monitoring.healthy_orders import FILLED, LIMITS, WORKING, minutes, severity_of
 
 D = Decimal
 
 INFO, WARNING, CRITICAL = AlertSeverity
-START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
-LIMITS = Thresholds(
-    slippage_bps=D(20),
-    vwap_deviation=D("0.01"),
-    failed_orders=3,
-    slow_factor=1.5,
-    rejected_children=3,
-    settling=timedelta(seconds=30),
-    unknown=timedelta(seconds=60),
-    late=timedelta(seconds=10),
-)
-
-
-def minutes(count: float) -> datetime:
-    return START + timedelta(minutes=count)
-
-
-FILLED = ExecutionFacts(
-    order_id=7,
-    account="main",
-    strategy="momentum",
-    symbol="AAPL",
-    side="BUY",
-    algorithm="TWAP",
-    status=O.FILLED,
-    reason="",
-    quantity=1_000,
-    filled=1_000,
-    day="2026-03-02",
-    start_at=START,
-    end_at=minutes(60),
-    finished_at=minutes(58),
-    now=minutes(58),
-    average_price=D(150),
-    market_vwap=D(150),
-    slippage_bps=D(3),
-)
-WORKING = replace(FILLED, status=O.WORKING, finished_at=None, filled=500, now=minutes(30))
-
-
-def severity_of(
-    rule: rules.Rule, facts: ExecutionFacts, changes: Mapping[str, Any]
-) -> AlertSeverity | None:
-    finding = rule(replace(facts, **changes), LIMITS)
-    return finding.severity if finding else None
 
 
 @pytest.mark.parametrize("facts", [FILLED, WORKING], ids=["filled", "working"])
@@ -179,7 +133,9 @@ def test_vwap_deviation(changes: Mapping[str, Any], expected: AlertSeverity | No
 
 
 FOUR_TIMES = replace(LIMITS, vwap_multiple=D(4))
+
 OF_VWAP = replace(FOUR_TIMES, deviation_of_vwap_orders=D("0.002"))
+
 TEN_BPS = {"usual_vwap_deviation_bps": 10.0}
 
 
@@ -272,97 +228,6 @@ def test_orders_that_need_a_person(
     rule: rules.Rule, changes: Mapping[str, Any], expected: AlertSeverity | None
 ) -> None:
     assert severity_of(rule, WORKING, changes) == expected
-
-
-@pytest.mark.parametrize(
-    ("scope", "state", "expected"),
-    [
-        ("SYSTEM", "HALTED", CRITICAL),
-        ("ACCOUNT", "HALTED", CRITICAL),
-        ("STRATEGY", "HALTED", WARNING),
-        ("SYMBOL", "HALTED", WARNING),
-        ("SYSTEM", "REDUCING", WARNING),
-        ("SYSTEM", "ACTIVE", None),
-    ],
-)
-def test_trading_halted(scope: str, state: str, expected: AlertSeverity | None) -> None:
-    finding = system_rules.halted(
-        scope=scope, key="", state=state, reason="drill", by="ann", since=START
-    )
-    assert (finding.severity if finding else None) == expected
-
-
-@pytest.mark.parametrize(
-    ("late", "expected"), [(10, None), (11, WARNING), (20, WARNING), (21, CRITICAL)]
-)
-def test_late_slices(late: int, expected: AlertSeverity | None) -> None:
-    now = START + timedelta(seconds=late)
-    finding = system_rules.late_slices(count=4, oldest_due=START, now=now, limits=LIMITS)
-    assert (finding.severity if finding else None) == expected
-
-
-@pytest.mark.parametrize(
-    ("kind", "subject", "told_as", "expected"),
-    [
-        ("EXTERNAL_ORDER", "b-1", "EXTERNAL_ORDER", WARNING),
-        ("POSITION", "AAPL", "BROKER_DIFFERENCE", CRITICAL),
-        ("ORDER", "c-1", "BROKER_DIFFERENCE", CRITICAL),
-        ("FILL", "c-1", "BROKER_DIFFERENCE", CRITICAL),
-        ("CASH", "cash", "BROKER_DIFFERENCE", WARNING),
-        ("CLOCK", "worrying", "BROKER_DIFFERENCE", WARNING),
-        ("CLOCK", "stopping", "BROKER_DIFFERENCE", CRITICAL),
-    ],
-)
-def test_differences_from_the_broker(
-    kind: str, subject: str, told_as: str, expected: AlertSeverity
-) -> None:
-    finding = system_rules.differs(
-        number=3, kind=kind, subject=subject, account="main", symbol="AAPL", words="70 more"
-    )
-    assert (finding.kind, finding.severity) == (told_as, expected)
-    assert (finding.message, finding.key) == ("account main: 70 more", "BROKER_DIFFERENCE:3")
-
-
-@pytest.mark.parametrize(
-    ("kind", "typed"),
-    [
-        ("POSITION", "manage.py accept_break AAPL --account main --by NAME --reason WHY"),
-        ("CASH", "manage.py reconcile main"),
-        ("EXTERNAL_ORDER", "manage.py resume_trading --symbol AAPL --reason WHY"),
-    ],
-)
-def test_the_alert_of_a_reconciliation_break_names_what_to_type_next(kind: str, typed: str) -> None:
-    finding = system_rules.differs(
-        number=3, kind=kind, subject="x", account="main", symbol="AAPL", words="70 more"
-    )
-    assert typed in alerts.unstored(finding, moment=Moment(now=START, wall=START)).message
-
-
-@pytest.mark.parametrize(
-    ("scope", "key", "typed"),
-    [
-        ("SYSTEM", "", "resume_trading --reason"),
-        ("SYMBOL", "AAPL", "resume_trading --symbol AAPL"),
-        ("STRATEGY", "mean reversion", "resume_trading --strategy 'mean reversion'"),
-    ],
-)
-def test_the_alert_of_a_halt_names_the_command_that_ends_it(
-    scope: str, key: str, typed: str
-) -> None:
-    finding = system_rules.halted(
-        scope=scope, key=key, state="HALTED", reason="drill", by="ann", since=START
-    )
-    assert finding is not None
-    assert typed in finding.remedy
-
-
-@pytest.mark.parametrize(("late", "expected"), [(0, None), (10, None), (10.1, WARNING)])
-def test_an_account_that_cannot_be_compared(late: float, expected: AlertSeverity | None) -> None:
-    finding = system_rules.not_compared(
-        broker="ibkr", account="main", since=START, problem="TWS is away", now=minutes(late)
-    )
-    assert (finding.severity if finding else None) == expected
-    assert finding is None or "TWS is away" in finding.message
 
 
 def test_a_finding_keeps_its_key_when_it_escalates() -> None:
