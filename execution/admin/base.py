@@ -112,6 +112,10 @@ def price(value: Decimal | None) -> str:
     return NOTHING if value is None else f"{value:,.4f}"
 
 
+def dollars(value: Decimal | None) -> str:
+    return NOTHING if value is None else f"{value:,.2f}"
+
+
 def bps(value: Decimal | float | None) -> str:
     """Signed; + is a cost and looks like one."""
     if value is None:

@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from typing_extensions import override
 
+from execution.admin import amend_page
 from execution.admin.base import MOST_DIGITS, is_id
 from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus
 from execution.entry import order_controls
@@ -103,6 +104,14 @@ class ControlView(View):
             return ask(request, control, ids, form=form)
         carry_out(request, CONTROLS[control], ids, form.cleaned_data["reason"])
         return HttpResponseRedirect(_way_back(request, ids, form.cleaned_data["back"]))
+
+
+def allowed(request: HttpRequest) -> dict[str, bool]:
+    """What the page of an order offers to its reader."""
+    return {
+        "may_control": request.user.has_perm(PERMISSION),
+        "may_amend": request.user.has_perm(amend_page.PERMISSION),
+    }
 
 
 def urls() -> list[URLPattern]:

@@ -40,3 +40,14 @@ def percent(share: float) -> str:
 def counted(count: int, name: str) -> str:
     """`1 order`, `2,000 orders`."""
     return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+@register.filter
+def price(value: Decimal | None) -> str:
+    return NOT_KNOWN if value is None else f"{value:,.4f}"
+
+
+@register.filter
+def signed_money(value: Decimal) -> str:
+    """Dollars and cents, + is a cost."""
+    return f"{'-' if value < 0 else '+'}${abs(value):,.2f}"

@@ -51,6 +51,11 @@ def live_orders(now: datetime) -> tuple[Sequence[LiveOrder], bool]:
     return [_live(order, planned.get(order.pk, 0), now) for order in shown], len(rows) > SHOWN
 
 
+def of_one(order: Order, now: datetime) -> LiveOrder:
+    """Any order, live or not. One query."""
+    return _live(order, _planned([order.pk], now).get(order.pk, 0), now)
+
+
 def _live(order: Order, planned: int, now: datetime) -> LiveOrder:
     done = forecast.completion(
         start=order.start_at,

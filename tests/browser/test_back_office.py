@@ -24,7 +24,7 @@ def test_an_order_is_looked_at_and_paused(page: Page, site: Site, order: Order) 
     expect(status).to_have_css("color", "rgb(255, 255, 255)")
 
     page.goto(f"/admin/execution/order/{order.pk}/change/")
-    expect(page.locator("#slices-group tbody tr")).to_have_count(50)
+    expect(page.locator("#slices tbody tr")).to_have_count(50)
     page.click("a.ds-control:has-text('Pause')")
     expect(page.locator("body")).to_contain_text("open shares, ")
     page.fill("#id_reason", "news")

@@ -1,46 +1,9 @@
-// The operations page refreshes itself: htmx asks every two seconds, and each part that has changed
-// is put in place. A part in which text is selected or a control has the focus stays as it is.
+// The chart of the operations page: how today's orders are spread by their slippage.
 (function () {
   "use strict";
 
   const CHART_EVERY_MS = 30000;
   let chart = null;
-
-  function isInUse(part) {
-    const selection = document.getSelection();
-    const selecting = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
-    return selecting || part.contains(document.activeElement);
-  }
-
-  function scrolled(part) {
-    const box = part.querySelector(".ds-scroll");
-    return box ? [box.scrollLeft, box.scrollTop] : null;
-  }
-
-  function replace(part, fresh) {
-    if (part.innerHTML === fresh.innerHTML || isInUse(part)) return;
-    const position = scrolled(part);
-    part.innerHTML = fresh.innerHTML;
-    const box = part.querySelector(".ds-scroll");
-    if (position && box) [box.scrollLeft, box.scrollTop] = position;
-  }
-
-  function take(text) {
-    const page = new DOMParser().parseFromString(text, "text/html");
-    const parts = page.querySelectorAll("[data-part]");
-    parts.forEach(function (fresh) {
-      const part = document.getElementById(fresh.id);
-      if (part) replace(part, fresh);
-    });
-    return parts.length > 0;
-  }
-
-  function sayStale(stale) {
-    const line = document.querySelector(".ds-stale");
-    const last = document.querySelector("#updated time");
-    line.hidden = !stale;
-    if (stale) line.textContent = "Not updated since " + last.textContent;
-  }
 
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -83,11 +46,7 @@
       .catch(function () { /* the figures above say that they are stale */ });
   }
 
-  const page = document.getElementById("operations");
-  if (!page) return;
-  page.addEventListener("htmx:afterRequest", function (event) {
-    sayStale(!(event.detail.successful && take(event.detail.xhr.responseText)));
-  });
+  if (!document.getElementById("slippage-chart")) return;
   refreshChart();
   setInterval(refreshChart, CHART_EVERY_MS);
 })();

@@ -56,7 +56,9 @@ SIGNAL = {
 
 def client_of(role: str) -> Client:
     ensure_roles()
-    user = User.objects.create_user(f"a-{role}", is_staff=True, is_superuser=role == "superuser")
+    user, _ = User.objects.get_or_create(
+        username=f"a-{role}", defaults={"is_staff": True, "is_superuser": role == "superuser"}
+    )
     user.groups.set(Group.objects.filter(name=role))
     client = Client()
     client.force_login(user)

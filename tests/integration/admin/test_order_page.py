@@ -1,10 +1,15 @@
 """One order in the back office: its charts and its audit trail."""
 
+from decimal import Decimal
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from execution.models import Order
+from monitoring.models import Alert, CostAnalysis
 from tests.integration.admin.test_admin import ORDERS, accept, client_of, filled
+from tests.integration.monitoring.rows import store_order
 
 pytestmark = pytest.mark.django_db
 
@@ -37,13 +42,93 @@ def test_the_audit_trail_folds_its_facts_away() -> None:
     assert '<details class="ds-facts"><summary>BUY 100 AAPL accepted' in page
 
 
-def test_the_page_asks_the_same_few_queries_for_many_parts() -> None:
-    viewer, counts = client_of("Viewer"), []
-    for slices in (2, 40):
+def test_the_page_asks_few_queries_however_many_parts_there_are() -> None:
+    trader, counts = client_of("Trader"), set()
+    for slices in (2, 60):
         order = accept(slices=slices)
         for part in order.slices.all():
             filled(part)
-        with CaptureQueriesContext(connection) as seen:
-            viewer.get(f"{ORDERS}{order.pk}/change/")
-        counts.append(len(seen))
-    assert counts[1] - counts[0] < 5  # what is cached may differ, not what is read of each part
+        for path in (f"{ORDERS}{order.pk}/change/", head(order)):
+            trader.get(path)
+            with CaptureQueriesContext(connection) as seen:
+                assert trader.get(path).status_code == 200
+            counts.add((path.split("/")[2], len(seen)))
+    assert len(counts) == 2  # the page and its head, whatever the order
+    assert max(count for _, count in counts) <= 12
+
+
+def test_parts_beyond_those_shown_are_a_link_away() -> None:
+    order = accept(slices=51)
+    page = client_of("Viewer").get(f"{ORDERS}{order.pk}/change/").content.decode()
+    assert f'?order__id__exact={order.pk}">the first 50, show all</a>' in page
+    assert page.count("PLANNED") == 50
+
+
+def head(order: Order) -> str:
+    return f"/admin/operations/order/{order.pk}/"
+
+
+def shown(order: Order, role: str = "Viewer") -> str:
+    return " ".join(client_of(role).get(head(order)).content.decode().split())
+
+
+def test_costs_are_preliminary_until_they_are_final() -> None:
+    order = store_order(
+        filled_quantity=100, filled_notional=15_003, estimated_slippage_bps=4.0, status="WORKING"
+    )
+    assert "So far, preliminary" in shown(order)
+    assert "+4.0 bps <small>+$6.00</small>" in shown(order)  # of 15,000 dollars
+    assert "+2.0 bps</b> <small>+$3.00</small>" in shown(order)
+    Order.objects.filter(pk=order.pk).update(status="FILLED")
+    assert "At the end, preliminary" in shown(order)
+    cost = CostAnalysis.objects.create(
+        order=order,
+        event_id=1,
+        market_vwap=Decimal("150.01"),
+        vwap_bps=Decimal("1.3"),
+        shortfall_bps=Decimal("2.5"),
+        delay=1,
+        trading=2,
+        opportunity=0,
+        fees=Decimal("0.75"),
+    )
+    final = shown(order)
+    assert "preliminary" not in final
+    assert "Final" in final
+    assert "150.0100" in final
+    assert "+1.3 bps</b>" in final
+    assert "+2.5 bps</b> <small>+$3.75</small>" in final
+    assert f"/admin/monitoring/costanalysis/{cost.pk}/change/" in final
+
+
+def test_a_denied_order_has_no_cost() -> None:
+    assert "Never worked, no cost." in shown(accept(quantity=500_000_000))
+
+
+def test_the_head_leads_to_the_alerts_of_the_order() -> None:
+    order = accept()
+    assert "No alerts." in shown(order)
+    Alert.objects.create(
+        kind="PAUSED",
+        severity="WARNING",
+        message="paused",
+        order=order,
+        dedupe_key="x",
+        raised_at=order.created_at,
+        raised_wall=order.created_at,
+    )
+    assert f'/admin/monitoring/alert/?order__id__exact={order.pk}">1 alert, 1 active</a>' in shown(
+        order
+    )
+    found = client_of("superuser").get(f"/admin/monitoring/alert/?order__id__exact={order.pk}")
+    assert found.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "offered"), [("Viewer", []), ("Risk", ["Pause", "Cancel"]), ("Trader", ["Amend"])]
+)
+def test_the_head_offers_what_its_reader_may_do(role: str, offered: list[str]) -> None:
+    head_of = shown(accept(), role)
+    assert all(f">{name}</a>" in head_of for name in offered)
+    assert offered or "ds-control" not in head_of
+    assert client_of("nobody").get(head(accept())).status_code == 403

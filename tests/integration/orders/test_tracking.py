@@ -118,9 +118,10 @@ def test_list_api_and_admin_show_the_same() -> None:
     assert price in table
     assert f"{against} of 6.5" in table
     viewer: Client = person("Viewer")
-    page = viewer.get(f"/admin/execution/order/{order.pk}/change/").content.decode()
+    page = viewer.get(f"/admin/operations/order/{order.pk}/").content.decode()
     assert price in page
-    assert f"{against} bps</span>, usually within 6.5 bps" in page
+    assert f"{against} bps</b>" in page
+    assert "± 6.5 bps" in page
 
 
 def test_the_api_says_null_where_nothing_is_tracked() -> None:
