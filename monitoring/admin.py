@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 
 from execution.admin.base import (
     NOTHING,
@@ -16,9 +17,7 @@ from execution.admin.base import (
 )
 from execution.admin.large_tables import by_indexed, by_known
 from execution.models import Order
-from monitoring.alerting import alerts
 from monitoring.alerting.alert_kinds import AlertKind
-from monitoring.clocks import Moment
 from monitoring.models import (
     ACTIVE,
     Alert,
@@ -31,6 +30,7 @@ from monitoring.models import (
     WebhookDelivery,
     WebhookPosition,
 )
+from monitoring.operations import acknowledging
 
 admin.site.index_template = "monitoring/operations/index.html"
 
@@ -73,6 +73,7 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
         "account",
         "order",
         "acknowledged_by",
+        "note",
         "ended_at",
         "not_delivered",
     ]
@@ -88,6 +89,7 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
     search_fields = ["message", "account", "=order__id", "order__symbol"]
     inlines = [DeliveryInline]
     actions = ["acknowledge"]
+    change_form_template = "monitoring/operations/alert.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         return super().get_queryset(request).prefetch_related("deliveries")
@@ -101,16 +103,30 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
         )
 
     def has_acknowledge_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("monitoring.change_alert"))
+        return bool(request.user.has_perm(acknowledging.PERMISSION))
 
-    @admin.action(description="Acknowledge selected alerts", permissions=["acknowledge"])
-    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Alert]) -> None:
-        count = alerts.acknowledge(
-            queryset.values_list("pk", flat=True),
-            by=request.user.get_username(),
-            moment=Moment.read(),
-        )
-        self.message_user(request, f"{count} alerts acknowledged.")
+    @admin.action(description="Acknowledge the chosen alerts", permissions=["acknowledge"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[Alert]) -> HttpResponse | None:
+        most = acknowledging.AT_ONCE
+        ids = list(queryset.values_list("pk", flat=True)[: most + 1])
+        if ids and len(ids) <= most:
+            return acknowledging.ask(request, ids)
+        hint = f"at most {most} alerts at a time" if ids else "no such alerts"
+        self.message_user(request, hint, messages.WARNING)
+        return None
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*acknowledging.urls(), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        may = {"may_acknowledge": self.has_acknowledge_permission(request)}
+        return super().change_view(request, object_id, form_url, may | (extra_context or {}))
 
 
 @admin.register(AlertDelivery)

@@ -30,6 +30,7 @@ class Alert(models.Model):
     raised_wall = models.DateTimeField("recorded at, real time")
     acknowledged_by = models.CharField(max_length=150, blank=True)
     acknowledged_wall = models.DateTimeField("acknowledged at, real time", null=True, blank=True)
+    note = models.CharField(max_length=300, blank=True)  # of whoever acknowledged it
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_wall = models.DateTimeField("end recorded at, real time", null=True, blank=True)
     ended_because = models.CharField(max_length=300, blank=True)

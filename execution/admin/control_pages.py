@@ -15,7 +15,7 @@ from django.views import View
 from typing_extensions import override
 
 from execution.admin import amend_page
-from execution.admin.base import MOST_DIGITS, is_id
+from execution.admin.base import MOST_DIGITS, numbers_in
 from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus
 from execution.entry import order_controls
 from execution.market import clock
@@ -192,11 +192,10 @@ def _named(orders: Sequence[Order]) -> str:
 
 
 def _ids(text: str) -> list[int]:
-    """Each number once, as given; a text that no page of ours sends is not found."""
-    words = list(dict.fromkeys(text.split(",")))
-    if len(words) > AT_ONCE or not all(map(is_id, words)):
+    found = numbers_in(text, most=AT_ONCE)
+    if not found:
         raise Http404("there are no such orders")
-    return [number for word in words if (number := int(word)) < 2**63]
+    return found
 
 
 def _way_back(request: HttpRequest, ids: Sequence[int], back: str) -> str:

@@ -95,7 +95,7 @@ def _changes(scope: str, key: str) -> SafeString:
 
 
 @admin.register(RiskLimit)
-class RiskLimitAdmin(ByRisk, base.ModelAdmin[RiskLimit]):
+class RiskLimitAdmin(ByRisk, base.ExportedAdmin[RiskLimit]):
     form = LimitForm
     list_display = ("__str__", *limits.FIELDS)
     list_filter = ("scope",)
@@ -132,7 +132,7 @@ class RiskLimitAdmin(ByRisk, base.ModelAdmin[RiskLimit]):
 
 
 @admin.register(RestrictedSymbol)
-class RestrictedSymbolAdmin(ByRisk, base.ModelAdmin[RestrictedSymbol]):
+class RestrictedSymbolAdmin(ByRisk, base.ExportedAdmin[RestrictedSymbol]):
     form = RestrictionForm
     list_display = ("symbol", "reason", "changed_by", "changed")
     search_fields = ("symbol",)

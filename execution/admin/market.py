@@ -118,7 +118,7 @@ class MarketClockAdmin(ReadOnlyAdmin[MarketClock]):
 
 
 @admin.register(CalendarOverride)
-class CalendarOverrideAdmin(base.ModelAdmin[CalendarOverride]):
+class CalendarOverrideAdmin(base.ExportedAdmin[CalendarOverride]):
     """Kept by people, by hand; every change is in its history."""
 
     list_display = ("day", "closed", "open", "close", "reason")
@@ -145,7 +145,7 @@ class MarketHaltForm(forms.ModelForm[MarketHalt]):
 
 
 @admin.register(MarketHalt)
-class MarketHaltAdmin(ByRisk, base.ModelAdmin[MarketHalt]):
+class MarketHaltAdmin(ByRisk, base.ExportedAdmin[MarketHalt]):
     """Kept by people, by hand; every change is in its history."""
 
     form = MarketHaltForm

@@ -1,57 +1,82 @@
 """Orders: the list, one order with its parts, and the controls over them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
+from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
-from execution.admin import amend_page, base, control_pages, order_chart, order_parts, ticket
+from execution.admin import (
+    amend_page,
+    base,
+    control_pages,
+    order_chart,
+    order_list_upload,
+    order_parts,
+    ticket,
+)
 from execution.admin.base import ReadOnlyAdmin
 from execution.admin.large_tables import by_indexed, by_known
 from execution.domain.algorithms.registry import ALGOS
+from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.domain.signal import URGENCIES
+from execution.market import clock
 from execution.models import Order
 from execution.orders import results
 
+OPEN_FIRST = Case(When(status__in=sorted(ORDER_LIVE), then=0), default=1)
 
-class LiveFilter(admin.SimpleListFilter):
+
+class LifeFilter(admin.SimpleListFilter):
+    """Where nothing is chosen and nothing searched for: what is open, and what is of today."""
+
     title = "life"
     parameter_name = "life"
 
     @override
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("live", "Live"), ("ended", "Ended")]
+        return [("live", "Open"), ("ended", "Ended"), ("all", "All")]
+
+    @override
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        return iter([{**first, "display": "Today and open"}, *others])
 
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
         if self.value() == "live":
             return queryset.filter(status__in=ORDER_LIVE)
-        return queryset.exclude(status__in=ORDER_LIVE) if self.value() == "ended" else queryset
+        if self.value() == "ended":
+            return queryset.exclude(status__in=ORDER_LIVE)
+        if self.value() == "all" or request.GET.get(SEARCH_VAR):
+            return queryset
+        today = Q(created_at__gte=exchange_midnight(clock.now()))
+        return queryset.filter(today | Q(status__in=sorted(ORDER_LIVE)))
 
 
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin[Order]):
     change_form_template = "admin/execution/order/change_form.html"
     list_display = (
-        "id",
-        "created",
-        "what",
-        "algorithm",
         "state",
         "filled",
+        "what",
+        "algorithm",
+        "created",
         "average",
         "slippage",
         "strategy",
         "account",
     )
-    list_display_links = ("id", "what")
+    list_display_links = ("what",)
     list_filter = (
-        LiveFilter,
+        LifeFilter,
         "status",
         "created_at",
         "side",
@@ -63,7 +88,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     )
     search_fields = ("symbol__iexact", "client_reference__startswith")
     search_help_text = "order number, symbol, or the beginning of a client reference"
-    ordering = ("-pk",)
+    ordering = (OPEN_FIRST, "-pk")
     actions = ("cancel_orders", "pause_orders", "resume_orders")
     fieldsets = (
         (
@@ -98,7 +123,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @admin.display(description="order", ordering="symbol")
     def what(self, order: Order) -> str:
-        return f"{order.side} {order.quantity:,} {order.symbol}"
+        return f"{order.pk} {order.side} {order.quantity:,} {order.symbol}"
 
     @admin.display(description="status", ordering="status")
     def state(self, order: Order) -> SafeString:
@@ -171,8 +196,8 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @override
     def get_urls(self) -> list[URLPattern]:
-        own = [*order_chart.urls(), *ticket.urls(), *control_pages.urls(), *amend_page.urls()]
-        return [*own, *super().get_urls()]
+        pages = (order_chart, ticket, order_list_upload, control_pages, amend_page)
+        return [*(each for page in pages for each in page.urls()), *super().get_urls()]
 
     @override
     def change_view(

@@ -263,10 +263,8 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
-    """Who acts is known; `reason` says why."""
-
-    reason = Text(max_length=300, required=False, default="", allow_blank=True)
+class StrictSerializer(serializers.Serializer[Any]):
+    """Names what it does not know in place of leaving it out."""
 
     @override
     def to_internal_value(self, data: Any) -> Any:
@@ -274,6 +272,12 @@ class ReasonSerializer(serializers.Serializer[Any]):
             text = f"unknown; known are {', '.join(self.fields)}"
             raise serializers.ValidationError({name: [text] for name in unknown})
         return super().to_internal_value(data)
+
+
+class ReasonSerializer(StrictSerializer):
+    """Who acts is known; `reason` says why."""
+
+    reason = Text(max_length=300, required=False, default="", allow_blank=True)
 
 
 class ScopeSerializer(ReasonSerializer):

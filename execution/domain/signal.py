@@ -319,3 +319,4 @@ _READERS: dict[str, reading.Reader] = {
     "strategy": _strategy,
     "client_reference": reading.matching(_REFERENCE, "1 to 128 visible ASCII characters"),
 }
+FIELDS: tuple[str, ...] = tuple(_READERS)

@@ -1,10 +1,12 @@
 """From a signal to a stored order: routed, checked, planned, written, enqueued."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from execution import task_queue
 from execution.context import Context
 from execution.domain.routing import Thresholds
+from execution.domain.signal import Signal
 from execution.entry import references
 from execution.entry.drafting import _configured, _Drafting, _parse_all, _Rules
 from execution.entry.store import ReferenceTaken, existing, store
@@ -33,10 +35,8 @@ def accept_all(
     """
     signals = _parse_all(batch, desk.config.account)
     for _ in range(3):
-        known = existing((signal.account, signal.client_reference) for signal in signals)
         now = desk.now()
-        drafting = _Drafting(desk, now, thresholds or _configured(desk), _Rules.read(desk))
-        slots = references.slots(signals, known, drafting.draft)
+        slots = _slots(signals, desk, thresholds, now=now)
         drafts = list({id(slot): slot for slot in slots if isinstance(slot, Draft)}.values())
         for draft in drafts:
             code = draft.order.routing.get("denial", {}).get("code", "")
@@ -48,3 +48,20 @@ def accept_all(
             continue  # another process stored it first: it is known at the next look
         return [slot.order if isinstance(slot, Draft) else slot for slot in slots]
     raise RuntimeError("a client reference kept changing hands; send the signal again")
+
+
+def preview_all(batch: Sequence[Mapping[str, object]], desk: Context) -> list[Order]:
+    """The orders that `accept_all` would answer with now, by the same code; nothing is stored.
+    Raises InvalidSignal."""
+    signals = _parse_all(batch, desk.config.account)
+    slots = _slots(signals, desk, None, now=desk.now())
+    return [slot.order if isinstance(slot, Draft) else slot for slot in slots]
+
+
+def _slots(
+    signals: Sequence[Signal], desk: Context, thresholds: Thresholds | None, *, now: datetime
+) -> list[Draft | Order]:
+    """Each signal as the order that it is already, or as a draft that knows those before it."""
+    known = existing((signal.account, signal.client_reference) for signal in signals)
+    drafting = _Drafting(desk, now, thresholds or _configured(desk), _Rules.read(desk))
+    return references.slots(signals, known, drafting.draft)

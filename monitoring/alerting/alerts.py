@@ -146,7 +146,7 @@ def _move(alert: Alert, finding: Finding, *, moment: Moment, config: Config) -> 
     }
     rises = after.rank > before.rank
     if rises:
-        changes |= {"acknowledged_by": "", "acknowledged_wall": None}
+        changes |= {"acknowledged_by": "", "acknowledged_wall": None, "note": ""}
     same = Alert.objects.filter(pk=alert.pk, severity=before, ended_wall__isnull=True)
     if same.update(**changes) and rises:
         alert.data = changes["data"]
@@ -183,13 +183,14 @@ def _alert(finding: Finding, moment: Moment) -> Alert:
     )
 
 
-def acknowledge(alerts: Iterable[int], *, by: str, moment: Moment) -> int:
-    """Mark active alerts as seen by a named person; returns how many were active.
+def acknowledge(alerts: Iterable[int], *, by: str, moment: Moment, note: str = "") -> int:
+    """Mark active alerts as seen by a named person, who may add a note; returns how many were
+    active.
 
-    An alert that somebody acknowledged before keeps that name and time.
+    An alert that somebody acknowledged before keeps that name, time and note.
     """
     if not by.strip():
         raise ValueError("by: the name of the person who acknowledges is required")
     return Alert.objects.filter(ACTIVE, pk__in=list(alerts)).update(
-        acknowledged_by=by[:150], acknowledged_wall=moment.wall
+        acknowledged_by=by[:150], acknowledged_wall=moment.wall, note=note[:300]
     )

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from rest_framework import serializers
 
+from execution.api.serializers import StrictSerializer, Text
 from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary
 from monitoring.trading_days import FIRST, LAST
 
@@ -34,6 +35,12 @@ class DeliverySerializer(serializers.ModelSerializer[AlertDelivery]):
         ]
 
 
+class NoteSerializer(StrictSerializer):
+    """Who acknowledges is known; `note` says what is done about it."""
+
+    note = Text(max_length=300, required=False, default="", allow_blank=True)
+
+
 class AlertSerializer(serializers.ModelSerializer[Alert]):
     recorded_at = _real("raised_wall")
     acknowledged_at = _real("acknowledged_wall")
@@ -58,6 +65,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "active",
             "acknowledged_by",
             "acknowledged_at",
+            "note",
             "ended_at",
             "end_recorded_at",
             "ended_because",

@@ -46,12 +46,15 @@ class AlertViewSet(
     filterset_class = filters.AlertFilter
     pagination_class = NewestFirst
 
-    @extend_schema(request=None, responses=serializers.AlertSerializer)
+    @extend_schema(request=serializers.NoteSerializer, responses=serializers.AlertSerializer)
     @action(detail=True, methods=["post"], permission_classes=[AcknowledgesAlerts])
     def acknowledge(self, request: Request, pk: str) -> Response:
-        """Mark the alert as seen by the caller; whoever was first stays."""
+        """Mark the alert as seen by the caller, with a note; whoever was first stays."""
+        body = serializers.NoteSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
         alert = self.get_object()
-        alerts.acknowledge([alert.pk], by=request.user.get_username(), moment=Moment.read())
+        by = request.user.get_username()
+        alerts.acknowledge([alert.pk], by=by, moment=Moment.read(), **body.validated_data)
         alert.refresh_from_db()
         return Response(self.get_serializer(alert).data)
 

@@ -77,8 +77,10 @@ def test_whoever_acknowledges_first_stays(day: None) -> None:
     alert = Alert.objects.get(severity="WARNING")
     path = f"/api/v1/alerts/{alert.pk}/acknowledge/"
     first, second = client("change_alert"), client("change_alert", name="bob")
-    assert got(first.post(path))["acknowledged_by"] == "ann"
-    assert got(second.post(path))["acknowledged_by"] == "ann"
+    seen = first.post(path, {"note": "called the broker"}, content_type="application/json")
+    assert (got(seen)["acknowledged_by"], got(seen)["note"]) == ("ann", "called the broker")
+    late = second.post(path, {"note": "who?"}, content_type="application/json")
+    assert (got(late)["acknowledged_by"], got(late)["note"]) == ("ann", "called the broker")
     alerts = got(client(*READER, name="eve").get("/api/v1/alerts/?active=false"))
     assert [each["id"] for each in alerts["results"]] == [alert.pk]
 
@@ -165,12 +167,32 @@ def test_the_back_office_shows_rows_and_lets_nobody_edit_them(
     assert admin_client.get(f"{url}add/").status_code == 403
 
 
+ACKNOWLEDGE = "/admin/monitoring/alert/acknowledge/"
+
+
+def test_an_alert_leads_to_its_acknowledgement(day: None, admin_client: Client) -> None:
+    alert = Alert.objects.get(severity="WARNING")
+    page = admin_client.get(f"/admin/monitoring/alert/{alert.pk}/change/").content.decode()
+    link = f"{ACKNOWLEDGE}?alerts={alert.pk}"
+    assert link in page
+    assert "slippage 33.3 bps against" in admin_client.get(link).content.decode()
+    assert admin_client.get(f"{ACKNOWLEDGE}?alerts=x").status_code == 404
+
+
 def test_acknowledging_in_the_back_office(day: None, admin_client: Client) -> None:
     chosen = list(Alert.objects.values_list("pk", flat=True))
     action = {"action": "acknowledge", "_selected_action": chosen}
-    page = admin_client.post("/admin/monitoring/alert/", action, follow=True)
-    assert "2 alerts acknowledged" in page.content.decode()
-    assert set(Alert.objects.values_list("acknowledged_by", flat=True)) == {"admin"}
+    asked = admin_client.post("/admin/monitoring/alert/", action).content.decode()
+    assert "2 active alerts." in asked
+    assert not Alert.objects.exclude(acknowledged_by="").exists()
+    form = {"alerts": ",".join(map(str, chosen)), "note": " "}
+    assert "This field is required" in admin_client.post(ACKNOWLEDGE, form).content.decode()
+    form["note"] = "called the broker"
+    for count in (2, 0):  # sent again it finds nothing left to do
+        page = admin_client.post(ACKNOWLEDGE, form, follow=True)
+        assert f"{count} alerts acknowledged" in page.content.decode()
+    who = set(Alert.objects.values_list("acknowledged_by", "note"))
+    assert who == {("admin", "called the broker")}
     assert admin_client.get("/admin/monitoring/alert/?active=yes").context["cl"].result_count == 0
 
 
@@ -182,6 +204,9 @@ def test_a_reader_of_the_back_office_cannot_acknowledge(day: None) -> None:
     chosen = list(Alert.objects.values_list("pk", flat=True))
     action = {"action": "acknowledge", "_selected_action": chosen}
     office.post("/admin/monitoring/alert/", action)
+    form = {"alerts": ",".join(map(str, chosen)), "note": "seen"}
+    assert office.get(ACKNOWLEDGE, form).status_code == 403
+    assert office.post(ACKNOWLEDGE, form).status_code == 403
     assert Alert.objects.filter(acknowledged_wall__isnull=True).count() == 2
 
 

@@ -1,0 +1,107 @@
+"""The lists of the back office: what they show first, and what they give away as a file."""
+
+import csv
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from execution.admin import csv_export
+from execution.models import Order, Slice
+from tests.integration.admin.test_admin import ORDERS, accept, client_of, filled, one_of_each
+
+pytestmark = pytest.mark.django_db
+
+EXPORT = f"{ORDERS}export.csv"
+
+
+def shown(client: Client, **query: str) -> list[int]:
+    return [order.pk for order in client.get(ORDERS, query).context["cl"].result_list]
+
+
+def rows(client: Client, address: str = EXPORT, **query: str) -> list[dict[str, str]]:
+    answer: Any = client.get(address, query)
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    text = b"".join(answer.streaming_content).decode()
+    return list(csv.DictReader(StringIO(text, newline="")))
+
+
+def test_the_list_begins_with_what_is_open_and_leaves_out_what_was() -> None:
+    old_and_open, old, today, still_open = (accept() for _ in range(4))
+    before = today.created_at - timedelta(days=3)
+    Order.objects.filter(pk__in=[old_and_open.pk, old.pk]).update(created_at=before)
+    Order.objects.filter(pk__in=[old.pk, today.pk]).update(status="CANCELLED")
+    viewer = client_of("Viewer")
+    assert shown(viewer) == [still_open.pk, old_and_open.pk, today.pk]
+    assert shown(viewer, life="live") == [still_open.pk, old_and_open.pk]
+    assert shown(viewer, life="ended") == [today.pk, old.pk]
+    assert shown(viewer, life="all") == [still_open.pk, old_and_open.pk, today.pk, old.pk]
+    assert old.pk in shown(viewer, q="AAPL"), "who searches finds old orders, too"
+    assert shown(viewer, q=str(old.pk)) == [old.pk]
+    assert "Today and open" in viewer.get(ORDERS).content.decode()
+
+
+def test_a_list_goes_into_a_file_as_it_is_filtered() -> None:
+    ours, other = accept(client_reference="=cmd()"), accept()
+    Order.objects.filter(pk=other.pk).update(status="CANCELLED")
+    viewer = client_of("Viewer")
+    assert [row["id"] for row in rows(viewer)] == [str(other.pk), str(ours.pk)]
+    [row] = rows(viewer, life="live")
+    assert (row["id"], row["symbol"], row["status"]) == (str(ours.pk), "AAPL", "ACCEPTED")
+    assert row["client_reference"] == "'=cmd()"
+    assert row["created_at"] == ours.created_at.isoformat()
+    assert row["limit_price"] == ""
+    link = f"{EXPORT.rpartition('/')[2]}?life=live"
+    assert link in viewer.get(ORDERS, {"life": "live"}).content.decode()
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 100])
+def test_a_long_list_is_read_in_parts_without_losing_a_row(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(csv_export, "AT_ONCE", at_once)
+    order = accept(slices=4)
+    found = rows(client_of("Viewer"), "/admin/execution/slice/export.csv")
+    ids = Slice.objects.filter(order=order).order_by("-pk").values_list("pk", flat=True)
+    assert [row["id"] for row in found] == [str(pk) for pk in ids]
+
+
+EXPORTED = [
+    model
+    for label in ("execution", "monitoring")
+    for model in apps.get_app_config(label).get_models()
+    if model in admin.site._registry
+]
+
+
+@pytest.mark.parametrize("model", EXPORTED, ids=lambda model: model.__name__)
+def test_every_list_can_be_taken_along_by_whoever_may_see_it(model: Any) -> None:
+    one_of_each()
+    address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+    found = rows(client_of("Viewer"), f"{address}export.csv")
+    assert len(found) == model._default_manager.count()
+    assert not any("token" in name or "secret" in name for row in found for name in row)
+    assert client_of("nobody").get(f"{address}export.csv").status_code == 403
+
+
+@pytest.mark.parametrize("query", [{"no_such": "1"}, {"id__gt": "x"}, {"o": "99"}])
+def test_a_filter_that_makes_no_sense_is_no_error_of_ours(query: dict[str, str]) -> None:
+    assert client_of("Viewer").get(EXPORT, query).status_code in (200, 400, 403)
+
+
+def test_a_list_of_orders_asks_few_queries() -> None:
+    for _ in range(20):
+        order = accept(slices=2)
+        filled(order.slices.first())
+    viewer = client_of("Viewer")
+    viewer.get(ORDERS)
+    with CaptureQueriesContext(connection) as seen:
+        assert viewer.get(ORDERS).status_code == 200
+    assert len(seen) <= 12
