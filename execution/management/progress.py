@@ -1,7 +1,7 @@
 """Orders under way, shown on a terminal: what is done, at which price, how long it will take."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,15 +9,17 @@ from decimal import Decimal
 from django.db import OperationalError, connection
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from execution.entry import submission
+from execution.management.fitting import Cell, Column, Picture, fitted
+from execution.management.sparkline import sparkline
 from execution.market import clock
 from execution.market.base import MarketData
 from execution.models import Order
 from execution.orders import queries
+from execution.orders.progress_curve import PARTS, Shape, shapes
 from execution.orders.queries import Progress, Report
 
 PRELIMINARY = ", preliminary"
@@ -71,13 +73,22 @@ class Watch:
 
     def _show(self, live: Live, seen: Sequence[Progress], warning: str) -> None:
         if self.console.is_terminal:
-            live.update(_table(seen, warning), refresh=True)
+            live.update(self._table(seen, warning), refresh=True)
         elif time.monotonic() - self._spoken >= LINE_EVERY or _all_done(seen):
             self._spoken = time.monotonic()
             for text in [*map(line, seen), *([warning] if warning else [])]:
                 if text not in self._said:  # what has ended is told once
                     self.console.print(text, markup=False, soft_wrap=True)
             self._said = set(map(line, seen))
+
+    def _table(self, seen: Sequence[Progress], warning: str) -> RenderableType:
+        return table(
+            seen,
+            shapes([each.order for each in seen], now=self.now()),
+            width=self.console.width,
+            plain=self.console.options.ascii_only,
+            warning=warning,
+        )
 
 
 def _all_done(seen: Sequence[Progress]) -> bool:
@@ -98,25 +109,57 @@ def title(order: Order) -> str:
     return f"order {order.pk} {order.side} {order.quantity:,} {order.symbol} {order.algorithm}"
 
 
-def _table(seen: Sequence[Progress], warning: str) -> RenderableType:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("order", "filled", "", "slices", "average", "against", "left", "status"):
-        table.add_column(
-            name, no_wrap=True, justify="left" if name in ("order", "status") else "right"
-        )
-    for each in seen:
-        order = each.order
-        table.add_row(
-            title(order).removeprefix("order "),
-            ProgressBar(total=order.quantity, completed=order.filled_quantity, width=16),
-            f"{order.filled_quantity / order.quantity:.0%}" if order.quantity else "-",
-            f"{each.slices_done}/{order.slice_count}",
-            price(each.average),
-            _against(each),
-            clock_face(each.left),
-            Text(order.status, style=STYLES.get(order.status, "")),
-        )
-    return Group(table, Text(warning, style="bold red")) if warning else table
+COLUMNS = (
+    Column("order", "left"),
+    Column("planned and executed", "left", drawn=PARTS),
+    Column("filled"),
+    Column("slices", spare=2),
+    Column("average", spare=1),
+    Column("benchmark", spare=4),
+    Column("against"),
+    Column("usual", spare=3),
+    Column("left"),
+    Column("status", "left"),
+)
+
+
+def table(
+    seen: Sequence[Progress],
+    shapes: Mapping[int, Shape],
+    *,
+    width: int,
+    plain: bool = False,
+    warning: str = "",
+) -> RenderableType:
+    """One line for each order; `plain` for a terminal that draws ASCII alone."""
+    rows = [_row(each, shapes.get(each.order.pk), plain) for each in seen]
+    shown = fitted(COLUMNS, rows, width)
+    return Group(shown, Text(warning, style="bold red")) if warning else shown
+
+
+def _row(each: Progress, shape: Shape | None, plain: bool) -> Sequence[Cell]:
+    order = each.order
+    cost, usual = each.against_benchmark_bps, each.usual_bps
+    return (
+        title(order).removeprefix("order "),
+        _picture(shape, plain),
+        f"{order.filled_quantity / order.quantity:.0%}" if order.quantity else "-",
+        f"{each.slices_done}/{order.slice_count}",
+        price(each.average),
+        f"{each.benchmark_name} {price(each.benchmark)}",
+        "-" if cost is None else f"{cost:+.1f} bps",
+        "-" if usual is None else f"{usual:.1f}",
+        clock_face(each.left),
+        Text(order.status, style=STYLES.get(order.status, "")),
+    )
+
+
+def _picture(shape: Shape | None, plain: bool) -> Picture:
+    if shape is None:
+        return lambda width: Text()
+    return lambda width: sparkline(
+        shape.planned, shape.executed, gone=shape.gone, width=width, plain=plain
+    )
 
 
 def _against(seen: Progress) -> str:

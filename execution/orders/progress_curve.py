@@ -1,9 +1,13 @@
 """What the chart of an order draws: its plan, what was executed, and the prices of both sides."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any, NamedTuple, TypedDict, TypeVar
+
+from django.db import connection
 
 from execution.market.base import MarketData, MarketDataUnavailable, TapeBar
 from execution.models import Fill, Order
@@ -38,6 +42,59 @@ class Execution(NamedTuple):
     at: datetime
     quantity: int
     price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """An order's curve in few figures: shares of its quantity, 0 to 1, at the ends of equal parts
+    of its window, of which `gone` are over. Executions count at the due time of their slice."""
+
+    planned: Sequence[float]
+    executed: Sequence[float]
+    gone: int
+
+
+PARTS = 24
+# A slice that was replaced before it was sent is no part of the plan any more.
+_SHAPES = """
+SELECT s.order_id,
+       width_bucket(extract(epoch FROM s.due_at), extract(epoch FROM o.start_at),
+                    extract(epoch FROM o.end_at), %s) AS part,
+       max(s.cumulative_quantity) FILTER (WHERE s.status <> 'CANCELLED' OR s.attempt > 0),
+       sum(s.filled_quantity)
+FROM execution_slice s JOIN execution_order o ON o.id = s.order_id
+WHERE s.order_id = ANY(%s) AND o.end_at > o.start_at
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+def shapes(orders: Iterable[Order], *, now: datetime) -> dict[int, Shape]:
+    """By order, of those that have slices. One query."""
+    by_id = {order.pk: order for order in orders}
+    with connection.cursor() as cursor:
+        cursor.execute(_SHAPES, [PARTS, list(by_id)])
+        rows = cursor.fetchall()
+    found: dict[int, list[tuple[int, int, int]]] = {}
+    for order_id, part, planned, filled in rows:
+        found.setdefault(order_id, []).append((part, planned or 0, filled))
+    return {pk: shape(by_id[pk], parts, now=now) for pk, parts in found.items()}
+
+
+def shape(order: Order, parts: Iterable[tuple[int, int, int]], *, now: datetime) -> Shape:
+    """`parts`: number (from 1), planned shares so far and shares executed in it, in their order."""
+    planned, executed = [0] * PARTS, [0] * PARTS
+    for part, cumulative, filled in parts:
+        place = min(max(part, 1), PARTS) - 1
+        planned[place] = max(planned[place], cumulative)
+        executed[place] += filled
+    whole = max(order.quantity, 1)
+    length = (order.end_at - order.start_at) / PARTS
+    gone = PARTS if order.is_terminal else int((now - order.start_at) / length)
+    return Shape(
+        [min(shares / whole, 1.0) for shares in accumulate(planned, max)],
+        [min(shares / whole, 1.0) for shares in accumulate(executed)],
+        min(max(gone, 0), PARTS),
+    )
 
 
 def curve(order: Order, market: MarketData, *, now: datetime) -> Curve:

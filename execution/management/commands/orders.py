@@ -1,5 +1,6 @@
 from argparse import ArgumentParser
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -8,10 +9,11 @@ from rich.text import Text
 from typing_extensions import override
 
 from execution.domain.exchange_time import exchange_time
-from execution.domain.lifecycle import OrderStatus
+from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.domain.reading import whole
 from execution.management.console import OperatorCommand, argument
-from execution.management.progress import STYLES, price
+from execution.management.fitting import Cell, Column, fitted
+from execution.management.progress import STYLES, Watch, price
 from execution.market import clock, market_data
 from execution.models import Order
 from execution.orders import queries
@@ -33,47 +35,73 @@ class Command(OperatorCommand):
         parser.add_argument("--status", choices=[each.value for each in OrderStatus])
         parser.add_argument("--symbol")
         parser.add_argument(
+            "--watch", action="store_true", help="show the open ones until they have ended"
+        )
+        parser.add_argument(
             "--limit", type=argument(whole(MOST)), default=20, help="how many at most"
         )
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         wanted = {n: options[n] for n in ("status", "symbol") if options[n] is not None}
+        if options["watch"]:
+            self._watch(wanted, options["limit"])
+            return
         orders = list(Order.objects.filter(**wanted).order_by("-pk")[: options["limit"]])
         seen = queries.trackings(orders, market_data(), now=clock.now())
         if options["json"]:
             self.print_json([_plain(order, seen.get(order.pk)) for order in orders])
         elif orders:
-            self.out.print(_table(orders, seen))
+            self.out.print(table(orders, seen, width=self.out.width))
         else:
             self.stdout.write("no such orders")
+
+    def _watch(self, wanted: Mapping[str, str], limit: int) -> None:
+        """Until the orders that are open now have ended; Ctrl-C stops the looking alone."""
+        live = Order.objects.filter(status__in=sorted(ORDER_LIVE), **wanted)
+        ids = list(live.order_by("-pk").values_list("pk", flat=True)[:limit])
+        if not ids:
+            self.stdout.write("no open orders")
+            return
+        with suppress(KeyboardInterrupt):
+            Watch(self.out, market_data()).until_done(ids)
 
 
 def _plain(order: Order, seen: Tracking | None) -> dict[str, Any]:
     return {**result_of(order), "vwap_tracking": asdict(seen) if seen else None}
 
 
-def _table(orders: Iterable[Order], seen: Mapping[int, Tracking]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("id", justify="right", no_wrap=True)
-    for name in ("created", "order", "as", "status"):
-        table.add_column(name, no_wrap=True)
-    for name in ("filled", "average", "bps", "market VWAP", "vs VWAP"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for order in orders:
-        slippage = actual_slippage_bps(order)
-        table.add_row(
-            str(order.pk),
-            exchange_time(order.created_at),
-            f"{order.side} {order.quantity:,} {order.symbol}",
-            order.algorithm,
-            Text(order.status, style=STYLES.get(order.status, "")),
-            f"{order.filled_quantity:,}",
-            price(average_price(order)),
-            "-" if slippage is None else f"{slippage:+.1f}",
-            *_tracked(seen.get(order.pk)),
-        )
-    return table
+COLUMNS = (
+    Column("id"),
+    Column("created", "left", spare=4),
+    Column("order", "left"),
+    Column("algo", "left", spare=2),
+    Column("status", "left"),
+    Column("filled"),
+    Column("average", spare=1),
+    Column("bps"),
+    Column("market VWAP", spare=5),
+    Column("vs VWAP", spare=3),
+)
+
+
+def table(orders: Iterable[Order], seen: Mapping[int, Tracking], *, width: int) -> Table:
+    return fitted(COLUMNS, [_row(order, seen.get(order.pk)) for order in orders], width)
+
+
+def _row(order: Order, seen: Tracking | None) -> Sequence[Cell]:
+    slippage = actual_slippage_bps(order)
+    return (
+        str(order.pk),
+        exchange_time(order.created_at),
+        f"{order.side} {order.quantity:,} {order.symbol}",
+        order.algorithm,
+        Text(order.status, style=STYLES.get(order.status, "")),
+        f"{order.filled_quantity:,}",
+        price(average_price(order)),
+        "-" if slippage is None else f"{slippage:+.1f}",
+        *_tracked(seen),
+    )
 
 
 def _tracked(seen: Tracking | None) -> tuple[str, str]:

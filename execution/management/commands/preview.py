@@ -1,7 +1,7 @@
 """What an order would become and cost, without handing it over."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +14,16 @@ from execution.domain.signal import as_written
 from execution.entry.preview import Preview, preview
 from execution.management.commands.order import OPTIONS, add_signal, signal_of
 from execution.management.console import OperatorCommand
+from execution.management.fitting import Column, fitted
 
 COLUMNS = (
-    "algorithm",
-    "cost bps",
-    "standard error",
-    "deviation bps",
-    "participation",
-    "finish",
-    "feasible",
+    Column("algorithm", "left"),
+    Column("cost bps"),
+    Column("standard error", spare=3),
+    Column("deviation bps", spare=2),
+    Column("participation", spare=1),
+    Column("finish"),
+    Column("feasible", "left"),
 )
 
 
@@ -46,7 +47,7 @@ class Command(OperatorCommand):
         for sentence in (_sentence(seen), *_notes(seen)):
             self.stdout.write(sentence)
         if seen["alternatives"]:
-            self.out.print(_table(seen))
+            self.out.print(table(seen, width=self.out.width))
 
 
 def _sentence(seen: Preview) -> str:
@@ -77,35 +78,38 @@ def _notes(seen: Preview) -> Iterator[str]:
         yield seen["fills"]
 
 
-def _table(seen: Preview) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in COLUMNS:
-        table.add_column(name, justify="left" if name in ("algorithm", "feasible") else "right")
-    for each in seen["alternatives"]:
-        part = each["participation"]
-        table.add_row(
-            each["algorithm"] + (" *" if each["algorithm"] == seen["algorithm"] else ""),
-            f"{each['cost_bps']:+.2f}",
-            _bps(each["standard_error_bps"]),
-            _bps(each["deviation_bps"]),
-            "n/a" if part is None else f"{part:.2%}",
-            _clock(each["finish"]),
-            _feasible(each),
-        )
-    return table
+def table(seen: Preview, *, width: int) -> Table:
+    return fitted(COLUMNS, [_row(each, seen["algorithm"]) for each in seen["alternatives"]], width)
+
+
+def _row(each: Mapping[str, Any], chosen: str) -> Sequence[str]:
+    part = each["participation"]
+    return (
+        each["algorithm"] + (" *" if each["algorithm"] == chosen else ""),
+        f"{each['cost_bps']:+.2f}",
+        _bps(each["standard_error_bps"]),
+        _bps(each["deviation_bps"]),
+        "n/a" if part is None else f"{part:.2%}",
+        _clock(each["finish"]),
+        _feasible(each),
+    )
 
 
 def _bps(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.2f}"
 
 
-def _feasible(each: dict[str, Any]) -> str:
+def _feasible(each: Mapping[str, Any]) -> str:
     if each["feasible"] is None:
         return "n/a"
     if each["feasible"]:
         return "yes"
     by = each["feasible_by"]
-    return f"no, by {_clock(by)}" if by else "no, not in this session"
+    if not by:
+        return "not this session"
+    at, finish = _clock(by), _clock(each["finish"])
+    day = len("2026-11-27 ")
+    return f"by {at[day:] if at[:day] == finish[:day] else at}"
 
 
 def _clock(text: str) -> str:
