@@ -265,10 +265,19 @@ class CostAnalysis(models.Model):
     participation = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     pwp_price = _money()  # at a participation of 20 %
     pwp_bps = _bps()
+    pwp5_bps = _bps()
+    pwp10_bps = _bps()
+    open_bps = _bps()  # against the first trade of the day's regular session
+    close_bps = _bps()  # against its last one
+    # The mean share of the quoted spread that its executions kept; 0 at the far touch.
+    spread_capture = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     relative_performance = models.DecimalField(
         max_digits=9, decimal_places=8, null=True, blank=True
     )
     reversion_bps = _bps()  # over five minutes after the end
+    late_reversion_bps = _bps()  # over thirty
+    # Null: the close and the late reversion are known, or nothing is left to ask for.
+    late_due_wall = models.DateTimeField("late benchmarks due, real time", null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "cost analyses"
@@ -281,7 +290,12 @@ class CostAnalysis(models.Model):
         ]
         indexes = [
             # Read at every evaluation: what is to be computed.
-            models.Index(fields=["due_wall"], condition=Q(due_wall__isnull=False), name="cost_due")
+            models.Index(fields=["due_wall"], condition=Q(due_wall__isnull=False), name="cost_due"),
+            models.Index(
+                fields=["late_due_wall"],
+                condition=Q(late_due_wall__isnull=False),
+                name="cost_late_due",
+            ),
         ]
 
     def __str__(self) -> str:

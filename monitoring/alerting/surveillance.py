@@ -35,7 +35,7 @@ from monitoring.alerting.rules import ExecutionFacts, Finding, Thresholds
 from monitoring.channels import configured
 from monitoring.clocks import Moment
 from monitoring.models import Alert, ChannelHealth
-from monitoring.reporting import cost_analysis
+from monitoring.reporting import cost_analysis, late_benchmarks
 from monitoring.webhooks.sending import channel_of
 
 AT_ONCE = 500  # orders that are judged together, so that their alerts wait for no others
@@ -53,6 +53,7 @@ def evaluate(
     """
     raised = [*notice(moment=moment, config=config, limits=limits)]
     analysed = cost_analysis.compute_due(moment=moment, market=market)
+    late_benchmarks.complete(moment=moment, market=market)
     return [*raised, *_judged(analysed, moment, config, limits)]
 
 

@@ -105,8 +105,14 @@ class CostSerializer(serializers.ModelSerializer[CostAnalysis]):
             "participation",
             "pwp_price",
             "pwp_bps",
+            "pwp5_bps",
+            "pwp10_bps",
+            "open_bps",
+            "close_bps",
+            "spread_capture",
             "relative_performance",
             "reversion_bps",
+            "late_reversion_bps",
         ]
 
 

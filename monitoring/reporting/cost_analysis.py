@@ -1,6 +1,7 @@
 """The cost analysis of orders: what is due is claimed, computed and stored."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,12 +17,18 @@ from execution.orders import queries
 from execution.orders.results import arrival_price
 from monitoring.clocks import Moment
 from monitoring.models import CostAnalysis
-from monitoring.reporting import tca
+from monitoring.reporting import late_benchmarks, spread_capture, tca
+from monitoring.reporting.mids import mid_at
 
 MINUTE = timedelta(minutes=1)
 # The price so long after the end shows how much of the cost came back.
 REVERSION = timedelta(minutes=5)
-PWP_RATE = Decimal("0.2")
+# Participation weighted prices: the field of each, and its rate.
+PWP_RATES = {
+    "pwp5_bps": Decimal("0.05"),
+    "pwp10_bps": Decimal("0.1"),
+    "pwp_bps": Decimal("0.2"),
+}
 # Between two tries while the market data are silent; also the lease of a computation.
 PAUSE = timedelta(seconds=60)
 MAX_ATTEMPTS = 60
@@ -34,8 +41,8 @@ MAX_FAILURES = 3
 class Window:
     """The stated window of an order's benchmarks: from its start to its last possible share.
 
-    A bar belongs to it when the two overlap, so that with one-minute bars the window is that of
-    the minutes it touches.
+    A bar belongs to it when the two overlap. Of the one that was under way at the start only the
+    part after it counts; of the last one, in which the order may still have traded, all.
     """
 
     start: datetime
@@ -156,6 +163,7 @@ def compute(analysis: CostAnalysis, *, moment: Moment, market: MarketData) -> bo
     # A later event made it due again in the meantime: what that event needs is computed then.
     CostAnalysis.objects.filter(pk=analysis.pk, event_id=analysis.event_id).update(
         due_wall=None if settled else moment.wall_at(window.settled),
+        late_due_wall=_late_due(order, window, moment, market),
         attempts=0,
         computed_wall=moment.wall,
         **figures,
@@ -163,16 +171,31 @@ def compute(analysis: CostAnalysis, *, moment: Moment, market: MarketData) -> bo
     return True
 
 
+def _late_due(order: Order, window: Window, moment: Moment, market: MarketData) -> datetime | None:
+    """When the close and the price half an hour after the end are to be asked for; None of a live
+    order, and while nobody can tell the session."""
+    if not order.is_terminal:
+        return None
+    with suppress(MarketDataUnavailable):
+        session = market.session(order.start_at)
+        return moment.wall_at(late_benchmarks.known_from(order, window.end, session))
+    return None
+
+
 def _figures(
     order: Order, window: Window, now: datetime, market: MarketData
 ) -> Mapping[str, Decimal | int | None]:
     tape = market.bars(order.symbol, window.first_minute, min(window.settled, now))
     bars = [bar for bar in tape if bar.end > window.start]
-    final = _mid(market, order.symbol, min(window.end, now))
-    later = _mid(market, order.symbol, window.end + REVERSION, now=now)
+    final = mid_at(market, order.symbol, min(window.end, now))
+    later = mid_at(market, order.symbol, window.end + REVERSION, now=now)
     done = tca.Executed(order.filled_quantity, order.filled_notional, order.commission)
     return {
         **_against_market(order, done, window, bars),
+        "open_bps": tca.cost_bps(
+            order.side_sign, done.average_price, late_benchmarks.opening_price(order, market)
+        ),
+        "spread_capture": spread_capture.of(order),
         **_shortfall(order, done, final),
         "final_price": final,
         "reversion_bps": _reversion(order, final, later),
@@ -183,10 +206,10 @@ def _against_market(
     order: Order, done: tca.Executed, window: Window, bars: Sequence[TapeBar]
 ) -> Mapping[str, Decimal | int | None]:
     side, average = order.side_sign, done.average_price
-    tape = [tca.Bin(bar.volume, bar.vwap) for bar in bars]
-    inside = [tca.Bin(bar.volume, bar.vwap) for bar in bars if window.overlaps(bar)]
+    tape = tca.after_arrival(bars, window.start)
+    inside = tca.after_arrival([bar for bar in bars if window.overlaps(bar)], window.start)
     vwap, twap = tca.vwap(inside), tca.twap(inside)
-    pwp = tca.pwp(done.quantity, PWP_RATE, tape)
+    pwp = {name: tca.pwp(done.quantity, rate, tape) for name, rate in PWP_RATES.items()}
     return {
         "average_price": average,
         "market_vwap": vwap,
@@ -196,8 +219,8 @@ def _against_market(
         "vwap_bps": tca.cost_bps(side, average, vwap),
         "twap_bps": tca.cost_bps(side, average, twap),
         "participation": tca.participation(done.quantity, inside),
-        "pwp_price": pwp,
-        "pwp_bps": tca.cost_bps(side, average, pwp),
+        "pwp_price": pwp["pwp_bps"],
+        **{name: tca.cost_bps(side, average, price) for name, price in pwp.items()},
         "relative_performance": (
             None if average is None else tca.relative_performance(side, average, inside)
         ),
@@ -236,13 +259,3 @@ def _reversion(order: Order, final: Decimal | None, later: Decimal | None) -> De
     if arrival is None or final is None or later is None or not order.filled_quantity:
         return None
     return tca.reversion_bps(order.side_sign, arrival, final, later)
-
-
-def _mid(
-    market: MarketData, symbol: str, at: datetime, *, now: datetime | None = None
-) -> Decimal | None:
-    """The mid of a quote that is not crossed; None when there is none, or `at` is to come."""
-    if now is not None and at > now:
-        return None
-    quote = market.quote(symbol, at)
-    return quote.mid if quote is not None and 0 < quote.bid <= quote.ask else None

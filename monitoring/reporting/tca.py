@@ -7,7 +7,9 @@ market says nothing the answer is None, never a value made from our own prices.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 from execution.domain.costs import average
 
@@ -35,6 +37,19 @@ class Bin:
 
     volume: int
     price: Decimal
+
+
+class Traded(Protocol):
+    """A bar of the tape."""
+
+    @property
+    def volume(self) -> int: ...
+    @property
+    def vwap(self) -> Decimal: ...
+    @property
+    def end(self) -> datetime: ...
+    @property
+    def length(self) -> timedelta: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,16 @@ def vwap(bins: Iterable[Bin]) -> Decimal | None:
         shares += each.volume
         value += each.volume * each.price
     return value / shares if shares else None
+
+
+def after_arrival(bars: Iterable[Traded], arrival: datetime) -> list[Bin]:
+    """Bars as bins from the arrival on: of the bar under way at that moment the part that was still
+    to come, as prints are not told apart within it."""
+    return [
+        Bin(round(bar.volume * min((bar.end - arrival) / bar.length, 1)), bar.vwap)
+        for bar in bars
+        if bar.end > arrival
+    ]
 
 
 def twap(bins: Sequence[Bin]) -> Decimal | None:

@@ -8,7 +8,7 @@ import pytest
 from execution.models import Bar, Order
 from monitoring.clocks import Moment
 from monitoring.models import CostAnalysis
-from monitoring.reporting import cost_analysis
+from monitoring.reporting import cost_analysis, late_benchmarks
 from tests.integration.monitoring.rows import (
     NOON,
     NOW,
@@ -149,3 +149,50 @@ def test_it_stops_in_time_for_the_thread_to_send_slices() -> None:
     done = cost_analysis.compute_due(moment=NOW, market=market, stopwatch=lambda: next(watch))
     assert len(done) == 2
     assert sorted([*done, *cost_analysis.compute_due(moment=NOW, market=market)]) == orders
+
+
+def quoted(order: Order, bid: str, ask: str) -> None:
+    order.slices.update(explanation={"quote": {"bid": bid, "ask": ask}})
+
+
+def test_what_an_order_kept_of_the_spread() -> None:
+    order = filled("150.00")
+    assert analysed(order).spread_capture is None
+    quoted(order, "149.98", "150.02")
+    add_event(order, "COMMISSION")
+    assert analysed(order, after(NOW, minutes=1)).spread_capture == D("0.5")
+
+
+@pytest.mark.parametrize(
+    ("minute", "traded"),
+    [pytest.param(0, 30_000, id="at a full minute"), pytest.param(0.25, 29_750, id="within one")],
+)
+def test_of_the_minute_of_arrival_only_what_came_after_it_counts(
+    minute: float, traded: int
+) -> None:
+    start = NOON - timedelta(minutes=40 - minute)
+    assert analysed(filled("150.00", start_at=start)).market_volume == traded
+
+
+def test_the_close_and_a_late_price_come_when_the_day_is_over() -> None:
+    """It ended at 10:50 in New York; the tape of that day is cut off at 11:10, its opening bar was
+    at 9:30."""
+    market = store_tape("150.00", minutes=90)
+    closing = NOON + timedelta(hours=5) - timedelta(minutes=1)
+    Bar.objects.create(
+        symbol="AAPL", start_at=closing, open=D(151), high=D(151), low=D(151), close=D(151),
+        volume=100, vwap=D(151),
+    )  # fmt: skip
+    order = filled("150.00")
+    cost = analysed(order, after(NOW, minutes=10))
+    assert (cost.open_bps, cost.close_bps, cost.final) == (D(0), None, True)
+    assert cost.late_due_wall == NOON + timedelta(hours=5, minutes=1)
+
+    late_benchmarks.complete(moment=after(NOW, hours=5), market=market)
+    cost.refresh_from_db()
+    assert cost.close_bps is None
+    late_benchmarks.complete(moment=after(NOW, hours=5, minutes=1), market=market)
+    cost.refresh_from_db()
+    assert cost.close_bps == (D(-1) / 151 * 10_000).quantize(D("0.0001"))
+    assert cost.late_reversion_bps == 0
+    assert cost.late_due_wall is None

@@ -1,13 +1,16 @@
 """The worked examples of the cost analysis, to the digit, and what holds for any order."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.reporting import tca
+from execution.market.base import TapeBar
+from monitoring.reporting import spread_capture, tca
 from monitoring.reporting.tca import Bin, Executed
 
 D = Decimal
@@ -182,3 +185,32 @@ def test_relative_performance_is_a_share_and_turns_round_with_the_side(
 def rounded(value: D | None) -> D:
     assert value is not None
     return value.quantize(D("0.001"))
+
+
+def test_of_a_bar_under_way_the_part_after_the_arrival_counts() -> None:
+    at, minute = datetime(2026, 3, 2, 15, 0, tzinfo=UTC), timedelta(minutes=1)
+    tape = [
+        TapeBar("AAPL", at + minute * k, minute, *[D(10 + k)] * 4, 100, D(10 + k)) for k in range(3)
+    ]
+    bins = tca.after_arrival(tape, at + minute * 1.75)
+    assert bins == [Bin(25, D(11)), Bin(100, D(12))]
+    assert rounded(tca.vwap(bins)) == D("11.800")
+
+
+@pytest.mark.parametrize(
+    ("side", "rows", "kept"),
+    [
+        pytest.param(BUY, [(100, "10.00")], "1", id="bought at the bid"),
+        pytest.param(SELL, [(100, "10.00")], "0", id="sold at it"),
+        pytest.param(BUY, [(300, "10.02"), (100, "10.01")], "0.5625", id="by shares"),
+        pytest.param(BUY, [(100, "10.06")], "-0.5", id="beyond the far touch"),
+    ],
+)
+def test_spread_capture_is_the_mean_over_shares(side: int, rows: Any, kept: str) -> None:
+    quote = {"bid": "10.00", "ask": "10.04"}
+    known = [(shares, D(price), quote) for shares, price in rows]
+    assert spread_capture.mean(side, [*known, (100, D(10), None)]) == D(kept)
+
+
+def test_without_a_quote_nothing_is_known_of_the_spread() -> None:
+    assert spread_capture.mean(BUY, [(100, D(10), None)]) is None
