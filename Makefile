@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
 	@echo "             BARS=file SYMBOL=GWW DATE=2024-06-12 SPEED=60: the same on real bars"
-	@echo "             BROKER=alpaca or ibkr: live trading with a stand-in of the broker, no key"
+	@echo "             BROKER=alpaca or ibkr: live trading with a simulator of the broker, no key"
 	@echo "make up      run the service until Ctrl-C"
 	@echo "make test    all tests, two files a processor at a time (JOBS); ARGS='-k name' goes to pytest"
 	@echo "make test-unit  the rules alone: no PostgreSQL, no Redis, under a minute"

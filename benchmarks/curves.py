@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bars import MIDCAPS, MINUTE, ROOT
+from benchmarks.chart import BLUE, INK, ORANGE, Axis, Curve, svg
 from benchmarks.service import START_SECONDS, _process, _until
-from benchmarks.svg import BLUE, INK, ORANGE, Axis, Curve, picture
 from deepstack import processes
 from deepstack.local import embedded_servers
 
@@ -79,7 +79,7 @@ class Run:
     def filled(self) -> int:
         return sum(shares for _, shares, _ in self.fills)
 
-    def told(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         return {
             "algorithm": self.algorithm,
             "order": self.name,
@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Pictures of planned against executed curves")
     parser.add_argument("--bars", type=Path, default=MIDCAPS)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
-    parser.add_argument("--speed", type=float, default=SPEED, help="market time per wall time")
+    parser.add_argument("--speed", type=float, default=SPEED, help="market time per real time")
     options = parser.parse_args(arguments)
     if not options.bars.exists():
         print(f"{options.bars}: no such file; set DEEPSTACK_DATA to its folder", file=sys.stderr)
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for run in runs:
         file = options.out / f"{run.algorithm.lower()}.svg"
         file.write_text(drawn(run), encoding="utf-8")
-    print(json.dumps([run.told() for run in runs], indent=2))
+    print(json.dumps([run.as_json() for run in runs], indent=2))
     return 0
 
 
@@ -210,7 +210,7 @@ def _shares(run: Run) -> str:
         Curve("executed", BLUE, _held(run, executed), stepped=True, wide=True),
     ]
     up = Axis(0, 100, [(value, f"{value} %") for value in range(0, 101, 25)])
-    return picture(_title(run), _subtitle(run), curves, _hours(run, run.length), up)
+    return svg(_title(run), _subtitle(run), curves, _hours(run, run.length), up)
 
 
 def _market(run: Run) -> Curve:
@@ -246,7 +246,7 @@ def _prices(run: Run) -> str:
     curves.append(Curve("fills", BLUE, fills, dots=True))
     seen = [price for curve in curves for _, price in curve.points]
     up = _dollars(min(seen), max(seen))
-    return picture(_title(run), _subtitle(run), curves, _hours(run, last), up)
+    return svg(_title(run), _subtitle(run), curves, _hours(run, last), up)
 
 
 def _hours(run: Run, length: float) -> Axis:

@@ -39,9 +39,9 @@ def main() -> None:
         load = os.getloadavg()[0]
         rate = asked.rate or RATES[asked.broker]
         late = _measure(ground, rate, asked.seconds)
-    told = {"broker": asked.broker, "cores": os.cpu_count(), "load_before": round(load, 2)}
-    told |= {"rate": rate, "fills": len(late), "fill_to_row_ms": percentiles(late)}
-    print(json.dumps(told, indent=2))
+    figures = {"broker": asked.broker, "cores": os.cpu_count(), "load_before": round(load, 2)}
+    figures |= {"rate": rate, "fills": len(late), "fill_to_row_ms": percentiles(late)}
+    print(json.dumps(figures, indent=2))
 
 
 def _measure(ground: Ground, rate: int, seconds: int) -> list[float]:

@@ -132,36 +132,38 @@ def _hammering(port: int, token: str, clients: int, seconds: float) -> Iterator[
     """A third each guesses passwords, asks for previews and reads lists; yields what they got,
     filled when the block ends."""
     context = multiprocessing.get_context("spawn")
-    told: Any = context.Queue()
+    reports: Any = context.Queue()
     kinds = ("token", "preview", "list")
     # Threads of a few processes: a hundred processes would measure their own start.
     counts = [clients // 3 + (1 if index < clients % 3 else 0) for index in range(3)]
     team = [
-        context.Process(target=_client_team, args=(port, token, kind, count, seconds, told))
+        context.Process(target=_client_team, args=(port, token, kind, count, seconds, reports))
         for kind, count in zip(kinds, counts, strict=True)
     ]
     for each in team:
         each.start()
     for _ in team:
-        told.get()  # each says that it begins
+        reports.get()  # each says that it begins
     answers: Counter[str] = Counter()
     try:
         yield answers
     finally:
         for _ in team:
-            answers.update(told.get())
+            answers.update(reports.get())
         for each in team:
             each.join()
 
 
-def _client_team(port: int, token: str, kind: str, count: int, seconds: float, told: Any) -> None:
+def _client_team(
+    port: int, token: str, kind: str, count: int, seconds: float, reports: Any
+) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    told.put({})
+    reports.put({})
     end = time.monotonic() + seconds + 1
     with ThreadPoolExecutor(count) as pool:
         seen = list(pool.map(lambda _: _client(port, token, kind, end), range(count)))
-    told.put(dict(sum(seen, Counter())))
+    reports.put(dict(sum(seen, Counter())))
 
 
 def _client(port: int, token: str, kind: str, end: float) -> Counter[str]:

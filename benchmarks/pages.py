@@ -107,7 +107,12 @@ def fill(orders: int, slices: int) -> None:
         executed_at=now,
     )
     alert = Alert.objects.create(
-        kind="PAUSED", severity="WARNING", message="m", raised_at=now, raised_wall=now, order=order
+        kind="PAUSED",
+        severity="WARNING",
+        message="m",
+        raised_at=now,
+        raised_at_real=now,
+        order=order,
     )
     cost = CostAnalysis.objects.create(order=order, event_id=1, arrival_bps=1)
     event = order.events.earliest("pk")

@@ -15,8 +15,8 @@ def per_slice_since(kinds: Kinds) -> Callable[[int], dict[str, float]]:
 
     def cost(slices: int) -> dict[str, float]:
         spent = {kind: _seconds(pids) - before[kind] for kind, pids in kinds.items()}
-        told = {kind: round(each / max(slices, 1) * 1000, 2) for kind, each in spent.items()}
-        return told | {"sum": round(sum(told.values()), 2)}
+        costs = {kind: round(each / max(slices, 1) * 1000, 2) for kind, each in spent.items()}
+        return costs | {"sum": round(sum(costs.values()), 2)}
 
     return cost
 

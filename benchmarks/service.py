@@ -72,8 +72,8 @@ def _measure(rates: Sequence[int], seconds: int, kinds: Kinds) -> dict[str, obje
 def _at(rate: int, seconds: int, kinds: Kinds) -> dict[str, object]:
     """Where slices wait, fewer than planned are sent: the others end with their order's window."""
     cost = per_slice_since(kinds)
-    told = lateness(rate, seconds)
-    return told | {"processor_ms": cost(int(str(told["sent"])))}
+    figures = lateness(rate, seconds)
+    return figures | {"processor_ms": cost(int(str(figures["sent"])))}
 
 
 def _yardstick(
@@ -87,12 +87,12 @@ def _yardstick(
     with _process(folder, "yardstick", environment) as pid:
         kinds = {"workers": [pid], "servers": programs}
         _load_yardstick(10, 5, environment)  # warm
-        told = []
+        rows = []
         for rate in rates:
             cost = per_slice_since(kinds)
             late = _load_yardstick(rate, seconds, environment)
-            told.append(late | {"processor_ms": cost(late["filled"])})
-    return told
+            rows.append(late | {"processor_ms": cost(late["filled"])})
+    return rows
 
 
 def _load_yardstick(rate: int, seconds: int, environment: dict[str, str]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def big_order(minutes: float) -> dict[str, float]:
     seconds = context.default().config.execution.scheduling.horizon_seconds
     near = order.slices.filter(due_at__lte=task_queue.horizon_end(order.created_at, seconds))
     # A task may run before its publishing is noted, and the slice be skipped.
-    silent = near.filter(enqueued_wall__isnull=True, attempt=0, finished_at__isnull=True)
+    silent = near.filter(enqueued_at_real__isnull=True, attempt=0, finished_at__isnull=True)
     _until(lambda: not silent.exists(), START_SECONDS)
     enqueued = time.perf_counter() - started
     order_controls.cancel(order.pk, by="benchmark", now=context.default().now())

@@ -1,7 +1,7 @@
 """How late requests leave for a broker that takes its time to answer, by the broker's own log.
 
 `python -m benchmarks.slow_broker [--rate 100] [--seconds 60] [--answer-ms 100]` starts servers,
-workers, dispatchers and the stand-in broker of the torture run; prints one JSON document.
+workers, dispatchers and the simulated broker of the chaos run; prints one JSON document.
 """
 
 import argparse
@@ -77,9 +77,9 @@ def _run(
 def _lateness(log: Path, due: dict[str, float]) -> list[float]:
     attempts: dict[str, float] = {}
     for line in log.read_text().splitlines():
-        told = json.loads(line)
-        if told["kind"] == "attempt":
-            attempts.setdefault(told["client_order_id"], told["t"] / 1e9)
+        event = json.loads(line)
+        if event["kind"] == "attempt":
+            attempts.setdefault(event["client_order_id"], event["t"] / 1e9)
     return [(at - due[name]) * 1000 for name, at in attempts.items()]
 
 

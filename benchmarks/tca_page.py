@@ -26,7 +26,7 @@ FIRST = "2026-03-02"
 _ORDERS = """
 INSERT INTO execution_order (account, strategy, symbol, side, quantity, urgency, algorithm,
     parameters, asked, own_settings, routing, start_at, end_at, created_at, finished_at,
-    created_wall, seed, slice_count, status, status_reason, version, filled_quantity,
+    created_at_real, seed, slice_count, status, status_reason, version, filled_quantity,
     filled_notional, commission, decision_price, decision_within_collar, arrival_bid, arrival_ask,
     estimated_slippage_bps, submitted_by, submitted_via)
 SELECT 'main', 's' || n %% 7, 'SYM' || n %% 50, (ARRAY['BUY', 'SELL'])[1 + n %% 2], q, 'NORMAL',
@@ -41,7 +41,7 @@ SELECT 'main', 's' || n %% 7, 'SYM' || n %% 50, (ARRAY['BUY', 'SELL'])[1 + n %% 
           FROM generate_series(1, %(orders)s) n) made
 """
 _COSTS = """
-INSERT INTO monitoring_costanalysis (order_id, event_id, attempts, computed_wall, average_price,
+INSERT INTO monitoring_costanalysis (order_id, event_id, attempts, computed_at_real, average_price,
     market_vwap, market_twap, market_volume, final_price, pwp_price, delay, trading, opportunity,
     fees, arrival_bps, vwap_bps, twap_bps, shortfall_bps, participation, reversion_bps)
 SELECT id, 1, 0, finished_at, filled_notional / filled_quantity, arrival_bid * 1.0003,
@@ -115,7 +115,7 @@ def _store(orders: int, days: int) -> float:
     moment = Moment.read()
     began = time.monotonic()
     limits = thresholds.of(current(), moment)
-    daily_summaries.build_missing(moment.now, wall=moment.wall, limits=limits)
+    daily_summaries.build_missing(moment.now, real_now=moment.real_now, limits=limits)
     return time.monotonic() - began
 
 

@@ -110,7 +110,7 @@ class ImplementationShortfall(Section):
 
 
 class Residual(Section):
-    """What an order's own `residual_minutes` and `max_extensions` stand in for."""
+    """Used where an order names no `residual_minutes` or `max_extensions`."""
 
     force_share: Share = Decimal("0.10")  # of the window, at its end
     close_minutes: PositiveMinutes = 5.0  # before the regular close
@@ -284,7 +284,7 @@ class Config(Checked, BaseSettings):
     live_broker: str = ""  # which entry of BROKERS `live` means
     live_trading_confirmed: bool = False
     # The live broker is a simulator on this machine, so that made-up prices do no harm.
-    live_broker_is_stand_in: bool = False
+    live_broker_is_simulator: bool = False
     account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "default"
 
     ibkr_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:%-]+$")] = "127.0.0.1"

@@ -8,7 +8,7 @@ from pydantic import Field
 from deepstack.config_types import Money, PositiveMinutes, Probability, Section, Seed, Share, Shares
 
 
-class PaperConduct(Section):
+class PaperFaults(Section):
     """How the paper broker misbehaves: a profile of `docs/brokers.md`, and what differs from it.
 
     What is None is as the profile says. Shares are probabilities, seconds are of trading time.
@@ -24,9 +24,9 @@ class PaperConduct(Section):
     permanent_rejects: Probability | None = None
     lost_requests: Probability | None = None  # the order never arrives and nobody says so
     lost_answers: Probability | None = None  # the order stands and nobody says so
-    late_executions: Probability | None = None  # told up to so many seconds after they are counted
+    late_executions: Probability | None = None  # reported so many seconds late at most
     late_seconds: Annotated[float, Field(ge=0, le=600)] | None = None
-    repeated_executions: Probability | None = None  # told two times in each answer
+    repeated_executions: Probability | None = None  # reported two times in each answer
     partial_fills: Probability | None = None  # arrivals that get a part of what the book gives
     cancel_seconds: Annotated[float, Field(ge=0, le=600)] | None = None  # at most, CANCELLING
     queue: Probability | None = None  # the most of the displayed size that a resting order joins
@@ -45,7 +45,7 @@ class Paper(Section):
     minimum_commission: Money = Decimal(1)
     participation: Share = Decimal("0.10")  # of the tape, beyond the displayed size
     displayed_shares: Shares = 500  # at the touch
-    conduct: PaperConduct = PaperConduct()
+    faults: PaperFaults = PaperFaults()
     impact: PaperImpact = PaperImpact()
     cash: Money = Decimal(10_000_000)  # of each account, before its first trade
     leverage: Annotated[Decimal, Field(ge=1, le=10)] = Decimal(

@@ -54,13 +54,13 @@ class Context:
 
 @cache
 def default() -> Context:
-    """The desk of this process."""
+    """The context of this process."""
     config = current()
     return Context(config, market_data(), OrderManager(config=config), clock.now)
 
 
 def on(order_manager: OrderManager) -> Context:
-    """The desk of this process, with another order manager and its configuration.
+    """The context of this process, with another order manager and its configuration.
 
     Raises ConfigError for what the workers could not keep to.
     """

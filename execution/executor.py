@@ -9,7 +9,7 @@ django_setup.ensure()
 from asgiref.sync import sync_to_async
 from typing_extensions import Unpack
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.order_manager import OrderManager
 from execution.context import Context
 from execution.domain.reading import minutes, whole
@@ -37,7 +37,7 @@ class Executor:
     ) -> None:
         checked("default_time_window", default_time_window, minutes)
         checked("default_num_slices", default_num_slices, whole(MAX_QUANTITY))
-        self._desk: Context = desks.on(order_manager)
+        self._context: Context = contexts.on(order_manager)
         self.default_time_window = default_time_window
         self.default_num_slices = default_num_slices
 
@@ -78,7 +78,7 @@ class Executor:
             **self._parameters(),
         }
         with read_as_signal(arguments, controls, EXECUTOR) as signal:
-            return await submission.execute(signal, self._desk, wait=wait)
+            return await submission.execute(signal, self._context, wait=wait)
 
     def _usual_slices(self, quantity: object) -> int | None:
         """A default is a wish: unlike an explicit number it gives way to a small order."""
@@ -99,5 +99,7 @@ class Executor:
         """Cancel what is left of an order; `by` is recorded, else the user of this process. Raises
         NotAllowed for one that has ended otherwise, or Order.DoesNotExist."""
         who = caller.current().name if by is None else by
-        order = await sync_to_async(order_controls.cancel)(order_id, by=who, now=self._desk.now())
+        order = await sync_to_async(order_controls.cancel)(
+            order_id, by=who, now=self._context.now()
+        )
         return await sync_to_async(result_of)(order)

@@ -26,14 +26,14 @@ log = structlog.get_logger(__name__)
 
 EVERY = 1.0  # seconds
 DEAD_AFTER = timedelta(seconds=5)
-# Slices leave so much early or late where a clock is wrong; less than this is told to nobody.
+# Slices leave so much early or late where a clock is wrong; less than this is not reported.
 WRONG_CLOCK_SECONDS = 1.0
 TROUBLE, TROUBLE_SECONDS, AHEAD = "trouble", "trouble_seconds", "clock_ahead_seconds"
 _BEAT = (
-    f"INSERT INTO {Heartbeat._meta.db_table} (kind, process, detail, started_wall, seen_wall)"  # noqa: S608
+    f"INSERT INTO {Heartbeat._meta.db_table} (kind, process, detail, started_at_real, seen_at_real)"  # noqa: S608
     " VALUES (%s, %s, %s, clock_timestamp(), clock_timestamp())"
     " ON CONFLICT (kind, process) DO UPDATE"
-    " SET detail = EXCLUDED.detail, seen_wall = clock_timestamp() RETURNING seen_wall"
+    " SET detail = EXCLUDED.detail, seen_at_real = clock_timestamp() RETURNING seen_at_real"
 )
 
 
@@ -72,9 +72,9 @@ def own_name() -> str:
 
 def beat(kind: str, detail: Mapping[str, object] | None = None) -> None:
     """Say that this process is alive; `detail` may name its TROUBLE, in words."""
-    told = _own.ahead
+    before = _own.ahead
     _beat(kind, dict(detail or {}))
-    if abs(told - _own.ahead) > WRONG_CLOCK_SECONDS / 2:
+    if abs(before - _own.ahead) > WRONG_CLOCK_SECONDS / 2:
         _beat(kind, dict(detail or {}))
 
 
@@ -120,7 +120,7 @@ def beat_quietly(kind: str, detail: Mapping[str, object] | None = None) -> bool:
 
 def seen_lately(kind: str | None = None) -> QuerySet[Heartbeat]:
     """The rows of the living processes, of one kind or of all."""
-    alive = Heartbeat.objects.filter(seen_wall__gt=Now() - DEAD_AFTER)
+    alive = Heartbeat.objects.filter(seen_at_real__gt=Now() - DEAD_AFTER)
     return alive if kind is None else alive.filter(kind=kind)
 
 
@@ -131,7 +131,7 @@ def alive(kind: str) -> int:
 
 def last_seen(kind: str) -> str:
     """Which process of the kind showed life last, and how long ago; to be a part of a sentence."""
-    ago = ExpressionWrapper(Now() - F("seen_wall"), output_field=DurationField())
+    ago = ExpressionWrapper(Now() - F("seen_at_real"), output_field=DurationField())
     row = Heartbeat.objects.filter(kind=kind).annotate(ago=ago).order_by("ago").first()
     if row is None:
         return ""
@@ -158,13 +158,13 @@ def keep_beating(kind: str, trouble: Callable[[], str] = str) -> threading.Event
 
     def loop() -> None:
         while not stop.wait(EVERY):
-            beat_quietly(kind, _told(trouble()))
+            beat_quietly(kind, _problem(trouble()))
         connection.close()
 
-    beat_quietly(kind, _told(trouble()))
+    beat_quietly(kind, _problem(trouble()))
     threading.Thread(target=loop, name="heartbeat", daemon=True).start()
     return stop
 
 
-def _told(trouble: str) -> dict[str, object]:
+def _problem(trouble: str) -> dict[str, object]:
     return {TROUBLE: trouble} if trouble else {}

@@ -10,7 +10,7 @@ django_setup.ensure()
 from asgiref.sync import sync_to_async
 from typing_extensions import Unpack
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.order_manager import OrderManager
 from execution.domain.reading import number, refusal
 from execution.domain.routing import Thresholds
@@ -36,8 +36,8 @@ class ExecutionRouter:
         small_order_threshold: float | Decimal | None = None,
         large_order_threshold: float | Decimal | None = None,
     ) -> None:
-        self._desk = desks.on(order_manager)
-        rules = self._desk.config.execution.routing
+        self._context = contexts.on(order_manager)
+        rules = self._context.config.execution.routing
         self._thresholds = Thresholds(
             _money("small_order_threshold", small_order_threshold, rules.small_order_threshold),
             _money("large_order_threshold", large_order_threshold, rules.large_order_threshold),
@@ -93,7 +93,7 @@ class ExecutionRouter:
         }
         with read_as_signal(arguments, controls, ROUTER) as signal:
             return await submission.execute(
-                signal, self._desk, wait=wait, thresholds=self._thresholds
+                signal, self._context, wait=wait, thresholds=self._thresholds
             )
 
     async def preview(
@@ -132,7 +132,7 @@ class ExecutionRouter:
             "strategy": strategy,
         }
         with read_as_signal(arguments, controls, ROUTER) as signal:
-            return await sync_to_async(preview)(signal, self._desk, thresholds=self._thresholds)
+            return await sync_to_async(preview)(signal, self._context, thresholds=self._thresholds)
 
     async def events(self, order_id: int) -> AsyncIterator[EventMessage]:
         """Each event of an order from its first on, as it happens; ends once the order has ended

@@ -20,7 +20,7 @@ AHEAD = timedelta(milliseconds=80)
 
 # Skips what somebody is changing now, as `locks.free_rows` does.
 _NOTE = """
-UPDATE execution_slice SET status = %s, enqueued_wall = %s
+UPDATE execution_slice SET status = %s, enqueued_at_real = %s
 WHERE id IN (SELECT part.id FROM execution_slice AS part
              JOIN unnest(%s::bigint[], %s::timestamptz[]) AS noted (id, due_at)
              ON noted.id = part.id AND noted.due_at = part.due_at
@@ -38,7 +38,7 @@ def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
     with current_app.producer_or_acquire() as producer, producer.batch():
         for slice_id, due_at in slices:
             current_app.send_task(
-                SEND, args=[slice_id], eta=clock.wall_of(due_at - AHEAD), producer=producer
+                SEND, args=[slice_id], eta=clock.real_time_of(due_at - AHEAD), producer=producer
             )
     ids, moments = zip(*slices, strict=True) if slices else ((), ())
     with connection.cursor() as cursor:
@@ -56,7 +56,7 @@ def enqueue(task: str, slice_ids: Iterable[int]) -> None:
 
 
 def horizon_end(now: datetime, seconds: float) -> datetime:
-    """Slices due before this are published; `seconds` are of the wall clock."""
+    """Slices due before this are published; `seconds` are of real time."""
     return now + timedelta(seconds=seconds * clock.speed())
 
 

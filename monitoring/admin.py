@@ -25,8 +25,8 @@ from monitoring.models import (
     ChannelHealth,
     CostAnalysis,
     DailySummary,
+    EventCursor,
     ReportDelivery,
-    WatchMark,
     WebhookDelivery,
     WebhookPosition,
 )
@@ -40,11 +40,11 @@ class DeliveryInline(Unchangeable, TabularInline[AlertDelivery, Alert]):
     extra = 0
     fields = readonly_fields = (
         "channel",
-        "news",
+        "event",
         "state",
         "attempts",
-        "next_try_wall",
-        "settled_wall",
+        "next_try_at_real",
+        "settled_at_real",
         "last_error",
     )
     can_delete = False
@@ -134,11 +134,11 @@ class AlertDeliveryAdmin(ReadOnlyAdmin[Any]):
     list_display = [
         "alert",
         "channel",
-        "news",
+        "event",
         "state",
         "attempts",
-        "next_try_wall",
-        "settled_wall",
+        "next_try_at_real",
+        "settled_at_real",
         "last_error",
     ]
     list_filter = ["state", "channel"]
@@ -148,7 +148,7 @@ class AlertDeliveryAdmin(ReadOnlyAdmin[Any]):
 
 @admin.register(ChannelHealth)
 class ChannelHealthAdmin(ReadOnlyAdmin[Any]):
-    list_display = ["channel", "sent_wall", "failing_wall", "failures", "problem"]
+    list_display = ["channel", "sent_at_real", "failing_since_real", "failures", "problem"]
 
 
 @admin.register(WebhookDelivery)
@@ -159,9 +159,9 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin[Any]):
         "number_of_events",
         "state",
         "attempts",
-        "created_wall",
-        "next_try_wall",
-        "settled_wall",
+        "created_at_real",
+        "next_try_at_real",
+        "settled_at_real",
         "last_error",
     ]
     list_filter = ["state", "receiver"]
@@ -173,7 +173,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin[Any]):
 
 @admin.register(WebhookPosition)
 class WebhookPositionAdmin(ReadOnlyAdmin[Any]):
-    list_display = ["receiver", "event_id", "read_wall"]
+    list_display = ["receiver", "event_id", "read_at_real"]
 
 
 @admin.register(CostAnalysis)
@@ -187,11 +187,11 @@ class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
         "shortfall",
         "share_of_volume",
         "preliminary",
-        "computed_wall",
+        "computed_at_real",
     ]
     readonly_fields = ["preliminary"]
     list_select_related = ["order"]
-    list_filter = ["computed_wall"]
+    list_filter = ["computed_at_real"]
     search_fields = ["=order__id", "order__symbol"]
 
     @admin.display(description="average", ordering="average_price")
@@ -251,13 +251,13 @@ class ReportDeliveryAdmin(ReadOnlyAdmin[Any]):
         "account",
         "channel",
         "attempts",
-        "next_try_wall",
-        "sent_wall",
+        "next_try_at_real",
+        "sent_at_real",
         "problem",
     ]
     list_filter = ["channel"]
 
 
-@admin.register(WatchMark)
-class WatchMarkAdmin(ReadOnlyAdmin[Any]):
+@admin.register(EventCursor)
+class EventCursorAdmin(ReadOnlyAdmin[Any]):
     list_display = ["id", "event_id"]

@@ -12,17 +12,17 @@ class Moment:
     """Trading time, real time, and trading seconds per real second."""
 
     now: datetime
-    wall: datetime
+    real_now: datetime
     speed: float = 1.0
 
     @classmethod
     def read(cls) -> Self:
-        return cls(now=clock.now(), wall=datetime.now(UTC), speed=clock.speed())
+        return cls(now=clock.now(), real_now=datetime.now(UTC), speed=clock.speed())
 
-    def wall_at(self, at: datetime) -> datetime:
+    def real_time_at(self, at: datetime) -> datetime:
         """The real time when it will be `at` in trading time."""
-        return self.wall + (at - self.now) / self.speed
+        return self.real_now + (at - self.now) / self.speed
 
-    def trading(self, wall_seconds: float) -> timedelta:
+    def trading(self, real_seconds: float) -> timedelta:
         """The trading time that passes in so many seconds of real time."""
-        return timedelta(seconds=wall_seconds * self.speed)
+        return timedelta(seconds=real_seconds * self.speed)

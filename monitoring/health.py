@@ -166,7 +166,7 @@ def _live_broker() -> dict[str, Part]:
 
 def _gateway(config: Config) -> Part:
     fresh = timezone.now() - timedelta(seconds=config.ibkr.fresh_seconds)
-    row = IbkrGateway.objects.filter(endpoint=endpoint_of(config), seen_wall__gt=fresh).first()
+    row = IbkrGateway.objects.filter(endpoint=endpoint_of(config), seen_at_real__gt=fresh).first()
     if row is None:
         return {"ok": False, "reason": "none seen for some seconds"}
     return {"ok": row.state == IbkrGateway.State.READY, "state": row.state}

@@ -12,13 +12,13 @@ def alert_channels(config: Config) -> Mapping[str, object]:
     """Never a reason to be not ready: orders are executed all the same. Names no address, for
     nobody has logged in to read it."""
     failing = ChannelHealth.objects.filter(
-        failing_wall__isnull=False, channel__in=configured(config)
+        failing_since_real__isnull=False, channel__in=configured(config)
     )
     words = [
         f"{row.channel} {'refuses alerts' if row.refused else 'takes no alerts'} since"
-        f" {exchange_time(row.failing_wall)}"
+        f" {exchange_time(row.failing_since_real)}"
         for row in failing.order_by("channel")
-        if row.failing_wall
+        if row.failing_since_real
     ]
     if not words:
         return {"ok": True}

@@ -33,11 +33,11 @@ def evaluate_alerts() -> None:
         limits=thresholds.of(config, moment),
         market=market_data(),
     )
-    for name in sending.with_work(config.webhooks.receivers, wall=timezone.now()):
+    for name in sending.with_work(config.webhooks.receivers, real_now=timezone.now()):
         # Without Redis the next evaluation asks again: the stream of events waits for it.
         with suppress(QueueError, RedisError):
             send_order_events.delay(name)
-    if deliveries.any_due(wall=timezone.now()):
+    if deliveries.any_due(real_now=timezone.now()):
         try:
             send_alerts.delay()
         except (QueueError, RedisError):
@@ -46,7 +46,7 @@ def evaluate_alerts() -> None:
 
 @shared_task
 def send_alerts() -> None:
-    deliveries.deliver_due(wall=timezone.now, channels=configured(current()))
+    deliveries.deliver_due(real_now=timezone.now, channels=configured(current()))
 
 
 # As often as alerts are evaluated, while a receiver of order events is set up.
@@ -54,7 +54,7 @@ def send_alerts() -> None:
 def send_order_events(receiver: str) -> None:
     found = current().webhooks.receivers.get(receiver)
     if found is not None:
-        sending.send_due(receiver, found, wall=timezone.now)
+        sending.send_due(receiver, found, real_now=timezone.now)
 
 
 # The names of release 1.0: messages of that release may be under way. They go with the next one.
@@ -71,9 +71,9 @@ def _deliver() -> None:
 @shared_task
 def build_summaries() -> None:
     moment = Moment.read()
-    sending.forget_old(wall=moment.wall)
+    sending.forget_old(real_now=moment.real_now)
     daily_summaries.build_missing(
-        moment.now, wall=moment.wall, limits=thresholds.of(current(), moment)
+        moment.now, real_now=moment.real_now, limits=thresholds.of(current(), moment)
     )
     if daily_reports.any_wanted(current()):
         # Which fails with Redis: the next turn asks again.

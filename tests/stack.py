@@ -22,7 +22,7 @@ from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
 from deepstack.config import ROOT
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from execution.market import clock
 from execution.models import Heartbeat
 from tests import database
@@ -142,7 +142,7 @@ class Stack:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=lifeline(),
+                pass_fds=parent_pipe(),
             )
         self.members.append(Process(name, popen, log))
         return self.members[-1]
@@ -160,7 +160,7 @@ class Stack:
             text=True,
             timeout=timeout,
             check=False,
-            pass_fds=lifeline(),
+            pass_fds=parent_pipe(),
         )
 
     def env(self, **more: str) -> dict[str, str]:

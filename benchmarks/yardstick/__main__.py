@@ -33,8 +33,8 @@ def main() -> None:
     _filled_by(end + PATIENCE, len(children))
     filled = worker.Child.objects.filter(status="FILLED").values_list("sent_at", "due_at")
     late = [(sent - due) / timedelta(milliseconds=1) for sent, due in filled]
-    told = {"rate": rate, "planned": len(children), "sent": in_time, "filled": len(late)}
-    print(json.dumps(told | percentiles(late or [0.0])))
+    figures = {"rate": rate, "planned": len(children), "sent": in_time, "filled": len(late)}
+    print(json.dumps(figures | percentiles(late or [0.0])))
 
 
 def _make_tables() -> None:

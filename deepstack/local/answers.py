@@ -12,10 +12,10 @@ def status(url: str) -> int:
 
 
 def parts(url: str) -> dict[str, dict[str, object]]:
-    """What /readyz tells, ready or not; empty when it does not answer."""
+    """What /readyz says, ready or not; empty when it does not answer."""
     with suppress(ValueError, KeyError):
-        told: dict[str, dict[str, object]] = json.loads(_get(url)[1])["parts"]
-        return told
+        parts: dict[str, dict[str, object]] = json.loads(_get(url)[1])["parts"]
+        return parts
     return {}
 
 

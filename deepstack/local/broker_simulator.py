@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from deepstack.config import ROOT
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from deepstack.local.supervisor import TIED
 
 START_SECONDS = 20.0
@@ -24,12 +24,12 @@ ACCOUNT = "DU1234567"
 CLIENT_ID = "17"
 
 
-class StandInError(RuntimeError):
+class SimulatorError(RuntimeError):
     """The simulator does not run; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class StandIn:
+class Simulator:
     """A running simulator. `environment` is for every process that is to trade with it."""
 
     name: str
@@ -54,7 +54,7 @@ NAMES = {"alpaca": "Alpaca", "ibkr": "TWS of Interactive Brokers"}
 _COMMON = {
     "TRADING_MODE": "live",
     "LIVE_TRADING_CONFIRMED": "true",
-    "LIVE_BROKER_IS_STAND_IN": "true",
+    "LIVE_BROKER_IS_SIMULATOR": "true",
     "ACCOUNT": "default",
     "MARKET__SOURCE": "simulated",
     "EXECUTION__ROUTING__URGENT_TOLERANCE_BPS": "0",
@@ -68,7 +68,7 @@ _COMMON = {
 
 
 @contextmanager
-def running(broker: str, folder: Path) -> Iterator[StandIn]:
+def running(broker: str, folder: Path) -> Iterator[Simulator]:
     """The simulator of `alpaca` or `ibkr` while the block lasts, on a port that was free."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{broker}.jsonl"
@@ -80,11 +80,11 @@ def running(broker: str, folder: Path) -> Iterator[StandIn]:
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
-            pass_fds=lifeline(),
+            pass_fds=parent_pipe(),
         )
     try:
         port = _port(process, folder / f"{broker}.err")
-        yield StandIn(
+        yield Simulator(
             name=NAMES[broker],
             address=f"127.0.0.1:{port}",
             log=log,
@@ -126,7 +126,7 @@ def _port(process: subprocess.Popen[bytes], errors: Path) -> int:
     try:
         return int(json.loads(line)["port"])
     except (ValueError, KeyError, TypeError):
-        raise StandInError(
+        raise SimulatorError(
             f"the simulator of the broker did not start, see {errors}; it is part of the tests,"
             " which a checkout of the repository has and an image has not"
         ) from None

@@ -2,8 +2,8 @@
 
 A process that is killed cannot clean up. So it has a cleaner (`orphan_cleanup`), a small process in
 a session of its own that reads from a pipe. Whoever can write to the pipe is watched: the process
-itself, and every child that inherits the `lifeline`. When the process is gone the others get time
-to end warmly, are killed then, and the servers that nobody else uses are stopped.
+itself, and every child that inherits the `parent_pipe`. When the process is gone the others get
+time to end warmly, are killed then, and the servers that nobody else uses are stopped.
 """
 
 import os
@@ -33,7 +33,7 @@ def be_patient(seconds: float) -> None:
     _own.patience = seconds
 
 
-def lifeline() -> tuple[int, ...]:
+def parent_pipe() -> tuple[int, ...]:
     """What a child process inherits (`pass_fds`) that is not to outlive this one."""
     if _own.pid != os.getpid():  # also after a fork, whose child is another process
         _own.end = _start()
@@ -43,7 +43,7 @@ def lifeline() -> tuple[int, ...]:
 
 def guard(root: Path) -> None:
     """Have the servers of the folder stopped when this process has died."""
-    (end,) = lifeline()
+    (end,) = parent_pipe()
     os.write(end, f"{root.resolve()}\n".encode())
 
 

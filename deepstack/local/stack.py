@@ -23,7 +23,7 @@ from rich.console import Console
 
 from deepstack import config, processes
 from deepstack.local import answers, broker_simulator, embedded_servers
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from deepstack.local.server_programs import ServerError
 from deepstack.local.supervisor import Supervisor
 
@@ -95,11 +95,11 @@ class Stack:
         finally:
             self._supervisor.stop()
 
-    def tend(self) -> None:
+    def supervise(self) -> None:
         """Keep everything running for a moment; raises Stopped once the end was asked for."""
         if self._asked_to_stop.wait(0.2):
             raise Stopped
-        self._supervisor.tend()
+        self._supervisor.supervise()
         if embedded_servers.revive(self.folder, **self._own_stores()):
             say("PostgreSQL or Redis had died and was started again")
 
@@ -113,19 +113,19 @@ class Stack:
             text=True,
             check=False,
             start_new_session=True,
-            pass_fds=lifeline(),
+            pass_fds=parent_pipe(),
         )
         if done.returncode:
             raise StackError(f"`manage.py {' '.join(words)}` failed, see above")
         return done.stdout.strip()
 
     def show(self, *words: str) -> int:
-        """Run a management command on this terminal, tending the rest; returns its exit code."""
+        """Run a management command on this terminal beside the rest; returns its exit code."""
         command = processes.manage(*words)
-        with subprocess.Popen(command, env=self._environment, pass_fds=lifeline()) as shown:  # noqa: S603
+        with subprocess.Popen(command, env=self._environment, pass_fds=parent_pipe()) as shown:  # noqa: S603
             try:
                 while shown.poll() is None:
-                    self.tend()
+                    self.supervise()
             finally:
                 shown.terminate()
         return shown.returncode
@@ -200,7 +200,7 @@ class Stack:
                 raise StackError(f"{', '.join(dying)} cannot start; see the logs in {logs}")
             if time.monotonic() > deadline:
                 raise StackError(f"waited {START_SECONDS:.0f} s for {what}; see the logs in {logs}")
-            self.tend()
+            self.supervise()
 
 
 def up(folder: Path) -> int:
@@ -215,7 +215,7 @@ def up(folder: Path) -> int:
                 note.write_text(f"{stack.web} (process {os.getpid()})")
                 say(_welcome(stack, password))
                 while True:
-                    stack.tend()
+                    stack.supervise()
 
 
 def demo(asked: argparse.Namespace) -> int:
@@ -242,7 +242,7 @@ def _demonstrate(
     asked: argparse.Namespace,
     folder: Path,
     environment: Mapping[str, str],
-    broker: broker_simulator.StandIn | None = None,
+    broker: broker_simulator.Simulator | None = None,
 ) -> int:
     names = ("symbol", "date", "speed", "minutes")
     chosen = [(f"--{name}", value) for name in names if (value := getattr(asked, name))]
@@ -285,7 +285,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except Stopped:
         say("stopped")
         return 0 if asked.what == "up" else 130
-    except (StackError, ServerError, broker_simulator.StandInError, config.ConfigError) as error:
+    except (StackError, ServerError, broker_simulator.SimulatorError, config.ConfigError) as error:
         say(f"error: {error}")
         return 1
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepstack import private_files
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from deepstack.local.log_tail import WarningTail
 
 STOP_SECONDS = 25.0  # for a warm stop; then the process is killed
@@ -39,7 +39,7 @@ class Child:
 
 
 class Supervisor:
-    """Start children in the order of their stages, call `tend` often, and `stop` at the end."""
+    """Start children in the order of their stages, `supervise` them often, `stop` at the end."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
         """Each child's output goes to a file of its own in `folder`, its warnings to `say`."""
@@ -58,13 +58,13 @@ class Supervisor:
             Child(name, stage, command, environment, tail, popen, time.monotonic())
         )
 
-    def tend(self) -> None:
+    def supervise(self) -> None:
         """Pass on warnings, and restart what died: at once, then after 1, 2, 4 ... 30 seconds."""
         for child in self._children:
             for line in child.tail.warnings():
                 self._say(f"{child.name}: {line}")
             if child.restart_at is None:
-                self._mourn(child)
+                self._note_death(child)
             elif time.monotonic() >= child.restart_at:
                 self._restart(child)
 
@@ -83,7 +83,7 @@ class Supervisor:
                 self._await_end(child, deadline)
         self._children.clear()
 
-    def _mourn(self, child: Child) -> None:
+    def _note_death(self, child: Child) -> None:
         if (code := child.popen.poll()) is None:
             return
         _kill_group(child)  # what the dead leader left behind
@@ -122,7 +122,7 @@ def _spawn(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            pass_fds=lifeline(),
+            pass_fds=parent_pipe(),
         )
 
 

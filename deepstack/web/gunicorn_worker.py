@@ -69,11 +69,11 @@ class _Plain:
 
     def sendall(self, page: bytes) -> None:
         status = int(page.split(b" ", 2)[1])
-        told = problem_json.as_bytes(status, "the request is not HTTP as it is understood here")
+        body = problem_json.as_bytes(status, "the request is not HTTP as it is understood here")
         line = page.partition(b"\r\n")[0]
         self._client.sendall(
             line
             + b"\r\nConnection: close\r\nContent-Type: application/problem+json"
-            + b"\r\nContent-Length: %d\r\n\r\n" % len(told)
-            + told
+            + b"\r\nContent-Length: %d\r\n\r\n" % len(body)
+            + body
         )

@@ -96,10 +96,10 @@ class ProblemMiddleware:
         response = unreadable(request) or self.get_response(request)
         if is_api(request) and response.status_code >= 400 and _is_page(response):
             detail = _DETAILS.get(response.status_code, response.reason_phrase)
-            told = answer(response.status_code, detail)
-            response.content = told.content
+            plain = answer(response.status_code, detail)
+            response.content = plain.content
             response["Content-Type"] = CONTENT_TYPE
-            response["Content-Length"] = str(len(told.content))
+            response["Content-Length"] = str(len(plain.content))
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -107,9 +107,9 @@ class ProblemMiddleware:
         if isinstance(error, DataError):
             return refused(request, 400, "a value is beyond what can be stored or compared")
         if isinstance(error, TooManyFailures):
-            told = refused(request, 429, str(error))
-            told["Retry-After"] = str(error.seconds)
-            return told
+            busy = refused(request, 429, str(error))
+            busy["Retry-After"] = str(error.seconds)
+            return busy
         if isinstance(error, RequestDataTooBig):
             return refused(request, 413, _too_large())
         return None

@@ -122,7 +122,7 @@ def _effect(request: HttpRequest, order: Order, form: TermsForm) -> HttpResponse
     version = form.cleaned_data["version"]
     kept = TermsForm({**changed, "version": version, "reason": form.cleaned_data["reason"]})
     kept.is_valid()
-    seen = amend.effect(order.pk, kept.values(), version=version, desk=context.default())
+    seen = amend.effect(order.pk, kept.values(), version=version, context=context.default())
     return _page(request, order, kept, seen)
 
 
@@ -132,7 +132,7 @@ def _amend(request: HttpRequest, order: Order, form: TermsForm) -> HttpResponse:
         form.values(),
         version=form.cleaned_data["version"],
         by=request.user.get_username(),
-        desk=context.default(),
+        context=context.default(),
         reason=form.cleaned_data["reason"],
     )
     terms = terms_of(amended)

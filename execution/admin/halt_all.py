@@ -56,7 +56,7 @@ class SystemStateView(View):
         except ValueError as error:
             form.add_error("reason", str(error))
             return self._ask(request, form)
-        tell(request, report)
+        show(request, report)
         return HttpResponseRedirect(reverse("admin:index"))
 
     def _ask(self, request: HttpRequest, form: ReasonForm) -> HttpResponse:
@@ -83,7 +83,7 @@ def urls() -> list[URLPattern]:
     ]
 
 
-def tell(request: HttpRequest, report: kill_switch.HaltReport) -> None:
+def show(request: HttpRequest, report: kill_switch.HaltReport) -> None:
     """What came of a change: orders concerned, sends drained, cancels confirmed."""
     halted = report.state.state == kill_switch.State.HALTED
     text = f"{report.state}: live orders in the scope: {len(report.orders)}"

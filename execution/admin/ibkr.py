@@ -19,9 +19,9 @@ class IbkrGatewayAdmin(ReadOnlyAdmin[IbkrGateway]):
     def coloured(self, row: IbkrGateway) -> SafeString:
         return base.badge(row.state)
 
-    @admin.display(description="seen", ordering="seen_wall")
+    @admin.display(description="seen", ordering="seen_at_real")
     def seen(self, row: IbkrGateway) -> str:
-        return base.exchange_time(row.seen_wall)
+        return base.exchange_time(row.seen_at_real)
 
 
 @admin.register(IbkrOrder)
@@ -56,9 +56,9 @@ class IbkrOrderAdmin(ReadOnlyAdmin[IbkrOrder]):
     def limit(self, row: IbkrOrder) -> str:
         return base.price(row.limit_price)
 
-    @admin.display(description="queued", ordering="queued_wall")
+    @admin.display(description="queued", ordering="queued_at_real")
     def queued(self, row: IbkrOrder) -> str:
-        return base.exchange_time(row.queued_wall)
+        return base.exchange_time(row.queued_at_real)
 
 
 @admin.register(IbkrExecution)
@@ -89,10 +89,10 @@ class IbkrInquiryAdmin(ReadOnlyAdmin[IbkrInquiry]):
     list_select_related = ("gateway",)
     ordering = ("-pk",)
 
-    @admin.display(description="asked", ordering="asked_wall")
+    @admin.display(description="asked", ordering="asked_at_real")
     def asked(self, row: IbkrInquiry) -> str:
-        return base.exchange_time(row.asked_wall)
+        return base.exchange_time(row.asked_at_real)
 
-    @admin.display(description="taken", ordering="taken_wall")
+    @admin.display(description="taken", ordering="taken_at_real")
     def taken(self, row: IbkrInquiry) -> str:
-        return base.exchange_time(row.taken_wall)
+        return base.exchange_time(row.taken_at_real)

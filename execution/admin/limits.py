@@ -83,7 +83,7 @@ def _changes(scope: str, key: str) -> SafeString:
     rows = RiskLimitChange.objects.filter(scope=scope, key=key)[:SHOWN]
     lines = (
         (
-            base.exchange_time(row.changed_wall),
+            base.exchange_time(row.changed_at_real),
             row.changed_by,
             row.field,
             row.before or base.NOTHING,
@@ -145,9 +145,9 @@ class RestrictedSymbolAdmin(ByRisk, base.ExportedAdmin[RestrictedSymbol]):
     ) -> tuple[str, ...]:
         return ("changes",) if obj is None else ("symbol", "changes")
 
-    @admin.display(description="changed", ordering="changed_wall")
+    @admin.display(description="changed", ordering="changed_at_real")
     def changed(self, row: RestrictedSymbol) -> str:
-        return base.exchange_time(row.changed_wall)
+        return base.exchange_time(row.changed_at_real)
 
     def changes(self, row: RestrictedSymbol) -> SafeString:
         return _changes(TradingState.Scope.SYMBOL, row.symbol)
@@ -174,8 +174,8 @@ class RiskLimitChangeAdmin(ReadOnlyAdmin[RiskLimitChange]):
     list_display = ("changed", "scope", "key", "field", "before", "after", "changed_by")
     list_filter = ("scope", "field", "changed_by")
     search_fields = ("key",)
-    date_hierarchy = "changed_wall"
+    date_hierarchy = "changed_at_real"
 
-    @admin.display(description="changed", ordering="changed_wall")
+    @admin.display(description="changed", ordering="changed_at_real")
     def changed(self, row: RiskLimitChange) -> str:
-        return base.exchange_time(row.changed_wall)
+        return base.exchange_time(row.changed_at_real)

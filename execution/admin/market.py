@@ -114,7 +114,7 @@ class SlippageCalibrationAdmin(ReadOnlyAdmin[SlippageCalibration]):
 
 @admin.register(MarketClock)
 class MarketClockAdmin(ReadOnlyAdmin[MarketClock]):
-    list_display = ("anchor", "wall_anchor", "speed")
+    list_display = ("anchor", "real_anchor", "speed")
 
 
 @admin.register(CalendarOverride)

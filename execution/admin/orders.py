@@ -145,8 +145,8 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     @admin.display(description="decision price")
     def decided(self, order: Order) -> str:
         outside = " (off the market: not in any figure)"
-        told = outside if order.decision_within_collar is False else ""
-        return f"{base.price(order.decision_price)}{told}"
+        note = outside if order.decision_within_collar is False else ""
+        return f"{base.price(order.decision_price)}{note}"
 
     @admin.display(description="starts")
     def starts(self, order: Order) -> str:

@@ -51,7 +51,7 @@ class BrokerDifferenceAdmin(ReadOnlyAdmin[BrokerDifference]):
         "gone",
         "accepted_by",
     )
-    list_filter = (("gone_wall", admin.EmptyFieldListFilter), "kind", "broker", "account")
+    list_filter = (("gone_at_real", admin.EmptyFieldListFilter), "kind", "broker", "account")
     search_fields = ("symbol__exact", "subject__exact")
     search_help_text = "a symbol in capitals, or an order's whole id"
     ordering = ("-pk",)
@@ -63,13 +63,13 @@ class BrokerDifferenceAdmin(ReadOnlyAdmin[BrokerDifference]):
     def coloured(self, row: BrokerDifference) -> SafeString:
         return base.badge(row.kind)
 
-    @admin.display(description="first seen", ordering="first_seen_wall")
+    @admin.display(description="first seen", ordering="first_seen_at_real")
     def first_seen(self, row: BrokerDifference) -> str:
-        return base.exchange_time(row.first_seen_wall)
+        return base.exchange_time(row.first_seen_at_real)
 
-    @admin.display(description="gone", ordering="gone_wall")
+    @admin.display(description="gone", ordering="gone_at_real")
     def gone(self, row: BrokerDifference) -> str:
-        return base.exchange_time(row.gone_wall)
+        return base.exchange_time(row.gone_at_real)
 
 
 @admin.register(BrokerAccount)
@@ -94,9 +94,9 @@ class BrokerAccountAdmin(ReadOnlyAdmin[BrokerAccount]):
     def power(self, row: BrokerAccount) -> str:
         return f"{row.buying_power:,.2f}"
 
-    @admin.display(description="compared", ordering="compared_wall")
+    @admin.display(description="compared", ordering="compared_at_real")
     def compared(self, row: BrokerAccount) -> str:
-        return base.exchange_time(row.compared_wall)
+        return base.exchange_time(row.compared_at_real)
 
 
 @admin.register(Recovery)
@@ -106,17 +106,17 @@ class RecoveryAdmin(ReadOnlyAdmin[Recovery]):
     list_display = ("began", "cause", "backup", "was_halted", "released", "released_by", "why")
     ordering = ("-pk",)
 
-    @admin.display(description="began", ordering="began_wall")
+    @admin.display(description="began", ordering="began_at_real")
     def began(self, row: Recovery) -> str:
-        return base.exchange_time(row.began_wall)
+        return base.exchange_time(row.began_at_real)
 
     @admin.display(description="backup of")
     def backup(self, row: Recovery) -> str:
-        return base.exchange_time(row.backup_wall)
+        return base.exchange_time(row.backup_at_real)
 
-    @admin.display(description="released", ordering="released_wall")
+    @admin.display(description="released", ordering="released_at_real")
     def released(self, row: Recovery) -> str:
-        return base.exchange_time(row.released_wall)
+        return base.exchange_time(row.released_at_real)
 
     @admin.display(description="reason")
     def why(self, row: Recovery) -> str:

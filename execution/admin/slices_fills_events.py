@@ -50,7 +50,7 @@ class SliceAdmin(OrderPartAdmin[Slice]):
                 )
             },
         ),
-        ("The claim", {"fields": ("attempt", "claim_token", "lease_until_wall", "checks")}),
+        ("Sending", {"fields": ("attempt", "claim_token", "lease_until_real", "checks")}),
         ("Why", {"fields": ("explained",)}),
     )
 
@@ -134,10 +134,10 @@ class FillAdmin(OrderPartAdmin[Fill]):
 
 @admin.register(OrderEvent)
 class OrderEventAdmin(OrderPartAdmin[OrderEvent]):
-    list_display = ("id", "happened", "parent", "kind", "told")
+    list_display = ("id", "happened", "parent", "kind", "text")
     list_filter = ("kind",)
     exclude = ("data",)
-    readonly_fields = ("told", "facts")
+    readonly_fields = ("text", "facts")
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrderEvent]:
@@ -152,7 +152,7 @@ class OrderEventAdmin(OrderPartAdmin[OrderEvent]):
         return base.order_link(event.order_id, str(event.order))
 
     @admin.display(description="what")
-    def told(self, event: OrderEvent) -> str:
+    def text(self, event: OrderEvent) -> str:
         return headline(event.kind, event.data, event.order.side)
 
     @admin.display(description="data")

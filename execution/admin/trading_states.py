@@ -43,9 +43,9 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
     def coloured(self, row: TradingState) -> SafeString:
         return base.badge(row.state)
 
-    @admin.display(description="changed", ordering="changed_wall")
+    @admin.display(description="changed", ordering="changed_at_real")
     def changed(self, row: TradingState) -> str:
-        return base.exchange_time(row.changed_wall)
+        return base.exchange_time(row.changed_at_real)
 
     @admin.display(description="")
     def change(self, row: TradingState) -> SafeString:
@@ -78,7 +78,7 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
             except ValueError as error:
                 form.add_error("key", str(error))
             else:
-                halt_all.tell(request, report)
+                halt_all.show(request, report)
                 return HttpResponseRedirect(reverse("admin:execution_tradingstate_changelist"))
         context = {
             **self.admin_site.each_context(request),
@@ -107,26 +107,26 @@ class TradingStateChangeAdmin(ReadOnlyAdmin[TradingStateChange]):
     )
     list_filter = ("scope", "after", "changed_by", "changed_via")
     search_fields = ("key", "reason")
-    date_hierarchy = "changed_wall"
+    date_hierarchy = "changed_at_real"
 
-    @admin.display(description="changed", ordering="changed_wall")
+    @admin.display(description="changed", ordering="changed_at_real")
     def changed(self, row: TradingStateChange) -> str:
-        return base.exchange_time(row.changed_wall)
+        return base.exchange_time(row.changed_at_real)
 
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
     list_display = ("kind", "process", "alive", "seen", "started", "detail")
     list_filter = ("kind",)
-    ordering = ("-seen_wall",)
+    ordering = ("-seen_at_real",)
 
-    @admin.display(description="seen", ordering="seen_wall")
+    @admin.display(description="seen", ordering="seen_at_real")
     def seen(self, row: Heartbeat) -> str:
-        return base.exchange_time(row.seen_wall)
+        return base.exchange_time(row.seen_at_real)
 
-    @admin.display(description="started", ordering="started_wall")
+    @admin.display(description="started", ordering="started_at_real")
     def started(self, row: Heartbeat) -> str:
-        return base.exchange_time(row.started_wall)
+        return base.exchange_time(row.started_at_real)
 
     @admin.display(boolean=True)
     def alive(self, row: Heartbeat) -> bool:

@@ -47,7 +47,7 @@ class AmendOrder(Door, GenericAPIView[Order]):
                 values,
                 version=version,
                 by=request.user.get_username(),
-                desk=context.default(),
+                context=context.default(),
                 **why.validated_data,
             )
         except Order.DoesNotExist:

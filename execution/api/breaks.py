@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from execution.api.errors import Door
 from execution.api.filters import KnownFilters, NewestFirst
 from execution.api.permissions import ModelPermissions
+from execution.api.serializers import real_time
 from execution.domain.reconciliation import Kind
 from execution.market import clock
 from execution.models import BrokerDifference
@@ -19,6 +20,10 @@ from execution.reconciliation import break_acceptance
 
 
 class BreakSerializer(serializers.ModelSerializer[BrokerDifference]):
+    first_seen_at = real_time("first_seen_at_real")
+    last_seen_at = real_time("last_seen_at_real")
+    gone_at = real_time("gone_at_real")
+
     class Meta:
         model = BrokerDifference
         fields = (
@@ -30,9 +35,9 @@ class BreakSerializer(serializers.ModelSerializer[BrokerDifference]):
             "theirs",
             "gap",
             "words",
-            "first_seen_wall",
-            "last_seen_wall",
-            "gone_wall",
+            "first_seen_at",
+            "last_seen_at",
+            "gone_at",
             "accepted_by",
             "accepted_reason",
         )
@@ -48,7 +53,7 @@ class MayAccept(ModelPermissions):
 
 
 class BreakList(Door, ListAPIView[BrokerDifference]):
-    """POSITION breaks, newest first; `gone_wall` is empty while one holds its symbol back."""
+    """POSITION breaks, newest first; `gone_at` is empty while one holds its symbol back."""
 
     queryset = BrokerDifference.objects.filter(kind=Kind.POSITION)
     serializer_class = BreakSerializer

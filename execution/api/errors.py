@@ -47,11 +47,11 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     answer = exception_handler(error, context)
     if answer is None:
         return None
-    told = problem(answer.status_code, str(answer.data["detail"]))
+    body = problem(answer.status_code, str(answer.data["detail"]))
     for name in ("WWW-Authenticate", "Retry-After"):
         if name in answer:
-            told[name] = answer[name]
-    return told
+            body[name] = answer[name]
+    return body
 
 
 def problem(
@@ -62,8 +62,8 @@ def problem(
     left_out: int = 0,
     **more: str,
 ) -> Response:
-    told = problem_json.body(http_status, detail, errors=errors, left_out=left_out, **more)
-    return Response(told, status=http_status, content_type=problem_json.CONTENT_TYPE)
+    body = problem_json.body(http_status, detail, errors=errors, left_out=left_out, **more)
+    return Response(body, status=http_status, content_type=problem_json.CONTENT_TYPE)
 
 
 def wrong(

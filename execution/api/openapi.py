@@ -77,8 +77,8 @@ def _add(path: str, method: str, operation: dict[str, Any]) -> None:
 
 
 def _response(status: int) -> dict[str, Any]:
-    told: dict[str, Any] = {"description": HTTPStatus(status).phrase, "content": _REF}
+    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase, "content": _REF}
     if status in _HEADERS:
         name, text = _HEADERS[status]
-        told["headers"] = {name: {"description": text, "schema": {"type": "string"}}}
-    return told
+        answer["headers"] = {name: {"description": text, "schema": {"type": "string"}}}
+    return answer

@@ -20,6 +20,10 @@ PRICE_STEP = Decimal("0.000001")
 INCLUDED = "alternatives"  # in the context: rows of a list show them
 
 
+def real_time(column: str) -> serializers.DateTimeField:
+    return serializers.DateTimeField(source=column, read_only=True, help_text="real time")
+
+
 class OrderSerializer(serializers.ModelSerializer[Order]):
     remaining_quantity = serializers.SerializerMethodField()
     average_price = serializers.SerializerMethodField()
@@ -162,10 +166,11 @@ class FillSerializer(serializers.ModelSerializer[Fill]):
 class EventSerializer(serializers.ModelSerializer[OrderEvent]):
     slice = serializers.IntegerField(source="slice.sequence", read_only=True, allow_null=True)
     text = serializers.SerializerMethodField()
+    recorded_at = real_time("recorded_at_real")
 
     class Meta:
         model = OrderEvent
-        fields = ("id", "at", "kind", "slice", "text", "data", "recorded_wall")
+        fields = ("id", "at", "kind", "slice", "text", "data", "recorded_at")
         read_only_fields = fields
 
     def get_text(self, event: OrderEvent) -> str:
@@ -181,7 +186,7 @@ class TrackingSerializer(serializers.Serializer[Tracking]):
     average = serializers.DecimalField(max_digits=18, decimal_places=6, allow_null=True)
     deviation_bps = serializers.FloatField(allow_null=True, help_text="+ is a cost")
     preliminary = serializers.BooleanField(help_text="later bars of the window may change it")
-    usual_bps = serializers.FloatField(
+    typical_bps = serializers.FloatField(
         allow_null=True, help_text="how large the deviation usually is when all goes well"
     )
 
@@ -293,13 +298,17 @@ class StateChangeSerializer(ScopeSerializer):
 
 
 class TradingStateSerializer(serializers.ModelSerializer[TradingState]):
+    changed_at = real_time("changed_at_real")
+
     class Meta:
         model = TradingState
-        fields = ("scope", "key", "state", "reason", "changed_by", "changed_wall")
+        fields = ("scope", "key", "state", "reason", "changed_by", "changed_at")
         read_only_fields = fields
 
 
 class TradingStateChangeSerializer(serializers.ModelSerializer[TradingStateChange]):
+    changed_at = real_time("changed_at_real")
+
     class Meta:
         model = TradingStateChange
         fields = (
@@ -311,7 +320,7 @@ class TradingStateChangeSerializer(serializers.ModelSerializer[TradingStateChang
             "reason",
             "changed_by",
             "changed_via",
-            "changed_wall",
+            "changed_at",
         )
         read_only_fields = fields
 

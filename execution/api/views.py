@@ -116,7 +116,7 @@ class OrderList(Door, ListAPIView[Order]):
     def _many(self, request: Request, signals: list[Mapping[str, Any]]) -> Response:
         began = timezone.now()
         orders = acceptance.accept_all(signals, context.default())
-        new = sum(order.created_wall >= began for order in orders)
+        new = sum(order.created_at_real >= began for order in orders)
         denied = sum(order.status == OrderStatus.DENIED for order in orders)
         shown = {
             "new": new,
@@ -128,10 +128,10 @@ class OrderList(Door, ListAPIView[Order]):
 
 
 def _code(order: Order, began: datetime) -> int:
-    """Of two requests that race with one new reference, both may be told 201 for the one order."""
+    """Of two requests that race with one new reference, both may get 201 for the one order."""
     if order.status == OrderStatus.DENIED:
         return status.HTTP_422_UNPROCESSABLE_ENTITY
-    return status.HTTP_201_CREATED if order.created_wall >= began else status.HTTP_200_OK
+    return status.HTTP_201_CREATED if order.created_at_real >= began else status.HTTP_200_OK
 
 
 def _objects(request: Request) -> list[Mapping[str, Any]]:

@@ -65,7 +65,7 @@ def catch_up(account: str, desk: Context, since: datetime | None = None) -> Sequ
 
 
 def unheard_since(heard_until: datetime, now: datetime, *, speed: float) -> datetime:
-    """From when on news are asked for; `speed`: seconds of trading time in one of the wall's."""
+    """From when on news are asked for; `speed`: trading seconds per real second."""
     seldom = SELDOM * speed
     first_since_long = (now - EPOCH) // seldom != (heard_until - EPOCH) // seldom
     return heard_until - (LATE if first_since_long else OVERLAP) * speed

@@ -17,7 +17,7 @@ from execution.domain.lifecycle import (
 )
 from execution.domain.unexecuted import sentence
 from execution.models import Order, Slice
-from execution.orders.journal import move_order, move_slices, tell
+from execution.orders.journal import move_order, move_slices, record_event
 from execution.orders.locks import locked
 from execution.planning import residual, returned_shares
 from execution.risk import holds
@@ -72,7 +72,7 @@ def explain_end(order: Order, *, at: datetime) -> None:
     elif reason[:300] != order.status_reason:
         order.status_reason = reason[:300]
         save(order, "status_reason")
-        tell(order, EventKind.ORDER_REASON, {"reason": reason}, at=at)
+        record_event(order, EventKind.ORDER_REASON, {"reason": reason}, at=at)
 
 
 def _why_left(order: Order, *, at: datetime) -> str:

@@ -29,7 +29,7 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.models import Fill, Order, Slice
-from execution.orders.journal import move_slice, tell
+from execution.orders.journal import move_slice, record_event
 from execution.orders.locks import locked, slice_of
 
 FIRST_PAUSE = timedelta(milliseconds=300)
@@ -93,11 +93,11 @@ def _follow(order: Order, part: Slice, seen: BrokerOrder, *, asked: bool, at: da
         move_slice(part, status, at=at, reason=reason, **_next_question(status, incomplete))
     elif incomplete or part.status == SliceStatus.CANCELLING:
         missing = "its executions are missing" if incomplete else "its cancel is not confirmed"
-        if asked or part.check_wall is None:
+        if asked or part.check_at_real is None:
             ask_later(part, missing, at=at)
-    elif part.check_wall is not None:
-        part.check_wall = None
-        save(part, "check_wall")
+    elif part.check_at_real is not None:
+        part.check_at_real = None
+        save(part, "check_at_real")
     elif part.is_terminal and seen.reason[:REASON_KNOWN_BY] not in part.reason:
         _give_reason(part, seen.reason, at=at)
 
@@ -108,7 +108,7 @@ def _give_reason(part: Slice, said: str, *, at: datetime) -> None:
     joined = rejections.unasked(said) if ours == rejections.unasked("") else f"{ours}; {said}"
     part.reason = joined[:300] if ours else said[:300]
     save(part, "reason")
-    tell(
+    record_event(
         part.order,
         EventKind.SLICE_REASON,
         {"slice": part.sequence, "reason": said},
@@ -132,15 +132,15 @@ def _why_ended(part: Slice, status: str, said: str, *, at: datetime) -> str:
 def _next_question(status: str, incomplete: bool) -> dict[str, object]:
     """A child that simply works raises no question; its news and its end are heard anyway."""
     asks = incomplete or status == SliceStatus.CANCELLING
-    return {"checks": 0, "check_wall": timezone.now() + FIRST_PAUSE if asks else None}
+    return {"checks": 0, "check_at_real": timezone.now() + FIRST_PAUSE if asks else None}
 
 
 def ask_later(part: Slice, why: str, *, at: datetime) -> None:
     """Note when the broker is asked next about a slice that stays what it is."""
     pause = pause_after(part.checks, None, _dice(part))
-    part.check_wall = timezone.now() + timedelta(seconds=pause)
+    part.check_at_real = timezone.now() + timedelta(seconds=pause)
     part.checks += 1
-    save(part, "check_wall", "checks")
+    save(part, "check_at_real", "checks")
     _worry(part, why, at=at)
 
 
@@ -148,7 +148,7 @@ def _worry(part: Slice, why: str, *, at: datetime) -> None:
     """After some questions a person is told; the slice keeps counting as working."""
     if part.checks == WORRYING:
         facts = {"slice": part.sequence, "last": why}
-        tell(part.order, EventKind.OUTCOME_UNKNOWN, facts, at=at, part=part)
+        record_event(part.order, EventKind.OUTCOME_UNKNOWN, facts, at=at, part=part)
 
 
 def pause_after(tries: int, retry_after: float | None, rng: random.Random) -> float:

@@ -15,7 +15,7 @@ from execution.broker.base import Execution, ExecutionKey
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
 from execution.models import Fill, Order, Slice
-from execution.orders.journal import move_order, move_slice, tell
+from execution.orders.journal import move_order, move_slice, record_event
 
 ZERO = Decimal(0)
 _KNOWN = Prepared[Fill](
@@ -70,7 +70,7 @@ def book(
         if execution.key in new - told:
             told.add(execution.key)
             kind = EventKind.LATE_FILL if late else EventKind.FILL
-            tell(order, kind, _numbers(part, execution), at=at, part=part)
+            record_event(order, kind, _numbers(part, execution), at=at, part=part)
         else:
             changed |= _again(order, part, known[execution.key], execution, at=at)
     if changed:
@@ -132,13 +132,13 @@ def _repeated(order: Order, part: Slice, fill: Fill, execution: Execution, *, at
         execution.price,
     )
     if not same:
-        tell(order, EventKind.FILL_CONFLICT, _numbers(part, execution), at=at, part=part)
+        record_event(order, EventKind.FILL_CONFLICT, _numbers(part, execution), at=at, part=part)
         return False
     if execution.commission not in (None, fill.commission):
         before, fill.commission = fill.commission, execution.commission
         save(fill, "commission")
         facts = _numbers(part, execution) | ({} if before is None else {"before": before})
-        tell(order, EventKind.COMMISSION, facts, at=at, part=part)
+        record_event(order, EventKind.COMMISSION, facts, at=at, part=part)
         return True
     return False
 
@@ -151,7 +151,7 @@ def _corrected(
     if execution.commission is not None:
         fill.commission = execution.commission
     save(fill, *_CORRECTED)
-    tell(order, EventKind.FILL_CORRECTED, _numbers(part, execution), at=at, part=part)
+    record_event(order, EventKind.FILL_CORRECTED, _numbers(part, execution), at=at, part=part)
 
 
 def _numbers(part: Slice, execution: Execution) -> dict[str, object]:

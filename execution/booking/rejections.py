@@ -9,7 +9,7 @@ from execution.domain.lifecycle import ORDER_SENDING, SLICE_AT_BROKER, OrderStat
 from execution.domain.unexecuted import BROKER_CANCELLED, code_of
 from execution.market import clock
 from execution.models import Order, Slice
-from execution.orders.journal import move_order, tell
+from execution.orders.journal import move_order, record_event
 
 MOST_LOOKED_AT = 100  # slices, from the latest back
 # An end so shortly before the slice's own is that end, by another clock.
@@ -33,7 +33,7 @@ def note(order: Order, part: Slice, reason: str, *, at: datetime) -> None:
     """Tell of a refused child. `reason`: the broker's code and words."""
     code, _, text = reason.partition(": ")
     facts = {"slice": part.sequence, "code": code, "text": text}
-    tell(order, EventKind.BROKER_REJECTED, facts, at=at, part=part)
+    record_event(order, EventKind.BROKER_REJECTED, facts, at=at, part=part)
 
 
 def pause_after_too_many(order: Order, part: Slice, desk: Context, *, at: datetime) -> None:

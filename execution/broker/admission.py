@@ -41,5 +41,5 @@ class Admission:
         return BrokerAccount.objects.filter(broker=self._broker)
 
     def _is_open(self, row: BrokerAccount) -> bool:
-        wanted: datetime = max(self._since, row.due_wall or self._since)
-        return row.compared_wall is not None and row.compared_wall >= wanted
+        wanted: datetime = max(self._since, row.due_at_real or self._since)
+        return row.compared_at_real is not None and row.compared_at_real >= wanted

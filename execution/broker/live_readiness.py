@@ -65,28 +65,28 @@ def _limit_problems(config: Config) -> list[CheckMessage]:
 
 def _price_problems(config: Config) -> list[CheckMessage]:
     """Every limit price and every check of a child comes from the market data."""
-    if config.market.source not in MADE_UP_PRICES or config.live_broker_is_stand_in:
+    if config.market.source not in MADE_UP_PRICES or config.live_broker_is_simulator:
         return []
     return [
         Error(
             f"market.source is {config.market.source!r}: live orders would be priced by a market"
             " that does not exist.",
             hint="Set MARKET__SOURCE=alpaca (quotes need Alpaca keys, whichever broker trades)."
-            " LIVE_BROKER_IS_STAND_IN=true is for a stand-in of the broker, such as that of"
+            " LIVE_BROKER_IS_SIMULATOR=true is for a simulator of the broker, such as that of"
             " `make demo BROKER=...`.",
             id="execution.E006",
         )
     ]
 
 
-def _stand_in_problems(config: Config, address: str) -> list[CheckMessage]:
+def _simulator_problems(config: Config, address: str) -> list[CheckMessage]:
     from execution.broker.alpaca import endpoints
 
-    if not config.live_broker_is_stand_in or endpoints.is_here(address):
+    if not config.live_broker_is_simulator or endpoints.is_here(address):
         return []
     return [
         Error(
-            f"LIVE_BROKER_IS_STAND_IN is set, but ALPACA_BASE_URL = {address!r} is not on this"
+            f"LIVE_BROKER_IS_SIMULATOR is set, but ALPACA_BASE_URL = {address!r} is not on this"
             " machine.",
             hint="Take the setting away: what is there is a broker.",
             id="execution.E007",
@@ -108,7 +108,7 @@ def _alpaca_problems(config: Config) -> list[CheckMessage]:
     ]
     problems.extend(_lease_problems(config))
     try:
-        problems.extend(_stand_in_problems(config, endpoints.trading_url(config)))
+        problems.extend(_simulator_problems(config, endpoints.trading_url(config)))
     except ConfigError as error:
         problems.append(Error(str(error), id="execution.E005"))
     return problems

@@ -1,4 +1,4 @@
-"""The paper broker: a stand-in for a remote one that keeps its book in the database."""
+"""The paper broker: what a remote broker does, with its book in the database."""
 
 import time
 from collections import defaultdict
@@ -33,7 +33,7 @@ from execution.broker.paper.matching_rules import (
     within_limit,
 )
 from execution.broker.paper.order_reports import answer
-from execution.broker.paper.venue_faults import conduct_of
+from execution.broker.paper.venue_faults import fault_profile
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.own_impact import Shifts, moved
@@ -81,21 +81,21 @@ class PaperTrader:
         self._market = recorded(market or open_market(config))
         self._impact = OwnImpact(config, self._market)
         self._trial = self._market if isinstance(self._market, TrialMarket) else None
-        self._conduct = conduct_of(config.paper.conduct)
-        self._book = PaperBook(config.paper, self._market, self._conduct, self._impact)
+        self._faults = fault_profile(config.paper.faults)
+        self._book = PaperBook(config.paper, self._market, self._faults, self._impact)
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         """Accept an order and fill at once what the displayed book gives.
 
         Raises DuplicateOrder for a known id, BrokerRejected with INVALID_ORDER, MARKET_CLOSED
-        or NO_MARKET; the last two are transient. What else it raises is `paper.conduct`.
+        or NO_MARKET; the last two are transient. What else it raises is for `paper.faults`.
         """
-        if self._conduct.loses_request(ticket.client_order_id, now):
-            raise OutcomeUnknown("the request got lost: paper.conduct.lost_requests")
+        if self._faults.loses_request(ticket.client_order_id, now):
+            raise OutcomeUnknown("the request got lost: paper.faults.lost_requests")
         with self._in_time(ticket.client_order_id, "place"):
             placed = self._place(ticket, now)
-        if self._conduct.loses_answer(ticket.client_order_id):
-            raise OutcomeUnknown("the answer got lost: paper.conduct.lost_answers")
+        if self._faults.loses_answer(ticket.client_order_id):
+            raise OutcomeUnknown("the answer got lost: paper.faults.lost_answers")
         return placed
 
     def _place(self, ticket: Ticket, now: datetime) -> BrokerOrder:
@@ -114,7 +114,7 @@ class PaperTrader:
             if PaperOrder.objects.filter(client_order_id=ticket.client_order_id).exists():
                 raise DuplicateOrder(ticket.client_order_id) from None
             raise
-        return answer(order, executions, self._conduct, now)
+        return answer(order, executions, self._faults, now)
 
     def cancel(self, client_order_id: str, *, now: datetime) -> None:
         """Cancel the rest of an order; one that has ended stays as it is.
@@ -133,7 +133,7 @@ class PaperTrader:
         if symbol is None:
             raise BrokerRejected("UNKNOWN_ORDER", f"no order {client_order_id}")
         self._book.match(now, symbol=symbol)
-        until = self._conduct.cancelled_at(client_order_id, now)
+        until = self._faults.cancelled_at(client_order_id, now)
         working = PaperOrder.objects.filter(
             client_order_id=client_order_id, status=SliceStatus.WORKING
         )
@@ -155,7 +155,7 @@ class PaperTrader:
         if order.status in PaperOrder.OPEN:
             self._book.match(now, symbol=order.symbol)
             order.refresh_from_db()
-        return answer(order, list(order.executions.order_by("pk")), self._conduct, now)
+        return answer(order, list(order.executions.order_by("pk")), self._faults, now)
 
     def never_arrived(self, client_order_id: str) -> bool:
         """An order is entered on the database connection that holds its sender's lock: who has
@@ -170,15 +170,15 @@ class PaperTrader:
         executions: dict[int, list[PaperExecution]] = defaultdict(list)
         for execution in _EXECUTIONS.all(orders=[order.pk for order in changed]):
             executions[execution.order_id].append(execution)
-        return [answer(order, executions[order.pk], self._conduct, now) for order in changed]
+        return [answer(order, executions[order.pk], self._faults, now) for order in changed]
 
     @contextmanager
     def _in_time(self, client_order_id: str, question: str) -> Iterator[None]:
-        """Whatever is answered inside takes the latency of the conduct."""
+        """Whatever is answered inside takes the latency of the fault profile."""
         try:
             yield
         finally:
-            if latency := self._conduct.latency(client_order_id, question):
+            if latency := self._faults.latency(client_order_id, question):
                 time.sleep(latency)
 
     def account_state(self, account: str, *, now: datetime) -> AccountState:
@@ -192,7 +192,7 @@ class PaperTrader:
     def _admit(self, ticket: Ticket, now: datetime) -> tuple[Session, Quote]:
         if wrong := problem(ticket):
             raise BrokerRejected("INVALID_ORDER", wrong)
-        if refusal := self._conduct.refusal(ticket.client_order_id, now):
+        if refusal := self._faults.refusal(ticket.client_order_id, now):
             raise refusal
         try:
             session = self._market.session(now)
@@ -233,7 +233,7 @@ class PaperTrader:
 
     def _queue(self, ticket: Ticket, quote: Quote) -> int:
         displayed = displayed_ahead(ticket.side, ticket.limit_price, quote)
-        return self._conduct.ahead(ticket.client_order_id, displayed)
+        return self._faults.ahead(ticket.client_order_id, displayed)
 
     def _serves(self, symbol: str, quote: Quote, now: datetime) -> bool:
         """Whether the displayed book can be believed: it is fresh and something trades."""
@@ -257,7 +257,7 @@ class PaperTrader:
             shifts=shifts,
         )
         fills = take(quantity=ticket.quantity)
-        share = self._conduct.at_arrival(ticket.client_order_id)
+        share = self._faults.at_arrival(ticket.client_order_id)
         return fills if share == 1 else take(quantity=int(shares(fills) * share))
 
 

@@ -96,7 +96,7 @@ class Alternative:
     feasible: bool | None
     feasible_by: datetime | None
 
-    def told(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """As plain values; None for an error or a deviation that nothing supports."""
         return {
             "algorithm": self.algorithm,

@@ -22,13 +22,13 @@ K = EventKind
 # what others have since replaced.
 _MAY_PASS = frozenset({K.LATE_FILL, K.FILL_CORRECTED})
 _PLACES = Decimal("0.000001")  # of prices and commissions in rows
-# A slice is told to be PLANNED; that a message for it was published is not told.
-_UNTOLD = {SliceStatus.QUEUED: SliceStatus.PLANNED}
+# The trail records a slice as PLANNED; it does not record that its task was published.
+_UNRECORDED = {SliceStatus.QUEUED: SliceStatus.PLANNED}
 
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """One fill of one slice, in shares and dollars; `commission` None: not told yet."""
+    """One fill of one slice, in shares and dollars; `commission` None: not known yet."""
 
     quantity: int
     price: Decimal
@@ -67,7 +67,7 @@ class OrderRecord:
 
 
 @dataclass(slots=True)
-class _Told:
+class _Replayed:
     """What the events alone say, and the first of them that cannot follow those before it."""
 
     status: str = ""
@@ -80,11 +80,11 @@ def disagreements(record: OrderRecord) -> Iterator[str]:
     """A sentence for each figure or status that another row contradicts; none where all agree."""
     yield from _totals(record)
     yield from _bounds(record)
-    told = _replay(record.events)
-    if told.broken:
-        yield told.broken
+    replayed = _replay(record.events)
+    if replayed.broken:
+        yield replayed.broken
     else:
-        yield from _trail(record, told)
+        yield from _trail(record, replayed)
 
 
 def _totals(record: OrderRecord) -> Iterator[str]:
@@ -130,108 +130,108 @@ def _bounds(record: OrderRecord) -> Iterator[str]:
         )
 
 
-def _trail(record: OrderRecord, told: _Told) -> Iterator[str]:
-    if told.status != record.status:
-        yield f"status: stored {record.status}, the events say {told.status or 'nothing'}"
-    for sequence in sorted({*record.slices, *told.slices}):
+def _trail(record: OrderRecord, replayed: _Replayed) -> Iterator[str]:
+    if replayed.status != record.status:
+        yield f"status: stored {record.status}, the events say {replayed.status or 'nothing'}"
+    for sequence in sorted({*record.slices, *replayed.slices}):
         row = record.slices.get(sequence)
-        stored = "no such slice" if row is None else _told_as(row.status)
-        said = told.slices.get(sequence, "no such slice")
+        stored = "no such slice" if row is None else _as_recorded(row.status)
+        said = replayed.slices.get(sequence, "no such slice")
         if stored != said:
             yield f"slice {sequence}: stored {stored}, the events say {said}"
-    for key in sorted({*record.fills, *told.fills}):
-        if record.fills.get(key) != told.fills.get(key):
+    for key in sorted({*record.fills, *replayed.fills}):
+        if record.fills.get(key) != replayed.fills.get(key):
             yield (
                 f"slice {key[0]}, execution {key[1]}: stored {_shown(record.fills.get(key))},"
-                f" the events say {_shown(told.fills.get(key))}"
+                f" the events say {_shown(replayed.fills.get(key))}"
             )
 
 
-def _told_as(status: str) -> str:
-    return _UNTOLD.get(SliceStatus(status), status)
+def _as_recorded(status: str) -> str:
+    return _UNRECORDED.get(SliceStatus(status), status)
 
 
 def _shown(fill: Executed | None) -> str:
     if fill is None:
         return "no fill"
-    fee = "not told" if fill.commission is None else _plain(fill.commission)
+    fee = "not known" if fill.commission is None else _plain(fill.commission)
     return f"{fill.quantity:,} at {_plain(fill.price)}, commission {fee}"
 
 
-def _replay(events: Sequence[EventRow]) -> _Told:
-    told = _Told()
+def _replay(events: Sequence[EventRow]) -> _Replayed:
+    replayed = _Replayed()
     for each in events:
         reader = _READERS.get(each.kind)
         if reader is None:
             continue
         try:
-            problem = reader(told, each.data)
+            problem = reader(replayed, each.data)
         except (KeyError, TypeError, ValueError, ArithmeticError):
             problem = "its data cannot be read"
         if problem:
-            told.broken = f"event {each.id} {each.kind}: {problem}"
+            replayed.broken = f"event {each.id} {each.kind}: {problem}"
             break
-    return told
+    return replayed
 
 
-def _accepted(told: _Told, data: Mapping[str, Any]) -> str:
-    told.status = OrderStatus.ACCEPTED
-    told.slices = dict.fromkeys(range(data["slices"]), SliceStatus.PLANNED)
+def _accepted(replayed: _Replayed, data: Mapping[str, Any]) -> str:
+    replayed.status = OrderStatus.ACCEPTED
+    replayed.slices = dict.fromkeys(range(data["slices"]), SliceStatus.PLANNED)
     return ""
 
 
-def _denied(told: _Told, data: Mapping[str, Any]) -> str:
-    told.status = OrderStatus.DENIED
+def _denied(replayed: _Replayed, data: Mapping[str, Any]) -> str:
+    replayed.status = OrderStatus.DENIED
     return ""
 
 
-def _order_moved(told: _Told, data: Mapping[str, Any]) -> str:
+def _order_moved(replayed: _Replayed, data: Mapping[str, Any]) -> str:
     before, after = data["from"], data["to"]
-    if before != told.status:
-        return f"goes on from {before}, the events before it say {told.status or 'nothing'}"
-    told.status = after
+    if before != replayed.status:
+        return f"goes on from {before}, the events before it say {replayed.status or 'nothing'}"
+    replayed.status = after
     allowed = OrderStatus(after) in ORDER_TRANSITIONS[OrderStatus(before)]
     return "" if allowed else f"{before} -> {after} is not allowed"
 
 
-def _slice_moved(told: _Told, data: Mapping[str, Any]) -> str:
+def _slice_moved(replayed: _Replayed, data: Mapping[str, Any]) -> str:
     before, after = SliceStatus(data["from"]), SliceStatus(data["to"])
-    told.slices[data["slice"]] = _told_as(after)
+    replayed.slices[data["slice"]] = _as_recorded(after)
     return "" if after in SLICE_TRANSITIONS[before] else f"{before} -> {after} is not allowed"
 
 
-def _slices_moved(told: _Told, data: Mapping[str, Any]) -> str:
-    told.slices |= dict.fromkeys(data["slices"], _told_as(data["to"]))
+def _slices_moved(replayed: _Replayed, data: Mapping[str, Any]) -> str:
+    replayed.slices |= dict.fromkeys(data["slices"], _as_recorded(data["to"]))
     return ""
 
 
-def _sending(told: _Told, data: Mapping[str, Any]) -> str:
-    told.slices[data["slice"]] = SliceStatus.SENDING
+def _sending(replayed: _Replayed, data: Mapping[str, Any]) -> str:
+    replayed.slices[data["slice"]] = SliceStatus.SENDING
     return ""
 
 
-def _added(told: _Told, data: Mapping[str, Any]) -> str:
+def _added(replayed: _Replayed, data: Mapping[str, Any]) -> str:
     new = range(data["first_new_slice"], data["slices"])
-    told.slices |= dict.fromkeys(new, SliceStatus.PLANNED)
+    replayed.slices |= dict.fromkeys(new, SliceStatus.PLANNED)
     return ""
 
 
-def _executed(told: _Told, data: Mapping[str, Any]) -> str:
+def _executed(replayed: _Replayed, data: Mapping[str, Any]) -> str:
     key = (data["slice"], data["execution_id"])
-    known = told.fills.get(key)
+    known = replayed.fills.get(key)
     fee = None if data["commission"] is None else _as_stored(data["commission"])
     if fee is None and known is not None:
         fee = known.commission
-    told.fills[key] = Executed(data["quantity"], _as_stored(data["price"]), fee)
+    replayed.fills[key] = Executed(data["quantity"], _as_stored(data["price"]), fee)
     return ""
 
 
-def _as_stored(told: str) -> Decimal:
+def _as_stored(text: str) -> Decimal:
     """Events keep what the broker said; a column rounds it, as PostgreSQL does."""
-    return Decimal(told).quantize(_PLACES, ROUND_HALF_UP)
+    return Decimal(text).quantize(_PLACES, ROUND_HALF_UP)
 
 
-_READERS: Mapping[str, Callable[[_Told, Mapping[str, Any]], str]] = {
+_READERS: Mapping[str, Callable[[_Replayed, Mapping[str, Any]], str]] = {
     K.ORDER_ACCEPTED: _accepted,
     K.ORDER_DENIED: _denied,
     K.ORDER_STATUS: _order_moved,

@@ -198,7 +198,7 @@ def cash(
             ours=f"{ours:,.2f}",
             theirs=f"{theirs:,.2f}",
             words=f"the broker has {theirs:,.2f} in cash, we expect {ours:,.2f}: {gap:+,.2f}"
-            f" (up to {tolerance:,.2f} is not told)",
+            f" (up to {tolerance:,.2f} is ignored)",
             gap=f"{gap:.2f}",
         )
     ]

@@ -78,25 +78,25 @@ class Terms:
             return replace(self, turns=self.turns - 1)
         return replace(self.then, length=min(self.then.length, (until - start) / 2))
 
-    def told(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """As plain values, which `read` takes back."""
         return {
             "policy": str(self.policy),
             "minutes": self.length / MINUTE,
             "close": self.close.isoformat() if self.close else None,
             "turns": self.turns,
-            "then": self.then.told() if self.then else None,
+            "then": self.then.as_json() if self.then else None,
         }
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> "Terms":
-        close = told["close"]
+    def from_json(cls, data: Mapping[str, Any]) -> "Terms":
+        close = data["close"]
         return cls(
-            policy=Policy(told["policy"]),
-            length=MINUTE * told["minutes"],
+            policy=Policy(data["policy"]),
+            length=MINUTE * data["minutes"],
             close=datetime.fromisoformat(close) if close else None,
-            turns=told["turns"],
-            then=cls.read(told["then"]) if told["then"] else None,
+            turns=data["turns"],
+            then=cls.from_json(data["then"]) if data["then"] else None,
         )
 
 
@@ -125,7 +125,7 @@ class Schedule:
         """How much of the whole order is done, by its `part` of what this schedule has to do."""
         return (self.done + part * (quantity - self.done)) / quantity if self.done else part
 
-    def told(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """As plain values, which `read` takes back."""
         return {
             "start": self.start.isoformat(),
@@ -135,6 +135,6 @@ class Schedule:
         }
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> "Schedule":
-        start, end = (datetime.fromisoformat(told[name]) for name in ("start", "end"))
-        return cls(start, end, told["first"], told["done"])
+    def from_json(cls, data: Mapping[str, Any]) -> "Schedule":
+        start, end = (datetime.fromisoformat(data[name]) for name in ("start", "end"))
+        return cls(start, end, data["first"], data["done"])

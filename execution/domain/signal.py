@@ -61,9 +61,11 @@ class InvalidSignal(ValueError):
             sentence, got, value = text.partition(", got ")
             return words.sub(lambda found: names[found[0]], sentence) + got + value
 
-        told = type(self)({names.get(name, name): said(text) for name, text in self.errors.items()})
-        told.left_out = self.left_out
-        return told
+        renamed = type(self)(
+            {names.get(name, name): said(text) for name, text in self.errors.items()}
+        )
+        renamed.left_out = self.left_out
+        return renamed
 
 
 @contextmanager
@@ -184,13 +186,13 @@ def _contradictions(clean: Mapping[str, Any]) -> dict[str, str]:
 
 def wrong_end(start: datetime, end: datetime) -> str:
     """Why an order that starts then cannot end then; empty if it can."""
-    told = f"start_at {exchange_time(start)}, got {exchange_time(end)}"
+    bounds = f"start_at {exchange_time(start)}, got {exchange_time(end)}"
     if end <= start:
-        return f"must be after {told}"
+        return f"must be after {bounds}"
     if end - start < MIN_WINDOW:
-        return f"must be at least a second after {told}"
+        return f"must be at least a second after {bounds}"
     if end - start > timedelta(minutes=MAX_WINDOW_MINUTES):
-        return f"must be at most {MAX_WINDOW_MINUTES} minutes after {told}"
+        return f"must be at most {MAX_WINDOW_MINUTES} minutes after {bounds}"
     return ""
 
 

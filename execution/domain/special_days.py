@@ -111,8 +111,8 @@ class Effect:
     closing: float
     days: int
 
-    def told(self) -> dict[str, object]:
-        """As plain values, which `read` takes back."""
+    def as_json(self) -> dict[str, object]:
+        """As plain values, which `from_json` takes back."""
         return {
             "kind": str(self.kind),
             "volume": self.volume,
@@ -121,8 +121,8 @@ class Effect:
         }
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> "Effect":
-        return cls(DayKind(told["kind"]), told["volume"], told["closing"], told["days"])
+    def from_json(cls, data: Mapping[str, Any]) -> "Effect":
+        return cls(DayKind(data["kind"]), data["volume"], data["closing"], data["days"])
 
 
 def effect(kinds: Iterable[DayKind], days: Iterable[tuple[DayKind, Seen]]) -> Effect | None:

@@ -100,12 +100,12 @@ def believed(minutes: Sequence[int]) -> Sequence[int]:
     longer than five minutes and than any before it today. A feed that lags is not a market that is
     silent, and a market that is often silent is not a feed that lags.
     """
-    told = len(minutes)
-    while told and not minutes[told - 1]:
-        told -= 1
-    silence = len(minutes) - told
-    if silence > max(_LONGEST_BELIEVED, _longest_silence(minutes[:told])):
-        return minutes[:told]
+    known = len(minutes)
+    while known and not minutes[known - 1]:
+        known -= 1
+    silence = len(minutes) - known
+    if silence > max(_LONGEST_BELIEVED, _longest_silence(minutes[:known])):
+        return minutes[:known]
     return minutes[:-1] if silence else minutes
 
 

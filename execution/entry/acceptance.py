@@ -16,32 +16,32 @@ from execution.risk import pretrade
 
 
 def accept(
-    values: Mapping[str, object], desk: Context, *, thresholds: Thresholds | None = None
+    values: Mapping[str, object], context: Context, *, thresholds: Thresholds | None = None
 ) -> Order:
     """Store one signal as an order, DENIED if the rules refuse it.
 
     The same client reference again gives the same order. Raises InvalidSignal, and then nothing
     is stored.
     """
-    return accept_all([values], desk, thresholds=thresholds)[0]
+    return accept_all([values], context, thresholds=thresholds)[0]
 
 
 def accept_all(
-    batch: Sequence[Mapping[str, object]], desk: Context, *, thresholds: Thresholds | None = None
+    batch: Sequence[Mapping[str, object]], context: Context, *, thresholds: Thresholds | None = None
 ) -> list[Order]:
     """Store a batch in one transaction: all of it, or with InvalidSignal nothing.
 
     Errors are keyed by `index.field` when the batch has more than one signal.
     """
-    signals = _parse_all(batch, desk.config.account)
+    signals = _parse_all(batch, context.config.account)
     for _ in range(3):
-        now = desk.now()
-        slots = _slots(signals, desk, thresholds, now=now)
+        now = context.now()
+        slots = _slots(signals, context, thresholds, now=now)
         drafts = list({id(slot): slot for slot in slots if isinstance(slot, Draft)}.values())
         for draft in drafts:
             code = draft.order.routing.get("denial", {}).get("code", "")
             pretrade.stop_runaway(draft.order, code, draft.order.status_reason, now=now)
-        horizon = desk.config.execution.scheduling.horizon_seconds
+        horizon = context.config.execution.scheduling.horizon_seconds
         try:
             store(drafts, horizon_end=task_queue.horizon_end(now, horizon))
         except ReferenceTaken:
@@ -50,18 +50,18 @@ def accept_all(
     raise RuntimeError("a client reference kept changing hands; send the signal again")
 
 
-def preview_all(batch: Sequence[Mapping[str, object]], desk: Context) -> list[Order]:
+def preview_all(batch: Sequence[Mapping[str, object]], context: Context) -> list[Order]:
     """The orders that `accept_all` would answer with now, by the same code; nothing is stored.
     Raises InvalidSignal."""
-    signals = _parse_all(batch, desk.config.account)
-    slots = _slots(signals, desk, None, now=desk.now())
+    signals = _parse_all(batch, context.config.account)
+    slots = _slots(signals, context, None, now=context.now())
     return [slot.order if isinstance(slot, Draft) else slot for slot in slots]
 
 
 def _slots(
-    signals: Sequence[Signal], desk: Context, thresholds: Thresholds | None, *, now: datetime
+    signals: Sequence[Signal], context: Context, thresholds: Thresholds | None, *, now: datetime
 ) -> list[Draft | Order]:
     """Each signal as the order that it is already, or as a draft that knows those before it."""
     known = existing((signal.account, signal.client_reference) for signal in signals)
-    drafting = _Drafting(desk, now, thresholds or _configured(desk), _Rules.read(desk))
+    drafting = _Drafting(context, now, thresholds or _configured(context), _Rules.read(context))
     return references.slots(signals, known, drafting.draft)

@@ -22,7 +22,7 @@ from execution.entry.order_controls import NotAllowed
 from execution.models import Order, Slice
 from execution.orders import caller
 from execution.orders.draft import Draft
-from execution.orders.journal import tell
+from execution.orders.journal import record_event
 from execution.orders.locks import locked
 from execution.planning import order_parameters, price_rounding, residual
 from execution.risk import value_check
@@ -93,16 +93,18 @@ class Effect:
     routing: Mapping[str, Any]
 
 
-def effect(order_id: int, values: Mapping[str, object], *, version: int, desk: Context) -> Effect:
+def effect(
+    order_id: int, values: Mapping[str, object], *, version: int, context: Context
+) -> Effect:
     """What `amend` would do now, by the same rules; nothing is stored. Raises what it raises."""
     order = Order.objects.get(pk=order_id)
     change = Change.read(values, order)
-    _check(order, change, version, now=desk.now())
+    _check(order, change, version, now=context.now())
     filled, working = _position(order)
     done = drafting.Amended(order.pk, filled, working)
-    draft = _plan_rest(order, change, done, desk)
+    draft = _plan_rest(order, change, done, context)
     unsent = order.slices.filter(status__in=SLICE_CLAIMABLE).order_by("due_at", "sequence")
-    before = replace(_outline(list(unsent)), cost_bps=_cost_now(order, done, desk))
+    before = replace(_outline(list(unsent)), cost_bps=_cost_now(order, done, context))
     if draft is None:
         return Effect(order, change, working, before, Outline(), {})
     parts = _slices_now(order, draft, filled + working)
@@ -118,10 +120,10 @@ def _outline(parts: Sequence[Slice]) -> Outline:
     return Outline(shares, len(parts), parts[0].due_at, parts[-1].due_at)
 
 
-def _cost_now(order: Order, done: drafting.Amended, desk: Context) -> float | None:
+def _cost_now(order: Order, done: drafting.Amended, context: Context) -> float | None:
     """Of the rest on the order's present terms; None where they allow no plan any more."""
     try:
-        draft = _plan_rest(order, Change(), done, desk)
+        draft = _plan_rest(order, Change(), done, context)
     except (InvalidSignal, NotAllowed):
         return None
     return draft.order.estimated_slippage_bps if draft else None
@@ -133,7 +135,7 @@ def amend(
     *,
     version: int,
     by: str,
-    desk: Context,
+    context: Context,
     reason: str = "",
 ) -> Order:
     """Change quantity, end or limit of a live order that still has the version the caller read.
@@ -149,16 +151,16 @@ def amend(
         change = Change.read(values, order)
         if _already(order, change, version):
             return order
-        _check(order, change, version, now=desk.now())
+        _check(order, change, version, now=context.now())
         seen, planned = _position(order), order.slice_count
         # Planned before the lock: a source of quotes may be a network away.
         done = drafting.Amended(order.pk, *seen, asks_no_more=_asks_no_more(order, change))
-        plan = _plan_rest(order, change, done, desk)
+        plan = _plan_rest(order, change, done, context)
         with locked(order_id) as order:
             if order.version == version and order.status in ORDER_SENDING | {OrderStatus.PAUSED}:
                 if (_position(order), order.slice_count) != (seen, planned):
                     continue  # a fill, a send or a plan came in between: plan again
-                _apply(order, change, plan, sum(seen), by=by, at=desk.now(), reason=reason)
+                _apply(order, change, plan, sum(seen), by=by, at=context.now(), reason=reason)
                 return order
     raise NotAllowed(f"order {order_id} kept changing; read it again and amend it then")
 
@@ -184,7 +186,7 @@ def _check(order: Order, change: Change, version: int, *, now: datetime) -> None
     if native := order_parameters.native(order):
         raise NotAllowed(
             f"order {order.pk} is worked by the broker's own {native}, which goes by what it was "
-            "told at first: cancel the order and send another"
+            "given at first: cancel the order and send another"
         )
     if order.version != version:
         raise StaleVersion(
@@ -199,8 +201,8 @@ def _check(order: Order, change: Change, version: int, *, now: datetime) -> None
             }
         )
     if change.end_at is not None and change.end_at <= now:
-        told = f"must lie ahead of {exchange_time(now)}, got {exchange_time(change.end_at)}"
-        raise InvalidSignal({"end_at": told})
+        problem = f"must lie ahead of {exchange_time(now)}, got {exchange_time(change.end_at)}"
+        raise InvalidSignal({"end_at": problem})
 
 
 def _asks_no_more(order: Order, change: Change) -> bool:
@@ -210,7 +212,9 @@ def _asks_no_more(order: Order, change: Change) -> bool:
     return patient and (change.quantity or 0) <= order.quantity
 
 
-def _plan_rest(order: Order, change: Change, done: drafting.Amended, desk: Context) -> Draft | None:
+def _plan_rest(
+    order: Order, change: Change, done: drafting.Amended, context: Context
+) -> Draft | None:
     """What is neither filled nor working, planned from now, or from the order's start if that lies
     ahead, and checked like a new order; None for nothing. Sizes that were wished for give way to a
     small rest."""
@@ -227,7 +231,7 @@ def _plan_rest(order: Order, change: Change, done: drafting.Amended, desk: Conte
         "account": order.account,
         "strategy": order.strategy,
         "average_daily_volume": order.average_daily_volume,
-        "start_at": order.start_at if order.start_at > desk.now() else None,
+        "start_at": order.start_at if order.start_at > context.now() else None,
         "end_at": change.end_at or order.end_at,
         "limit_price": limit,
         **order.parameters,
@@ -235,7 +239,7 @@ def _plan_rest(order: Order, change: Change, done: drafting.Amended, desk: Conte
     for name in ("slices", "min_slice"):
         if name in order.parameters:
             values[name] = min(order.parameters[name], rest)
-    own = replace(desk.of(order), own_settings=order.own_settings)
+    own = replace(context.of(order), own_settings=order.own_settings)
     draft = drafting.draft(values, own, amending=done)
     if draft.order.status == OrderStatus.DENIED:
         raise NotAllowed(f"the amended order would be denied: {draft.order.status_reason}")
@@ -286,7 +290,7 @@ def _apply(
             "settled_at",
         ]
     )
-    tell(
+    record_event(
         order,
         EventKind.ORDER_AMENDED,
         {
@@ -298,7 +302,7 @@ def _apply(
             "quantity": order.quantity,
             "end_at": order.end_at.isoformat(),
             "limit_price": order.limit_price,
-            **price_rounding.told(order),
+            **price_rounding.as_json(order),
             "first_new_slice": first,
             "slices": order.slice_count,
         },

@@ -60,7 +60,7 @@ class Amended:
 
 def draft(
     values: Mapping[str, object],
-    desk: Context,
+    context: Context,
     *,
     thresholds: Thresholds | None = None,
     amending: Amended | None = None,
@@ -69,10 +69,10 @@ def draft(
 
     With `amending` it is the rest of that order, which does not count against itself.
     """
-    [signal] = _parse_all([values], desk.config.account)
-    rules = _Rules.read(desk)
+    [signal] = _parse_all([values], context.config.account)
+    rules = _Rules.read(context)
     drafting = _Drafting(
-        desk, desk.now(), thresholds or _configured(desk), rules, amending=amending
+        context, context.now(), thresholds or _configured(context), rules, amending=amending
     )
     return drafting.draft(signal)
 
@@ -94,8 +94,8 @@ def _parse_all(batch: Sequence[Mapping[str, object]], account: str) -> list[Sign
     return signals
 
 
-def _configured(desk: Context) -> Thresholds:
-    rules = desk.config.execution.routing
+def _configured(context: Context) -> Thresholds:
+    rules = context.config.execution.routing
     return Thresholds(rules.small_order_threshold, rules.large_order_threshold)
 
 
@@ -110,14 +110,14 @@ class _Rules:
     accounts: Sequence[str]  # that the broker's login has
 
     @classmethod
-    def read(cls, desk: Context) -> "_Rules":
+    def read(cls, context: Context) -> "_Rules":
         book = limits.all_in_force()
         return cls(
             kill_switch.all_in_force(),
             book,
-            position_breaks.all_open(desk),
-            marks.asked_by(book.limits, desk),
-            accounts.of_login(desk),
+            position_breaks.all_open(context),
+            marks.asked_by(book.limits, context),
+            accounts.of_login(context),
         )
 
 
@@ -125,7 +125,7 @@ class _Rules:
 class _Drafting:
     """Turns signals into drafts at one moment, with what that moment knows."""
 
-    desk: Context
+    context: Context
     now: datetime
     thresholds: Thresholds
     rules: _Rules
@@ -135,8 +135,8 @@ class _Drafting:
 
     def draft(self, signal: Signal) -> Draft:
         start = start_of(signal, self.now)
-        quote = self.desk.market.quote(signal.symbol, self.now)
-        session = self.desk.market.session(start)
+        quote = self.context.market.quote(signal.symbol, self.now)
+        session = self.context.market.session(start)
         order = self._order(signal, quote, start)
         if foreign := accounts.refusal(order.account, self.rules.accounts):
             return self._denied(order, foreign)
@@ -159,10 +159,10 @@ class _Drafting:
         self, signal: Signal, order: Order, session: Session, quote: Quote | None
     ) -> Route | None:
         """The cheapest way, where the configuration wants that and enough is known."""
-        config = self.desk.config.execution
+        config = self.context.config.execution
         if config.routing.mode != "cost":
             return None
-        about = self.knowing.about(order, session, quote, self.desk.config)
+        about = self.knowing.about(order, session, quote, self.context.config)
         question = cost_estimates.question(order, session, about, quote, config)
         ways = alternatives(question, ends_of(signal, session, order.start_at, config))
         return routing.by_cost(ways, config.routing.risk_weight)
@@ -180,14 +180,14 @@ class _Drafting:
             return self._denied(order, _after_hours(signal.native or route.algorithm, session))
         asked_start = order.start_at
         window = window_of(
-            signal, route.algorithm, session, asked_start, self.desk.config.execution
+            signal, route.algorithm, session, asked_start, self.context.config.execution
         )
         order.start_at, order.end_at = window.start, window.end
         left_out = order_parameters.sift(order)
         if _joins_the_book(order):
             order.limit_price = price_rounding.near_touch(order, quote)
         verdict = self._verdict(order, quote)
-        denial = broker_algos.refusal(order, self.desk) or self._denial(verdict)
+        denial = broker_algos.refusal(order, self.context) or self._denial(verdict)
         if denial is not None:
             return self._denied(order, denial)
         order.routing = _route_facts(route, self._value(order, quote), window)
@@ -213,26 +213,26 @@ class _Drafting:
         asked_start: datetime,
     ) -> Sequence[PlannedSlice]:
         """The order's slices; what they rest on is written into the order."""
-        config = self.desk.config.execution
-        about = self.knowing.about(order, session, quote, self.desk.config)
+        config = self.context.config.execution
+        about = self.knowing.about(order, session, quote, self.context.config)
         terms = residual.terms_of(order, window, config)
         worked = replace(window, end=terms.schedule_end(window.start, window.end))
-        spec = order_plan.spec(signal, order, worked, about, quote, self.desk.config)
+        spec = order_plan.spec(signal, order, worked, about, quote, self.context.config)
         plan = order_plan.plan(spec, order)
         order.slice_count = len(plan)
         ends = ends_of(signal, session, asked_start, config)
         question = cost_estimates.question(order, session, about, quote, config)
         order.routing |= _estimated(order, question, ends)
         expected = cost_estimates.vwap_deviation_bps(order, plan, session, about)
-        order.routing["usual_vwap_deviation_bps"] = expected
+        order.routing["typical_vwap_deviation_bps"] = expected
         if registry.of(order.algorithm).by_profile:
-            order.routing["profile"] = about.known.told()
+            order.routing["profile"] = about.known.as_json()
         written = {
             "limit_price": signal.limit_price,
             "would_price": order_parameters.would_price(order),
         }
         price_rounding.enter(order, written)
-        broker_algos.enter(order, self.desk)
+        broker_algos.enter(order, self.context)
         residual.enter(order, terms, spec)
         return plan
 
@@ -249,7 +249,7 @@ class _Drafting:
             algorithm=signal.algorithm or "",
             parameters=order_parameters.of(signal),
             asked=terms_of(signal),
-            own_settings=self.desk.own_settings,
+            own_settings=self.context.own_settings,
             limit_price=signal.limit_price,
             average_daily_volume=signal.average_daily_volume,
             start_at=start,
@@ -274,25 +274,25 @@ class _Drafting:
         return Draft(order, events=[first_event(order, EventKind.ORDER_DENIED, facts)])
 
     def _closed(self, start: datetime) -> Denial:
-        opens = self.desk.market.next_session(start).open
+        opens = self.context.market.next_session(start).open
         return Denial("MARKET_CLOSED", {"at": start.isoformat(), "next_open": opens.isoformat()})
 
     def _value(self, order: Order, quote: Quote | None) -> Decimal | None:
         """Of the whole signal, before what a broker that works it may pay at most."""
         priced = Priced(order.limit_price, quote, order.decision_price)
-        price = pretrade.worth(self._moment(order, NO_MARKS), priced, self.desk.bounds)
+        price = pretrade.worth(self._moment(order, NO_MARKS), priced, self.context.bounds)
         return None if price is None else price * order.quantity
 
     def _verdict(self, order: Order, quote: Quote | None) -> Verdict:
         wanted = self.rules.marks_for
-        known = marks.read(order.account, order.symbol, self.desk, wanted=wanted, now=self.now)
+        known = marks.read(order.account, order.symbol, self.context, wanted=wanted, now=self.now)
         at = self._moment(order, known)
         reference = quote.mid if quote else order.decision_price
-        protective = broker_algos.worst_price(order, reference, self.desk)
+        protective = broker_algos.worst_price(order, reference, self.context)
         return pretrade.verdict(
             at,
             Priced(order.limit_price, quote, order.decision_price, protective),
-            self.desk,
+            self.context,
             book=self.rules.book,
             states=self.rules.states,
             breaks=self.rules.breaks,
@@ -342,7 +342,7 @@ def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:
         "slices": len(plan),
         "seed": order.seed,
         **caller.current().facts(),
-        **{name: told for name, told in order.routing.items() if name != "alternatives"},
+        **{name: value for name, value in order.routing.items() if name != "alternatives"},
     }
     return Draft(
         order, slice_rows.rows(order, plan), [first_event(order, EventKind.ORDER_ACCEPTED, facts)]

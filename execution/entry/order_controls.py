@@ -16,7 +16,7 @@ from execution.domain.lifecycle import (
 )
 from execution.models import Order
 from execution.orders import caller
-from execution.orders.journal import move_order, tell
+from execution.orders.journal import move_order, record_event
 from execution.orders.locks import locked
 
 
@@ -36,7 +36,7 @@ def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         if order.is_terminal:
             raise NotAllowed(f"order {order.pk} is {order.status}; nothing is left to cancel")
         facts = {"by": by, "via": caller.current().via, "reason": reason}
-        tell(order, EventKind.CANCEL_REQUESTED, facts, at=now)
+        record_event(order, EventKind.CANCEL_REQUESTED, facts, at=now)
         move_order(order, OrderStatus.CANCELLING, at=now, reason=reason or f"cancelled by {by}")
         drop_unsent(order, SliceStatus.CANCELLED, at=now, reason="the order was cancelled")
         finish_if_done(order, at=now)

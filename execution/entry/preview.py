@@ -11,7 +11,7 @@ from execution.domain.routing import Thresholds
 from execution.entry import drafting
 from execution.market import own_impact
 from execution.models import Order
-from execution.planning.residual import told
+from execution.planning import residual
 
 
 class Preview(TypedDict):
@@ -47,11 +47,11 @@ class Preview(TypedDict):
 
 
 def preview(
-    values: Mapping[str, object], desk: Context, *, thresholds: Thresholds | None = None
+    values: Mapping[str, object], context: Context, *, thresholds: Thresholds | None = None
 ) -> Preview:
     """The order that the signal would become if it were sent now, by the same code; nothing is
     stored and nothing is sent. Raises InvalidSignal."""
-    order = drafting.draft(values, desk, thresholds=thresholds).order
+    order = drafting.draft(values, context, thresholds=thresholds).order
     facts = order.routing
     return {
         "symbol": order.symbol,
@@ -67,21 +67,21 @@ def preview(
         "estimate": facts.get("estimate", {}),
         "alternatives": facts.get("alternatives", []),
         "profile": facts.get("profile", {}),
-        "residual": told(order),
+        "residual": residual.as_json(order),
         "left_out": facts.get("left_out", []),
         "waits_for": facts.get("waits_for", []),
         "rounded": facts.get("rounded", {}),
         "halted": facts.get("halted", {}),
-        "advice": _advice(order, desk),
-        "fills": own_impact.fills_of(desk.config),
+        "advice": _advice(order, context),
+        "fills": own_impact.fills_of(context.config),
     }
 
 
-def _advice(order: Order, desk: Context) -> list[str]:
+def _advice(order: Order, context: Context) -> list[str]:
     """The guide's word on the time of day, and why the estimates may not tell ways apart."""
     if order.status == OrderStatus.DENIED:
         return []
-    session = desk.market.session(order.start_at)
+    session = context.market.session(order.start_at)
     by_time = routing.advice(session, order.start_at) if session else ""
     ways = order.routing.get("alternatives", [])
     unknown = routing.NO_VOLUME if any(w["basis"] == Basis.SPREAD_ONLY for w in ways) else ""

@@ -43,9 +43,9 @@ def _conflict(signal: Signal, order: Order) -> str:
     """Empty for an order whose terms are the same. One without stored terms is older than they
     are; what it has of them is compared."""
     now = terms_of(signal)
-    told = ("symbol", "side", "quantity")
-    asked = order.asked or {name: getattr(order, name) for name in told}
-    known = now if order.asked else {name: now[name] for name in told}
+    names = ("symbol", "side", "quantity")
+    asked = order.asked or {name: getattr(order, name) for name in names}
+    known = now if order.asked else {name: now[name] for name in names}
     wrong = differences(asked, known)
     if not wrong:
         return ""

@@ -30,7 +30,7 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
             Order.objects.bulk_create([draft.order for draft in drafts], batch_size=1_000)
             slices = [part for draft in drafts for part in _children(draft)]
             copy_in(slices)
-            events = [told for draft in drafts for told in draft.events]
+            events = [event for draft in drafts for event in draft.events]
             OrderEvent.objects.bulk_create(events, batch_size=2_000)
             log_when_committed(events)
             due = [(part.pk, part.due_at) for part in slices if part.due_at <= horizon_end]

@@ -42,7 +42,7 @@ def concern() -> str:
 
 async def execute(
     values: Mapping[str, object],
-    desk: Context,
+    context: Context,
     *,
     wait: bool,
     thresholds: Thresholds | None = None,
@@ -52,7 +52,7 @@ async def execute(
     Raises InvalidSignal or NoLiveWorker, and then nothing is stored.
     """
     await sync_to_async(require_worker)()
-    order = await sync_to_async(acceptance.accept)(values, desk, thresholds=thresholds)
+    order = await sync_to_async(acceptance.accept)(values, context, thresholds=thresholds)
     while wait and not order.is_terminal:
         await asyncio.sleep(LOOK_EVERY)
         order = await Order.objects.aget(pk=order.pk)

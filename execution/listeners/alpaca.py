@@ -30,15 +30,17 @@ MUTE_WINDOW = timedelta(minutes=1)
 class Listener:
     """Two may run; the one that holds the lock listens, since Alpaca allows one connection."""
 
-    def __init__(self, desk: Context, sleep: Callable[[float], None] = time.sleep) -> None:
-        broker = desk.broker.broker
+    def __init__(self, context: Context, sleep: Callable[[float], None] = time.sleep) -> None:
+        broker = context.broker.broker
         if not isinstance(broker, AlpacaBroker):
             raise TypeError(f"the broker is {broker.name!r}, not Alpaca")
-        self._desk = desk
+        self._context = context
         self._account = broker.account
         self._sleep = sleep
-        self._book = UpdateBook(broker, desk)
-        self._stream = Updates(desk.config, self._book.hear, self._note_listening, self._note_lost)
+        self._book = UpdateBook(broker, context)
+        self._stream = Updates(
+            context.config, self._book.hear, self._note_listening, self._note_lost
+        )
         self._listening_since: datetime | None = None
         self._lost_at: datetime | None = timezone.now()
         self._gap_until: datetime | None = None
@@ -46,7 +48,7 @@ class Listener:
         self._watch = LinkWatch(
             broker.wire,
             broker.budget,
-            links.address_of(desk.config),
+            links.address_of(context.config),
             lambda: self._lost_at,
         )
         self.stopping = False
@@ -112,31 +114,31 @@ class Listener:
         if until != self._noted_gap:
             self._note_gap(until)
         heard = BrokerCursor.objects.filter(
-            broker=self._desk.broker.name, account=self._account, heard_until__gte=until
+            broker=self._context.broker.name, account=self._account, heard_until__gte=until
         )
         if heard.exists():
             self._gap_until = None if self._gap_until == until else self._gap_until
         elif try_session_lock(NEWS):
             try:
-                broker_feed.hear(self._account, self._desk)
+                broker_feed.hear(self._account, self._context)
             finally:
                 unlock_session(NEWS)
 
     def _note_gap(self, until: datetime) -> None:
         """No child leaves before the account was compared again."""
-        rows = BrokerAccount.objects.filter(broker=self._desk.broker.name, account=self._account)
-        rows.update(due_wall=until)
+        rows = BrokerAccount.objects.filter(broker=self._context.broker.name, account=self._account)
+        rows.update(due_at_real=until)
         self._noted_gap = until
 
     def _is_mute(self) -> bool:
-        """Whether executions were booked for a while that the stream should have told of."""
+        """Whether executions were booked for a while that the stream should have reported."""
         since, now = self._listening_since, timezone.now()
         if since is None:
             return False
         booked = Fill.objects.filter(
-            broker=self._desk.broker.name,
+            broker=self._context.broker.name,
             executed_at__gt=since + MUTE_AFTER,
-            recorded_wall__gt=now - MUTE_WINDOW,
-            recorded_wall__lt=now - MUTE_AFTER,
+            recorded_at_real__gt=now - MUTE_WINDOW,
+            recorded_at_real__lt=now - MUTE_AFTER,
         ).values_list("slice__client_order_id", flat=True)
         return any(not self._book.has_heard(order_id) for order_id in booked.distinct())

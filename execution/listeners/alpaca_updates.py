@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 HANDS = 4
 MOST_TRIES = 8
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds
-TOLD_HELD = 10_000  # orders
+KEPT = 10_000  # orders
 # These change nothing that the answer to a placement or a cancel does not say as well.
 QUIET = {"new", "accepted", "pending_new", "pending_cancel", "pending_replace", "calculated"}
 
@@ -44,11 +44,11 @@ class UpdateBook:
     account's activities, so that lost, repeated and shuffled updates do no harm.
     """
 
-    def __init__(self, broker: AlpacaBroker, desk: Context) -> None:
+    def __init__(self, broker: AlpacaBroker, context: Context) -> None:
         self._broker = broker
-        self._desk = desk
+        self._context = context
         self._inbox: Inbox[str, Heard] = Inbox(_newer)
-        self._told: OrderedDict[str, int] = OrderedDict()
+        self._streamed: OrderedDict[str, int] = OrderedDict()
         self._stopping = threading.Event()
         self._hands = [
             threading.Thread(target=self._work, name=f"updates-{number}", daemon=True)
@@ -73,16 +73,16 @@ class UpdateBook:
             return
         if not order.why:
             order = replace(order, why=messages.why(update))
-        before = self._told.get(order.client_order_id, 0)
-        self._told[order.client_order_id] = max(before, order.filled)
-        self._told.move_to_end(order.client_order_id)
-        if len(self._told) > TOLD_HELD:
-            self._told.popitem(last=False)
+        before = self._streamed.get(order.client_order_id, 0)
+        self._streamed[order.client_order_id] = max(before, order.filled)
+        self._streamed.move_to_end(order.client_order_id)
+        if len(self._streamed) > KEPT:
+            self._streamed.popitem(last=False)
         self._inbox.put(order.client_order_id, Heard(str(update.get("event")), order))
 
     def has_heard(self, client_order_id: str) -> bool:
-        """Whether the stream told of any execution of this order, of the recent ones."""
-        return self._told.get(client_order_id, 0) > 0
+        """Whether the stream reported any execution of this order, of the recent ones."""
+        return self._streamed.get(client_order_id, 0) > 0
 
     def _work(self) -> None:
         while not self._stopping.is_set():
@@ -110,17 +110,17 @@ class UpdateBook:
         if part is None or not _matters(part, heard):
             return True
         try:
-            seen = self._broker.told(heard.order)
+            seen = self._broker.with_executions(heard.order)
             if part.status in SLICE_TERMINAL and seen.status == SliceStatus.WORKING:
                 # An old update, or one that contradicts us: only a fresh look decides.
-                fresh = self._desk.broker.find(order_id, now=self._desk.now())
+                fresh = self._context.broker.find(order_id, now=self._context.now())
                 if fresh is None:
                     return False
                 seen = fresh
         except BrokerError as error:
             log.info("an update is taken up again", order=order_id, error=str(error))
             return False
-        execution_reports.take_over(part, seen, self._desk)
+        execution_reports.take_over(part, seen, self._context)
         return sum(each.quantity for each in seen.executions) >= seen.filled_quantity
 
     def _again(self, key: str, heard: Heard) -> None:

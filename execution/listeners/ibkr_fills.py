@@ -34,8 +34,8 @@ _CHANGED = Prepared[IbkrOrder](
 class FillListener:
     """A thread with a database connection of its own: what it waits for holds up no socket."""
 
-    def __init__(self, desk: Context) -> None:
-        self._desk = desk
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._waiting: queue.SimpleQueue[frozenset[str] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="ibkr-fill-listener", daemon=True)
 
@@ -43,11 +43,11 @@ class FillListener:
         self._thread.start()
 
     def stop(self) -> None:
-        """What was told until now is booked first."""
+        """What is known until now is booked first."""
         self._waiting.put(None)
         self._thread.join(timeout=LONGEST_STOP)
 
-    def tell(self, client_order_ids: Collection[str]) -> None:
+    def notify(self, client_order_ids: Collection[str]) -> None:
         """The rows of these orders have changed; never waits."""
         if client_order_ids:
             self._waiting.put(frozenset(client_order_ids))
@@ -55,9 +55,9 @@ class FillListener:
     def _run(self) -> None:
         with suppress(Error):  # without PostgreSQL it is simply cold
             prepared_query.warm()
-        while (told := self._next()) is not None:
+        while (changed := self._next()) is not None:
             try:
-                self._book(told)
+                self._book(changed)
             except Error as error:
                 log.warning("not booked at once", error=str(error).strip())
                 connection.close()
@@ -66,19 +66,19 @@ class FillListener:
         connection.close()
 
     def _next(self) -> set[str] | None:
-        """All that has been told meanwhile, each order once; None at the end."""
+        """All that has changed meanwhile, each order once; None at the end."""
         first = self._waiting.get()
         if first is None:
             return None
-        told = set(first)
+        changed = set(first)
         while not self._waiting.empty():
             more = self._waiting.get()
             if more is None:
                 self._waiting.put(None)
                 break
-            told |= more
-        return told
+            changed |= more
+        return changed
 
     def _book(self, client_order_ids: Collection[str]) -> None:
         rows = _CHANGED.all(refs=list(client_order_ids))
-        execution_reports.take_over_all(order_reports.answers(rows), self._desk)
+        execution_reports.take_over_all(order_reports.answers(rows), self._context)

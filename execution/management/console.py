@@ -173,8 +173,8 @@ def change_trading(options: dict[str, Any], state: str) -> HaltReport:
         )
     except ValueError as error:
         option = f"--{given[0]}" if given else "scope"
-        told = str(error).replace(f"key of scope {scope}", option)
-        raise BadInput(told.replace(f"scope {scope} needs a key", f"{option} is empty")) from None
+        text = str(error).replace(f"key of scope {scope}", option)
+        raise BadInput(text.replace(f"scope {scope} needs a key", f"{option} is empty")) from None
 
 
 def warn_of_unknown_key(report: HaltReport, err: OutputWrapper) -> None:

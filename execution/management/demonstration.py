@@ -18,7 +18,7 @@ SMALL, MEDIUM, LARGE = Decimal(5_000), Decimal(50_000), Decimal(500_000)  # doll
 TWAP_MINUTES, VWAP_MINUTES = 30, 60  # of the market
 MOST_OF_VOLUME = Decimal("0.05")
 TWAP_SLICES, VWAP_SLICES = 10, 12
-SLICE_SECONDS = 3.0  # of the wall clock: a child needs its time however fast the market runs
+SLICE_SECONDS = 3.0  # of real time: a child needs its time however fast the market runs
 
 # In a thin market nobody trades for a quarter of an hour: the window grows before a rest is forced.
 PATIENT_THEN_URGENT = {"residual": "EXTEND_FORCE", "residual_minutes": 20}
@@ -65,7 +65,7 @@ def bar_scenarios(
     symbol: str, market: MarketData, *, now: datetime, speed: float
 ) -> list[Scenario]:
     """Three orders on one symbol, sized by its price; the largest stays within 5 % of the volume
-    that its window can expect. `speed` is market time per wall time. What a thin market leaves of
+    that its window can expect. `speed` is market time per real time. What a thin market leaves of
     the last two is worked on for a while, then forced.
 
     Raises CannotDemonstrate without a price, outside the regular hours, or without volume.

@@ -139,7 +139,7 @@ def table(
 
 def _row(each: Progress, shape: Shape | None, plain: bool) -> Sequence[Cell]:
     order = each.order
-    cost, usual = each.against_benchmark_bps, each.usual_bps
+    cost, usual = each.against_benchmark_bps, each.typical_bps
     return (
         title(order).removeprefix("order "),
         _picture(shape, plain),
@@ -166,7 +166,7 @@ def _against(seen: Progress) -> str:
     """The benchmark, the order's average versus that, and how far away is usual."""
     if seen.benchmark is None:
         return f"{seen.benchmark_name} -"
-    cost, usual = seen.against_benchmark_bps, seen.usual_bps
+    cost, usual = seen.against_benchmark_bps, seen.typical_bps
     against = "-" if cost is None else f"{cost:+.1f} bps"
     known = "" if usual is None else f", usually within {usual:.1f}"
     return f"{seen.benchmark_name} {price(seen.benchmark)} {against}{known}"

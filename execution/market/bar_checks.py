@@ -167,7 +167,7 @@ def _shift(found: Findings) -> str:
     return f"warning: {sessions:,} sessions begin and end {when} than the exchange's: {why}"
 
 
-def told(found: Findings) -> list[str]:
+def in_words(found: Findings) -> list[str]:
     """The findings as lines for a person."""
     sessions = f"{found.sessions:,} sessions of {len(found.symbols):,} symbols"
     gaps = f"{found.minutes_without_a_bar:,} minutes of their regular hours have no bar"

@@ -36,7 +36,7 @@ class SlippageCalibration(models.Model):
     refused = models.CharField(max_length=200, blank=True)  # why it was not adopted
     made_by = models.CharField(max_length=150)
     made_at = models.DateTimeField()
-    made_wall = models.DateTimeField(auto_now_add=True)
+    made_at_real = models.DateTimeField("made at, real time", auto_now_add=True)
 
     class Meta:
         ordering = ["-id"]

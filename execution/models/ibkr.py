@@ -1,7 +1,7 @@
 """What passes between the workers and the one process that owns an Interactive Brokers socket.
 
-Workers queue orders and ask for cancels; the gateway process writes all the rest. All times are the
-wall clock.
+Workers queue orders and ask for cancels; the gateway process writes all the rest. All times are
+real time.
 """
 
 from django.db import models
@@ -27,9 +27,13 @@ class IbkrGateway(models.Model):
     # The highest order id ever committed to; TWS itself hands out again what it never processed.
     last_order_id = models.BigIntegerField(default=0)
     clock_skew_seconds = models.FloatField(null=True, blank=True)  # the broker's clock less ours
-    seen_wall = models.DateTimeField(null=True, blank=True)  # the process was alive
-    heard_wall = models.DateTimeField(null=True, blank=True)  # TWS last said something
-    reconciled_wall = models.DateTimeField(null=True, blank=True)
+    seen_at_real = models.DateTimeField(
+        "seen at, real time", null=True, blank=True
+    )  # the process was alive
+    heard_at_real = models.DateTimeField(
+        "heard at, real time", null=True, blank=True
+    )  # TWS last said something
+    reconciled_at_real = models.DateTimeField("reconciled at, real time", null=True, blank=True)
 
     @override
     def __str__(self) -> str:
@@ -62,7 +66,9 @@ class IbkrOrder(models.Model):
     native = models.JSONField(null=True, blank=True)  # the broker's algorithm that works it
 
     stage = models.CharField(max_length=10, choices=Stage.choices, default=Stage.QUEUED)
-    valid_until_wall = models.DateTimeField()  # a queued order is not taken up after this
+    valid_until_real = models.DateTimeField(
+        "valid until, real time"
+    )  # a queued order is not taken up after this
     # The database session whose worker waits for the outcome; without it a queued order is dead.
     waiter_pid = models.IntegerField()
     attempt = models.PositiveIntegerField(default=0)
@@ -73,11 +79,11 @@ class IbkrOrder(models.Model):
     reported_filled = models.BigIntegerField(default=0)
     code = models.CharField(max_length=32, blank=True)  # of the broker's last complaint
     text = models.CharField(max_length=300, blank=True)
-    cancel_asked_wall = models.DateTimeField(null=True, blank=True)
-    cancel_sent_wall = models.DateTimeField(null=True, blank=True)
-    queued_wall = models.DateTimeField(auto_now_add=True)
-    sent_wall = models.DateTimeField(null=True, blank=True)
-    changed_wall = models.DateTimeField()
+    cancel_asked_at_real = models.DateTimeField("cancel asked at, real time", null=True, blank=True)
+    cancel_sent_at_real = models.DateTimeField("cancel sent at, real time", null=True, blank=True)
+    queued_at_real = models.DateTimeField("queued at, real time", auto_now_add=True)
+    sent_at_real = models.DateTimeField("sent at, real time", null=True, blank=True)
+    changed_at_real = models.DateTimeField("changed at, real time")
 
     class Meta:
         constraints = [
@@ -99,10 +105,10 @@ class IbkrOrder(models.Model):
             ),
             models.Index(
                 fields=["gateway"],
-                condition=Q(cancel_asked_wall__isnull=False)
+                condition=Q(cancel_asked_at_real__isnull=False)
                 & (
-                    Q(cancel_sent_wall__isnull=True)
-                    | Q(cancel_asked_wall__gt=F("cancel_sent_wall"))
+                    Q(cancel_sent_at_real__isnull=True)
+                    | Q(cancel_asked_at_real__gt=F("cancel_sent_at_real"))
                 ),
                 name="ibkr_order_cancel_asked",
             ),
@@ -114,7 +120,7 @@ class IbkrOrder(models.Model):
             ),
             models.Index(fields=["perm_id"], name="ibkr_order_perm_id"),
             # Read by whoever asks for news.
-            models.Index(fields=["account", "changed_wall"], name="ibkr_order_news"),
+            models.Index(fields=["account", "changed_at_real"], name="ibkr_order_news"),
         ]
 
     @override
@@ -134,7 +140,7 @@ class IbkrExecution(models.Model):
     executed_at = models.DateTimeField()
     commission = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     commission_currency = models.CharField(max_length=8, blank=True)
-    recorded_wall = models.DateTimeField(auto_now_add=True)
+    recorded_at_real = models.DateTimeField("recorded at, real time", auto_now_add=True)
 
     class Meta:
         constraints = [
@@ -159,8 +165,8 @@ class IbkrInquiry(models.Model):
     gateway = models.ForeignKey(IbkrGateway, on_delete=models.CASCADE, related_name="inquiries")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     account = models.CharField(max_length=32, blank=True)
-    asked_wall = models.DateTimeField(auto_now_add=True)
-    taken_wall = models.DateTimeField(null=True, blank=True)
+    asked_at_real = models.DateTimeField("asked at, real time", auto_now_add=True)
+    taken_at_real = models.DateTimeField("taken at, real time", null=True, blank=True)
     answer = models.JSONField(null=True, blank=True)
     problem = models.CharField(max_length=300, blank=True)
 

@@ -83,7 +83,7 @@ class RestrictedSymbol(models.Model):
     symbol = models.CharField(max_length=16, unique=True)
     reason = models.CharField(max_length=300)
     changed_by = models.CharField(max_length=150)
-    changed_wall = models.DateTimeField(auto_now=True)
+    changed_at_real = models.DateTimeField("changed at, real time", auto_now=True)
 
     def __str__(self) -> str:
         return self.symbol
@@ -99,7 +99,7 @@ class RiskLimitChange(models.Model):
     before = models.CharField(max_length=300, blank=True)
     after = models.CharField(max_length=300, blank=True)
     changed_by = models.CharField(max_length=150)
-    changed_wall = models.DateTimeField(auto_now_add=True)
+    changed_at_real = models.DateTimeField("changed at, real time", auto_now_add=True)
 
     class Meta:
         ordering = ["-id"]

@@ -32,11 +32,11 @@ class Bar(models.Model):
 
 
 class MarketClock(models.Model):
-    """Trading time in a trial: `anchor + (wall - wall_anchor) * speed`. No row: the wall clock."""
+    """Trading time in a trial: `anchor + (real - real_anchor) * speed`. No row: real time."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     anchor = models.DateTimeField()
-    wall_anchor = models.DateTimeField()
+    real_anchor = models.DateTimeField("anchor in real time")
     speed = models.FloatField(default=1.0)
 
     class Meta:

@@ -1,7 +1,7 @@
 """A parent order, its slices (child orders), their fills, and the audit trail of all three.
 
-Times without a word are trading time in UTC: the wall clock, except where a replayed or
-accelerated market runs on its own. Columns that end in `_wall` are always the wall clock.
+Columns that end in `_real` hold real time, all others trading time, in UTC. They differ only where
+a replayed or accelerated market runs on a clock of its own.
 """
 
 from django.db import models
@@ -36,11 +36,11 @@ class Side(models.TextChoices):
 class Via(models.TextChoices):
     """The way in by which somebody asked."""
 
-    API = "API"
-    ADMIN = "ADMIN"
-    CLI = "CLI"
-    PYTHON = "PYTHON"
-    SERVICE = "SERVICE"  # nobody asked: a rule did it
+    API = "API", "REST"
+    ADMIN = "ADMIN", "back office"
+    CLI = "CLI", "command line"
+    PYTHON = "PYTHON", "Python"
+    SERVICE = "SERVICE", "service"  # nobody asked: a rule did it
 
 
 class Order(models.Model):
@@ -90,7 +90,7 @@ class Order(models.Model):
     submitted_via = models.CharField(max_length=8, choices=Via.choices, blank=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
-    created_wall = models.DateTimeField(auto_now_add=True)
+    created_at_real = models.DateTimeField("created at, real time", auto_now_add=True)
 
     class Meta:
         permissions = [
@@ -146,7 +146,7 @@ class Order(models.Model):
             # Read by the checks before a send: the position, and the same order twice.
             models.Index(fields=["account", "symbol"], name="order_position"),
             # Read by the check for a strategy that runs away.
-            models.Index(fields=["strategy", "created_wall"], name="order_strategy_rate"),
+            models.Index(fields=["strategy", "created_at_real"], name="order_strategy_rate"),
         ]
 
     def __str__(self) -> str:
@@ -182,13 +182,13 @@ class Slice(models.Model):
 
     status = models.CharField(max_length=12, choices=SLICE_STATUSES, default=SliceStatus.PLANNED)
     reason = models.CharField(max_length=300, blank=True)
-    enqueued_wall = models.DateTimeField(null=True, blank=True)
+    enqueued_at_real = models.DateTimeField("enqueued at, real time", null=True, blank=True)
     # The claim: whoever holds the token owns the slice until the lease ends.
     claim_token = models.UUIDField(null=True, blank=True)
     attempt = models.PositiveIntegerField(default=0)
-    lease_until_wall = models.DateTimeField(null=True, blank=True)
+    lease_until_real = models.DateTimeField("lease until, real time", null=True, blank=True)
     # When the resolver looks at it next: a SENDING or UNKNOWN slice, or an unconfirmed cancel.
-    check_wall = models.DateTimeField(null=True, blank=True)
+    check_at_real = models.DateTimeField("check at, real time", null=True, blank=True)
     checks = models.PositiveIntegerField(default=0)
 
     # The intent, stored before the broker is called and kept for every attempt.
@@ -200,7 +200,7 @@ class Slice(models.Model):
     broker_order_id = models.CharField(max_length=64, blank=True)
     # When the request left; from the claim until that is known, when it is meant to.
     sent_at = models.DateTimeField(null=True, blank=True)
-    lateness_ms = models.FloatField(null=True, blank=True)  # wall: due to the broker call
+    lateness_ms = models.FloatField(null=True, blank=True)  # in real time: due to the broker call
     finished_at = models.DateTimeField(null=True, blank=True)
     filled_quantity = models.BigIntegerField(default=0)  # derived, like the order's
     explanation = models.JSONField(default=dict, blank=True)
@@ -236,7 +236,7 @@ class Slice(models.Model):
             ),
             # Read by the dispatch loop: what must be asked about or closed.
             models.Index(
-                fields=["check_wall"],
+                fields=["check_at_real"],
                 condition=Q(status__in=sorted(SLICE_AT_BROKER)),
                 name="slice_at_broker_by_check",
             ),
@@ -282,7 +282,7 @@ class Fill(models.Model):
     price = models.DecimalField(max_digits=18, decimal_places=6)
     commission = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     executed_at = models.DateTimeField()
-    recorded_wall = models.DateTimeField(auto_now_add=True)
+    recorded_at_real = models.DateTimeField("recorded at, real time", auto_now_add=True)
 
     class Meta:
         constraints = [
@@ -309,16 +309,16 @@ class OrderEvent(models.Model):
     kind = models.CharField(max_length=32, choices=EVENT_KINDS)
     data = models.JSONField(default=dict)
     at = models.DateTimeField()
-    recorded_wall = models.DateTimeField(auto_now_add=True)
+    recorded_at_real = models.DateTimeField("recorded at, real time", auto_now_add=True)
 
     class Meta:
         ordering = ["id"]
         indexes = [
-            models.Index(fields=["order", "id"], name="event_story"),
+            models.Index(fields=["order", "id"], name="event_by_order"),
             models.Index(fields=["kind", "id"], name="event_by_kind"),
             # Read by the check of the messages per minute.
             models.Index(
-                fields=["recorded_wall"],
+                fields=["recorded_at_real"],
                 condition=Q(kind__in=[kind.value for kind in SENT]),
                 name="event_sent_recent",
             ),

@@ -20,7 +20,7 @@ class PaperOrder(models.Model):
     accepted_at = models.DateTimeField()
     # Empty: the market never closes. While it is CANCELLING, when the cancel is carried out.
     expires_at = models.DateTimeField(null=True, blank=True)
-    # Until then it is news; in the future while executions wait to be told.
+    # Until then it is news; in the future while executions wait to be reported.
     changed_at = models.DateTimeField()
     matched_until = models.DateTimeField()  # the tape up to here has been used
     # Marketable when it arrived, but nothing traded then: the first minute that does serves it.
@@ -54,7 +54,7 @@ class PaperExecution(models.Model):
     price = models.DecimalField(max_digits=18, decimal_places=6)
     commission = models.DecimalField(max_digits=18, decimal_places=6)
     executed_at = models.DateTimeField()
-    told_at = models.DateTimeField(null=True, blank=True)  # empty: at once
+    reported_at = models.DateTimeField(null=True, blank=True)  # empty: at once
 
     def __str__(self) -> str:
         return f"{self.order} {self.quantity:,} @ {self.price}"

@@ -25,7 +25,7 @@ class VolumeProfile(models.Model):
     # `execution.planning.special_days`.
     special_days = models.JSONField(default=dict, blank=True)
     source = models.CharField(max_length=120)
-    learned_wall = models.DateTimeField(auto_now_add=True)
+    learned_at_real = models.DateTimeField("learned at, real time", auto_now_add=True)
 
     class Meta:
         constraints = [

@@ -1,4 +1,4 @@
-"""What a comparison with the broker found. All times are the wall clock."""
+"""What a comparison with the broker found. All times are real time."""
 
 from django.db import models
 from django.db.models import Q
@@ -19,14 +19,18 @@ class BrokerAccount(models.Model):
     cash_beside = models.DecimalField(max_digits=24, decimal_places=6, default=0)
     positions_beside = models.JSONField(default=dict, blank=True)
     accepted_by = models.CharField(max_length=150, blank=True)
-    accepted_wall = models.DateTimeField(null=True, blank=True)
+    accepted_at_real = models.DateTimeField("accepted at, real time", null=True, blank=True)
 
     # Children wait for a comparison that began after this: the connection had a gap.
-    due_wall = models.DateTimeField(null=True, blank=True)
-    compared_wall = models.DateTimeField(null=True, blank=True)  # when the last one began
+    due_at_real = models.DateTimeField("due at, real time", null=True, blank=True)
+    compared_at_real = models.DateTimeField(
+        "compared at, real time", null=True, blank=True
+    )  # when the last one began
     # The same of those that read all executions of the day, too.
-    thorough_wall = models.DateTimeField(null=True, blank=True)
-    failing_wall = models.DateTimeField(null=True, blank=True)  # since when none succeeds
+    thorough_at_real = models.DateTimeField("thorough at, real time", null=True, blank=True)
+    failing_since_real = models.DateTimeField(
+        "failing since, real time", null=True, blank=True
+    )  # since when none succeeds
     problem = models.CharField(max_length=300, blank=True)
 
     class Meta:
@@ -53,25 +57,27 @@ class BrokerDifference(models.Model):
     theirs = models.CharField(max_length=80)
     gap = models.CharField(max_length=80, blank=True)  # theirs less ours, where both are numbers
     words = models.CharField(max_length=300)
-    first_seen_wall = models.DateTimeField()
-    last_seen_wall = models.DateTimeField()
-    gone_wall = models.DateTimeField(null=True, blank=True)
+    first_seen_at_real = models.DateTimeField("first seen at, real time")
+    last_seen_at_real = models.DateTimeField("last seen at, real time")
+    gone_at_real = models.DateTimeField("gone at, real time", null=True, blank=True)
     accepted_by = models.CharField(max_length=150, blank=True)  # who took the broker's word for it
     accepted_reason = models.CharField(max_length=300, blank=True)
-    halted_wall = models.DateTimeField(null=True, blank=True)  # its symbol was halted
+    halted_at_real = models.DateTimeField(
+        "halted at, real time", null=True, blank=True
+    )  # its symbol was halted
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["broker", "account", "kind", "subject"],
-                condition=Q(gone_wall__isnull=True),
+                condition=Q(gone_at_real__isnull=True),
                 name="broker_difference_once",
             )
         ]
         indexes = [
             # Read every second by whoever raises alerts.
             models.Index(
-                fields=["id"], condition=Q(gone_wall__isnull=True), name="broker_difference_open"
+                fields=["id"], condition=Q(gone_at_real__isnull=True), name="broker_difference_open"
             )
         ]
 

@@ -22,12 +22,12 @@ class Recovery(models.Model):
     named person has seen each account compared and releases it. All times are real time."""
 
     cause = models.CharField(max_length=300)
-    began_wall = models.DateTimeField("began at, real time")
-    backup_wall = models.DateTimeField("backup taken at, real time", null=True, blank=True)
+    began_at_real = models.DateTimeField("began at, real time")
+    backup_at_real = models.DateTimeField("backup taken at, real time", null=True, blank=True)
     was_halted = models.CharField(  # why the system was halted before; it then stays halted
         "halted before", max_length=300, blank=True
     )
-    released_wall = models.DateTimeField("released at, real time", null=True, blank=True)
+    released_at_real = models.DateTimeField("released at, real time", null=True, blank=True)
     released_by = models.CharField(max_length=150, blank=True)
     released_reason = models.CharField(max_length=300, blank=True)
 
@@ -35,12 +35,12 @@ class Recovery(models.Model):
         verbose_name_plural = "recoveries"
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(released_wall__isnull=True, released_by="")
-                | (models.Q(released_wall__isnull=False) & ~models.Q(released_by="")),
+                condition=models.Q(released_at_real__isnull=True, released_by="")
+                | (models.Q(released_at_real__isnull=False) & ~models.Q(released_by="")),
                 name="recovery_released_by_somebody",
             ),
         ]
 
     @override
     def __str__(self) -> str:
-        return f"recovery mode since {self.began_wall:%Y-%m-%d %H:%M:%S} UTC: {self.cause}"
+        return f"recovery mode since {self.began_at_real:%Y-%m-%d %H:%M:%S} UTC: {self.cause}"

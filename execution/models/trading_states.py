@@ -24,7 +24,7 @@ class TradingState(models.Model):
     state = models.CharField(max_length=8, choices=State.choices)
     reason = models.CharField(max_length=300)
     changed_by = models.CharField(max_length=150)
-    changed_wall = models.DateTimeField(auto_now=True)
+    changed_at_real = models.DateTimeField("changed at, real time", auto_now=True)
 
     class Meta:
         constraints = [
@@ -49,7 +49,7 @@ class TradingStateChange(models.Model):
     reason = models.CharField(max_length=300)
     changed_by = models.CharField(max_length=150)
     changed_via = models.CharField(max_length=8, choices=Via.choices, blank=True)
-    changed_wall = models.DateTimeField(auto_now_add=True)
+    changed_at_real = models.DateTimeField("changed at, real time", auto_now_add=True)
 
     class Meta:
         ordering = ["-id"]
@@ -70,8 +70,8 @@ class Heartbeat(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     process = models.CharField(max_length=120)
     detail = models.JSONField(default=dict)
-    started_wall = models.DateTimeField(auto_now_add=True)
-    seen_wall = models.DateTimeField()
+    started_at_real = models.DateTimeField("started at, real time", auto_now_add=True)
+    seen_at_real = models.DateTimeField("seen at, real time")
 
     class Meta:
         constraints = [

@@ -47,15 +47,17 @@ class Cursor:
     event_id: int
     floor: int
     next_floor: int
-    noted_wall: datetime
+    noted_at_real: datetime
 
-    def behind(self, transaction: int, event_id: int, *, newest: int, wall: datetime) -> "Cursor":
+    def behind(
+        self, transaction: int, event_id: int, *, newest: int, real_now: datetime
+    ) -> "Cursor":
         """Moved on after everything up to the horizon was read; `newest`: the highest number."""
         moved = replace(self, transaction=transaction, event_id=event_id)
-        if wall - self.noted_wall < SETTLED_AFTER:
+        if real_now - self.noted_at_real < SETTLED_AFTER:
             return moved
         floor = max(self.floor, self.next_floor)
-        return replace(moved, floor=floor, next_floor=max(floor, newest), noted_wall=wall)
+        return replace(moved, floor=floor, next_floor=max(floor, newest), noted_at_real=real_now)
 
 
 def horizon() -> int:
@@ -70,25 +72,25 @@ def _transaction(query: str) -> int:
         return row[0]
 
 
-def from_now(wall: datetime) -> Cursor:
+def from_now(real_now: datetime) -> Cursor:
     """Behind all that is committed by now, before what is under way."""
     end = horizon()
     newest = OrderEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    return Cursor(end - 1, LAST_NUMBER, max(newest - MARGIN, 0), newest, wall)
+    return Cursor(end - 1, LAST_NUMBER, max(newest - MARGIN, 0), newest, real_now)
 
 
-def from_the_first(wall: datetime) -> Cursor:
+def from_the_first(real_now: datetime) -> Cursor:
     """Before all events; meant for the few of one order."""
-    return Cursor(0, 0, 0, 0, wall)
+    return Cursor(0, 0, 0, 0, real_now)
 
 
-def behind_event(event_id: int, wall: datetime) -> Cursor | None:
+def behind_event(event_id: int, real_now: datetime) -> Cursor | None:
     """Behind the event of this number; None where no event has it."""
     row = _numbered(OrderEvent.objects.filter(pk=event_id), horizon()).values_list("written")
     written = row.first()
     if written is None:
         return None
-    return Cursor(written[0], event_id, max(event_id - MARGIN, 0), event_id, wall)
+    return Cursor(written[0], event_id, max(event_id - MARGIN, 0), event_id, real_now)
 
 
 def unread(cursor: Cursor, end: int) -> QuerySet[OrderEvent]:
@@ -105,7 +107,7 @@ def unread(cursor: Cursor, end: int) -> QuerySet[OrderEvent]:
 
 
 def read(
-    cursor: Cursor, *, limit: int, wall: datetime, only: Q | None = None
+    cursor: Cursor, *, limit: int, real_now: datetime, only: Q | None = None
 ) -> tuple[Sequence[OrderEvent], Cursor]:
     """At most `limit` of the next events, with their orders and slices, and the cursor behind
     them. `only` narrows them, and must stay the same for a cursor."""
@@ -116,7 +118,7 @@ def read(
         last = found[-1]
         return found, replace(cursor, transaction=last.written, event_id=last.pk)  # type: ignore[attr-defined]
     newest = max([cursor.next_floor, *(event.pk for event in found)])
-    return found, cursor.behind(end - 1, LAST_NUMBER, newest=newest, wall=wall)
+    return found, cursor.behind(end - 1, LAST_NUMBER, newest=newest, real_now=real_now)
 
 
 def rest(cursor: Cursor, only: Q) -> Sequence[OrderEvent]:

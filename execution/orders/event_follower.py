@@ -25,7 +25,7 @@ async def follow(order_id: int) -> AsyncIterator[EventMessage]:
             events = await sync_to_async(event_feed.rest)(cursor, only)
         else:
             events, cursor = await sync_to_async(event_feed.read)(
-                cursor, limit=BATCH, wall=timezone.now(), only=only
+                cursor, limit=BATCH, real_now=timezone.now(), only=only
             )
         for event in events:
             yield message_of(event)

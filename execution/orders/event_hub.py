@@ -157,7 +157,7 @@ async def _earlier(wanted: Wanted, cursor: Cursor, until: Place) -> AsyncIterato
 
 
 def _read(cursor: Cursor, only: Q) -> tuple[list[OrderEvent], Cursor]:
-    events, moved = event_feed.read(cursor, limit=BATCH, wall=timezone.now(), only=only)
+    events, moved = event_feed.read(cursor, limit=BATCH, real_now=timezone.now(), only=only)
     return list(events), moved
 
 

@@ -34,6 +34,6 @@ def message_of(event: OrderEvent) -> EventMessage:
         "side": order.side,
         "slice": event.slice.sequence if event.slice else None,
         "at": event.at.isoformat(),
-        "recorded_at": event.recorded_wall.isoformat(),
+        "recorded_at": event.recorded_at_real.isoformat(),
         "data": event.data,
     }

@@ -18,7 +18,7 @@ from execution.models import Order, OrderEvent, Slice
 from execution.orders import caller
 from execution.orders.event_log import log_events
 
-_MOVED = ("status", "reason", "finished_at", "check_wall", "broker_order_id")
+_MOVED = ("status", "reason", "finished_at", "check_at_real", "broker_order_id")
 
 
 def event(
@@ -36,7 +36,7 @@ def event(
     return OrderEvent(order=order, slice=part, kind=kind, data=plain, at=at)
 
 
-def tell(
+def record_event(
     order: Order,
     kind: EventKind,
     data: Mapping[str, Any],
@@ -44,9 +44,9 @@ def tell(
     at: datetime,
     part: Slice | None = None,
 ) -> None:
-    told = [event(order, kind, data, at=at, part=part)]
-    insert(told)
-    log_when_committed(told)
+    events = [event(order, kind, data, at=at, part=part)]
+    insert(events)
+    log_when_committed(events)
 
 
 def log_when_committed(events: Sequence[OrderEvent]) -> None:
@@ -63,7 +63,7 @@ def move_order(
     also: Iterable[str] = (),
     by: str = "",
 ) -> None:
-    """Take a locked order to another status and tell it; raises IllegalTransition.
+    """Take a locked order to another status and record it; raises IllegalTransition.
 
     `also` names further columns that were changed and belong into the same statement, `by` the
     person who asked.
@@ -78,21 +78,21 @@ def move_order(
     facts = {"from": before, "to": status, "reason": reason}
     if by:
         facts |= {"by": by, "via": caller.current().via}
-    tell(order, EventKind.ORDER_STATUS, facts, at=at)
+    record_event(order, EventKind.ORDER_STATUS, facts, at=at)
 
 
 def move_slice(part: Slice, status: str, *, at: datetime, reason: str = "", **changes: Any) -> None:
-    """Take a slice of a locked order to another status, with other columns, and tell it."""
+    """Take a slice of a locked order to another status, with other columns, and record it."""
     check_slice(part.status, status)
     before = part.status
     part.status, part.reason = status, reason[:300]
     if part.is_terminal:
         part.finished_at = part.finished_at or at
-        part.check_wall = None
+        part.check_at_real = None
     for name, value in changes.items():
         setattr(part, name, value)
     save(part, *dict.fromkeys((*_MOVED, *changes)))
-    tell(
+    record_event(
         part.order,
         EventKind.SLICE_STATUS,
         {"slice": part.sequence, "from": before, "to": status, "reason": reason},
@@ -108,10 +108,10 @@ def move_slices(
     for part in parts:
         check_slice(part.status, status)
     Slice.objects.filter(pk__in=[part.pk for part in parts]).update(
-        status=status, reason=reason[:300], finished_at=at, check_wall=None
+        status=status, reason=reason[:300], finished_at=at, check_at_real=None
     )
     sequences = [part.sequence for part in parts]
-    tell(
+    record_event(
         order,
         EventKind.SLICES_CHANGED,
         {"slices": sequences, "to": status, "reason": reason},

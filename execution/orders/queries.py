@@ -22,7 +22,7 @@ from execution.orders.results import (
     arrival_price,
     average_price,
     result_of,
-    usual_vwap_deviation_bps,
+    typical_vwap_deviation_bps,
 )
 
 PRICE_STEP = Decimal("0.000001")
@@ -34,7 +34,7 @@ class Tracking:
     """An order against the market's VWAP from `since` until `until`, its window so far.
 
     Prices per share; `deviation_bps` is the own average against the market, + is a cost;
-    `usual_bps` how large that usually is, either way, of an order that goes well. None is unknown.
+    `typical_bps` how large that is, either way, of an order that goes well. None is unknown.
     `preliminary`: later bars of the window may change it.
     """
 
@@ -43,7 +43,7 @@ class Tracking:
     market_vwap: Decimal | None
     average: Decimal | None
     deviation_bps: float | None
-    usual_bps: float | None
+    typical_bps: float | None
     preliminary: bool
 
 
@@ -51,7 +51,7 @@ class Tracking:
 class Progress:
     """An order under way. Prices per share; `benchmark` is the market VWAP of the window so far
     for TWAP, VWAP and POV, else the arrival mid; `left` is the trading time until the end.
-    `usual_bps` as `Tracking` has it."""
+    `typical_bps` as `Tracking` has it."""
 
     order: Order
     slices_done: int
@@ -59,7 +59,7 @@ class Progress:
     benchmark: Decimal | None
     benchmark_name: str
     left: timedelta
-    usual_bps: float | None = None
+    typical_bps: float | None = None
 
     @property
     def against_benchmark_bps(self) -> float | None:
@@ -138,7 +138,7 @@ def _tracking(order: Order, price: Decimal | None, now: datetime) -> Tracking:
         market_vwap=None if price is None else price.quantize(PRICE_STEP),
         average=None if average is None else average.quantize(PRICE_STEP),
         deviation_bps=cost_bps(order, price),
-        usual_bps=usual_vwap_deviation_bps(order),
+        typical_bps=typical_vwap_deviation_bps(order),
         preliminary=is_preliminary(order, now),
     )
 
@@ -178,7 +178,7 @@ def _progress(order: Order, done: int, market: MarketData, now: datetime) -> Pro
         average=average_price(order),
         benchmark=vwap_so_far if judged else arrival_price(order),
         benchmark_name="VWAP" if judged else "arrival",
-        usual_bps=seen.usual_bps if seen else None,
+        typical_bps=seen.typical_bps if seen else None,
         left=max(order.end_at - now, timedelta(0)) if not order.is_terminal else timedelta(0),
     )
 

@@ -22,7 +22,7 @@ class PlannedChild(TypedDict):
 class ExecutionResult(TypedDict):
     """Prices per share; slippage in basis points of the arrival mid, + is a cost.
 
-    `estimated_standard_error_bps` is that of the estimate, None where it has no basis.
+    `estimated_standard_error_bps` is that of the estimate, None where no data supports it.
     `avg_price` and `actual_slippage_bps` are None while nothing is filled. `reason` says why an
     order was denied or ended with a residual. `plan` is filled when the caller did not wait.
     """
@@ -69,15 +69,15 @@ def actual_slippage_bps(order: Order) -> float | None:
 
 
 def estimated_standard_error_bps(order: Order) -> float | None:
-    """Of the estimated slippage; None where it has no basis."""
+    """Of the estimated slippage; None where no data supports it."""
     error = order.routing.get("estimate", {}).get("standard_error_bps")
     return error if isinstance(error, float | int) else None
 
 
-def usual_vwap_deviation_bps(order: Order) -> float | None:
+def typical_vwap_deviation_bps(order: Order) -> float | None:
     """How far from the market's VWAP such an order ends that goes well, either way: its standard
     deviation as it was told when the order was accepted. None where nothing was learned."""
-    usual: float | None = order.routing.get("usual_vwap_deviation_bps")
+    usual: float | None = order.routing.get("typical_vwap_deviation_bps")
     return usual
 
 

@@ -1,4 +1,4 @@
-"""Orders that the broker works by an algorithm of its own: refused, or told to it once."""
+"""Orders that the broker works by an algorithm of its own: refused, or handed to it once."""
 
 from decimal import Decimal
 
@@ -21,21 +21,21 @@ from execution.planning import order_parameters, participation
 KEY = "native"
 
 
-def refusal(order: Order, desk: Context) -> Denial | None:
+def refusal(order: Order, context: Context) -> Denial | None:
     """Why the broker's own algorithm cannot work a new order; None also where none is asked for."""
     name = order_parameters.native(order)
     if name is None:
         return None
-    if name not in desk.broker.natives:
-        return Denial("NATIVE_UNAVAILABLE", {"native": name, "broker": desk.broker.name})
-    cap = _cap(order, name, desk.config.execution)
+    if name not in context.broker.natives:
+        return Denial("NATIVE_UNAVAILABLE", {"native": name, "broker": context.broker.name})
+    cap = _cap(order, name, context.config.execution)
     if cap is not None and not keeps(name, cap):
         numbers = {"native": name, "cap": f"{cap:f}", "least": f"{LEAST_SHARE}"}
         return Denial("NATIVE_CAP", numbers)
     return None
 
 
-def worst_price(order: Order, price: Decimal | None, desk: Context) -> Decimal | None:
+def worst_price(order: Order, price: Decimal | None, context: Context) -> Decimal | None:
     """What a share may cost at most, where the broker works the order: its child is checked at its
     limit, and would be refused after its parent was taken. None where we work it, and without a
     price."""
@@ -44,13 +44,13 @@ def worst_price(order: Order, price: Decimal | None, desk: Context) -> Decimal |
     return protective_limit(
         side_sign=order.side_sign,
         reference=price,
-        collar=desk.config.limits.price_collar,
+        collar=context.config.limits.price_collar,
         parent_limit=order.limit_price,
     )
 
 
-def enter(order: Order, desk: Context) -> None:
-    """Note with a new order, whose window is known, what the broker will be told. Raises
+def enter(order: Order, context: Context) -> None:
+    """Note with a new order, whose window is known, what the broker will get. Raises
     InvalidSignal."""
     name = order_parameters.native(order)
     if name is None:
@@ -59,23 +59,23 @@ def enter(order: Order, desk: Context) -> None:
         native = instructions(
             name,
             order.parameters.get("native_parameters", {}),
-            start=clock.wall_of(order.start_at),
-            end=clock.wall_of(order.end_at),
-            cap=_cap(order, name, desk.config.execution),
+            start=clock.real_time_of(order.start_at),
+            end=clock.real_time_of(order.end_at),
+            cap=_cap(order, name, context.config.execution),
         )
     except ValueError as error:
         raise InvalidSignal({"native_parameters": str(error)}) from None
-    order.routing[KEY] = native.told()
+    order.routing[KEY] = native.as_json()
 
 
 def of(order: Order, part: Slice) -> Native | None:
-    """What the broker is told with a child: all but the first are for shares that came back, and
+    """What the broker gets with a child: all but the first are for shares that came back, and
     start when they leave."""
     kept = order.routing.get(KEY)
     if not kept:
         return None
-    told = Native.read(kept)
-    return told.starting(clock.wall_of(part.due_at)) if part.sequence else told
+    native = Native.from_json(kept)
+    return native.starting(clock.real_time_of(part.due_at)) if part.sequence else native
 
 
 def _cap(order: Order, name: str, config: Execution) -> Decimal | None:

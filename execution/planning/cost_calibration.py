@@ -40,26 +40,28 @@ class NothingToLearn(LookupError):
 
 
 def learn(
-    symbol: str = ALL, *, fewest: int = FEWEST, by: str, desk: Context
+    symbol: str = ALL, *, fewest: int = FEWEST, by: str, context: Context
 ) -> SlippageCalibration:
     """Fit the configured cost model to the latest finished orders of the present broker, of one
     symbol or of all, and store what came of it, adopted or not. Raises NothingToLearn."""
-    name = desk.config.execution.slippage.model
-    reader = _Reader(desk, COST_MODELS[name], cost_estimates.configured(desk.config.execution))
-    seen = list(reader.observations(_orders(symbol, desk)))
+    name = context.config.execution.slippage.model
+    reader = _Reader(
+        context, COST_MODELS[name], cost_estimates.configured(context.config.execution)
+    )
+    seen = list(reader.observations(_orders(symbol, context)))
     if not seen:
         raise NothingToLearn(_why_nothing(reader.left_out))
     found = calibrate(seen, reader.prior.of(reader.model), fewest=fewest)
     began = [each.began for each in seen]
     return SlippageCalibration.objects.create(
         symbol=symbol,
-        broker=desk.broker.name,
+        broker=context.broker.name,
         model=name,
         first_at=min(began),
         last_at=max(began),
         left_out=reader.left_out,
         made_by=by[:150],
-        made_at=desk.now(),
+        made_at=context.now(),
         **_figures(found, reader.model),
     )
 
@@ -91,9 +93,9 @@ def _broker(config: Config) -> str:
     return config.live_broker if config.trading_mode == "live" else "paper"
 
 
-def _orders(symbol: str, desk: Context) -> Iterable[Order]:
+def _orders(symbol: str, context: Context) -> Iterable[Order]:
     """A limit order that waits pays its own price, which says nothing of impact."""
-    here = Fill.objects.filter(order=OuterRef("pk"), broker=desk.broker.name)
+    here = Fill.objects.filter(order=OuterRef("pk"), broker=context.broker.name)
     orders = Order.objects.filter(
         Exists(here), finished_at__isnull=False, filled_quantity__gt=0
     ).exclude(algorithm__in=registry.resting())
@@ -106,7 +108,7 @@ def _orders(symbol: str, desk: Context) -> Iterable[Order]:
 class _Reader:
     """Turns orders into observations, and counts why the others were left out."""
 
-    desk: Context
+    context: Context
     model: CostModel
     prior: Coefficients
     left_out: Counter[str] = field(default_factory=Counter)
@@ -124,7 +126,7 @@ class _Reader:
         realised = results.actual_slippage_bps(order)
         if realised is None:
             return "no quote at arrival"
-        session = self.desk.market.session(order.start_at)
+        session = self.context.market.session(order.start_at)
         if session is None:
             return "no session"
         start, end = queries.window(order)
@@ -150,7 +152,7 @@ class _Reader:
 
     def _question(self, order: Order, session: Session, start: datetime) -> Question:
         """What was executed, in the time that it took, by what was known on the day before."""
-        config, known = self.desk.config.execution, self._known(order.symbol, session)
+        config, known = self.context.config.execution, self._known(order.symbol, session)
         quote = _arrival(order)
         about = cost_estimates.knowledge(order, known, session, quote, config, self.prior)
         asked = cost_estimates.question(order, session, about, quote, config)

@@ -124,8 +124,8 @@ def vwap_deviation_bps(
 
 
 def alternatives_of(asked: Question, ends: Mapping[str, datetime]) -> list[dict[str, object]]:
-    """For each algorithm, by the end that its window would have; see `Alternative.told`."""
-    return [alternative.told() for alternative in alternatives(asked, ends)]
+    """For each algorithm, by the end that its window would have; see `Alternative.as_json`."""
+    return [alternative.as_json() for alternative in alternatives(asked, ends)]
 
 
 def _beyond(order: Order, quote: Quote | None) -> float | None:

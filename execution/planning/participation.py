@@ -11,7 +11,7 @@ def pace(order: Order, part: Slice, config: Execution) -> Pace | None:
     """The share of the market's volume that the order may be with this slice, if there is one: its
     own wish, and for orders worked over time the configured one; the smaller of both. What follows
     the tape goes by a share of it as well. What takes the residual is as free as the order says,
-    and goes no pace of its own. An algorithm of the broker's is told its share when the order is
+    and goes no pace of its own. An algorithm of the broker's gets its share when the order is
     accepted, and no child is cut."""
     if order_parameters.native(order):
         return None

@@ -48,7 +48,7 @@ def of_child(order: Order, limit: Decimal) -> dict[str, object]:
     return {KEY: {"limit_price": _text(asked), "sent": f"{limit:f}", "tick": f"{tick(asked):f}"}}
 
 
-def told(order: Order) -> dict[str, object]:
+def as_json(order: Order) -> dict[str, object]:
     """What `enter` noted, for an event; nothing where all prices are whole ticks."""
     return {KEY: order.routing[KEY]} if KEY in order.routing else {}
 
@@ -58,7 +58,7 @@ def amended(order: Order, draft: Draft | None) -> None:
     if draft is None:
         return
     order.routing.pop(KEY, None)
-    order.routing |= told(draft.order)
+    order.routing |= as_json(draft.order)
 
 
 def _text(price: Decimal) -> str:

@@ -19,7 +19,7 @@ from execution.domain.session import Session
 from execution.domain.volume_profile import U_SHAPE, Profile
 from execution.market import clock
 from execution.models import Order, Slice, VolumeProfile
-from execution.orders.journal import tell
+from execution.orders.journal import record_event
 from execution.planning import order_parameters, slice_rows, volume_profiles
 from execution.planning.trading_window import Window
 
@@ -67,20 +67,20 @@ def enter(order: Order, terms: Terms, spec: Spec) -> None:
     """Note with a new order what will be done about its residual; nothing where it is left."""
     if terms.policy == Policy.LEAVE:
         return
-    kept = terms.told() | {"schedule": Schedule(spec.start, spec.end).told()}
+    kept = terms.as_json() | {"schedule": Schedule(spec.start, spec.end).as_json()}
     if terms.policy == Policy.EXTEND:
         kept["plan"] = _kept(spec)
     order.routing[KEY] = kept
 
 
-def told(order: Order) -> dict[str, object]:
+def as_json(order: Order) -> dict[str, object]:
     """Of an order that has just been planned: the policy, and from when until when it will be
     carried out if its slices leave a residual; nothing where it is left."""
     kept = order.routing.get(KEY)
     if not kept:
         return {}
-    begins = Schedule.read(kept["schedule"]).end
-    stage = Terms.read(kept).next_stage(now=begins, end=order.end_at)
+    begins = Schedule.from_json(kept["schedule"]).end
+    stage = Terms.from_json(kept).next_stage(now=begins, end=order.end_at)
     return {
         "policy": kept["policy"],
         "then": kept["then"]["policy"] if kept["then"] else "LEAVE",
@@ -93,7 +93,7 @@ def told(order: Order) -> dict[str, object]:
 def schedule(order: Order) -> Schedule:
     """The schedule that the order's curve belongs to now."""
     kept = order.routing.get(KEY)
-    return Schedule.read(kept["schedule"]) if kept else Schedule(order.start_at, order.end_at)
+    return Schedule.from_json(kept["schedule"]) if kept else Schedule(order.start_at, order.end_at)
 
 
 def final_policy(order: Order, part: Slice) -> Policy | None:
@@ -111,7 +111,7 @@ def carry_on(order: Order, *, at: datetime) -> bool:
     kept = order.routing.get(KEY)
     if not kept or order.status not in ORDER_SENDING:
         return False
-    terms = Terms.read(kept)
+    terms = Terms.from_json(kept)
     stage = terms.next_stage(now=at, end=order.end_at)
     plan = _plan(order, terms, stage) if stage else ()
     if not stage or not plan:
@@ -179,11 +179,11 @@ def _store(
     Slice.objects.bulk_create(
         slice_rows.rows(order, plan, first=first, done=done), batch_size=2_000
     )
-    kept = order.routing[KEY] | stage.terms.told()
+    kept = order.routing[KEY] | stage.terms.as_json()
     if terms.is_final:
         kept.setdefault("final_from", first)
     else:
-        kept["schedule"] = Schedule(stage.start, stage.end, first, done).told()
+        kept["schedule"] = Schedule(stage.start, stage.end, first, done).as_json()
     order.routing[KEY] = kept
     order.end_at, order.slice_count = stage.until, first + len(plan)
     save(order, "routing", "end_at", "slice_count")
@@ -198,7 +198,7 @@ def _store(
         "turns_left": terms.turns - 1,
         "next": str(stage.terms.policy),
     }
-    tell(order, EventKind.RESIDUAL_PLANNED, facts, at=at)
+    record_event(order, EventKind.RESIDUAL_PLANNED, facts, at=at)
 
 
 def _kept(spec: Spec) -> dict[str, object]:

@@ -16,13 +16,13 @@ from execution.domain.lifecycle import ORDER_SENDING, SliceStatus
 from execution.domain.residual import SHORTEST
 from execution.market import clock
 from execution.models import Order, Slice
-from execution.orders.journal import tell
+from execution.orders.journal import record_event
 from execution.planning import residual, slice_rows
 
 log = structlog.get_logger(__name__)
 
 KEY = "returned"
-PAUSE = timedelta(seconds=1)  # of the wall clock, until what came back may leave
+PAUSE = timedelta(seconds=1)  # of real time, until what came back may leave
 MOST_DOUBLINGS = 5  # of the pause, where requests get lost again and again
 
 _HELD = Q(status=SliceStatus.CANCELLED, reason__regex=rf"^({'|'.join(Hold)})\y") | Q(
@@ -103,4 +103,4 @@ def _store(order: Order, plan: Sequence[PlannedSlice], *, at: datetime) -> None:
         "start_at": plan[0].due_at.isoformat(),
         "until": plan[-1].end_at.isoformat(),
     }
-    tell(order, EventKind.SHARES_RETURNED, facts, at=at)
+    record_event(order, EventKind.SHARES_RETURNED, facts, at=at)

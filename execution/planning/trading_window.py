@@ -24,7 +24,7 @@ class Window:
     note: str = ""
 
 
-PAST_TOLERANCE = timedelta(seconds=2)  # of the wall clock, for signals under way
+PAST_TOLERANCE = timedelta(seconds=2)  # of real time, for signals under way
 
 
 def start_of(signal: Signal, now: datetime) -> datetime:
@@ -65,16 +65,16 @@ def window_of(
         wish = start + length
         if wish > last:
             field = "end_at" if signal.end_at else "window_minutes"
-            told = f"ends after the session, which closes at {exchange_time(last)}"
-            raise InvalidSignal({field: told})
+            problem = f"ends after the session, which closes at {exchange_time(last)}"
+            raise InvalidSignal({field: problem})
         quiet = first > start or wish > until
         note = "without the quiet minutes of the session" if quiet else ""
     if min(wish, until) <= first:
-        told = (
+        problem = (
             f"nothing of it lies in {exchange_time(first)} to {exchange_time(until)}, when it is"
             " open"
         )
-        raise InvalidSignal({"start_at": told})
+        raise InvalidSignal({"start_at": problem})
     return Window(first, min(wish, until), session, note)
 
 

@@ -43,7 +43,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A profile to plan by, and what else its tape tells. `origin` is "symbol", "pooled" or, when
+    """A profile to plan by, and what else its tape says. `origin` is "symbol", "pooled" or, when
     nothing was learned in time, "default"; volumes in shares of a full session; `deviations` as
     `domain.vwap_tracking` learns them. `special`: what the kind of its day has already changed."""
 
@@ -64,14 +64,14 @@ class Known:
             return 1.0
         return session.length / (MINUTE * self.minutes)
 
-    def told(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """For the record of an order."""
         return {
             "origin": self.origin,
             "id": self.row,
             "sessions": list(self.sessions),
             "expected_volume": self.expected_volume,
-            **({"special_day": self.special.told()} if self.special else {}),
+            **({"special_day": self.special.as_json()} if self.special else {}),
         }
 
     def on(self, special: Effect | None, session: Session) -> "Known":
@@ -104,13 +104,13 @@ def of_session(symbol: str, session: Session) -> Known:
     return known.on(PUBLISHED.effect_on(session, _record(before=session.day)), session)
 
 
-def of_order(told: Mapping[str, Any], session: Session) -> Known | None:
+def of_order(noted: Mapping[str, Any], session: Session) -> Known | None:
     """What an order's plan was made from, by what was noted with it; None where nothing was
     learned. Raises VolumeProfile.DoesNotExist."""
-    if told.get("id") is None:
+    if noted.get("id") is None:
         return None
-    special = told.get("special_day")
-    return _noted(told["id"], Effect.read(special) if special else None, session)
+    special = noted.get("special_day")
+    return _noted(noted["id"], Effect.from_json(special) if special else None, session)
 
 
 @lru_cache(maxsize=512)

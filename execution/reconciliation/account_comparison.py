@@ -84,13 +84,13 @@ class Inspection:
         self,
         broker: AccountBroker,
         row: BrokerAccount,
-        desk: Context,
+        context: Context,
         sleep: Callable[[float], None],
     ) -> None:
         self._broker = broker
         self._row = row
         self._account = row.account
-        self._desk = desk
+        self._context = context
         self._sleep = sleep
 
     def steady(self) -> Look:
@@ -120,7 +120,7 @@ class Inspection:
     def _is_lively(self, symbols: set[str]) -> bool:
         """Whether executions of ours in one of the symbols may be under way; a broker can count
         them in the position seconds before it tells of them."""
-        now = self._desk.now()
+        now = self._context.now()
         lately = Q(status__in=SLICE_AT_BROKER) | Q(sent_at__gte=now - LATELY * clock.speed())
         return Slice.objects.filter(
             lately, order__account=self._account, order__symbol__in=symbols
@@ -141,11 +141,11 @@ class Inspection:
     def _unknown_here(self) -> dict[str, int]:
         """Shares executed since yesterday by client order id, of ids of ours that no slice has."""
         try:
-            told = self._hear(since=self._desk.now() - DAY * clock.speed())
+            reported = self._hear(since=self._context.now() - DAY * clock.speed())
         except BrokerError as error:
             log.warning("the cause of a break is not known", error=str(error))
             return {}
-        ours = [each for each in told if rules.is_our_id(each.client_order_id)]
+        ours = [each for each in reported if rules.is_our_id(each.client_order_id)]
         names = [each.client_order_id for each in ours]
         known = Slice.objects.filter(client_order_id__in=names)
         here = set(known.values_list("client_order_id", flat=True))
@@ -156,19 +156,21 @@ class Inspection:
     def fills(self) -> Fills:
         """Every child that the broker tells of, or that we booked executions of, since yesterday,
         and those that differed before."""
-        now = self._desk.now()
-        told = {seen.client_order_id: seen for seen in self._hear(since=now - DAY * clock.speed())}
+        now = self._context.now()
+        reported = {
+            seen.client_order_id: seen for seen in self._hear(since=now - DAY * clock.speed())
+        }
         open_differences = breaks.still_open(self._row)
         differed = [each.subject for each in open_differences if each.kind == Kind.FILL]
         parts = Slice.objects.filter(
             Q(fills__executed_at__gte=now - JUDGED * clock.speed())
-            | Q(client_order_id__in=[*told, *differed]),
+            | Q(client_order_id__in=[*reported, *differed]),
             order__account=self._account,
             broker=self._row.broker,
         )
         found, judged = list[Difference](), list[str]()
         for part in parts.select_related("order").distinct().order_by("pk"):
-            seen = told.get(part.client_order_id)
+            seen = reported.get(part.client_order_id)
             difference = None if seen is None else _of_fills(part, seen)
             if seen is None or difference is not None:
                 difference = self._looked_up(part)
@@ -180,7 +182,9 @@ class Inspection:
         self._hear()
         found = self._orders()
         before = self._holdings()
-        state = self._ask(lambda: self._broker.account_state(self._account, now=self._desk.now()))
+        state = self._ask(
+            lambda: self._broker.account_state(self._account, now=self._context.now())
+        )
         skew = state.at - timezone.now()
         after = self._holdings()
         if self._of_holdings(before, after, state):
@@ -188,7 +192,7 @@ class Inspection:
             self._hear()
             after = self._holdings()
         found += self._of_holdings(before, after, state)
-        if self._desk.config.trading_mode == "live":
+        if self._context.config.trading_mode == "live":
             found += rules.clock(skew)
         return Look(found, state, after)
 
@@ -196,9 +200,9 @@ class Inspection:
         self, before: Holdings, after: Holdings, state: AccountState
     ) -> list[Difference]:
         row = self._row
-        if row.accepted_wall is None:
+        if row.accepted_at_real is None:
             return []  # whatever is there was there before us
-        tolerance = self._desk.config.execution.comparison.cash_tolerance
+        tolerance = self._context.config.execution.comparison.cash_tolerance
         return [
             *rules.positions(
                 before.positions, after.positions, row.positions_beside, state.positions
@@ -247,7 +251,7 @@ class Inspection:
         return list(rows.select_related("order"))
 
     def _listed(self) -> list[Open]:
-        rows = self._ask(lambda: self._broker.open_orders(self._account, now=self._desk.now()))
+        rows = self._ask(lambda: self._broker.open_orders(self._account, now=self._context.now()))
         return [
             Open(each.client_order_id, each.broker_order_id, each.symbol, each.side, each.leaves)
             for each in rows
@@ -258,11 +262,11 @@ class Inspection:
         cancelled there."""
         try:
             if part.status in SLICE_AT_BROKER:
-                resolver.resolve(part.pk, self._desk)
+                resolver.resolve(part.pk, self._context)
                 return
-            seen = self._desk.broker.find(part.client_order_id, now=self._desk.now())
+            seen = self._context.broker.find(part.client_order_id, now=self._context.now())
             if seen is not None:
-                execution_reports.try_take_over(part, seen, self._desk)
+                execution_reports.try_take_over(part, seen, self._context)
         except BrokerError as error:
             log.warning("not settled", client_order_id=part.client_order_id, error=str(error))
 
@@ -271,10 +275,10 @@ class Inspection:
         difference = None
         for pause in PAUSES:
             seen = self._ask(
-                lambda: self._desk.broker.find(part.client_order_id, now=self._desk.now())
+                lambda: self._context.broker.find(part.client_order_id, now=self._context.now())
             )
             if seen is not None:
-                execution_reports.try_take_over(part, seen, self._desk)
+                execution_reports.try_take_over(part, seen, self._context)
             part.refresh_from_db(fields=["filled_quantity"])
             difference = _of_fills(part, seen)
             if difference is None:
@@ -285,7 +289,7 @@ class Inspection:
     def _hear(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
         """Take the broker's news over, waiting for the turn of whoever hears them now; empty where
         somebody else has taken them over meanwhile."""
-        began, deadline = self._desk.now(), time.monotonic() + HEARING_SECONDS
+        began, deadline = self._context.now(), time.monotonic() + HEARING_SECONDS
         heard = BrokerCursor.objects.filter(
             broker=self._row.broker, account=self._account, heard_until__gte=began
         )
@@ -293,7 +297,7 @@ class Inspection:
             if try_session_lock(NEWS):
                 try:
                     return self._ask(
-                        lambda: broker_feed.catch_up(self._account, self._desk, since=since)
+                        lambda: broker_feed.catch_up(self._account, self._context, since=since)
                     )
                 except TooSoon:
                     pass

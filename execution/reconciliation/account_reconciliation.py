@@ -49,21 +49,23 @@ class Report:
     differences: Sequence[BrokerDifference]
 
 
-def accounts(desk: Context) -> list[str]:
+def accounts(context: Context) -> list[str]:
     """The accounts at the broker that our orders are, or may be, in."""
-    own = getattr(desk.broker.broker, "account", None)
+    own = getattr(context.broker.broker, "account", None)
     if own is not None:
         return [own]
-    heard = BrokerCursor.objects.filter(broker=desk.broker.name).values_list("account", flat=True)
+    heard = BrokerCursor.objects.filter(broker=context.broker.name).values_list(
+        "account", flat=True
+    )
     live = Order.objects.filter(status__in=ORDER_LIVE).values_list("account", flat=True)
-    ours = {desk.config.account, *heard, *live.distinct().order_by()}
-    known = of_login(desk)
+    ours = {context.config.account, *heard, *live.distinct().order_by()}
+    known = of_login(context)
     return sorted(account for account in ours if refusal(account, known) is None)
 
 
 def compare(
     account: str,
-    desk: Context,
+    context: Context,
     *,
     thorough: bool,
     patience: float = 0.0,
@@ -75,50 +77,50 @@ def compare(
     for longer than `patience` seconds, NotComparable, or the broker's BrokerUnavailable and
     OutcomeUnknown, which the account's row notes.
     """
-    broker = desk.broker.broker
+    broker = context.broker.broker
     if not isinstance(broker, AccountBroker):
         raise NotComparable(f"{broker.name} tells nothing of its accounts")
     with _alone(patience):
         row, _ = BrokerAccount.objects.get_or_create(broker=broker.name, account=account)
         began = timezone.now()
-        inspection = Inspection(broker, row, desk, sleep)
+        inspection = Inspection(broker, row, context, sleep)
         try:
             fills = inspection.fills() if thorough else Fills()
             look = inspection.steady()
         except BrokerError as error:
             _note_failure(row, str(error))
             raise
-        _store(row, look, fills, began, desk, thorough=thorough)
+        _store(row, look, fills, began, context, thorough=thorough)
         return Report(row, breaks.still_open(row))
 
 
-def accept(account: str, desk: Context, *, by: str) -> Report:
+def accept(account: str, context: Context, *, by: str) -> Report:
     """Take the broker's word for the positions and the cash of the last comparison: what differed
     counts as held before from now on. ValueError without a name or a comparison."""
     if not by.strip():
         raise ValueError("by: the name of the person who accepts is required")
-    row = BrokerAccount.objects.filter(broker=desk.broker.name, account=account).first()
-    if row is None or row.compared_wall is None:
+    row = BrokerAccount.objects.filter(broker=context.broker.name, account=account).first()
+    if row is None or row.compared_at_real is None:
         raise ValueError(f"account {account!r} has not been compared yet")
     breaks.accept(row, by=by)
     row.refresh_from_db()
     return Report(row, breaks.still_open(row))
 
 
-def nightly(desk: Context) -> list[str]:
+def nightly(context: Context) -> list[str]:
     """Compare each account that has not been since the last night, and each whose positions differ:
     what explains itself holds nothing back any more. Returns those compared."""
     mark = last_night(timezone.now())
-    broken = breaks.accounts_with_breaks(desk.broker.name, compared_before=timezone.now())
+    broken = breaks.accounts_with_breaks(context.broker.name, compared_before=timezone.now())
     done = []
-    for account in accounts(desk):
+    for account in accounts(context):
         recent = BrokerAccount.objects.filter(
-            broker=desk.broker.name, account=account, thorough_wall__gte=mark
+            broker=context.broker.name, account=account, thorough_at_real__gte=mark
         )
         if recent.exists() and account not in broken:
             continue
         try:
-            compare(account, desk, thorough=True, patience=PATIENCE)
+            compare(account, context, thorough=True, patience=PATIENCE)
         except (BrokerError, Busy) as error:
             log.warning("not compared with the broker", account=account, error=str(error))
         except NotComparable:
@@ -128,11 +130,11 @@ def nightly(desk: Context) -> list[str]:
     return done
 
 
-def last_night(wall: datetime) -> datetime:
+def last_night(real_now: datetime) -> datetime:
     """The latest moment, up to now, from which on a comparison counts as the night's."""
-    day = exchange_day(wall)
+    day = exchange_day(real_now)
     mark = new_york(day, NIGHT)
-    return mark if mark <= wall else new_york(day - timedelta(days=1), NIGHT)
+    return mark if mark <= real_now else new_york(day - timedelta(days=1), NIGHT)
 
 
 @contextmanager
@@ -151,30 +153,36 @@ def _alone(patience: float) -> Iterator[None]:
 def _note_failure(row: BrokerAccount, problem: str) -> None:
     rows = BrokerAccount.objects.filter(pk=row.pk)
     rows.update(problem=problem[:300])
-    rows.filter(failing_wall=None).update(failing_wall=timezone.now())
+    rows.filter(failing_since_real=None).update(failing_since_real=timezone.now())
 
 
 def _store(
-    row: BrokerAccount, look: Look, fills: Fills, began: datetime, desk: Context, *, thorough: bool
+    row: BrokerAccount,
+    look: Look,
+    fills: Fills,
+    began: datetime,
+    context: Context,
+    *,
+    thorough: bool,
 ) -> None:
-    accepted = row.accepted_wall
+    accepted = row.accepted_at_real
     row.cash, row.buying_power = look.state.cash, look.state.buying_power
     row.positions = dict(look.state.positions)
-    row.compared_wall, row.failing_wall, row.problem = began, None, ""
-    row.thorough_wall = began if thorough else row.thorough_wall
-    told = ["cash", "buying_power", "positions"]
-    when = ["compared_wall", "thorough_wall", "failing_wall", "problem"]
-    if row.accepted_wall is None:
+    row.compared_at_real, row.failing_since_real, row.problem = began, None, ""
+    row.thorough_at_real = began if thorough else row.thorough_at_real
+    columns = ["cash", "buying_power", "positions"]
+    when = ["compared_at_real", "thorough_at_real", "failing_since_real", "problem"]
+    if row.accepted_at_real is None:
         breaks.take_as_held(row, look.ours.positions, look.ours.cash, by="first comparison")
-        told += ["positions_beside", "cash_beside", "accepted_by", "accepted_wall"]
+        columns += ["positions_beside", "cash_beside", "accepted_by", "accepted_at_real"]
     with transaction.atomic():
-        # Not `due_wall`: there may have been a gap since.
+        # Not `due_at_real`: there may have been a gap since.
         now = BrokerAccount.objects.select_for_update().get(pk=row.pk)
         found = [*look.found, *fills.found]
-        if now.accepted_wall != accepted:
+        if now.accepted_at_real != accepted:
             # A person accepted what was held meanwhile: it was compared with what held before.
             found = [each for each in found if each.kind not in breaks.HELD]
-        row.save(update_fields=[*told, *when])
+        row.save(update_fields=[*columns, *when])
         breaks.store(row, found, judged_fills=fills.judged, at=timezone.now())
-    if desk.config.execution.comparison.halt_external_symbols:
-        breaks.quarantine(row, now=desk.now())
+    if context.config.execution.comparison.halt_external_symbols:
+        breaks.quarantine(row, now=context.now())

@@ -17,9 +17,9 @@ from execution.reconciliation import breaks
 from execution.risk.position_breaks import still_open
 
 
-def find(account: str, symbol: str, desk: Context) -> BrokerDifference:
+def find(account: str, symbol: str, context: Context) -> BrokerDifference:
     """Raises NotAllowed where there is none."""
-    found = still_open().filter(broker=desk.broker.name, account=account, symbol=symbol).first()
+    found = still_open().filter(broker=context.broker.name, account=account, symbol=symbol).first()
     if found is None:
         raise NotAllowed(
             f"{symbol} has no open POSITION break in account {account!r}: `manage.py reconcile` "

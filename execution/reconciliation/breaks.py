@@ -38,22 +38,22 @@ def store(
             "theirs": each.theirs[:80],
             "gap": each.gap[:80],
             "words": each.words[:300],
-            "last_seen_wall": at,
+            "last_seen_at_real": at,
         }
         _, new = BrokerDifference.objects.update_or_create(
             broker=row.broker,
             account=row.account,
             kind=each.kind,
             subject=each.subject[:128],
-            gone_wall=None,
+            gone_at_real=None,
             defaults=facts,
-            create_defaults={**facts, "first_seen_wall": at},
+            create_defaults={**facts, "first_seen_at_real": at},
         )
         if new:
             log.warning("differs from the broker", account=row.account, what=each.words)
     judged = set(judged_fills)
     gone = [each.pk for each in known.values() if each.kind != Kind.FILL or each.subject in judged]
-    BrokerDifference.objects.filter(pk__in=gone).update(gone_wall=at)
+    BrokerDifference.objects.filter(pk__in=gone).update(gone_at_real=at)
     for settled in known.values():
         if settled.pk in gone:
             log.info("agrees with the broker again", account=row.account, what=settled.words)
@@ -80,10 +80,10 @@ def accept(
             positions[each.subject] = positions.get(each.subject, 0) + int(each.gap)
     row.positions_beside = _whole(positions)
     now = timezone.now()
-    row.accepted_by, row.accepted_wall = by[:150], now
-    row.save(update_fields=["positions_beside", "cash_beside", "accepted_by", "accepted_wall"])
+    row.accepted_by, row.accepted_at_real = by[:150], now
+    row.save(update_fields=["positions_beside", "cash_beside", "accepted_by", "accepted_at_real"])
     BrokerDifference.objects.filter(pk__in=[each.pk for each in accepted]).update(
-        gone_wall=now, accepted_by=by[:150], accepted_reason=reason[:300]
+        gone_at_real=now, accepted_by=by[:150], accepted_reason=reason[:300]
     )
     return accepted
 
@@ -97,14 +97,17 @@ def take_as_held(
         {symbol: row.positions.get(symbol, 0) - positions.get(symbol, 0) for symbol in symbols}
     )
     row.cash_beside = row.cash - cash
-    row.accepted_by, row.accepted_wall = by, timezone.now()
+    row.accepted_by, row.accepted_at_real = by, timezone.now()
 
 
 def accounts_with_breaks(broker: str, *, compared_before: datetime) -> set[str]:
     """The accounts with an open break of a position that was last looked at before a moment."""
-    old = BrokerAccount.objects.filter(broker=broker, compared_wall__lt=compared_before)
+    old = BrokerAccount.objects.filter(broker=broker, compared_at_real__lt=compared_before)
     found = BrokerDifference.objects.filter(
-        broker=broker, kind=Kind.POSITION, gone_wall__isnull=True, account__in=old.values("account")
+        broker=broker,
+        kind=Kind.POSITION,
+        gone_at_real__isnull=True,
+        account__in=old.values("account"),
     )
     return set(found.values_list("account", flat=True))
 
@@ -112,11 +115,11 @@ def accounts_with_breaks(broker: str, *, compared_before: datetime) -> set[str]:
 def quarantine(row: BrokerAccount, *, now: datetime) -> None:
     """Halt the symbols in which somebody else's orders have appeared, each once: a person who
     resumes trading in one has seen the order. Not inside a transaction."""
-    fresh = _open(row).filter(kind=Kind.EXTERNAL_ORDER, halted_wall=None)
+    fresh = _open(row).filter(kind=Kind.EXTERNAL_ORDER, halted_at_real=None)
     for each in fresh.order_by("pk"):
         if not _is_halted(each.symbol):
             _halt(each, now=now)
-        BrokerDifference.objects.filter(pk=each.pk).update(halted_wall=timezone.now())
+        BrokerDifference.objects.filter(pk=each.pk).update(halted_at_real=timezone.now())
 
 
 def _halt(each: BrokerDifference, *, now: datetime) -> None:
@@ -141,5 +144,5 @@ def _whole(positions: Mapping[str, int]) -> dict[str, int]:
 
 def _open(row: BrokerAccount) -> "QuerySet[BrokerDifference]":
     return BrokerDifference.objects.filter(
-        broker=row.broker, account=row.account, gone_wall__isnull=True
+        broker=row.broker, account=row.account, gone_at_real__isnull=True
     )

@@ -42,22 +42,25 @@ class Report:
         return not any(each.problem for each in self.accounts)
 
 
-def compare_all(recovery: Recovery, desk: Context) -> Report:
+def compare_all(recovery: Recovery, context: Context) -> Report:
     """Compare every account with its broker, all executions of the last day included: what was
     missed is booked, and a position that stays unexplained holds its symbol."""
-    accounts = account_reconciliation.accounts(desk)
-    return Report(recovery, [_compared(account, desk) for account in accounts])
+    accounts = account_reconciliation.accounts(context)
+    return Report(recovery, [_compared(account, context) for account in accounts])
 
 
-def report(recovery: Recovery, desk: Context) -> Report:
+def report(recovery: Recovery, context: Context) -> Report:
     """The same from what is stored; asks no broker."""
     return Report(
         recovery,
-        [_stored(account, recovery, desk) for account in account_reconciliation.accounts(desk)],
+        [
+            _stored(account, recovery, context)
+            for account in account_reconciliation.accounts(context)
+        ],
     )
 
 
-def release(desk: Context, *, by: str, reason: str) -> Report:
+def release(context: Context, *, by: str, reason: str) -> Report:
     """Compare once more, end recovery mode and let the system trade on. Symbols with a break of
     their position stay held, each until it is accepted or explains itself. A system that somebody
     had halted before stays halted. Not inside a transaction. Raises NotReleased."""
@@ -66,7 +69,7 @@ def release(desk: Context, *, by: str, reason: str) -> Report:
     recovery = recovery_mode.current()
     if recovery is None:
         raise NotReleased("there is no recovery mode to release")
-    found = compare_all(recovery, desk)
+    found = compare_all(recovery, context)
     for each in found.accounts:
         if each.problem:
             raise NotReleased(
@@ -80,7 +83,7 @@ def release(desk: Context, *, by: str, reason: str) -> Report:
             key="",
             by=by,
             reason=f"recovery mode released: {reason}",
-            now=desk.now(),
+            now=context.now(),
         )
     return found
 
@@ -88,27 +91,27 @@ def release(desk: Context, *, by: str, reason: str) -> Report:
 @transaction.atomic
 def _end(recovery: Recovery, *, by: str, reason: str) -> None:
     own = Recovery.objects.select_for_update().get(pk=recovery.pk)
-    if own.released_wall is not None:
+    if own.released_at_real is not None:
         raise NotReleased(f"{own.released_by} has released it already")
-    own.released_wall, own.released_by = timezone.now(), by[:150]
+    own.released_at_real, own.released_by = timezone.now(), by[:150]
     own.released_reason = reason[:300]
-    own.save(update_fields=["released_wall", "released_by", "released_reason"])
+    own.save(update_fields=["released_at_real", "released_by", "released_reason"])
     recovery.refresh_from_db()
     log.warning("recovery mode was released", by=by, reason=reason, cause=own.cause)
 
 
-def _compared(account: str, desk: Context) -> AccountReport:
+def _compared(account: str, context: Context) -> AccountReport:
     try:
         done = account_reconciliation.compare(
-            account, desk, thorough=True, patience=account_reconciliation.PATIENCE
+            account, context, thorough=True, patience=account_reconciliation.PATIENCE
         )
     except (BrokerError, Busy, NotComparable) as error:
         return AccountReport(account, str(error), ())
     return AccountReport(account, "", done.differences)
 
 
-def _stored(account: str, recovery: Recovery, desk: Context) -> AccountReport:
-    row = BrokerAccount.objects.filter(broker=desk.broker.name, account=account).first()
-    if row is None or row.thorough_wall is None or row.thorough_wall < recovery.began_wall:
+def _stored(account: str, recovery: Recovery, context: Context) -> AccountReport:
+    row = BrokerAccount.objects.filter(broker=context.broker.name, account=account).first()
+    if row is None or row.thorough_at_real is None or row.thorough_at_real < recovery.began_at_real:
         return AccountReport(account, (row and row.problem) or "not compared yet", ())
     return AccountReport(account, "", breaks.still_open(row))

@@ -24,8 +24,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds, after a comparison that faile
 class Gate:
     """Closed for every account at first. A thread of its own compares, which opens it."""
 
-    def __init__(self, desk: Context, admission: Admission) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, admission: Admission) -> None:
+        self._context = context
         self._admission = admission
         self._why: dict[str, str] = {}
         self._failures: dict[str, int] = {}
@@ -68,7 +68,7 @@ class Gate:
 
     def _look(self) -> bool:
         """Compare what is due; whether the gate is open for every account."""
-        wanted = account_reconciliation.accounts(self._desk)
+        wanted = account_reconciliation.accounts(self._context)
         already = self._admission.open_for(wanted) - self._broken()
         for account in wanted:
             if account not in already and time.monotonic() >= self._not_before.get(account, 0):
@@ -78,11 +78,11 @@ class Gate:
     def _broken(self) -> set[str]:
         """A break of a position holds its symbol back, and may be explained by late executions."""
         lately = timezone.now() - timedelta(seconds=LOOK_AGAIN)
-        return breaks.accounts_with_breaks(self._desk.broker.name, compared_before=lately)
+        return breaks.accounts_with_breaks(self._context.broker.name, compared_before=lately)
 
     def _compare(self, account: str) -> None:
         try:
-            report = account_reconciliation.compare(account, self._desk, thorough=False)
+            report = account_reconciliation.compare(account, self._context, thorough=False)
         except account_reconciliation.Busy:
             return
         except BrokerError as error:
@@ -90,8 +90,8 @@ class Gate:
             return
         self._failures.pop(account, None)
         self._why.pop(account, None)
-        told = len(report.differences)
-        log.info("compared with the broker", account=account, differences=told)
+        count = len(report.differences)
+        log.info("compared with the broker", account=account, differences=count)
 
     def _put_off(self, account: str, why: str) -> None:
         if self._why.get(account) != why:
@@ -102,16 +102,16 @@ class Gate:
         self._not_before[account] = time.monotonic() + pause
 
 
-def put_before(desk: Context) -> Gate | None:
-    """A closed gate before the desk's broker, where live orders go to one that can be compared.
+def put_before(context: Context) -> Gate | None:
+    """A closed gate before the context's broker, where live orders go to one that can be compared.
 
     Without one a live broker is closed as well, until some process compares."""
-    if desk.config.trading_mode != "live":
+    if context.config.trading_mode != "live":
         return None
-    admission = desk.broker.close_until_compared()
+    admission = context.broker.close_until_compared()
     if admission is None:
         return None
-    gate = Gate(desk, admission)
-    desk.broker.closed_for = gate.closed_for
+    gate = Gate(context, admission)
+    context.broker.closed_for = gate.closed_for
     gate.watch()
     return gate

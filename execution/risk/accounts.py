@@ -33,6 +33,6 @@ def forget_foreign(account: str, desk: Context) -> bool:
     here = {"broker": desk.broker.name, "account": account}
     with transaction.atomic():
         BrokerCursor.objects.filter(**here).delete()
-        BrokerAccount.objects.filter(**here, compared_wall=None).delete()
-        BrokerAccount.objects.filter(**here).update(failing_wall=None, problem="")
+        BrokerAccount.objects.filter(**here, compared_at_real=None).delete()
+        BrokerAccount.objects.filter(**here).update(failing_since_real=None, problem="")
     return True

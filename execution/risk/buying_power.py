@@ -29,7 +29,7 @@ _SENT = Prepared[tuple[Decimal]](
     lambda: (
         OrderEvent.objects.filter(
             kind=EventKind.SLICE_SENDING,
-            recorded_wall__gt=Param("since", NEVER),
+            recorded_at_real__gt=Param("since", NEVER),
             order__account=Param("account", ""),
             order__side=Side.BUY,
         )
@@ -43,14 +43,14 @@ _SENT = Prepared[tuple[Decimal]](
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """`power` in dollars, told at `asked_wall` or a little later."""
+    """`power` in dollars, told at `asked_at_real` or a little later."""
 
     power: Decimal
-    asked_wall: datetime
+    asked_at_real: datetime
 
     def left(self, account: str) -> Decimal:
         """Less the buys that were sent since, at their limits; never too much."""
-        row = _SENT.first(account=account, since=self.asked_wall - OVERLAP)
+        row = _SENT.first(account=account, since=self.asked_at_real - OVERLAP)
         return self.power - (row[0] if row else 0)
 
 

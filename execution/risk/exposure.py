@@ -26,8 +26,8 @@ MINUTE = timedelta(minutes=1)
 SLACK = 1_000
 _EVENT_SPAN = Prepared[tuple[int, int]](
     lambda: (
-        OrderEvent.objects.filter(kind__in=SENT, recorded_wall__gt=Param("since", NEVER))
-        .order_by("recorded_wall")
+        OrderEvent.objects.filter(kind__in=SENT, recorded_at_real__gt=Param("since", NEVER))
+        .order_by("recorded_at_real")
         .values_list("pk", Subquery(OrderEvent.objects.order_by("-pk").values("pk")[:1]))[:1]
     )
 )
@@ -164,9 +164,9 @@ def twin(at: Moment, seconds: float) -> str | None:
     alike = _before(order).filter(
         account=order.account, symbol=order.symbol, side=order.side, quantity=order.quantity
     )
-    asked = timezone.now() if order._state.adding else order.created_wall
+    asked = timezone.now() if order._state.adding else order.created_at_real
     found = (
-        alike.filter(created_wall__gt=asked - timedelta(seconds=seconds))
+        alike.filter(created_at_real__gt=asked - timedelta(seconds=seconds))
         .exclude(status=OrderStatus.DENIED)
         .first()
     )
@@ -184,9 +184,9 @@ def recent_orders(at: Moment) -> int:
     order = at.order
     since = timezone.now() - MINUTE
     scope, key = runaway_scope(order)
-    resumed = TradingState.objects.filter(scope=scope, key=key, changed_wall__gt=since)
-    since = resumed.values_list("changed_wall", flat=True).first() or since
-    recent = Order.objects.filter(strategy=order.strategy, created_wall__gt=since)
+    resumed = TradingState.objects.filter(scope=scope, key=key, changed_at_real__gt=since)
+    since = resumed.values_list("changed_at_real", flat=True).first() or since
+    recent = Order.objects.filter(strategy=order.strategy, created_at_real__gt=since)
     if not order.strategy:
         recent = recent.filter(account=order.account)
     stored = recent.exclude(status=OrderStatus.DENIED).count()
@@ -209,7 +209,7 @@ def messages_at_most() -> int:
 
 def recent_messages(account: str) -> int:
     return OrderEvent.objects.filter(
-        kind__in=SENT, recorded_wall__gt=timezone.now() - MINUTE, order__account=account
+        kind__in=SENT, recorded_at_real__gt=timezone.now() - MINUTE, order__account=account
     ).count()
 
 

@@ -161,7 +161,7 @@ def set_state(*, scope: str, key: str, state: str, by: str, reason: str) -> Trad
 
 def refuse_in_recovery() -> None:
     """ValueError while recovery mode holds the whole system."""
-    for lasting in Recovery.objects.filter(released_wall__isnull=True):
+    for lasting in Recovery.objects.filter(released_at_real__isnull=True):
         raise ValueError(
             f"{lasting}. Compare with the broker and release it: manage.py recovery --release"
         )
@@ -200,7 +200,7 @@ def waiting(*, lifted_since: datetime | None = None) -> Q:
     With `lifted_since`, in real time, also those of a halt that was lifted since then."""
     lasting, found = Q(state=State.HALTED), Q(pk__in=())
     if lifted_since is not None:
-        lasting |= Q(changed_wall__gt=lifted_since)
+        lasting |= Q(changed_at_real__gt=lifted_since)
     for row in TradingState.objects.filter(lasting):
         found |= Q(reason__startswith="TRADING_HALTED") & scopes.covered_by(row, "order__")
     return found

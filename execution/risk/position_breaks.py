@@ -29,4 +29,4 @@ def all_open(desk: Context) -> Mapping[tuple[str, str], tuple[str, str]]:
 
 
 def still_open() -> "QuerySet[BrokerDifference]":
-    return BrokerDifference.objects.filter(kind=Kind.POSITION, gone_wall__isnull=True)
+    return BrokerDifference.objects.filter(kind=Kind.POSITION, gone_at_real__isnull=True)

@@ -38,7 +38,7 @@ def held(account: str, desk: Context, *, symbol: str | None = None) -> dict[str,
 
 def _beside(account: str, desk: Context) -> Mapping[str, int] | None:
     row = BrokerAccount.objects.filter(broker=desk.broker.name, account=account).first()
-    if row is not None and row.accepted_wall is not None:
+    if row is not None and row.accepted_at_real is not None:
         beside: dict[str, int] = row.positions_beside
         return beside
     live = desk.config.trading_mode == "live"

@@ -37,7 +37,7 @@ _KEPT = timedelta(days=30)  # in Redis
 
 def current() -> Recovery | None:
     """The recovery that nobody has released yet."""
-    return Recovery.objects.filter(released_wall__isnull=True).order_by("pk").first()
+    return Recovery.objects.filter(released_at_real__isnull=True).order_by("pk").first()
 
 
 def check() -> Recovery | None:
@@ -75,7 +75,10 @@ def begin(cause: str, *, backup: datetime | None = None) -> Recovery:
         forget_newest_event()
         log.critical("recovery mode: nothing is sent", cause=cause)
         return Recovery.objects.create(
-            cause=cause[:300], began_wall=timezone.now(), backup_wall=backup, was_halted=before
+            cause=cause[:300],
+            began_at_real=timezone.now(),
+            backup_at_real=backup,
+            was_halted=before,
         )
 
 
@@ -101,7 +104,7 @@ def note_newest_event() -> None:
     """Let Redis remember how far the events go. It may forget: this is the second sign of a
     database that is older than it was, never the only one."""
     # Commits that did not wait for the disk are on it by then: a crash of PostgreSQL is no restore.
-    settled = OrderEvent.objects.filter(recorded_wall__lt=Now() - SETTLED_AFTER).order_by("-pk")
+    settled = OrderEvent.objects.filter(recorded_at_real__lt=Now() - SETTLED_AFTER).order_by("-pk")
     newest = settled.values_list("pk", flat=True).first()
     with suppress(RedisError):
         if newest:
@@ -134,7 +137,7 @@ def _moved(known: DatabaseOrigin, own: DatabaseOrigin) -> str:
 def _compare_anew() -> None:
     """A standby was promoted, and may have missed the last commits: live accounts send nothing
     until each was compared again."""
-    BrokerAccount.objects.update(due_wall=timezone.now())
+    BrokerAccount.objects.update(due_at_real=timezone.now())
     adopt()
     log.warning("PostgreSQL has another primary: accounts are compared before anything is sent")
 

@@ -61,7 +61,7 @@ def anew(part: Slice) -> Snapshot:
 class FinalCheck:
     """A claim that still holds: until when, what its order has become, what stands in the way."""
 
-    lease_until_wall: datetime
+    lease_until_real: datetime
     order_status: str
     snapshot: Snapshot
 
@@ -87,8 +87,8 @@ def _final_check(side: str) -> "QuerySet[Slice, Any]":
     claims = _in_the_way(side).filter(
         pk=Param("slice", 0), claim_token=Param("token", UUID(int=0)), status=SliceStatus.SENDING
     )
-    return claims.filter(lease_until_wall__isnull=False).values_list(
-        "lease_until_wall", "order__status", *_NAMES
+    return claims.filter(lease_until_real__isnull=False).values_list(
+        "lease_until_real", "order__status", *_NAMES
     )
 
 
@@ -100,7 +100,7 @@ def _in_the_way(side: str) -> "QuerySet[Any, Any]":
     listed = RestrictedSymbol.objects.filter(symbol=Param("symbol", ""))
     breaks = BrokerDifference.objects.filter(
         kind=Kind.POSITION,
-        gone_wall__isnull=True,
+        gone_at_real__isnull=True,
         account=Param("account", ""),
         symbol=Param("symbol", ""),
     )

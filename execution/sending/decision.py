@@ -204,7 +204,7 @@ def _sent_too_often(order: Order, desk: Context) -> bool:
     recent = OrderEvent.objects.filter(
         order=order,
         kind=EventKind.SLICE_SENDING,
-        recorded_wall__gt=timezone.now() - timedelta(minutes=1),
+        recorded_at_real__gt=timezone.now() - timedelta(minutes=1),
     ).count()
     return recent >= desk.config.execution.scheduling.max_sends_per_minute
 

@@ -141,7 +141,7 @@ class Dispatcher:
     def _leader_is_silent(self) -> bool:
         """A frozen leader keeps its lock. Two that act do no harm; none that acts does."""
         leaders = Heartbeat.objects.filter(kind=Heartbeat.Kind.DISPATCH, detail__leads=True)
-        return not leaders.filter(seen_wall__gt=Now() - SILENCE).exists()
+        return not leaders.filter(seen_at_real__gt=Now() - SILENCE).exists()
 
     def tick(self) -> Tick:
         """One turn; every part may be repeated at any time without harm."""
@@ -175,7 +175,7 @@ class Dispatcher:
         return len(due)
 
     def _repair(self) -> int:
-        open_questions = Q(status__in=SLICE_AT_BROKER, check_wall__lte=self.wall())
+        open_questions = Q(status__in=SLICE_AT_BROKER, check_at_real__lte=self.wall())
         return self._ring(task_queue.RESOLVE, open_questions)
 
     def _to_cancel(self, now: datetime) -> list[int]:
@@ -187,7 +187,7 @@ class Dispatcher:
     def _close(self, over: list[int]) -> int:
         if not over:
             return 0
-        rested = Q(check_wall__isnull=True) | Q(check_wall__lte=self.wall())
+        rested = Q(check_at_real__isnull=True) | Q(check_at_real__lte=self.wall())
         return self._ring(task_queue.CLOSE, Q(pk__in=over) & rested)
 
     def _ring(self, task: str, condition: Q) -> int:
@@ -200,7 +200,7 @@ class Dispatcher:
             task_queue.enqueue(task, ids)
             asked = Slice.objects.filter(pk__in=ids, status__in=SLICE_AT_BROKER)
             with transaction.atomic():
-                free_rows(asked).update(check_wall=self.wall() + PATIENCE)
+                free_rows(asked).update(check_at_real=self.wall() + PATIENCE)
         return len(ids)
 
     def _ask_for_news(self) -> None:
@@ -228,8 +228,10 @@ def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tu
         Value(wall - grace * 2) - (Value(now) - F("due_at")) / (2 * clock.speed()),
         output_field=DateTimeField(),
     )
-    silent = Q(enqueued_wall__isnull=True, order__created_at__lte=now - HEAD_START * clock.speed())
-    lost = Q(due_at__lt=now - grace * clock.speed(), enqueued_wall__lt=patience)
+    silent = Q(
+        enqueued_at_real__isnull=True, order__created_at__lte=now - HEAD_START * clock.speed()
+    )
+    lost = Q(due_at__lt=now - grace * clock.speed(), enqueued_at_real__lt=patience)
     rows = (
         Slice.objects.filter(
             silent | lost,

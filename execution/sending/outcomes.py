@@ -133,9 +133,9 @@ def _unknown(part: Slice, outcome: Ambiguous, *, at: datetime) -> None:
         SliceStatus.UNKNOWN,
         at=at,
         reason=outcome.text,
-        check_wall=timezone.now() + timedelta(seconds=pause),
+        check_at_real=timezone.now() + timedelta(seconds=pause),
         checks=part.checks + (part.attempt > 1),
-        lease_until_wall=outcome.held_until or part.lease_until_wall,
+        lease_until_real=outcome.held_until or part.lease_until_real,
     )
     _worry(part, outcome.text, at=at)
 
@@ -154,9 +154,9 @@ def not_sent(order: Order, part: Slice, outcome: NotSent, *, at: datetime) -> No
             at=at,
             reason=outcome.reason,
             due_at=until,
-            enqueued_wall=None,
+            enqueued_at_real=None,
             claim_token=None,
-            check_wall=None,
+            check_at_real=None,
             sent_at=None,
         )
     else:

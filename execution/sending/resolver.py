@@ -17,7 +17,7 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.models import Order, Slice
-from execution.orders.journal import move_slice, tell
+from execution.orders.journal import move_slice, record_event
 from execution.orders.locks import locked, slice_of, sole_sender
 from execution.risk import holds, kill_switch
 from execution.sending import outcomes, slices
@@ -66,7 +66,7 @@ def _is_open_question(part: Slice) -> bool:
 
 
 def _lease_over(part: Slice) -> bool:
-    return part.lease_until_wall is not None and part.lease_until_wall <= timezone.now()
+    return part.lease_until_real is not None and part.lease_until_real <= timezone.now()
 
 
 def _still_unknown(part: Slice, why: str, desk: Context) -> None:
@@ -112,9 +112,9 @@ def _not_found(part: Slice, desk: Context, *, alone: bool) -> None:
 
 def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
     """Acknowledged once and gone now: not a case to be guessed at."""
-    part.check_wall = timezone.now() + LOST_PAUSE
-    part.save(update_fields=["check_wall"])
-    tell(order, EventKind.MISSING_AT_BROKER, {"slice": part.sequence}, at=at, part=part)
+    part.check_at_real = timezone.now() + LOST_PAUSE
+    part.save(update_fields=["check_at_real"])
+    record_event(order, EventKind.MISSING_AT_BROKER, {"slice": part.sequence}, at=at, part=part)
 
 
 def close(slice_id: int, desk: Context) -> None:
@@ -144,7 +144,7 @@ def ask_to_cancel(slice_id: int, desk: Context) -> Slice | None:
         why = holds.why_cancelled(order, part, at=at)
         if part.status != SliceStatus.WORKING or why is None:
             return None  # trading may have resumed before the task was taken
-        asked = {"check_wall": timezone.now() + SETTLING, "checks": 0}
+        asked = {"check_at_real": timezone.now() + SETTLING, "checks": 0}
         move_slice(part, SliceStatus.CANCELLING, at=at, reason=why, **asked)
     _cancel(part, desk)
     return part

@@ -37,7 +37,7 @@ from execution.domain.risk_checks import Denial
 from execution.market import clock
 from execution.market.base import MarketDataUnavailable, Quote
 from execution.models import Order, Slice
-from execution.orders.journal import move_order, move_slice, tell
+from execution.orders.journal import move_order, move_slice, record_event
 from execution.orders.locks import locked, sending, slice_of
 from execution.planning import broker_algos
 from execution.risk import marks, pretrade, send_snapshot
@@ -73,8 +73,8 @@ _INTENT = (
     "reason",
     "claim_token",
     "attempt",
-    "lease_until_wall",
-    "check_wall",
+    "lease_until_real",
+    "check_at_real",
     "end_at",
     "quantity",
     "limit_price",
@@ -196,11 +196,11 @@ def _stay(order: Order, part: Slice, why: NotNow, desk: Context, *, now: datetim
 def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: datetime) -> None:
     """Due again at `until`, which must lie before the slice's end."""
     known, part.reason = part.reason, reason[:300]
-    part.status, part.due_at, part.enqueued_wall = SliceStatus.PLANNED, until, None
-    save(part, "status", "due_at", "enqueued_wall", "reason")
+    part.status, part.due_at, part.enqueued_at_real = SliceStatus.PLANNED, until, None
+    save(part, "status", "due_at", "enqueued_at_real", "reason")
     if code_of(part.reason) != code_of(known):  # a halt of an hour is one event, not one each look
         facts = {"slice": part.sequence, "reason": reason}
-        tell(order, EventKind.SLICE_DEFERRED, facts, at=at, part=part)
+        record_event(order, EventKind.SLICE_DEFERRED, facts, at=at, part=part)
 
 
 def _pause(part: Slice, reason: str, desk: Context, *, now: datetime) -> timedelta:
@@ -221,7 +221,7 @@ def _intend(order: Order, part: Slice, child: Child, desk: Context, *, now: date
     part.status, part.reason = SliceStatus.SENDING, ""
     part.claim_token = token = uuid4()
     part.attempt += 1
-    part.lease_until_wall = part.check_wall = wall + timedelta(seconds=scheduling.lease_seconds)
+    part.lease_until_real = part.check_at_real = wall + timedelta(seconds=scheduling.lease_seconds)
     part.end_at = min(order.end_at, max(part.end_at, now + life))
     part.quantity, part.limit_price = child.quantity, child.limit_price
     part.reference_price, part.explanation = child.reference_price, child.explanation
@@ -235,7 +235,7 @@ def _intend(order: Order, part: Slice, child: Child, desk: Context, *, now: date
         "attempt": part.attempt,
         **child.explanation,
     }
-    tell(order, EventKind.SLICE_SENDING, facts, at=now, part=part)
+    record_event(order, EventKind.SLICE_SENDING, facts, at=now, part=part)
     return Intent(part, token, _ticket(part, child.quantity, child.limit_price, desk, now=now))
 
 
@@ -294,7 +294,7 @@ def final_check(intent: Intent, desk: Context) -> NotSent | None:
     """Why this claim may not be sent after all, read at the last moment; None when it may."""
     part = intent.part
     seen = send_snapshot.final_check(part, intent.token)
-    if seen is None or seen.lease_until_wall <= timezone.now():
+    if seen is None or seen.lease_until_real <= timezone.now():
         return CLAIM_LOST
     if seen.order_status not in ORDER_SENDING:
         # A paused order goes on: the slice waits for that.
@@ -338,13 +338,13 @@ def send_again(
         if part.quantity is None or part.limit_price is None:
             return
         lease = timezone.now() + timedelta(seconds=desk.config.execution.scheduling.lease_seconds)
-        before = part.lease_until_wall
+        before = part.lease_until_real
         part.claim_token = token = uuid4()
         part.attempt += 1
-        part.lease_until_wall = part.check_wall = lease
-        save(part, "claim_token", "attempt", "lease_until_wall", "check_wall")
+        part.lease_until_real = part.check_at_real = lease
+        save(part, "claim_token", "attempt", "lease_until_real", "check_at_real")
         if part.status == SliceStatus.UNKNOWN:
             move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived")
-        tell(order, EventKind.SLICE_RESENDING, {"slice": part.sequence}, at=now, part=part)
+        record_event(order, EventKind.SLICE_RESENDING, {"slice": part.sequence}, at=now, part=part)
         ticket = _ticket(part, part.quantity, part.limit_price, desk, now=now)
     deliver(Intent(part, token, ticket, again=True, absent=absent, held_until=before), desk)

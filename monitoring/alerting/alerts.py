@@ -13,7 +13,7 @@ from monitoring.channels import configured, routing
 from monitoring.clocks import Moment
 from monitoring.models import ACTIVE, Alert, AlertDelivery
 
-News, State = AlertDelivery.News, AlertDelivery.State
+Event, State = AlertDelivery.Event, AlertDelivery.State
 
 # A finding that comes back so soon is the same alert again: what sways around its threshold does
 # not call a person each time.
@@ -51,14 +51,14 @@ def end_all(over: Iterable[Alert], *, moment: Moment, config: Config) -> int:
     ended = 0
     for alert in over:
         with transaction.atomic():
-            updated = Alert.objects.filter(pk=alert.pk, ended_wall__isnull=True).update(
+            updated = Alert.objects.filter(pk=alert.pk, ended_at_real__isnull=True).update(
                 ended_at=moment.now,
-                ended_wall=moment.wall,
+                ended_at_real=moment.real_now,
                 ended_because=ABOUT[AlertKind(alert.kind)].ends,
             )
             if updated:
                 _announce(
-                    [alert], News.ENDED, moment=moment, config=config, only=_told(alert, config)
+                    [alert], Event.ENDED, moment=moment, config=config, only=_told(alert, config)
                 )
         ended += updated
     return ended
@@ -67,13 +67,13 @@ def end_all(over: Iterable[Alert], *, moment: Moment, config: Config) -> int:
 def end_absent(found: Iterable[Finding], *, moment: Moment, config: Config) -> int:
     """End what told of a state of the service that an evaluation at `moment` found no more."""
     standing = Alert.objects.filter(
-        kind__in=sorted(OF_SYSTEM), ended_wall__isnull=True, raised_wall__lte=moment.wall
+        kind__in=sorted(OF_SYSTEM), ended_at_real__isnull=True, raised_at_real__lte=moment.real_now
     ).exclude(dedupe_key__in=[finding.key for finding in found])
     return end_all(standing, moment=moment, config=config)
 
 
 def _standing(keys: Iterable[str]) -> QuerySet[Alert]:
-    return Alert.objects.filter(dedupe_key__in=list(keys), ended_wall__isnull=True)
+    return Alert.objects.filter(dedupe_key__in=list(keys), ended_at_real__isnull=True)
 
 
 def _without_ended(findings: Sequence[Finding], moment: Moment) -> list[Finding]:
@@ -81,13 +81,13 @@ def _without_ended(findings: Sequence[Finding], moment: Moment) -> list[Finding]
     that another evaluation has ended since `moment` stays ended: this one saw older facts."""
     just = Alert.objects.filter(
         dedupe_key__in=[finding.key for finding in findings],
-        ended_wall__gt=moment.wall - COMES_BACK,
+        ended_at_real__gt=moment.real_now - COMES_BACK,
     )
     ended = {alert.dedupe_key: alert for alert in just.order_by("id")}
     for alert in ended.values():
-        if alert.ended_wall and alert.ended_wall < moment.wall:
+        if alert.ended_at_real and alert.ended_at_real < moment.real_now:
             Alert.objects.filter(pk=alert.pk).update(
-                ended_at=None, ended_wall=None, ended_because=""
+                ended_at=None, ended_at_real=None, ended_because=""
             )
     return [finding for finding in findings if finding.key not in ended]
 
@@ -98,12 +98,12 @@ def _store(findings: Sequence[Finding], *, moment: Moment, config: Config) -> No
         [_alert(finding, moment) for finding in findings], ignore_conflicts=True
     )
     stored = list(_standing(finding.key for finding in findings))
-    _announce(stored, News.RAISED, moment=moment, config=config)
+    _announce(stored, Event.RAISED, moment=moment, config=config)
 
 
 def _announce(
     alerts: Iterable[Alert],
-    news: str,
+    event: str,
     *,
     moment: Moment,
     config: Config,
@@ -116,8 +116,8 @@ def _announce(
             AlertDelivery(
                 alert=alert,
                 channel=channel,
-                news=news,
-                next_try_wall=routing.leaves_at(config, channel, alert, moment.wall),
+                event=event,
+                next_try_at_real=routing.leaves_at(config, channel, alert, moment.real_now),
             )
             for alert in alerts
             for channel in (routing.of(config, through, alert) if only is None else only)
@@ -129,7 +129,7 @@ def _announce(
 def _told(alert: Alert, config: Config) -> list[str]:
     """The channels that have told of the alert, or will."""
     raised = alert.deliveries.filter(
-        news=News.RAISED, state__in=[State.SENT, State.PENDING], channel__in=configured(config)
+        event=Event.RAISED, state__in=[State.SENT, State.PENDING], channel__in=configured(config)
     )
     return list(raised.values_list("channel", flat=True))
 
@@ -146,12 +146,12 @@ def _move(alert: Alert, finding: Finding, *, moment: Moment, config: Config) -> 
     }
     rises = after.rank > before.rank
     if rises:
-        changes |= {"acknowledged_by": "", "acknowledged_wall": None, "note": ""}
-    same = Alert.objects.filter(pk=alert.pk, severity=before, ended_wall__isnull=True)
+        changes |= {"acknowledged_by": "", "acknowledged_at_real": None, "note": ""}
+    same = Alert.objects.filter(pk=alert.pk, severity=before, ended_at_real__isnull=True)
     if same.update(**changes) and rises:
         alert.data = changes["data"]
         alert.severity = after
-        _announce([alert], News.ESCALATED, moment=moment, config=config)
+        _announce([alert], Event.ESCALATED, moment=moment, config=config)
 
 
 def _severities(data: Mapping[str, object]) -> list[object]:
@@ -179,7 +179,7 @@ def _alert(finding: Finding, moment: Moment) -> Alert:
         data=dict(finding.data),
         dedupe_key=finding.key,
         raised_at=moment.now,
-        raised_wall=moment.wall,
+        raised_at_real=moment.real_now,
     )
 
 
@@ -192,5 +192,5 @@ def acknowledge(alerts: Iterable[int], *, by: str, moment: Moment, note: str = "
     if not by.strip():
         raise ValueError("by: the name of the person who acknowledges is required")
     return Alert.objects.filter(ACTIVE, pk__in=list(alerts)).update(
-        acknowledged_by=by[:150], acknowledged_wall=moment.wall, note=note[:300]
+        acknowledged_by=by[:150], acknowledged_at_real=moment.real_now, note=note[:300]
     )

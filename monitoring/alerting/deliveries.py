@@ -30,11 +30,11 @@ REFUSED_KEPT = timedelta(days=1)
 REFUSED_TRIES = 5
 
 
-def any_due(*, wall: datetime) -> bool:
-    return _due(wall).exists()
+def any_due(*, real_now: datetime) -> bool:
+    return _due(real_now).exists()
 
 
-def deliver_due(*, wall: Callable[[], datetime], channels: Mapping[str, Channel]) -> int:
+def deliver_due(*, real_now: Callable[[], datetime], channels: Mapping[str, Channel]) -> int:
     """Try every delivery that is due once, the oldest alert first; returns how many were sent.
 
     A channel that fails is left alone for the rest of the call, so that one dead address costs
@@ -43,17 +43,19 @@ def deliver_due(*, wall: Callable[[], datetime], channels: Mapping[str, Channel]
     """
     sent = 0
     down: set[str] = set()
-    stop = wall() + PATIENCE
+    stop = real_now() + PATIENCE
     with alone(DELIVERING) as mine:
-        due = _due(wall()).select_related("alert__order").order_by("alert_id", "pk")
+        due = _due(real_now()).select_related("alert__order").order_by("alert_id", "pk")
         for together in _messages(list(due[:BATCH]) if mine else [], channels):
-            if wall() > stop:
+            if real_now() > stop:
                 break
             name = together[0].channel
-            claimed = [] if name in down else [each for each in together if _claim(each, wall())]
+            claimed = (
+                [] if name in down else [each for each in together if _claim(each, real_now())]
+            )
             if not claimed:
                 continue
-            states = _try(claimed, channels.get(name), wall=wall)
+            states = _try(claimed, channels.get(name), real_now=real_now)
             sent += states.count(State.SENT)
             if State.PENDING in states:
                 down.add(name)
@@ -66,7 +68,7 @@ def _messages(
     """What leaves together: alone, or with all of its kind where a person would get a storm."""
     alike: dict[tuple[str, ...], list[AlertDelivery]] = {}
     for delivery in due:
-        key = (delivery.channel, delivery.alert.kind, delivery.news)
+        key = (delivery.channel, delivery.alert.kind, delivery.event)
         alike.setdefault(key, []).append(delivery)
     messages = []
     for (name, *_), each in alike.items():
@@ -76,50 +78,52 @@ def _messages(
     return sorted(messages, key=lambda message: (message[0].alert_id, message[0].pk))
 
 
-def _due(wall: datetime) -> QuerySet[AlertDelivery]:
-    return AlertDelivery.objects.filter(state=State.PENDING, next_try_wall__lte=wall)
+def _due(real_now: datetime) -> QuerySet[AlertDelivery]:
+    return AlertDelivery.objects.filter(state=State.PENDING, next_try_at_real__lte=real_now)
 
 
-def _claim(delivery: AlertDelivery, wall: datetime) -> bool:
+def _claim(delivery: AlertDelivery, real_now: datetime) -> bool:
     """Count the try and take the lease, unless another process just did."""
     updated = AlertDelivery.objects.filter(
         pk=delivery.pk, state=State.PENDING, attempts=delivery.attempts
-    ).update(attempts=F("attempts") + 1, next_try_wall=wall + LEASE)
+    ).update(attempts=F("attempts") + 1, next_try_at_real=real_now + LEASE)
     delivery.attempts += 1
     return updated == 1
 
 
 def _try(
-    together: Sequence[AlertDelivery], channel: Channel | None, *, wall: Callable[[], datetime]
+    together: Sequence[AlertDelivery], channel: Channel | None, *, real_now: Callable[[], datetime]
 ) -> list[str]:
     """Send one message and record what came of it; returns the states of its deliveries."""
     if channel is None:
         gone = "the channel is not set up any more"
-        return [_settle(each, State.REFUSED, wall(), gone) for each in together]
+        return [_settle(each, State.REFUSED, real_now(), gone) for each in together]
     spent = [each for each in together if each.attempts > MAX_ATTEMPTS]
     states = [
-        _settle(each, State.GIVEN_UP, wall(), "every try ended without an outcome")
+        _settle(each, State.GIVEN_UP, real_now(), "every try ended without an outcome")
         for each in spent
     ]
     left = [each for each in together if each not in spent]
     if not left:
         return states
     for each in left:
-        each.alert.news = each.news
+        each.alert.event = each.event
     alerts = [each.alert for each in left]
-    outcome = attempt(left[0].channel, channel, *alerts, wall=wall)
-    return states + [_record(each, outcome, wall()) for each in left]
+    outcome = attempt(left[0].channel, channel, *alerts, real_now=real_now)
+    return states + [_record(each, outcome, real_now()) for each in left]
 
 
-def _record(delivery: AlertDelivery, outcome: Outcome, wall: datetime) -> str:
+def _record(delivery: AlertDelivery, outcome: Outcome, real_now: datetime) -> str:
     if outcome.refused:
-        return _settle(delivery, State.REFUSED, wall, outcome.problem)
+        return _settle(delivery, State.REFUSED, real_now, outcome.problem)
     if outcome.problem:
-        return _later(delivery, wall, outcome.problem, retry_after=outcome.retry_after)
-    return _settle(delivery, State.SENT, wall)
+        return _later(delivery, real_now, outcome.problem, retry_after=outcome.retry_after)
+    return _settle(delivery, State.SENT, real_now)
 
 
-def attempt(name: str, channel: Channel, *alerts: Alert, wall: Callable[[], datetime]) -> Outcome:
+def attempt(
+    name: str, channel: Channel, *alerts: Alert, real_now: Callable[[], datetime]
+) -> Outcome:
     """Send one message through the channel and keep what came of it as the channel's health."""
     outcome = channel_health.outcome_of(lambda: _send(channel, alerts))
     if outcome.problem:
@@ -131,8 +135,8 @@ def attempt(name: str, channel: Channel, *alerts: Alert, wall: Callable[[], date
             refused=outcome.refused,
             problem=outcome.problem,
         )
-    if channel_health.note(name, outcome, wall()):
-        _send_refused_again(name, wall())
+    if channel_health.note(name, outcome, real_now()):
+        _send_refused_again(name, real_now())
     return outcome
 
 
@@ -144,31 +148,31 @@ def _send(channel: Channel, alerts: Sequence[Alert]) -> None:
             channel.send(alert)
 
 
-def _send_refused_again(channel: str, wall: datetime) -> None:
+def _send_refused_again(channel: str, real_now: datetime) -> None:
     """What the channel refused while it was set up wrongly, and what still stands."""
     AlertDelivery.objects.filter(
         channel=channel,
         state=State.REFUSED,
-        settled_wall__gt=wall - REFUSED_KEPT,
+        settled_at_real__gt=real_now - REFUSED_KEPT,
         attempts__lt=REFUSED_TRIES,
-        alert__ended_wall__isnull=True,
-    ).update(state=State.PENDING, settled_wall=None, next_try_wall=wall)
+        alert__ended_at_real__isnull=True,
+    ).update(state=State.PENDING, settled_at_real=None, next_try_at_real=real_now)
 
 
 def _later(
-    delivery: AlertDelivery, wall: datetime, text: str, *, retry_after: float | None = None
+    delivery: AlertDelivery, real_now: datetime, text: str, *, retry_after: float | None = None
 ) -> str:
     if delivery.attempts >= MAX_ATTEMPTS:
-        return _settle(delivery, State.GIVEN_UP, wall, text)
+        return _settle(delivery, State.GIVEN_UP, real_now, text)
     pause = channel_health.pause(
         delivery.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE, retry_after=retry_after
     )
-    _fenced(delivery).update(next_try_wall=wall + pause, last_error=text[:300])
+    _fenced(delivery).update(next_try_at_real=real_now + pause, last_error=text[:300])
     return State.PENDING
 
 
-def _settle(delivery: AlertDelivery, state: str, wall: datetime, text: str = "") -> str:
-    _fenced(delivery).update(state=state, settled_wall=wall, last_error=text[:300])
+def _settle(delivery: AlertDelivery, state: str, real_now: datetime, text: str = "") -> str:
+    _fenced(delivery).update(state=state, settled_at_real=real_now, last_error=text[:300])
     return state
 
 

@@ -11,7 +11,7 @@ from monitoring.alerting import rules
 from monitoring.alerting.alert_kinds import OF_ORDERS, AlertKind
 from monitoring.alerting.rules import ExecutionFacts, Thresholds
 
-# What the alert told when it was raised: its own threshold may be another than that of today.
+# The numbers of the alert when it was raised: its own threshold may be another than that of today.
 Data = Mapping[str, object]
 Over = Callable[[ExecutionFacts, Thresholds, Data], bool]
 
@@ -48,7 +48,7 @@ def _unknown_outcome(facts: ExecutionFacts, limits: Thresholds, data: Data) -> b
 
 
 def _paused(facts: ExecutionFacts, limits: Thresholds, data: Data) -> bool:
-    """Another pause than the one that was told is another alert."""
+    """Another pause than the one alerted is another alert."""
     found = rules.paused(facts, limits)
     return found is None or found.key != data["key"]
 

@@ -17,7 +17,7 @@ from execution.domain.lifecycle import (
     has_failed,
 )
 from execution.models import Order, OrderEvent, Slice
-from execution.orders.results import arrival_price, average_price, usual_vwap_deviation_bps
+from execution.orders.results import arrival_price, average_price, typical_vwap_deviation_bps
 from execution.risk import kill_switch
 from monitoring.alerting.rules import ExecutionFacts
 from monitoring.reporting import tca
@@ -98,7 +98,7 @@ def _facts(
         now=now,
         average_price=average,
         market_vwap=cost.market_vwap if cost else None,
-        usual_vwap_deviation_bps=usual_vwap_deviation_bps(order),
+        typical_vwap_deviation_bps=typical_vwap_deviation_bps(order),
         asked_vwap_deviation=_asked(order),
         slippage_bps=tca.cost_bps(order.side_sign, average, arrival_price(order)),
         estimated_slippage_bps=order.estimated_slippage_bps,

@@ -64,7 +64,7 @@ class ExecutionFacts:
     """One parent order as it stands at `now`. None: not known.
 
     `slippage_bps` is the own average price against the mid at arrival, + = cost.
-    `market_vwap` is that of the order's window so far, `usual_vwap_deviation_bps` how far from it
+    `market_vwap` is that of the order's window so far, `typical_vwap_deviation_bps` how far from it
     such an order of the symbol ends that goes well, `asked_vwap_deviation` the order's own
     threshold, a fraction. `failed_today` counts the failures of the
     order's account and strategy on the order's exchange date, this order included.
@@ -87,7 +87,7 @@ class ExecutionFacts:
     now: datetime
     average_price: Decimal | None = None
     market_vwap: Decimal | None = None
-    usual_vwap_deviation_bps: float | None = None
+    typical_vwap_deviation_bps: float | None = None
     asked_vwap_deviation: Decimal | None = None
     slippage_bps: Decimal | None = None
     estimated_slippage_bps: float | None = None
@@ -215,14 +215,14 @@ def vwap_deviation(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
         f"{facts.market_vwap:.4f}, beyond {bound:%}, {why}",
         deviation=f"{deviation:.6f}",
         threshold=f"{threshold:f}",
-        usual_deviation_bps=facts.usual_vwap_deviation_bps,
+        typical_deviation_bps=facts.typical_vwap_deviation_bps,
     )
 
 
 def vwap_threshold(facts: ExecutionFacts, limits: Thresholds) -> tuple[Decimal, str]:
     """A fraction of the market VWAP, and where it is from: what the order asks for, else so many
     times what is typical of its symbol, else the constant."""
-    usual = facts.usual_vwap_deviation_bps
+    usual = facts.typical_vwap_deviation_bps
     if facts.asked_vwap_deviation is not None:
         return facts.asked_vwap_deviation, "as the order asks"
     if not usual or limits.vwap_multiple is None:

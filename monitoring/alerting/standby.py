@@ -48,7 +48,7 @@ class _Loss:
 @dataclass(slots=True)
 class Standby:
     config: Config = field(default_factory=current)
-    wall: Callable[[], datetime] = timezone.now
+    real_now: Callable[[], datetime] = timezone.now
     _loss: _Loss | None = None
 
     def turn(self) -> None:
@@ -57,8 +57,8 @@ class Standby:
             if unread_events.take_turn(UNEVALUATED):
                 self._evaluate()
             self._tell_end_of_loss()
-            if deliveries.any_due(wall=self.wall() - UNDELIVERED):
-                deliveries.deliver_due(wall=self.wall, channels=configured(self.config))
+            if deliveries.any_due(real_now=self.real_now() - UNDELIVERED):
+                deliveries.deliver_due(real_now=self.real_now, channels=configured(self.config))
         except Error as error:
             connection.close()
             self._note_loss(error)
@@ -70,17 +70,17 @@ class Standby:
         )
 
     def _note_loss(self, error: Error) -> None:
-        self._loss = self._loss or _Loss(self.wall(), in_words(error))
+        self._loss = self._loss or _Loss(self.real_now(), in_words(error))
         loss = self._loss
         log.warning("alerts wait for PostgreSQL", why=loss.why, error=str(error).strip())
-        if not loss.said and self.wall() - loss.since >= LASTING:
+        if not loss.said and self.real_now() - loss.since >= LASTING:
             loss.said = True
             self._say(loss)
 
     def _say(self, loss: _Loss) -> None:
         """Straight to the channels: an alert without an id, since it cannot be stored yet."""
         finding = process_rules.database_away(why=loss.why, since=loss.since, until=None)
-        unstored = alerts.unstored(finding, moment=Moment(now=loss.since, wall=loss.since))
+        unstored = alerts.unstored(finding, moment=Moment(now=loss.since, real_now=loss.since))
         for name, channel in configured(self.config).items():
             try:
                 channel.send(unstored)
@@ -89,7 +89,7 @@ class Standby:
 
     def _tell_end_of_loss(self) -> None:
         """What was lost for a while is stored as an alert once it is over."""
-        loss, now = self._loss, self.wall()
+        loss, now = self._loss, self.real_now()
         if loss is not None and now - loss.since >= LASTING:
             finding = process_rules.database_away(why=loss.why, since=loss.since, until=now)
             alerts.raise_all([finding], moment=Moment.read(), config=self.config)

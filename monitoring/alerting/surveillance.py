@@ -48,7 +48,7 @@ def evaluate(
 ) -> Sequence[Alert]:
     """Judge what changed since the last evaluation and what the clock alone makes late.
 
-    First what the database tells, so that its alerts wait for nobody; then the cost analyses
+    First what the database shows, so that its alerts wait for nobody; then the cost analyses
     that are due, which ask the market, and the rules that need them.
     """
     raised = [*notice(moment=moment, config=config, limits=limits)]
@@ -58,12 +58,12 @@ def evaluate(
 
 
 def notice(*, moment: Moment, config: Config, limits: Thresholds) -> Sequence[Alert]:
-    """What the database alone tells: what speaks for itself at once, then the orders, those with
-    the newest events first."""
+    """What the database alone shows: events that raise an alert by themselves, then the orders,
+    those with the newest events first."""
     heard = unread_events.read()
-    told = [finding for event in heard.told if (finding := _told(event))]
+    findings = [finding for event in heard.alerting if (finding := _in_event(event))]
     service = service_state(moment=moment, config=config, limits=limits)
-    raised = list(alerts.raise_all([*told, *service], moment=moment, config=config))
+    raised = list(alerts.raise_all([*findings, *service], moment=moment, config=config))
     alerts.end_absent(service, moment=moment, config=config)
     orders = list(dict.fromkeys([*heard.orders, *_late_orders(moment)]))
     for first in range(0, len(orders), AT_ONCE):
@@ -111,8 +111,8 @@ def _judged(
     standing = Alert.objects.filter(
         kind__in=sorted(OF_ORDERS),
         order_id__in=by_order,
-        ended_wall__isnull=True,
-        raised_wall__lte=moment.wall,
+        ended_at_real__isnull=True,
+        raised_at_real__lte=moment.real_now,
     ).exclude(dedupe_key__in=keys)
     over = [
         alert
@@ -127,9 +127,9 @@ def _is_over(alert: Alert, facts: ExecutionFacts, limits: Thresholds) -> bool:
     return endings.is_over(alert.kind, alert.dedupe_key, alert.data, facts, limits)
 
 
-def _told(event: OrderEvent) -> Finding | None:
+def _in_event(event: OrderEvent) -> Finding | None:
     order = event.order
-    return system_rules.told(
+    return system_rules.of_event(
         event.kind,
         event.data,
         order_id=order.pk,
@@ -157,7 +157,7 @@ def _halts() -> list[Finding]:
             state=state.state,
             reason=state.reason,
             by=state.changed_by,
-            since=state.changed_wall,
+            since=state.changed_at_real,
         )
         for state in states
     ]
@@ -174,7 +174,7 @@ def _differences() -> list[Finding]:
             symbol=each.symbol,
             words=each.words,
         )
-        for each in BrokerDifference.objects.filter(gone_wall__isnull=True)
+        for each in BrokerDifference.objects.filter(gone_at_real__isnull=True)
     ]
 
 
@@ -183,12 +183,12 @@ def _not_compared(moment: Moment) -> list[Finding]:
         system_rules.not_compared(
             broker=row.broker,
             account=row.account,
-            since=row.failing_wall,
+            since=row.failing_since_real,
             problem=row.problem,
-            now=moment.wall,
+            now=moment.real_now,
         )
-        for row in BrokerAccount.objects.filter(failing_wall__isnull=False)
-        if row.failing_wall is not None
+        for row in BrokerAccount.objects.filter(failing_since_real__isnull=False)
+        if row.failing_since_real is not None
     ]
     return [finding for finding in found if finding is not None]
 
@@ -206,7 +206,7 @@ def _late_slices(moment: Moment, limits: Thresholds) -> list[Finding]:
         due_at__lt=moment.now - limits.late,
         order__status__in=sorted(ORDER_SENDING),
     )
-    held = kill_switch.waiting(lifted_since=moment.wall - AFTER_A_HALT)
+    held = kill_switch.waiting(lifted_since=moment.real_now - AFTER_A_HALT)
     waiting = overdue.exclude(held).aggregate(count=Count("pk"), oldest=Min("due_at"))
     finding = system_rules.late_slices(
         count=waiting["count"], oldest_due=waiting["oldest"], now=moment.now, limits=limits
@@ -218,23 +218,23 @@ def _failing_channels(moment: Moment, config: Config) -> list[Finding]:
     found = [
         system_rules.delivery_failed(
             channel=row.channel,
-            since=row.failing_wall,
+            since=row.failing_since_real,
             refused=row.refused,
             failures=row.failures,
             problem=row.problem,
-            now=moment.wall,
+            now=moment.real_now,
         )
         for row in ChannelHealth.objects.filter(
-            failing_wall__isnull=False,
+            failing_since_real__isnull=False,
             channel__in=[*configured(config), *map(channel_of, config.webhooks.receivers)],
         )
-        if row.failing_wall is not None
+        if row.failing_since_real is not None
     ]
     return [finding for finding in found if finding is not None]
 
 
 def _broker_down(moment: Moment, config: Config) -> list[Finding]:
-    trouble = links.trouble(config, now=moment.wall)
+    trouble = links.trouble(config, now=moment.real_now)
     if trouble is None:
         return []
     found = system_rules.broker_down(

@@ -143,7 +143,7 @@ def delivery_failed(
 def broker_down(
     *, broker: str, address: str, since: datetime | None, problem: str, live_orders: bool
 ) -> Finding:
-    """The way to a broker is not open; each loss is told for itself. `since`: real time, None
+    """The way to a broker is not open; each loss is an alert of its own. `since`: real time, None
     where it never was open. CRITICAL while orders depend on it."""
     when = exchange_time(since) if since else "the start"
     return Finding(
@@ -155,8 +155,8 @@ def broker_down(
     )
 
 
-# Events of an order that a person should hear of, with what the event's data tell.
-TOLD: Mapping[str, tuple[AlertSeverity, str]] = {
+# Events of an order that raise an alert by themselves, and its text.
+EVENT_ALERTS: Mapping[str, tuple[AlertSeverity, str]] = {
     EventKind.FILL_CONFLICT: (
         AlertSeverity.CRITICAL,
         "execution {execution_id} was reported again as {quantity} @ {price}; compare the two",
@@ -176,16 +176,16 @@ TOLD: Mapping[str, tuple[AlertSeverity, str]] = {
 }
 
 
-def told(
+def of_event(
     kind: str, data: Mapping[str, object], *, order_id: int, name: str, account: str
 ) -> Finding | None:
-    """The finding in one event of an order, if its kind is one of TOLD.
+    """The finding in one event of an order, if its kind is one of EVENT_ALERTS.
 
     An event about the same execution and revision, or else the same slice, is the same finding.
     """
-    if kind not in TOLD:
+    if kind not in EVENT_ALERTS:
         return None
-    severity, text = TOLD[kind]
+    severity, text = EVENT_ALERTS[kind]
     what = ":".join(str(data[key]) for key in ("execution_id", "revision") if key in data)
     return Finding(
         kind=AlertKind(kind),
@@ -199,7 +199,7 @@ def told(
 
 
 class _Lenient(dict[str, object]):
-    """An event that lacks a number is told all the same."""
+    """An event that lacks a number raises its alert all the same."""
 
     def __missing__(self, key: str) -> str:
         return "?"

@@ -1,7 +1,7 @@
 """Which of the orders' events no evaluation has read yet, however many there are.
 
 Events are numbered when they are written and seen when they are committed: an older number may
-appear after a newer one. What one could see is told by PostgreSQL's transaction numbers. The
+appear after a newer one. What one could see follows from PostgreSQL's transaction numbers. The
 mark, below which nothing new can appear, only keeps the reading short.
 """
 
@@ -27,7 +27,7 @@ from django.db.models.functions import Greatest, Now
 
 from execution.models import OrderEvent
 from monitoring.alerting import system_rules
-from monitoring.models import WatchMark
+from monitoring.models import EventCursor
 
 # Longer than any transaction lasts: what was written before is seen by then, or never.
 SETTLED_AFTER = timedelta(seconds=90)
@@ -49,32 +49,34 @@ _WRITTEN_SINCE = (
 
 @dataclass(frozen=True, slots=True)
 class NewEvents:
-    """`told`: the events that speak for themselves. `orders`: the ids of all orders with events,
-    those with the newest first. `newest`: the last event's number."""
+    """`alerting`: the events that raise an alert by themselves. `orders`: the ids of all orders
+    with events, those with the newest first. `newest`: the last event's number."""
 
-    told: Sequence[OrderEvent]
+    alerting: Sequence[OrderEvent]
     orders: Sequence[int]
     newest: int
     seen_until: int
 
     def note_read(self) -> None:
         """Once all of it was judged: an evaluation that dies before is made good by the next."""
-        settled = Q(coming_wall__lt=Now() - SETTLED_AFTER)
-        again = settled | Q(coming_wall__isnull=True)
-        WatchMark.objects.filter(pk=1).update(
+        settled = Q(next_noted_at_real__lt=Now() - SETTLED_AFTER)
+        again = settled | Q(next_noted_at_real__isnull=True)
+        EventCursor.objects.filter(pk=1).update(
             seen_until=self.seen_until,
             event_id=Case(
-                When(settled, then=Greatest("event_id", "coming_id")),
+                When(settled, then=Greatest("event_id", "next_event_id")),
                 default=F("event_id"),
                 output_field=BigIntegerField(),
             ),
-            coming_id=Case(
+            next_event_id=Case(
                 When(again, then=Value(self.newest)),
-                default=F("coming_id"),
+                default=F("next_event_id"),
                 output_field=BigIntegerField(),
             ),
-            coming_wall=Case(
-                When(again, then=Now()), default=F("coming_wall"), output_field=DateTimeField()
+            next_noted_at_real=Case(
+                When(again, then=Now()),
+                default=F("next_noted_at_real"),
+                output_field=DateTimeField(),
             ),
         )
 
@@ -84,18 +86,20 @@ def read() -> NewEvents:
     with connection.cursor() as cursor:
         cursor.execute(_SNAPSHOT)
         oldest_running, next_one = cursor.fetchone()
-    mark, _ = WatchMark.objects.get_or_create(pk=1)
+    mark, _ = EventCursor.objects.get_or_create(pk=1)
     newer = OrderEvent.objects.filter(pk__gt=mark.event_id)
     since = mark.seen_until
     # A number that is still to come is of another cluster, from before a restored dump.
     fresh = newer if since is None or since > next_one else _written_since(newer, since)
     by_order = fresh.order_by().values_list("order_id").annotate(last=Max("pk"))
     found = sorted(by_order, key=lambda row: row[1], reverse=True)
-    told = fresh.filter(kind__in=system_rules.TOLD).select_related("order").order_by("pk")
+    alerting = (
+        fresh.filter(kind__in=system_rules.EVENT_ALERTS).select_related("order").order_by("pk")
+    )
     return NewEvents(
-        told=list(told) if found else [],
+        alerting=list(alerting) if found else [],
         orders=[order_id for order_id, _ in found],
-        newest=max([mark.coming_id, mark.event_id, *(last for _, last in found[:1])]),
+        newest=max([mark.next_event_id, mark.event_id, *(last for _, last in found[:1])]),
         seen_until=oldest_running,
     )
 
@@ -109,6 +113,6 @@ def _written_since(events: QuerySet[OrderEvent], transaction: int) -> QuerySet[O
 
 def take_turn(after: timedelta = SHORTEST_PAUSE) -> bool:
     """Whether no evaluation has begun for so long; then the caller has begun one."""
-    WatchMark.objects.get_or_create(pk=1)
-    turn = Q(looked_wall__isnull=True) | Q(looked_wall__lt=Now() - after)
-    return WatchMark.objects.filter(turn, pk=1).update(looked_wall=Now()) == 1
+    EventCursor.objects.get_or_create(pk=1)
+    turn = Q(evaluated_at_real__isnull=True) | Q(evaluated_at_real__lt=Now() - after)
+    return EventCursor.objects.filter(turn, pk=1).update(evaluated_at_real=Now()) == 1

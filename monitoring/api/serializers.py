@@ -5,22 +5,14 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from rest_framework import serializers
 
-from execution.api.serializers import StrictSerializer, Text
+from execution.api.serializers import StrictSerializer, Text, real_time
 from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary
 from monitoring.trading_days import FIRST, LAST
 
 
-def _real(column: str) -> serializers.DateTimeField:
-    """A time of the real clock, which trading time differs from in trials."""
-    return serializers.DateTimeField(source=column, read_only=True, help_text="real time")
-
-
 class DeliverySerializer(serializers.ModelSerializer[AlertDelivery]):
-    event = serializers.ChoiceField(
-        source="news", choices=AlertDelivery.News.choices, read_only=True
-    )
-    next_try_at = _real("next_try_wall")
-    settled_at = _real("settled_wall")
+    next_try_at = real_time("next_try_at_real")
+    settled_at = real_time("settled_at_real")
 
     class Meta:
         model = AlertDelivery
@@ -42,9 +34,9 @@ class NoteSerializer(StrictSerializer):
 
 
 class AlertSerializer(serializers.ModelSerializer[Alert]):
-    recorded_at = _real("raised_wall")
-    acknowledged_at = _real("acknowledged_wall")
-    end_recorded_at = _real("ended_wall")
+    recorded_at = real_time("raised_at_real")
+    acknowledged_at = real_time("acknowledged_at_real")
+    end_recorded_at = real_time("ended_at_real")
     active = serializers.BooleanField(read_only=True)
     symbol = serializers.CharField(source="order.symbol", default=None, read_only=True)
     deliveries = DeliverySerializer(many=True, read_only=True)
@@ -76,7 +68,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 class CostSerializer(serializers.ModelSerializer[CostAnalysis]):
     """Basis points and money, + = cost; null where it is not known."""
 
-    computed_at = _real("computed_wall")
+    computed_at = real_time("computed_at_real")
     final = serializers.BooleanField(read_only=True)
     preliminary = serializers.BooleanField(
         read_only=True, help_text="the market may still change the figures"
@@ -118,7 +110,7 @@ class CostSerializer(serializers.ModelSerializer[CostAnalysis]):
 
 class DailySummarySerializer(serializers.ModelSerializer[DailySummary]):
     success_rate = serializers.FloatField(read_only=True)
-    built_at = _real("built_wall")
+    built_at = real_time("built_at_real")
 
     class Meta:
         model = DailySummary

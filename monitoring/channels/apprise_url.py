@@ -31,7 +31,7 @@ class AppriseUrl:
         self._url = url
 
     def send(self, alert: Alert) -> None:
-        self._notify(title_of([alert]), alert.told, _colour(alert))
+        self._notify(title_of([alert]), alert.text, _colour(alert))
 
     def send_digest(self, alerts: Sequence[Alert]) -> None:
         """One message for many alerts of a kind; raises as `send`."""
@@ -77,13 +77,13 @@ def title_of(alerts: Sequence[Alert]) -> str:
     first = alerts[0]
     if len(alerts) > 1:
         return f"{len(alerts)} alerts: {first.kind}"
-    ended = "ended: " if first.news == "ENDED" else ""
+    ended = "ended: " if first.event == "ENDED" else ""
     return f"{ended}{first.severity} {first.kind}"
 
 
 def digest(alerts: Sequence[Alert]) -> str:
     """The first of them, how many are left, and where the rest is."""
-    lines = [f"{each.severity} {each.told}" for each in alerts[:SHOWN]]
+    lines = [f"{each.severity} {each.text}" for each in alerts[:SHOWN]]
     if left := len(alerts) - SHOWN:
         lines += [f"... and {left} more: /admin/monitoring/alert/"] if left > 0 else []
     text = "\n".join(lines)
@@ -91,4 +91,4 @@ def digest(alerts: Sequence[Alert]) -> str:
 
 
 def _colour(alert: Alert) -> str:
-    return "success" if alert.news == "ENDED" else _COLOURS[AlertSeverity(alert.severity)]
+    return "success" if alert.event == "ENDED" else _COLOURS[AlertSeverity(alert.severity)]

@@ -33,19 +33,21 @@ def outcome_of(send: Callable[[], object]) -> Outcome:
     return Outcome()
 
 
-def note(name: str, outcome: Outcome, wall: datetime) -> bool:
+def note(name: str, outcome: Outcome, real_now: datetime) -> bool:
     """Keep it as the channel's health; whether the channel takes again what it had refused."""
     row, _ = ChannelHealth.objects.get_or_create(channel=name)
     same = ChannelHealth.objects.filter(channel=name)
     if outcome.problem:
         same.update(
-            failing_wall=row.failing_wall or wall,
+            failing_since_real=row.failing_since_real or real_now,
             refused=row.refused or outcome.refused,
             failures=F("failures") + 1,
             problem=outcome.problem[:300],
         )
         return False
-    same.update(sent_wall=wall, failing_wall=None, refused=False, failures=0, problem="")
+    same.update(
+        sent_at_real=real_now, failing_since_real=None, refused=False, failures=0, problem=""
+    )
     return row.refused
 
 

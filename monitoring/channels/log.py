@@ -19,11 +19,11 @@ logger = structlog.get_logger("deepstack.alerts")
 
 class LogChannel:
     def send(self, alert: Alert) -> None:
-        ended = alert.news == "ENDED"
+        ended = alert.event == "ENDED"
         logger.log(
             logging.INFO if ended else LEVELS[AlertSeverity(alert.severity)],
-            alert.told,
-            event_of_alert=str(alert.news),
+            alert.text,
+            event_of_alert=str(alert.event),
             alert_id=alert.pk,
             kind=alert.kind,
             severity=str(alert.severity),

@@ -22,27 +22,27 @@ def _fits(rule: AlertChannel, alert: Alert) -> bool:
     return severe and own and (not rule.kinds or alert.kind in rule.kinds)
 
 
-def leaves_at(config: Config, channel: str, alert: Alert, wall: datetime) -> datetime:
-    """`wall`, or the end of the channel's quiet hours where they hold and the alert can wait."""
+def leaves_at(config: Config, channel: str, alert: Alert, real_now: datetime) -> datetime:
+    """`real_now`, or the end of the channel's quiet hours where they hold and it can wait."""
     rule = config.alerts.channels.get(channel)
     if rule is None or alert.severity == AlertSeverity.CRITICAL:
-        return wall
-    return after_quiet_hours(rule, wall)
+        return real_now
+    return after_quiet_hours(rule, real_now)
 
 
-def after_quiet_hours(rule: AlertChannel, wall: datetime) -> datetime:
-    """`wall`, or the end of the channel's quiet hours where they hold."""
+def after_quiet_hours(rule: AlertChannel, real_now: datetime) -> datetime:
+    """`real_now`, or the end of the channel's quiet hours where they hold."""
     if rule.quiet is None:
-        return wall
+        return real_now
     begin, end = rule.quiet
-    local = wall.astimezone(NEW_YORK)
+    local = real_now.astimezone(NEW_YORK)
     now = local.time()
     over_midnight = begin > end
     inside = (now >= begin or now < end) if over_midnight else begin <= now < end
     if not inside:
-        return wall
+        return real_now
     day = local.date() + timedelta(days=1 if over_midnight and now >= begin else 0)
-    return datetime.combine(day, end, NEW_YORK).astimezone(wall.tzinfo)
+    return datetime.combine(day, end, NEW_YORK).astimezone(real_now.tzinfo)
 
 
 def of(config: Config, channels: Iterable[str], alert: Alert) -> list[str]:
@@ -50,6 +50,6 @@ def of(config: Config, channels: Iterable[str], alert: Alert) -> list[str]:
     return [
         channel
         for channel in channels
-        # What a channel does not take is told to the others.
+        # What a channel does not take goes to the others.
         if alert.data.get("channel") != channel and takes(config, channel, alert)
     ]

@@ -29,27 +29,27 @@ class Webhook:
 
 
 def body(alert: Alert) -> Mapping[str, object]:
-    told: dict[str, object] = {
+    body: dict[str, object] = {
         "id": alert.pk,
         "kind": alert.kind,
         "severity": alert.severity,
-        "message": alert.told,
+        "message": alert.text,
         "account": alert.account,
         "order_id": alert.order_id,
         "symbol": alert.order.symbol if alert.order else None,
         "raised_at": alert.raised_at.isoformat(),
-        "recorded_at": alert.raised_wall.isoformat(),
+        "recorded_at": alert.raised_at_real.isoformat(),
         "data": alert.data,
     }
-    if alert.news == "ENDED" and alert.ended_at:
-        told |= {"ended_at": alert.ended_at.isoformat(), "ended_because": alert.ended_because}
-    return told
+    if alert.event == "ENDED" and alert.ended_at:
+        body |= {"ended_at": alert.ended_at.isoformat(), "ended_because": alert.ended_because}
+    return body
 
 
 def _key(alert: Alert) -> str:
     """Each event of an alert has a key of its own; so has each test."""
-    name = f"alert-{alert.pk}" if alert.pk else f"alert-test-{alert.raised_wall:%Y%m%d%H%M%S%f}"
-    return name if alert.news == "RAISED" else f"{name}-{alert.news.lower()}"
+    name = f"alert-{alert.pk}" if alert.pk else f"alert-test-{alert.raised_at_real:%Y%m%d%H%M%S%f}"
+    return name if alert.event == "RAISED" else f"{name}-{alert.event.lower()}"
 
 
 def from_config(config: Config) -> Webhook | None:
@@ -66,12 +66,14 @@ def _told_in(content: bytes) -> str:
     if text.lower().startswith("webhook message delivery failed"):
         return text[:LONGEST_WORDS]
     try:
-        told = json.loads(text)
+        answer = json.loads(text)
     except ValueError:
         return ""
-    if not isinstance(told, dict):
+    if not isinstance(answer, dict):
         return ""
     failed = (
-        told.get("error") or told.get("errors") or False in (told.get("ok"), told.get("success"))
+        answer.get("error")
+        or answer.get("errors")
+        or False in (answer.get("ok"), answer.get("success"))
     )
     return text[:LONGEST_WORDS] if failed else ""

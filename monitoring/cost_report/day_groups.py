@@ -49,7 +49,7 @@ SELECT o.id, o.symbol, o.strategy, o.algorithm, o.side, o.quantity AS ordered,
        o.quantity * o.decision_price AS paper_value,
        c.market_vwap AS vwap, c.market_twap AS twap, c.pwp_price AS pwp, c.market_volume,
        c.delay, c.trading, c.opportunity, c.fees, c.reversion_bps,
-       o.filled_quantity > 0 AND (c.order_id IS NULL OR c.due_wall IS NOT NULL) AS preliminary,
+       o.filled_quantity > 0 AND (c.order_id IS NULL OR c.due_at_real IS NOT NULL) AS preliminary,
        (SELECT sl.broker FROM {Slice._meta.db_table} sl
          WHERE sl.order_id = o.id AND sl.broker <> '' LIMIT 1) AS broker
   FROM unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) AS within (begins, ends)

@@ -89,7 +89,7 @@ def _processes(moment: Moment, config: Config) -> Iterable[Metric]:
     alive = dict(heartbeat.seen_lately().values_list("kind").annotate(n=Count("pk")))
     values = {(kind,): alive.get(kind, 0) for kind in Heartbeat.Kind.values}
     yield _gauge("processes_alive", "Processes seen within 5 s", ["kind"], values)
-    silence = ExpressionWrapper(Now() - F("seen_wall"), output_field=DurationField())
+    silence = ExpressionWrapper(Now() - F("seen_at_real"), output_field=DurationField())
     ages = Heartbeat.objects.values_list("kind").annotate(age=Min(silence))
     seconds = {(kind,): max(age.total_seconds(), 0.0) for kind, age in ages}
     text = "Since the last sign of life of any process of the kind"
@@ -100,7 +100,7 @@ def _broker(moment: Moment, config: Config) -> Iterable[Metric]:
     links = {(row.broker,): float(row.up) for row in BrokerLink.objects.order_by("seen_at")}
     yield _gauge("broker_link_up", "1 while the connection is up", ["broker"], links)
     sent = OrderEvent.objects.order_by().filter(
-        kind__in=[kind.value for kind in SENT], recorded_wall__gt=Now() - timedelta(minutes=1)
+        kind__in=[kind.value for kind in SENT], recorded_at_real__gt=Now() - timedelta(minutes=1)
     )
     accounts = {
         (name,): n for name, n in sent.values_list("order__account").annotate(n=Count("pk"))
@@ -117,7 +117,7 @@ def _controls(moment: Moment, config: Config) -> Iterable[Metric]:
     rows = stopped.values_list("scope", "state").annotate(n=Count("pk"))
     text = "Scopes in which trading is halted or reduced"
     yield _gauge("trading_stopped", text, ["scope", "state"], {(a, b): n for a, b, n in rows})
-    breaks = BrokerDifference.objects.filter(gone_wall__isnull=True)
+    breaks = BrokerDifference.objects.filter(gone_at_real__isnull=True)
     kinds = {
         (account, kind): n
         for account, kind, n in breaks.values_list("account", "kind").annotate(n=Count("pk"))

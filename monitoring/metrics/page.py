@@ -88,7 +88,7 @@ class _Page(Collector):
     def collect(self) -> Iterator[Metric]:
         moment = Moment.read()
         counted = totals.up_to_date(
-            wall=moment.wall, speed=moment.speed, at_most_every=timedelta(seconds=1)
+            real_now=moment.real_now, speed=moment.speed, at_most_every=timedelta(seconds=1)
         )
         yield from counters(counted)
         yield from histograms(counted)

@@ -36,15 +36,17 @@ def key(name: str, *labels: object) -> str:
     return "|".join([name, *map(str, labels)])
 
 
-def up_to_date(*, wall: datetime, speed: float, at_most_every: timedelta) -> Mapping[str, float]:
+def up_to_date(
+    *, real_now: datetime, speed: float, at_most_every: timedelta
+) -> Mapping[str, float]:
     """The totals with all events that are committed by now, unless they were counted a moment ago.
     `speed`: seconds of trading time for each second."""
     MetricTotals.objects.get_or_create(pk=1)
     with transaction.atomic():
         row = MetricTotals.objects.select_for_update().get(pk=1)
-        if row.counted_wall and wall - row.counted_wall < at_most_every:
+        if row.counted_at_real and real_now - row.counted_at_real < at_most_every:
             return dict(row.totals)
-        cursor = _cursor(row, wall)
+        cursor = _cursor(row, real_now)
         end = event_feed.horizon()
         events = event_feed.unread(cursor, end)
         newest = events.order_by().aggregate(last=Max("pk"))["last"]
@@ -57,22 +59,22 @@ def up_to_date(*, wall: datetime, speed: float, at_most_every: timedelta) -> Map
             end - 1,
             event_feed.LAST_NUMBER,
             newest=max(newest or 0, cursor.next_floor),
-            wall=wall,
+            real_now=real_now,
         )
-        row.cursor, row.totals, row.counted_wall = _stored(moved), totals, wall
+        row.cursor, row.totals, row.counted_at_real = _stored(moved), totals, real_now
         row.save()
         return totals
 
 
-def _cursor(row: MetricTotals, wall: datetime) -> Cursor:
-    if not row.cursor or not row.counted_wall or wall - row.counted_wall > LONGEST_PAUSE:
-        return event_feed.from_now(wall)
-    noted = datetime.fromisoformat(row.cursor["noted_wall"])
-    return Cursor(**{**row.cursor, "noted_wall": noted})
+def _cursor(row: MetricTotals, real_now: datetime) -> Cursor:
+    if not row.cursor or not row.counted_at_real or real_now - row.counted_at_real > LONGEST_PAUSE:
+        return event_feed.from_now(real_now)
+    noted = datetime.fromisoformat(row.cursor["noted_at_real"])
+    return Cursor(**{**row.cursor, "noted_at_real": noted})
 
 
 def _stored(cursor: Cursor) -> dict[str, Any]:
-    return {**asdict(cursor), "noted_wall": cursor.noted_wall.isoformat()}
+    return {**asdict(cursor), "noted_at_real": cursor.noted_at_real.isoformat()}
 
 
 def _by_kind(events: Events, speed: float) -> Iterable[tuple[str, float]]:

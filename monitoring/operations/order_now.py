@@ -55,7 +55,7 @@ def _costs(
     costs = [_against_arrival(order)]
     if final and analysis is not None:
         if analysis.market_vwap is not None:
-            usual = results.usual_vwap_deviation_bps(order)
+            usual = results.typical_vwap_deviation_bps(order)
             vwap_bps = _float(analysis.vwap_bps)
             costs.append(Cost("market VWAP", analysis.market_vwap, deviation=usual, bps=vwap_bps))
     elif seen := queries.tracking(order, market_data(), now=moment.now):
@@ -63,7 +63,7 @@ def _costs(
             Cost(
                 "market VWAP",
                 seen.market_vwap,
-                deviation=seen.usual_bps,
+                deviation=seen.typical_bps,
                 bps=seen.deviation_bps,
             )
         )

@@ -1,4 +1,4 @@
-"""What the back office's pages are told about trading as a whole."""
+"""What the back office's pages show of trading as a whole."""
 
 from collections.abc import Sequence
 from typing import Any

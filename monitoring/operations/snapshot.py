@@ -17,7 +17,7 @@ from execution.models import Fill, Heartbeat, Slice, TradingState
 from monitoring.alerting import thresholds
 from monitoring.alerting.rules import AlertSeverity
 from monitoring.clocks import Moment
-from monitoring.models import ACTIVE, Alert, WatchMark
+from monitoring.models import ACTIVE, Alert, EventCursor
 from monitoring.operations.live_orders import LiveOrder, live_orders
 from monitoring.reporting import daily_summaries
 from monitoring.reporting.aggregates import Tally
@@ -27,7 +27,7 @@ BEAT_MISSING_AFTER = 30.0  # seconds without an evaluation of alerts, which beat
 
 # One question in place of three; each is answered by an index.
 _LAST_SEEN = f"""
-SELECT (SELECT looked_wall FROM {WatchMark._meta.db_table} LIMIT 1),
+SELECT (SELECT evaluated_at_real FROM {EventCursor._meta.db_table} LIMIT 1),
        (SELECT max(executed_at) FROM {Fill._meta.db_table}),
        (SELECT count(*) FROM {Slice._meta.db_table} WHERE status = ANY(%s))
 """  # noqa: S608
@@ -88,10 +88,10 @@ def health(moment: Moment, seen: LastSeen) -> Sequence[Part]:
     redis_trouble = redis_check.trouble()
     return [
         *_processes(),
-        _beat(seen.evaluated, moment.wall),
+        _beat(seen.evaluated, moment.real_now),
         Part("PostgreSQL", True, "answers"),
         Part("Redis", not redis_trouble, redis_trouble or "takes writes"),
-        _broker(moment.wall),
+        _broker(moment.real_now),
         _last_execution(seen.execution),
     ]
 
@@ -111,16 +111,16 @@ def _process(name: str, details: Sequence[Mapping[str, object]]) -> Part:
     return Part(name, fit > 0, "; ".join([words, *troubles]))
 
 
-def _beat(looked: datetime | None, wall: datetime) -> Part:
+def _beat(looked: datetime | None, real_now: datetime) -> Part:
     """Beat has the alerts evaluated every few seconds, which leaves its time."""
     if looked is None:
         return Part("Beat", False, "no alerts evaluated yet")
-    age = (wall - looked).total_seconds()
+    age = (real_now - looked).total_seconds()
     return Part("Beat", age < BEAT_MISSING_AFTER, f"alerts evaluated {max(age, 0):,.0f} s ago")
 
 
-def _broker(wall: datetime) -> Part:
-    trouble = links.trouble(settings.CONFIG, now=wall)
+def _broker(real_now: datetime) -> Part:
+    trouble = links.trouble(settings.CONFIG, now=real_now)
     if trouble is None:
         live = settings.CONFIG.trading_mode == "live"
         return Part("Broker", True, f"{settings.CONFIG.live_broker} up" if live else "paper")

@@ -81,27 +81,29 @@ def note_changes(order_ids: Iterable[int], *, moment: Moment) -> None:
         .values_list("pk", "status", "last")
         .order_by()
     )
-    known = CostAnalysis.objects.only("event_id", "computed_wall").in_bulk(
+    known = CostAnalysis.objects.only("event_id", "computed_at_real").in_bulk(
         [order_id for order_id, _, _ in latest]
     )
     CostAnalysis.objects.bulk_create(
         [
             CostAnalysis(
-                order_id=order_id, event_id=last, due_wall=_due(known.get(order_id), status, moment)
+                order_id=order_id,
+                event_id=last,
+                due_at_real=_due(known.get(order_id), status, moment),
             )
             for order_id, status, last in latest
             if order_id not in known or known[order_id].event_id < last
         ],
         update_conflicts=True,
         unique_fields=["order"],
-        update_fields=["event_id", "due_wall"],
+        update_fields=["event_id", "due_at_real"],
     )
 
 
 def _due(known: CostAnalysis | None, status: str, moment: Moment) -> datetime:
-    if known is None or known.computed_wall is None or status in ORDER_TERMINAL:
-        return moment.wall
-    return max(moment.wall, known.computed_wall + PAUSE)
+    if known is None or known.computed_at_real is None or status in ORDER_TERMINAL:
+        return moment.real_now
+    return max(moment.real_now, known.computed_at_real + PAUSE)
 
 
 def compute_due(
@@ -112,7 +114,7 @@ def compute_due(
     Stops early when the market data stay silent: the rest is due again a little later. Does
     nothing while another process is at it.
     """
-    due = CostAnalysis.objects.filter(due_wall__lte=moment.wall).order_by("due_wall")
+    due = CostAnalysis.objects.filter(due_at_real__lte=moment.real_now).order_by("due_at_real")
     computed: list[int] = []
     failures, stop = 0, stopwatch() + PATIENCE
     with alone(ANALYSING) as mine:
@@ -130,7 +132,7 @@ def compute_due(
 
 def compute_now(order_id: int, *, moment: Moment, market: MarketData) -> None:
     """Compute one order's analysis if it is due and nobody else is at it."""
-    due = CostAnalysis.objects.filter(pk=order_id, due_wall__lte=moment.wall)
+    due = CostAnalysis.objects.filter(pk=order_id, due_at_real__lte=moment.real_now)
     analysis = due.select_related("order").first()
     if analysis is not None and _claim(analysis, moment):
         compute(analysis, moment=moment, market=market)
@@ -138,8 +140,8 @@ def compute_now(order_id: int, *, moment: Moment, market: MarketData) -> None:
 
 def _claim(analysis: CostAnalysis, moment: Moment) -> bool:
     updated = CostAnalysis.objects.filter(
-        pk=analysis.pk, due_wall=analysis.due_wall, event_id=analysis.event_id
-    ).update(due_wall=moment.wall + PAUSE, attempts=F("attempts") + 1)
+        pk=analysis.pk, due_at_real=analysis.due_at_real, event_id=analysis.event_id
+    ).update(due_at_real=moment.real_now + PAUSE, attempts=F("attempts") + 1)
     analysis.attempts += 1
     return updated == 1
 
@@ -162,10 +164,10 @@ def compute(analysis: CostAnalysis, *, moment: Moment, market: MarketData) -> bo
     settled = moment.now >= window.settled or not figures or not order.is_terminal
     # A later event made it due again in the meantime: what that event needs is computed then.
     CostAnalysis.objects.filter(pk=analysis.pk, event_id=analysis.event_id).update(
-        due_wall=None if settled else moment.wall_at(window.settled),
-        late_due_wall=_late_due(order, window, moment, market),
+        due_at_real=None if settled else moment.real_time_at(window.settled),
+        late_due_at_real=_late_due(order, window, moment, market),
         attempts=0,
-        computed_wall=moment.wall,
+        computed_at_real=moment.real_now,
         **figures,
     )
     return True
@@ -178,7 +180,7 @@ def _late_due(order: Order, window: Window, moment: Moment, market: MarketData) 
         return None
     with suppress(MarketDataUnavailable):
         session = market.session(order.start_at)
-        return moment.wall_at(late_benchmarks.known_from(order, window.end, session))
+        return moment.real_time_at(late_benchmarks.known_from(order, window.end, session))
     return None
 
 

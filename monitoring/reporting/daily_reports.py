@@ -44,9 +44,9 @@ def send_due(*, moment: Moment, config: Config, channels: Mapping[str, Channel])
         if not rule.daily_report or not isinstance(channel, ReportChannel):
             continue
         for delivery in _due(name, rule, moment):
-            if _claim(delivery, moment.wall):
+            if _claim(delivery, moment.real_now):
                 outcome = _outcome(channel, delivery, moment)
-                sent += _record(delivery, outcome, moment.wall)
+                sent += _record(delivery, outcome, moment.real_now)
     return sent
 
 
@@ -59,10 +59,10 @@ def _due(name: str, rule: AlertChannel, moment: Moment) -> Iterator[ReportDelive
             channel=name,
             account=account,
             date=day,
-            defaults={"next_try_wall": routing.after_quiet_hours(rule, moment.wall)},
+            defaults={"next_try_at_real": routing.after_quiet_hours(rule, moment.real_now)},
         )
-        open_ = delivery.sent_wall is None and delivery.attempts < MAX_ATTEMPTS
-        if open_ and delivery.next_try_wall <= moment.wall:
+        open_ = delivery.sent_at_real is None and delivery.attempts < MAX_ATTEMPTS
+        if open_ and delivery.next_try_at_real <= moment.real_now:
             yield delivery
 
 
@@ -75,14 +75,14 @@ def _last_day(account: str, now: datetime) -> date | None:
     return found
 
 
-def _claim(delivery: ReportDelivery, wall: datetime) -> bool:
+def _claim(delivery: ReportDelivery, real_now: datetime) -> bool:
     """Count the try, unless another process just did."""
     pause = channel_health.pause(
         delivery.attempts + 1, first=FIRST_PAUSE, longest=LONGEST_PAUSE, retry_after=None
     )
     updated = ReportDelivery.objects.filter(
-        pk=delivery.pk, sent_wall__isnull=True, attempts=delivery.attempts
-    ).update(attempts=F("attempts") + 1, next_try_wall=wall + pause)
+        pk=delivery.pk, sent_at_real__isnull=True, attempts=delivery.attempts
+    ).update(attempts=F("attempts") + 1, next_try_at_real=real_now + pause)
     return updated == 1
 
 
@@ -96,11 +96,11 @@ def _outcome(channel: ReportChannel, delivery: ReportDelivery, moment: Moment) -
         )
 
 
-def _record(delivery: ReportDelivery, outcome: Outcome, wall: datetime) -> bool:
+def _record(delivery: ReportDelivery, outcome: Outcome, real_now: datetime) -> bool:
     """Whether it was sent. What the channel refused is not tried again."""
     row = ReportDelivery.objects.filter(pk=delivery.pk)
     if not outcome.problem:
-        row.update(sent_wall=wall, problem="")
+        row.update(sent_at_real=real_now, problem="")
         return True
     row.update(problem=outcome.problem[:300])
     if outcome.refused:

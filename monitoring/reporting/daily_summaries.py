@@ -42,7 +42,7 @@ MONEY = DecimalField(max_digits=40, decimal_places=12)
 EXECUTED = Q(filled_quantity__gt=0)
 KNOWN_MID = EXECUTED & ARRIVAL_KNOWN
 KNOWN_VWAP = EXECUTED & Q(cost__market_vwap__isnull=False)
-PRELIMINARY = EXECUTED & (Q(cost__isnull=True) | Q(cost__due_wall__isnull=False))
+PRELIMINARY = EXECUTED & (Q(cost__isnull=True) | Q(cost__due_at_real__isnull=False))
 KNOWN_SHORTFALL = Q(cost__delay__isnull=False)
 
 
@@ -81,7 +81,9 @@ def tally_of(day: date, *, limits: Thresholds) -> Tally:
     return Tally.total(_tallies(ended_on(day), "algorithm", limits).values())
 
 
-def build_missing(now: datetime, *, wall: datetime, limits: Thresholds) -> Sequence[DailySummary]:
+def build_missing(
+    now: datetime, *, real_now: datetime, limits: Thresholds
+) -> Sequence[DailySummary]:
     """Store the summary of each account and ended date that has orders and lacks one.
 
     A date has ended when it is over in New York, in every market; today never has. What was
@@ -90,16 +92,16 @@ def build_missing(now: datetime, *, wall: datetime, limits: Thresholds) -> Seque
     one that lacks a measure of the cost report. Returns what was built or written again.
     """
     stored = DailySummary.objects.select_related("costs").only(
-        "account", "date", "built_wall", "costs__measures"
+        "account", "date", "built_at_real", "costs__measures"
     )
     by_key = {(summary.account, summary.date): summary for summary in stored}
     written = []
     for account, day, computed in _ended(now):
         before = by_key.get((account, day))
         if before is None:
-            summary = build(day, account=account, wall=wall, limits=limits)
-        elif (computed is not None and computed > before.built_wall) or not _measured(before):
-            summary = _rebuild(before, wall=wall, limits=limits)
+            summary = build(day, account=account, real_now=real_now, limits=limits)
+        elif (computed is not None and computed > before.built_at_real) or not _measured(before):
+            summary = _rebuild(before, real_now=real_now, limits=limits)
         else:
             continue
         if summary is not None:
@@ -107,9 +109,13 @@ def build_missing(now: datetime, *, wall: datetime, limits: Thresholds) -> Seque
     return written
 
 
-def build(day: date, *, account: str, wall: datetime, limits: Thresholds) -> DailySummary | None:
+def build(
+    day: date, *, account: str, real_now: datetime, limits: Thresholds
+) -> DailySummary | None:
     """Store one summary; None when another process stored it first."""
-    values = _columns(of_day(day, limits=limits, account=account), limits) | {"built_wall": wall}
+    values = _columns(of_day(day, limits=limits, account=account), limits) | {
+        "built_at_real": real_now
+    }
     with transaction.atomic():
         summary, created = DailySummary.objects.get_or_create(
             account=account, date=day, defaults=values
@@ -120,12 +126,12 @@ def build(day: date, *, account: str, wall: datetime, limits: Thresholds) -> Dai
     return summary
 
 
-def _rebuild(before: DailySummary, *, wall: datetime, limits: Thresholds) -> DailySummary:
+def _rebuild(before: DailySummary, *, real_now: datetime, limits: Thresholds) -> DailySummary:
     values = _columns(of_day(before.date, limits=limits, account=before.account), limits)
-    for name, value in (values | {"built_wall": wall}).items():
+    for name, value in (values | {"built_at_real": real_now}).items():
         setattr(before, name, value)
     with transaction.atomic():
-        before.save(update_fields=[*values, "built_wall"])
+        before.save(update_fields=[*values, "built_at_real"])
         stored_days.write(before)
     return before
 
@@ -147,7 +153,7 @@ def _ended(now: datetime) -> Iterable[tuple[str, date, datetime | None]]:
         .filter(ended__lt=midnight)
         .annotate(day=TruncDate("ended", tzinfo=NEW_YORK))
         .values_list("account", "day")
-        .annotate(computed=Max("cost__computed_wall"))
+        .annotate(computed=Max("cost__computed_at_real"))
         .order_by("day", "account")
     )
 

@@ -28,15 +28,17 @@ def known_from(order: Order, end: datetime, session: Session | None) -> datetime
 
 def complete(*, moment: Moment, market: MarketData) -> None:
     """Complete the analyses whose late benchmarks are known by now."""
-    due = CostAnalysis.objects.filter(late_due_wall__lte=moment.wall).order_by("late_due_wall")
+    due = CostAnalysis.objects.filter(late_due_at_real__lte=moment.real_now).order_by(
+        "late_due_at_real"
+    )
     for cost in due.select_related("order")[:BATCH]:
         try:
             figures = _figures(cost, market)
         except MarketDataUnavailable:
-            CostAnalysis.objects.filter(pk=cost.pk).update(late_due_wall=moment.wall + PAUSE)
+            CostAnalysis.objects.filter(pk=cost.pk).update(late_due_at_real=moment.real_now + PAUSE)
             return
-        CostAnalysis.objects.filter(pk=cost.pk, late_due_wall=cost.late_due_wall).update(
-            late_due_wall=None, **figures
+        CostAnalysis.objects.filter(pk=cost.pk, late_due_at_real=cost.late_due_at_real).update(
+            late_due_at_real=None, **figures
         )
 
 

@@ -1,4 +1,4 @@
-"""What callers are told about a day, a score and the present: plain mappings."""
+"""What callers get about a day, a score and the present: plain mappings."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence

@@ -27,40 +27,40 @@ def wanted(receiver: WebhookReceiver) -> Q:
     return Q(**{name: values for name, values in named.items() if values})
 
 
-def unread(name: str, receiver: WebhookReceiver, *, wall: datetime) -> bool:
-    cursor = _cursor(name, wall)
+def unread(name: str, receiver: WebhookReceiver, *, real_now: datetime) -> bool:
+    cursor = _cursor(name, real_now)
     events = event_feed.unread(cursor, event_feed.horizon())
     return bool(events.filter(wanted(receiver)).exists())
 
 
-def collect(name: str, receiver: WebhookReceiver, *, wall: datetime) -> WebhookDelivery | None:
+def collect(name: str, receiver: WebhookReceiver, *, real_now: datetime) -> WebhookDelivery | None:
     """Store the next message before it is sent, together with the place behind it: whatever dies,
     it is sent with the same events under the same number. For one caller at a time."""
-    cursor = _cursor(name, wall)
-    events, behind = event_feed.read(cursor, limit=BATCH, wall=wall, only=wanted(receiver))
+    cursor = _cursor(name, real_now)
+    events, behind = event_feed.read(cursor, limit=BATCH, real_now=real_now, only=wanted(receiver))
     with transaction.atomic():
-        _store(name, behind, wall)
+        _store(name, behind, real_now)
         if not events:
             return None
         return WebhookDelivery.objects.create(
             receiver=name,
             events=[event.pk for event in events],
-            created_wall=wall,
-            next_try_wall=wall,
+            created_at_real=real_now,
+            next_try_at_real=real_now,
         )
 
 
-def _cursor(name: str, wall: datetime) -> Cursor:
+def _cursor(name: str, real_now: datetime) -> Cursor:
     row = WebhookPosition.objects.filter(receiver=name).first()
-    if row is not None and wall - row.read_wall <= KEPT:
-        return Cursor(row.transaction, row.event_id, row.floor, row.next_floor, row.noted_wall)
+    if row is not None and real_now - row.read_at_real <= KEPT:
+        return Cursor(row.transaction, row.event_id, row.floor, row.next_floor, row.noted_at_real)
     log.info("a receiver of order events begins with what happens now", receiver=name)
-    cursor = event_feed.from_now(wall)
-    _store(name, cursor, wall)
+    cursor = event_feed.from_now(real_now)
+    _store(name, cursor, real_now)
     return cursor
 
 
-def _store(name: str, cursor: Cursor, wall: datetime) -> None:
+def _store(name: str, cursor: Cursor, real_now: datetime) -> None:
     WebhookPosition.objects.update_or_create(
         receiver=name,
         defaults={
@@ -68,7 +68,7 @@ def _store(name: str, cursor: Cursor, wall: datetime) -> None:
             "event_id": cursor.event_id,
             "floor": cursor.floor,
             "next_floor": cursor.next_floor,
-            "noted_wall": cursor.noted_wall,
-            "read_wall": wall,
+            "noted_at_real": cursor.noted_at_real,
+            "read_at_real": real_now,
         },
     )

@@ -39,78 +39,84 @@ def channel_of(name: str) -> str:
     return f"orders:{name}"
 
 
-def with_work(receivers: Receivers, *, wall: datetime) -> list[str]:
+def with_work(receivers: Receivers, *, real_now: datetime) -> list[str]:
     """The receivers to which something can be sent now."""
     if not receivers:
         return []
     pending = WebhookDelivery.objects.filter(state=State.PENDING, receiver__in=receivers)
     due = {
         row["receiver"]: row["due"]
-        for row in pending.values("receiver").annotate(due=Min("next_try_wall"))
+        for row in pending.values("receiver").annotate(due=Min("next_try_at_real"))
     }
     return [
         name
         for name, receiver in receivers.items()
-        if (due[name] <= wall if name in due else batches.unread(name, receiver, wall=wall))
+        if (
+            due[name] <= real_now
+            if name in due
+            else batches.unread(name, receiver, real_now=real_now)
+        )
     ]
 
 
-def send_due(name: str, receiver: WebhookReceiver, *, wall: Callable[[], datetime]) -> int:
+def send_due(name: str, receiver: WebhookReceiver, *, real_now: Callable[[], datetime]) -> int:
     """Send what can be sent within PATIENCE; returns how many messages were taken. Ends at the
     first that was not, and does nothing while another process sends to this receiver."""
-    sent, stop = 0, wall() + PATIENCE
+    sent, stop = 0, real_now() + PATIENCE
     with alone(WEBHOOK + crc32(name.encode())) as mine:
-        while mine and wall() < stop:
-            delivery = _next(name, receiver, wall())
-            if delivery is None or _try(delivery, receiver, wall) == State.PENDING:
+        while mine and real_now() < stop:
+            delivery = _next(name, receiver, real_now())
+            if delivery is None or _try(delivery, receiver, real_now) == State.PENDING:
                 break
             sent += delivery.state == State.SENT
     return sent
 
 
-def forget_old(*, wall: datetime) -> None:
-    WebhookDelivery.objects.filter(settled_wall__lt=wall - LOG_KEPT).delete()
+def forget_old(*, real_now: datetime) -> None:
+    WebhookDelivery.objects.filter(settled_at_real__lt=real_now - LOG_KEPT).delete()
 
 
-def send_test(receiver: WebhookReceiver, *, wall: datetime) -> Outcome:
+def send_test(receiver: WebhookReceiver, *, real_now: datetime) -> Outcome:
     """A signed message without events."""
-    return _post(f"test-{wall:%Y%m%d%H%M%S%f}", [], receiver, wall)
+    return _post(f"test-{real_now:%Y%m%d%H%M%S%f}", [], receiver, real_now)
 
 
-def _next(name: str, receiver: WebhookReceiver, wall: datetime) -> WebhookDelivery | None:
+def _next(name: str, receiver: WebhookReceiver, real_now: datetime) -> WebhookDelivery | None:
     rows = WebhookDelivery.objects.filter(receiver=name, state=State.PENDING)
     oldest = rows.order_by("pk").first()
     if oldest is None:
-        return batches.collect(name, receiver, wall=wall)
-    return oldest if oldest.next_try_wall <= wall else None
+        return batches.collect(name, receiver, real_now=real_now)
+    return oldest if oldest.next_try_at_real <= real_now else None
 
 
-def _try(delivery: WebhookDelivery, receiver: WebhookReceiver, wall: Callable[[], datetime]) -> str:
+def _try(
+    delivery: WebhookDelivery, receiver: WebhookReceiver, real_now: Callable[[], datetime]
+) -> str:
     delivery.attempts += 1
-    delivery.next_try_wall = wall() + LEASE
-    delivery.save(update_fields=["attempts", "next_try_wall"])
-    outcome = _post(f"order-events-{delivery.pk}", delivery.events, receiver, wall())
-    channel_health.note(channel_of(delivery.receiver), outcome, wall())
-    _record(delivery, outcome, wall())
+    delivery.next_try_at_real = real_now() + LEASE
+    delivery.save(update_fields=["attempts", "next_try_at_real"])
+    outcome = _post(f"order-events-{delivery.pk}", delivery.events, receiver, real_now())
+    channel_health.note(channel_of(delivery.receiver), outcome, real_now())
+    _record(delivery, outcome, real_now())
     return delivery.state
 
 
 def _post(
-    message_id: str, numbers: Sequence[int], receiver: WebhookReceiver, wall: datetime
+    message_id: str, numbers: Sequence[int], receiver: WebhookReceiver, real_now: datetime
 ) -> Outcome:
     found = OrderEvent.objects.select_related("order", "slice").in_bulk(list(numbers))
     events = [message_of(found[number]) for number in numbers if number in found]
     body = json.dumps({"events": events}).encode()
-    headers = signature.headers(message_id, body, keys=receiver.keys, at=wall)
+    headers = signature.headers(message_id, body, keys=receiver.keys, at=real_now)
     url = receiver.url.get_secret_value()
     return channel_health.outcome_of(lambda: post(url, body, headers))
 
 
-def _record(delivery: WebhookDelivery, outcome: Outcome, wall: datetime) -> None:
+def _record(delivery: WebhookDelivery, outcome: Outcome, real_now: datetime) -> None:
     delivery.last_error = outcome.problem[:300]
     bound = REFUSED_FOR if outcome.refused else UNAVAILABLE_FOR
-    if outcome.problem and wall - delivery.created_wall < bound:
-        delivery.next_try_wall = wall + channel_health.pause(
+    if outcome.problem and real_now - delivery.created_at_real < bound:
+        delivery.next_try_at_real = real_now + channel_health.pause(
             delivery.attempts,
             first=FIRST_PAUSE,
             longest=LONGEST_PAUSE,
@@ -118,7 +124,7 @@ def _record(delivery: WebhookDelivery, outcome: Outcome, wall: datetime) -> None
         )
     else:
         delivery.state = State.GIVEN_UP if outcome.problem else State.SENT
-        delivery.settled_wall = wall
+        delivery.settled_at_real = real_now
     if outcome.problem:
         log.error(
             "order events not delivered",
@@ -127,4 +133,4 @@ def _record(delivery: WebhookDelivery, outcome: Outcome, wall: datetime) -> None
             state=delivery.state,
             problem=outcome.problem,
         )
-    delivery.save(update_fields=["state", "next_try_wall", "settled_wall", "last_error"])
+    delivery.save(update_fields=["state", "next_try_at_real", "settled_at_real", "last_error"])

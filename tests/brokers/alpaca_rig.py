@@ -16,12 +16,12 @@ from redis import Redis
 from typing_extensions import override
 
 from deepstack.config import ROOT, Config
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from execution.broker.alpaca import AlpacaBroker
 from execution.broker.base import Broker
 from execution.domain.lifecycle import SliceStatus
 from tests.brokers.rig import Can, Refusal, Rig
-from tests.brokers.stand_in import LIVE
+from tests.brokers.simulator import LIVE
 from tests.stack import free_port, status_of, wait_for
 
 WORDS = {
@@ -44,7 +44,7 @@ class Peer:
             cwd=ROOT,
             start_new_session=True,
             stdout=subprocess.DEVNULL,
-            pass_fds=lifeline(),
+            pass_fds=parent_pipe(),
         )
         wait_for(lambda: status_of(f"{self.url}/v2/clock") == 401, 15, "the peer to answer")
 

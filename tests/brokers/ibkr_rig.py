@@ -83,7 +83,7 @@ class Context:
             assert process.alive, process.output(40)
             with suppress(IbkrGateway.DoesNotExist):
                 row = self.row
-                heard = row.heard_wall is not None and row.heard_wall > since
+                heard = row.heard_at_real is not None and row.heard_at_real > since
                 return heard and row.state == IbkrGateway.State.READY
             return False
 

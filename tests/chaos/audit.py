@@ -176,8 +176,8 @@ def _lost(plan: Iterable[Planned], rows: Mapping[int, Slice], book: Mapping[str,
 
 
 def _outlived() -> set[int]:
-    """Slices that came to an end after their order had been called CANCELLED. An order's story is
-    written under its lock: the keys of its events are in the order of what happened."""
+    """Slices that came to an end after their order had been called CANCELLED. An order's audit
+    trail is written under its lock: the keys of its events are in the order of what happened."""
     said = OrderEvent.objects.filter(
         order=OuterRef("order"), kind="ORDER_STATUS", data__to=OrderStatus.CANCELLED
     )

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from deepstack import processes
 from deepstack.local import embedded_servers, server_programs
-from tests.brokers.stand_in import LIVE
+from tests.brokers.simulator import LIVE
 from tests.chaos import peers
 from tests.chaos.venue import StandIn, Venue, wait_until
 
@@ -58,7 +58,7 @@ class Ground:
                 member.kill()
             self.kill_companion()
         self.wake()
-        self.tend()
+        self.supervise()
         self.workers = [worker for worker in self.workers if worker.alive]
         self.dispatchers = [loop for loop in self.dispatchers if loop.alive]
         while len(self.workers) < self.team.workers:
@@ -77,7 +77,7 @@ class Ground:
         for member in [*self.workers, *self.dispatchers]:
             member.signal(signal.SIGCONT)
 
-    def tend(self) -> None:
+    def supervise(self) -> None:
         """Start the broker's companion anew when it has ended, as a supervisor would."""
         if self.broker.companion and not (self.companion and self.companion.alive):
             name = self._name("companion")
@@ -94,7 +94,7 @@ class Ground:
         from execution.models import Heartbeat
 
         fresh = timezone.now() - timedelta(seconds=3)
-        beating = Heartbeat.objects.filter(seen_wall__gt=fresh).values_list("process", flat=True)
+        beating = Heartbeat.objects.filter(seen_at_real__gt=fresh).values_list("process", flat=True)
         known, host = set(beating), socket.gethostname()
         members = [*self.workers, *self.dispatchers]
         silent = [member for member in members if f"{host}:{member.pid}" not in known]

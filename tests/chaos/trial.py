@@ -136,7 +136,7 @@ def _await_end(ground: Ground, scene: Scene) -> None:
         live = Order.objects.filter(status__in=ORDER_LIVE).exists()
         if not live and ground.broker.all_booked():
             return
-        ground.tend()
+        ground.supervise()
         time.sleep(0.2)
 
 

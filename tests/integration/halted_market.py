@@ -7,20 +7,20 @@ from typing import Any
 from deepstack.config import Scheduling
 from execution.models import Order
 from execution.risk import kill_switch
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 from tests.integration.thin_market import STEP, Trial, at_minute, desk_at, none_of, order_of, trade
 
 TEN = 30  # minutes of the session; the order's window is an hour from there on
 FLAT = [900.0] * 390
 
 
-def trial(answer: Any = none_of, **wishes: Any) -> Trial:
+def trial(answer: Any = none_of, **terms: Any) -> Trial:
     trade(FLAT)
     scheduling = Scheduling(defer_seconds=STEP.total_seconds())
     desk = desk_at(at_minute(TEN), scheduling=scheduling)
-    if wishes.get("algorithm") == "LIMIT":
-        wishes = {"limit_price": 899} | wishes
-    return Trial(order_of(desk, **wishes), desk, answer)
+    if terms.get("algorithm") == "LIMIT":
+        terms = {"limit_price": 899} | terms
+    return Trial(order_of(desk, **terms), desk, answer)
 
 
 class Halted:
@@ -56,5 +56,5 @@ def returned(order: Order) -> list[dict[str, Any]]:
 
 def finished(given: Trial) -> tuple[str, int]:
     order = given.run()
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
     return order.status, order.filled_quantity

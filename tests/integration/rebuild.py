@@ -1,4 +1,4 @@
-"""An order's state, rebuilt from nothing but its story."""
+"""An order's state, rebuilt from nothing but its audit trail."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -60,7 +60,7 @@ def rebuild(order: Order) -> Rebuilt:
     return rebuilt
 
 
-def assert_story_matches(order: Order) -> None:
+def assert_audit_trail_matches(order: Order) -> None:
     order.refresh_from_db()
     told = rebuild(order)
     assert told.status == order.status

@@ -81,7 +81,7 @@ def desk_at(moment: datetime, **more: Any) -> Context:
     return Context(config, ReplayMarket(config), OrderManager(config=config), lambda: moment)
 
 
-def order_of(desk: Context, **wishes: Any) -> Order:
+def order_of(desk: Context, **terms: Any) -> Order:
     """1,000 shares in ten slices over the hour from 10:00 on."""
     signal: dict[str, Any] = {
         "symbol": "GWW",
@@ -91,7 +91,7 @@ def order_of(desk: Context, **wishes: Any) -> Order:
         "decision_price": 900,
         "window_minutes": 60,
     }
-    return acceptance.accept(signal | wishes, desk)
+    return acceptance.accept(signal | terms, desk)
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The deployment guide's examples, as printed but for the names of the modules: the check that an
 installation works. They run on real PostgreSQL, Redis and worker processes, in a simulated market
-whose clock runs 240 times as fast as the wall's: an hour takes fifteen seconds, and a slice of five
+whose clock runs 240 times as fast as real time: an hour takes fifteen seconds, and a slice of five
 minutes more than one, as much as a busy machine may be late.
 """
 
@@ -193,7 +193,7 @@ def results(running: None) -> Results:
         ("twap_component", "TWAP", 60, 10),
         ("vwap_component", "VWAP", 120, 24),
         ("router_component", "VWAP", 120, 24),
-        # A minute by the wall clock: urgency is not a matter of the market's pace.
+        # A minute in real time: urgency is not a matter of the market's pace.
         ("small_urgent_order", "MARKET", int(SPEED), 1),
         ("medium_patient_order", "TWAP", 60, 10),
         ("large_institutional_order", "VWAP", 120, 24),

@@ -70,7 +70,9 @@ class AlpacaBroker:
         except Complaint as said:
             raise placement_error(said) from said
         if order.client_order_id != ticket.client_order_id:
-            raise OutcomeUnknown(f"sent {ticket.client_order_id}, told of {order.client_order_id}")
+            raise OutcomeUnknown(
+                f"sent {ticket.client_order_id}, answered for {order.client_order_id}"
+            )
         self._shared.remember_id(order.client_order_id, order.id)
         return messages.answer(order, ())
 
@@ -91,7 +93,7 @@ class AlpacaBroker:
         """Raises TooSoon while the news' share of the message budget is spent."""
         return self._news.since(since, now=now) if account == self.account else ()
 
-    def told(self, order: messages.SeenOrder) -> BrokerOrder:
+    def with_executions(self, order: messages.SeenOrder) -> BrokerOrder:
         """An order that the stream of trade updates showed, with its executions."""
         return self._orders.whole(order)
 
@@ -162,9 +164,9 @@ class AlpacaBroker:
         in its body, too. Nothing of the placement has left yet."""
         before = self.wire.skew_age
         try:
-            told = self.wire.get("/clock", {}, Lanes.SEND)
+            answer = self.wire.get("/clock", {}, Lanes.SEND)
             if self.wire.skew_age >= before:  # no header
-                self.wire.note_clock(messages.clock(told))
+                self.wire.note_clock(messages.clock(answer))
         except (OutcomeUnknown, NoSuchOrder) as error:
             raise BrokerUnavailable(f"before the order left: {error}") from error
 

@@ -49,7 +49,7 @@ class Fills:
         return order.filled - sum(fill.quantity for fill in self.known(order))
 
     def since(self, moment: datetime) -> tuple[Sequence[SeenFill], int]:
-        """The account's executions told at or after a moment, and how many messages it took."""
+        """The account's executions reported at or after a moment, and how many messages it took."""
         # To the second below: the specification shows no finer form of this parameter.
         start = moment.astimezone(UTC).replace(microsecond=0) - timedelta(seconds=1)
         fills, pages = self._read({"after": f"{start:%Y-%m-%dT%H:%M:%SZ}"}, Lanes.NEWS)

@@ -35,7 +35,9 @@ class Orders:
         except NoSuchOrder:
             return None
         if order.client_order_id != client_order_id:
-            raise OutcomeUnknown(f"asked for {client_order_id}, told of {order.client_order_id}")
+            raise OutcomeUnknown(
+                f"asked for {client_order_id}, answered for {order.client_order_id}"
+            )
         return order
 
     def by_id(self, order_id: str, lane: Lanes) -> SeenOrder:
@@ -48,7 +50,7 @@ class Orders:
         """The order with the executions that are known by now, its replacements' included.
 
         Raises OutcomeUnknown when the executions have more shares than the order: one of them
-        would then have been told under two ids.
+        would then have been reported under two ids.
         """
         chain = [self._counted(each, lane) for each in self._chain(order, lane)]
         last = chain[-1]

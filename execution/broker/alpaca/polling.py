@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 SHARE = 0.2  # of the message budget
 # Alpaca lists orders by submission, not by change: without a memory the reading goes back so far.
 LOOK_BACK = timedelta(days=1)
-# The broker's clock may differ from ours by some seconds; what is told twice does no harm.
+# The broker's clock may differ from ours by some seconds; what is reported twice does no harm.
 MARGIN = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(minutes=10)  # for an execution that the order counts and nobody names
 
@@ -44,16 +44,16 @@ class News:
         changed = [
             order for order in orders if order.changed_at >= start.fills_from or order.id in filled
         ]
-        told = [seen for order in changed if (seen := self._whole(order)) is not None]
+        reports = [seen for order in changed if (seen := self._whole(order)) is not None]
         self._shared.swept(self._next(orders, changed, now=now))
         self._shared.rest((pages + more) * self._seconds_per_message)
-        return told
+        return reports
 
     def _start(self, moment: datetime) -> Sweep:
         """Where a caller must begin who has heard all until a moment.
 
-        A later sweep may have told somebody who died with it: what had ended by then is passed
-        over only for callers who are further than that.
+        Who was given a later sweep may have died with it: what had ended by then is passed over
+        only for callers who are further than that.
         """
         sweeps = self._shared.sweeps()
         heard = [sweep.orders_from for sweep in sweeps if sweep.at <= moment]
@@ -83,7 +83,7 @@ class News:
             return None
 
     def _next(self, orders: list[SeenOrder], changed: list[SeenOrder], *, now: datetime) -> Sweep:
-        """Where the next sweep begins: what is open now, and what is still to be told, stays in."""
+        """Where the next sweep begins: what is open now, and what nobody was given yet."""
         lagging = [order.changed_at for order in changed if self._fills.missing(order) > 0]
         awaited = [moment for moment in lagging if now - moment < LONGEST_WAIT]
         open_since = [order.submitted_at for order in orders if order.status not in SLICE_TERMINAL]

@@ -21,7 +21,7 @@ MOST_SWEEPS = 500
 @dataclass(frozen=True, slots=True)
 class Sweep:
     """One reading of the news, at `at`: every order submitted before `orders_from` had ended by
-    then, and every fill before `fills_from` was told."""
+    then, and every fill before `fills_from` was reported."""
 
     at: datetime
     orders_from: datetime

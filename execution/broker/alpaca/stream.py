@@ -25,9 +25,9 @@ Update = Mapping[str, Any]
 class Updates(TradingStream):
     """Connects in a thread of its own and again after each loss, with the library's backoff.
 
-    `on_listening` is called whenever Alpaca confirms that it will tell: what happened before was
-    not told and is not repeated. `on_lost` follows every connection that ended or never was. The
-    callbacks run in the stream's thread and must be quick.
+    `on_listening` is called whenever Alpaca confirms that it will report: it does not repeat what
+    happened before. `on_lost` follows every connection that ended or never was. The callbacks run
+    in the stream's thread and must be quick.
     """
 
     def __init__(

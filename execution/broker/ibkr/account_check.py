@@ -75,7 +75,7 @@ def _state(gateway: IbkrGateway) -> Finding:
 
 def _look(gateway: IbkrGateway) -> Finding:
     """A read-only API answers neither open nor completed orders."""
-    last = gateway.reconciled_wall
+    last = gateway.reconciled_at_real
     if last is None:
         words = "never compared: is the API read-only (TWS: API settings, Read-Only API)?"
         return Finding(Grade.BAD, "permission", words)

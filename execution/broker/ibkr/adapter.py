@@ -97,12 +97,14 @@ class InteractiveBrokers:
             raise BrokerRejected("UNKNOWN_ORDER", f"no order {client_order_id}")
         if row.stage == S.QUEUED and self._withdraw(row.pk, "cancelled before it was sent"):
             return
-        IbkrOrder.objects.filter(pk=row.pk).update(cancel_asked_wall=Now())
+        IbkrOrder.objects.filter(pk=row.pk).update(cancel_asked_at_real=Now())
         wakeup.wake(self._endpoint)
         self._gateway()
         deadline = time.monotonic() + self._settings.pick_up_seconds
-        unsent = IbkrOrder.objects.filter(pk=row.pk, cancel_sent_wall=None)
-        outdated = IbkrOrder.objects.filter(pk=row.pk, cancel_asked_wall__gt=F("cancel_sent_wall"))
+        unsent = IbkrOrder.objects.filter(pk=row.pk, cancel_sent_at_real=None)
+        outdated = IbkrOrder.objects.filter(
+            pk=row.pk, cancel_asked_at_real__gt=F("cancel_sent_at_real")
+        )
         _wait(lambda: not (unsent | outdated).exists(), deadline, "the cancel is not sent yet")
 
     def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
@@ -121,7 +123,7 @@ class InteractiveBrokers:
             raise OutcomeUnknown(f"{client_order_id} is {row.stage}: {row.text}".strip(": "))
         (seen,) = order_reports.answers([row])
         if seen.filled_quantity > sum(execution.quantity for execution in seen.executions):
-            self._compare(row.gateway)  # executions that were told of and never came
+            self._compare(row.gateway)  # executions that were announced and never came
         return seen
 
     def never_arrived(self, client_order_id: str) -> bool:
@@ -133,18 +135,18 @@ class InteractiveBrokers:
         """A change is seen when it is committed, a moment after its stamp: ask with an overlap."""
         self._gateway()
         changed = IbkrOrder.objects.filter(
-            account=account, changed_wall__gte=since, stage__in=list(order_reports.STATUS)
+            account=account, changed_at_real__gte=since, stage__in=list(order_reports.STATUS)
         )
         return order_reports.answers(list(changed.order_by("pk")))
 
     def account_state(self, account: str, *, now: datetime) -> AccountState:
-        told = self._ask(IbkrInquiry.Kind.ACCOUNT, account)
+        answer = self._ask(IbkrInquiry.Kind.ACCOUNT, account)
         return AccountState(
             account=account,
-            at=timezone.now() + timedelta(seconds=told["skew"]),
-            cash=Decimal(told["cash"]),
-            buying_power=Decimal(told["buying_power"]),
-            positions=told["positions"],
+            at=timezone.now() + timedelta(seconds=answer["skew"]),
+            cash=Decimal(answer["cash"]),
+            buying_power=Decimal(answer["buying_power"]),
+            positions=answer["positions"],
         )
 
     def open_orders(self, account: str, *, now: datetime) -> Sequence[OpenOrder]:
@@ -159,19 +161,19 @@ class InteractiveBrokers:
     def _gateway(self, *, ready: bool = True) -> IbkrGateway:
         """The gateway's row; raises BrokerUnavailable unless it can be believed now."""
         gateway = IbkrGateway.objects.filter(endpoint=self._endpoint).first()
-        if gateway is None or gateway.seen_wall is None:
+        if gateway is None or gateway.seen_at_real is None:
             raise BrokerUnavailable(
                 f"no gateway has ever served {self._endpoint}: start `manage.py ibkr_gateway`"
             )
         oldest = timezone.now() - timedelta(seconds=self._settings.fresh_seconds)
-        if gateway.seen_wall < oldest:
+        if gateway.seen_at_real < oldest:
             raise BrokerUnavailable(
                 f"the gateway of {self._endpoint} was last seen at"
-                f" {exchange_time(gateway.seen_wall)}: start `manage.py ibkr_gateway`"
+                f" {exchange_time(gateway.seen_at_real)}: start `manage.py ibkr_gateway`"
             )
         if ready and gateway.state != IbkrGateway.State.READY:
             raise BrokerUnavailable(f"the gateway is {gateway.state}: {gateway.detail}")
-        if gateway.heard_wall is None or gateway.heard_wall < oldest:
+        if gateway.heard_at_real is None or gateway.heard_at_real < oldest:
             raise BrokerUnavailable("TWS does not answer")
         return gateway
 
@@ -187,13 +189,13 @@ class InteractiveBrokers:
             "quantity": ticket.quantity,
             "limit_price": ticket.limit_price,
             "extended_hours": ticket.extended_hours,
-            "native": ticket.native.told() if ticket.native else None,
+            "native": ticket.native.as_json() if ticket.native else None,
             "stage": S.QUEUED,
-            "valid_until_wall": Now() + timedelta(seconds=self._settings.pick_up_seconds),
+            "valid_until_real": Now() + timedelta(seconds=self._settings.pick_up_seconds),
             "waiter_pid": _session(),
-            "changed_wall": Now(),
+            "changed_at_real": Now(),
         }
-        again = {"code": "", "text": "", "cancel_asked_wall": None, "cancel_sent_wall": None}
+        again = {"code": "", "text": "", "cancel_asked_at_real": None, "cancel_sent_at_real": None}
         same = IbkrOrder.objects.filter(gateway=gateway, client_order_id=ticket.client_order_id)
         if same.filter(stage__in=_SENDABLE).update(**fields, **again):
             return same.values_list("pk", flat=True).get()
@@ -229,10 +231,10 @@ class InteractiveBrokers:
     def _withdraw(self, pk: int, why: str) -> bool:
         """Whether it was still queued, and now never leaves."""
         queued = IbkrOrder.objects.filter(pk=pk, stage=S.QUEUED)
-        return bool(queued.update(stage=S.WITHDRAWN, text=why, changed_wall=Now()))
+        return bool(queued.update(stage=S.WITHDRAWN, text=why, changed_at_real=Now()))
 
     def _compare(self, gateway: IbkrGateway) -> None:
-        wanted = {"gateway": gateway, "kind": IbkrInquiry.Kind.COMPARE, "taken_wall": None}
+        wanted = {"gateway": gateway, "kind": IbkrInquiry.Kind.COMPARE, "taken_at_real": None}
         if not IbkrInquiry.objects.filter(**wanted).exists():
             IbkrInquiry.objects.create(**wanted)
             wakeup.wake(self._endpoint)

@@ -251,7 +251,7 @@ class Link:
                 answer.cancel()
 
     async def _look(self, ib: Any, ears: Ears) -> None:
-        """Ask for everything that tells of orders; what is told arrives as messages of its own."""
+        """Ask for everything that reports orders; what TWS says arrives as messages of its own."""
         began = time.monotonic()
         self._post(LookBegan(began))
         unanswered = []

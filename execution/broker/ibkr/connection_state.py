@@ -55,8 +55,8 @@ class Standing:
     accounts: tuple[str, ...] = ()
     next_valid_id: int = 0
     skew: float | None = None
-    heard_wall: datetime | None = None
-    reconciled_wall: datetime | None = None
+    heard_at_real: datetime | None = None
+    reconciled_at_real: datetime | None = None
     why: str = "starting"
     warnings: list[str] = field(default_factory=list)  # for the log, emptied by its reader
 
@@ -81,7 +81,7 @@ class Standing:
         """Why nothing can be sent now; empty while orders may leave and TWS answers."""
         if self.state != State.READY:
             return f"{self.state}: {self.detail}".rstrip(": ")
-        silent = timezone.now() - self.heard_wall if self.heard_wall else timedelta(0)
+        silent = timezone.now() - self.heard_at_real if self.heard_at_real else timedelta(0)
         if silent > SILENCE:
             return f"TWS has not answered for {silent.total_seconds():.0f} s"
         return ""
@@ -99,7 +99,7 @@ class Standing:
     def hear(self, message: Message) -> bool:
         """Take a message into account; True when the link broke or came back."""
         if not isinstance(message, _OURS):
-            self.heard_wall = timezone.now()
+            self.heard_at_real = timezone.now()
         match message:
             case Connected():
                 self.connected, self.compared, self.link_lost_at = True, False, None
@@ -133,7 +133,7 @@ class Standing:
             )
             self.warnings.append(self.why)
         elif self.link_lost_at is None:
-            self.compared, self.reconciled_wall = True, timezone.now()
+            self.compared, self.reconciled_at_real = True, timezone.now()
 
     def _notice(self, said: ErrorSeen) -> bool:
         text = f"{said.code}: {said.text}"

@@ -49,10 +49,10 @@ def the_one(symbol: str, found: list[Any]) -> Known:
     return Known(contract, _tick(found[0].minTick))
 
 
-def _tick(told: object) -> Decimal | None:
-    """An unset number is told as zero, or as the largest float."""
+def _tick(value: object) -> Decimal | None:
+    """An unset number arrives as zero, or as the largest float."""
     try:
-        tick = Decimal(str(told))
+        tick = Decimal(str(value))
     except InvalidOperation:
         return None
     return tick if 0 < tick < 1 else None

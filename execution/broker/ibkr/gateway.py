@@ -62,8 +62,8 @@ GATHER = 0.003  # seconds
 GATHER_AT_MOST = 0.012
 
 _NOTED = (
-    "state", "detail", "process", "accounts", "clock_skew_seconds", "seen_wall", "heard_wall",
-    "reconciled_wall",
+    "state", "detail", "process", "accounts", "clock_skew_seconds", "seen_at_real", "heard_at_real",
+    "reconciled_at_real",
 )  # fmt: skip
 
 
@@ -74,12 +74,12 @@ class GatewayTaken(RuntimeError):
 class Gateway:
     """`run` until `stopping` is set; raises GatewayTaken when another process owns the endpoint.
 
-    `tell` is given the client order ids of what has changed in the book, and must not wait.
+    `notify` is given the client order ids of what has changed in the book, and must not wait.
     """
 
-    def __init__(self, config: Config, tell: Callable[[Collection[str]], None]) -> None:
+    def __init__(self, config: Config, notify: Callable[[Collection[str]], None]) -> None:
         self.stopping = False
-        self._tell = tell
+        self._notify = notify
         self._settings = config.ibkr
         self._endpoint = endpoint_of(config)
         self._client_id = config.ibkr_client_id
@@ -226,10 +226,10 @@ class Gateway:
                     answer=message.answer, problem=message.problem[:300]
                 )
             elif isinstance(message, CancelNotSent):
-                IbkrOrder.objects.filter(pk=message.pk).update(cancel_sent_wall=None)
+                IbkrOrder.objects.filter(pk=message.pk).update(cancel_sent_at_real=None)
 
     def _wish(self, follow_ups: FollowUps) -> None:
-        self._tell(follow_ups.changed)
+        self._notify(follow_ups.changed)
         if follow_ups.look:
             self._look_soon()
         for order_id in follow_ups.strays:
@@ -264,7 +264,7 @@ class Gateway:
         """Tell the workers how things stand, at once when that changed."""
         if self._gap:
             # The workers send nothing before they have compared their accounts again.
-            BrokerAccount.objects.filter(broker="ibkr").update(due_wall=timezone.now())
+            BrokerAccount.objects.filter(broker="ibkr").update(due_at_real=timezone.now())
             self._gap = False
         standing = self._standing
         now = (standing.state, standing.detail)
@@ -277,8 +277,8 @@ class Gateway:
         row.state, row.detail = now[0], now[1][:300]
         row.process = f"{socket.gethostname()}:{os.getpid()}"
         row.accounts, row.clock_skew_seconds = list(standing.accounts), standing.skew
-        row.seen_wall, row.heard_wall = timezone.now(), standing.heard_wall
-        row.reconciled_wall = standing.reconciled_wall
+        row.seen_at_real, row.heard_at_real = timezone.now(), standing.heard_at_real
+        row.reconciled_at_real = standing.reconciled_at_real
         save(row, *_NOTED)
         links.note("ibkr", self._endpoint, reason=standing.trouble)
         if time.monotonic() >= self._tidy_at:
@@ -286,11 +286,11 @@ class Gateway:
             self._tidy()
 
     def _tidy(self) -> None:
-        self._row.orders.filter(stage=S.QUEUED, valid_until_wall__lte=Now()).update(
-            stage=S.WITHDRAWN, text="nobody waited for it any more", changed_wall=timezone.now()
+        self._row.orders.filter(stage=S.QUEUED, valid_until_real__lte=Now()).update(
+            stage=S.WITHDRAWN, text="nobody waited for it any more", changed_at_real=timezone.now()
         )
         old = timezone.now() - timedelta(minutes=1)
-        self._row.inquiries.filter(asked_wall__lt=old).delete()
+        self._row.inquiries.filter(asked_at_real__lt=old).delete()
 
     def _say_goodbye(self) -> None:
         try:

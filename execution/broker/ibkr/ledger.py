@@ -1,4 +1,4 @@
-"""The gateway's book: what the socket told, written to the database in the order of its arrival."""
+"""The gateway's book: what the socket said, written to the database in the order of its arrival."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 _COLUMNS = [
     "stage", "order_id", "perm_id", "broker_status", "reported_filled", "code", "text",
-    "changed_wall",
+    "changed_at_real",
 ]  # fmt: skip
 
 
@@ -136,7 +136,7 @@ class Book:
         self._again_at: float | None = None
         self._left: dict[int, float] = {}  # when this row was written to the socket
         self._leaving: set[int] = set()
-        # Commissions whose execution has not been told yet.
+        # Commissions whose execution has not arrived yet.
         self._early: dict[tuple[str, int], CommissionSeen] = {}
         # Executions of orders that are not ours, since the last comparison.
         self._strangers: dict[tuple[str, int], None] = {}
@@ -174,7 +174,7 @@ class Book:
             follow_ups.changed = {row.client_order_id for row in changed} | set(touched.values())
             idle = touched.keys() - {row.pk for row in changed}
             if idle:
-                IbkrOrder.objects.filter(pk__in=idle).update(changed_wall=timezone.now())
+                IbkrOrder.objects.filter(pk__in=idle).update(changed_at_real=timezone.now())
         return follow_ups
 
     def _one(
@@ -352,5 +352,5 @@ def _state(row: IbkrOrder) -> tuple[object, ...]:
 def _save(rows: Sequence[IbkrOrder]) -> None:
     now = timezone.now()
     for row in rows:
-        row.changed_wall = now
+        row.changed_at_real = now
         save(row, *_COLUMNS)

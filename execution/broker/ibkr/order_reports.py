@@ -91,6 +91,6 @@ def _execution(row: IbkrOrder, each: IbkrExecution) -> Execution:
 
 
 def _reason(row: IbkrOrder) -> str:
-    if row.stage == S.CANCELLED and row.cancel_asked_wall and not row.code:
+    if row.stage == S.CANCELLED and row.cancel_asked_at_real and not row.code:
         return ""  # TWS only repeats that it was cancelled
     return f"{row.code}: {row.text}".strip(": ")

@@ -118,7 +118,7 @@ def on_error(row: IbkrOrder, seen: ErrorSeen) -> Next:
     if row.stage in ENDED:
         _reason_after_end(row, seen, meaning)
         return Next.NOTHING
-    if row.cancel_sent_wall is None or row.stage == S.SENDING:
+    if row.cancel_sent_at_real is None or row.stage == S.SENDING:
         row.code, row.text = str(seen.code), seen.text[:300]
     refused_new = row.stage == S.SENDING and is_new(row)
     if meaning is Verdict.REFUSED and (refused_new or row.broker_status == "Inactive"):
@@ -130,7 +130,7 @@ def on_error(row: IbkrOrder, seen: ErrorSeen) -> Next:
 def _reason_after_end(row: IbkrOrder, seen: ErrorSeen, meaning: Verdict) -> None:
     """TWS says "Cancelled" first and why it refuses afterwards, or the other way round. A cancel
     that was asked for explains the end itself, and what is said then is about the cancel."""
-    asked = row.cancel_asked_wall is not None
+    asked = row.cancel_asked_at_real is not None
     if row.stage != S.CANCELLED or row.code or row.reported_filled or asked:
         return
     row.code, row.text = str(seen.code), seen.text[:300]

@@ -24,19 +24,19 @@ S = IbkrOrder.Stage
 ORDERS_AT_ONCE = 4
 AT_ONCE = 0.001  # seconds
 _INQUIRIES = Prepared[IbkrInquiry](
-    lambda: IbkrInquiry.objects.filter(gateway=Param("gateway", 0), taken_wall__isnull=True)
+    lambda: IbkrInquiry.objects.filter(gateway=Param("gateway", 0), taken_at_real__isnull=True)
 )
 _CANCELS = Prepared[IbkrOrder](
     lambda: IbkrOrder.objects.filter(
-        Q(cancel_sent_wall__isnull=True) | Q(cancel_asked_wall__gt=F("cancel_sent_wall")),
-        cancel_asked_wall__isnull=False,
+        Q(cancel_sent_at_real__isnull=True) | Q(cancel_asked_at_real__gt=F("cancel_sent_at_real")),
+        cancel_asked_at_real__isnull=False,
         gateway=Param("gateway", 0),
-    ).order_by("cancel_asked_wall")
+    ).order_by("cancel_asked_at_real")
 )
 _OLDEST = Prepared[IbkrOrder](
     lambda: (
         IbkrOrder.objects.select_for_update(skip_locked=True)
-        .filter(gateway=Param("gateway", 0), stage=S.QUEUED, valid_until_wall__gt=Now())
+        .filter(gateway=Param("gateway", 0), stage=S.QUEUED, valid_until_real__gt=Now())
         .order_by("pk")[:1]
     )
 )
@@ -80,7 +80,7 @@ class Outbox:
                     return wait
                 self._link.cancel(row.pk, row.order_id)
             # Sent first and noted second: a cancel that is sent twice does no harm.
-            self._row.orders.filter(pk=row.pk).update(cancel_sent_wall=row.cancel_asked_wall)
+            self._row.orders.filter(pk=row.pk).update(cancel_sent_at_real=row.cancel_asked_at_real)
         return 0.0
 
     def _send_orders(self) -> float:
@@ -109,8 +109,12 @@ class Outbox:
                     self._withdraw(row)
                     continue
                 row.order_id = order_id = row.order_id or self._next_order_id()
-                row.stage, row.attempt, row.sent_wall = S.SENDING, row.attempt + 1, timezone.now()
-                save(row, "stage", "order_id", "attempt", "sent_wall")
+                row.stage, row.attempt, row.sent_at_real = (
+                    S.SENDING,
+                    row.attempt + 1,
+                    timezone.now(),
+                )
+                save(row, "stage", "order_id", "attempt", "sent_at_real")
                 return _outgoing(row, order_id, account)
         return None
 
@@ -124,7 +128,7 @@ class Outbox:
 
     def _withdraw(self, row: IbkrOrder) -> None:
         self._row.orders.filter(pk=row.pk).update(
-            stage=S.WITHDRAWN, text="its worker is gone", changed_wall=timezone.now()
+            stage=S.WITHDRAWN, text="its worker is gone", changed_at_real=timezone.now()
         )
 
     def _refuse_account(self, row: IbkrOrder) -> None:
@@ -133,12 +137,12 @@ class Outbox:
             stage=S.REJECTED,
             code="ACCOUNT_UNKNOWN",
             text=f"account = {row.account!r}: this login has {allowed}"[:300],
-            changed_wall=timezone.now(),
+            changed_at_real=timezone.now(),
         )
 
     def _inquire(self) -> None:
         for asked in _INQUIRIES.all(gateway=self._row.pk):
-            IbkrInquiry.objects.filter(pk=asked.pk).update(taken_wall=timezone.now())
+            IbkrInquiry.objects.filter(pk=asked.pk).update(taken_at_real=timezone.now())
             account = self._standing.account(asked.account)
             if asked.kind == IbkrInquiry.Kind.COMPARE:
                 self._look()
@@ -168,5 +172,5 @@ def _outgoing(row: IbkrOrder, order_id: int, account: str) -> Outgoing:
         quantity=row.quantity,
         limit_price=row.limit_price,
         outside_rth=row.extended_hours,
-        native=Native.read(row.native) if row.native else None,
+        native=Native.from_json(row.native) if row.native else None,
     )

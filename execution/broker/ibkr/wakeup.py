@@ -23,7 +23,7 @@ class WakeUps:
         self._endpoint = endpoint
         self._on_wake = on_wake
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="ibkr-doorbell", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ibkr-wakeup", daemon=True)
 
     def start(self) -> None:
         self._thread.start()

@@ -19,7 +19,7 @@ from execution.broker.paper.matching_rules import (
     match,
     shares,
 )
-from execution.broker.paper.venue_faults import Conduct
+from execution.broker.paper.venue_faults import FaultProfile
 from execution.domain.lifecycle import SliceStatus
 from execution.market.base import MarketData, MarketDataUnavailable, TapeBar, TrialMarket
 from execution.market.own_impact import OwnImpact
@@ -37,12 +37,12 @@ class PaperBook:
     """Every call is a transaction of its own."""
 
     def __init__(
-        self, settings: Paper, market: MarketData, conduct: Conduct, impact: OwnImpact
+        self, settings: Paper, market: MarketData, faults: FaultProfile, impact: OwnImpact
     ) -> None:
         self._settings = settings
         self._impact = impact
         self._market = market
-        self._conduct = conduct
+        self._faults = faults
         self._trial = market if isinstance(market, TrialMarket) else None
 
     @transaction.atomic(durable=True)
@@ -146,10 +146,10 @@ class PaperBook:
         self._add(order, state.fills, now)
 
     def _count(self, order: PaperOrder, fills: Sequence[PaperFill], now: datetime) -> None:
-        """The order stays news until the last of its executions is told."""
+        """The order stays news until the last of its executions is reported."""
         for fill in fills:
-            told = self._conduct.told_at(order.client_order_id, order.filled_quantity, now)
-            order.changed_at = max(order.changed_at, told or now)
+            reported = self._faults.reported_at(order.client_order_id, order.filled_quantity, now)
+            order.changed_at = max(order.changed_at, reported or now)
             order.filled_quantity += fill.quantity
         if order.filled_quantity == order.quantity:
             order.status = SliceStatus.FILLED
@@ -171,7 +171,7 @@ class PaperBook:
                     price=fill.price,
                     commission=self._commission(filled) - self._commission(before),
                     executed_at=fill.at,
-                    told_at=self._conduct.told_at(order.client_order_id, before, now),
+                    reported_at=self._faults.reported_at(order.client_order_id, before, now),
                 )
             )
         insert(rows)

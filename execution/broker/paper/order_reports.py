@@ -5,7 +5,7 @@ from datetime import datetime
 
 from deepstack import django_setup
 from execution.broker.base import BrokerOrder, Execution
-from execution.broker.paper.venue_faults import Conduct
+from execution.broker.paper.venue_faults import FaultProfile
 from execution.domain.lifecycle import SliceStatus
 
 django_setup.ensure()
@@ -14,21 +14,21 @@ from execution.models import PaperExecution, PaperOrder  # noqa: E402
 
 
 def answer(
-    order: PaperOrder, rows: Sequence[PaperExecution], conduct: Conduct, now: datetime
+    order: PaperOrder, rows: Sequence[PaperExecution], faults: FaultProfile, now: datetime
 ) -> BrokerOrder:
     """`rows` are all of the order's executions, oldest first, and read after the order: whatever
     else was matched in between is among them. The filled quantity contains those still untold."""
-    told = []
+    reported = []
     for number, row in enumerate(rows):
-        if row.told_at is None or row.told_at <= now:
-            times = 2 if conduct.tells_twice(order.client_order_id, number) else 1
-            told += [_execution(order, row)] * times
+        if row.reported_at is None or row.reported_at <= now:
+            times = 2 if faults.reported_twice(order.client_order_id, number) else 1
+            reported += [_execution(order, row)] * times
     return BrokerOrder(
         client_order_id=order.client_order_id,
         broker_order_id=f"paper-{order.pk}",
         status=SliceStatus(order.status),
         filled_quantity=sum(row.quantity for row in rows),
-        executions=tuple(told),
+        executions=tuple(reported),
     )
 
 

@@ -11,7 +11,7 @@ from math import exp
 from random import Random
 from types import MappingProxyType
 
-from deepstack.config_paper import PaperConduct
+from deepstack.config_paper import PaperFaults
 from execution.broker.base import BrokerRejected
 
 LONGEST_ANSWER = 5.0  # seconds
@@ -19,11 +19,11 @@ RETRY_AFTER = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class FaultProfile:
     """Shares are probabilities from 0 to 1; seconds are of trading time where not said else."""
 
     seed: int = 7
-    latency_ms: float = 0.0  # median, by the wall clock
+    latency_ms: float = 0.0  # median, in real time
     latency_spread: float = 0.0  # standard deviation of the latency's logarithm
     transient_rejects: float = 0.0
     permanent_rejects: float = 0.0
@@ -37,7 +37,7 @@ class Conduct:
     queue: float = 0.0  # at most, of the displayed size
 
     def latency(self, client_order_id: str, question: str) -> float:
-        """Seconds that an answer takes by the wall clock: lognormal."""
+        """Seconds that an answer takes in real time: lognormal."""
         if not self.latency_ms:
             return 0.0
         spread = self.latency_spread * self._dice(client_order_id, f"latency {question}").gauss()
@@ -46,9 +46,9 @@ class Conduct:
     def refusal(self, client_order_id: str, now: datetime) -> BrokerRejected | None:
         """Why the order is not taken now, or ever."""
         if self._happens(self.permanent_rejects, client_order_id, "permanent reject"):
-            return BrokerRejected("REFUSED_BY_CONDUCT", "paper.conduct.permanent_rejects")
+            return BrokerRejected("REFUSED_BY_FAULT_PROFILE", "paper.faults.permanent_rejects")
         if self._happens(self.transient_rejects, client_order_id, _second("transient", now)):
-            why = "paper.conduct.transient_rejects"
+            why = "paper.faults.transient_rejects"
             return BrokerRejected("RATE_LIMITED", why, transient=True, retry_after=RETRY_AFTER)
         return None
 
@@ -70,13 +70,13 @@ class Conduct:
             return 0
         return int(displayed * self.queue * self._dice(client_order_id, "queue").random())
 
-    def told_at(self, client_order_id: str, before: int, now: datetime) -> datetime | None:
-        """When an execution is told that follows `before` filled shares; None: at once."""
+    def reported_at(self, client_order_id: str, before: int, now: datetime) -> datetime | None:
+        """When an execution is reported that follows `before` filled shares; None: at once."""
         if not self._happens(self.late_executions, client_order_id, f"late {before}"):
             return None
         return now + self._within(self.late_seconds, client_order_id, f"lateness {before}")
 
-    def tells_twice(self, client_order_id: str, number: int) -> bool:
+    def reported_twice(self, client_order_id: str, number: int) -> bool:
         """Whether each answer contains the order's execution of this number two times."""
         return self._happens(self.repeated_executions, client_order_id, f"repeat {number}")
 
@@ -96,10 +96,10 @@ class Conduct:
         return Random(f"{self.seed}:{client_order_id}:{purpose}")  # noqa: S311
 
 
-PROFILES: Mapping[str, Conduct] = MappingProxyType(
+PROFILES: Mapping[str, FaultProfile] = MappingProxyType(
     {
-        "calm": Conduct(),
-        "live": Conduct(
+        "calm": FaultProfile(),
+        "live": FaultProfile(
             latency_ms=60.0,
             latency_spread=0.5,
             transient_rejects=0.005,
@@ -113,7 +113,7 @@ PROFILES: Mapping[str, Conduct] = MappingProxyType(
             cancel_seconds=0.5,
             queue=0.5,
         ),
-        "harsh": Conduct(
+        "harsh": FaultProfile(
             latency_ms=150.0,
             latency_spread=0.8,
             transient_rejects=0.10,
@@ -131,7 +131,7 @@ PROFILES: Mapping[str, Conduct] = MappingProxyType(
 )
 
 
-def conduct_of(settings: PaperConduct) -> Conduct:
+def fault_profile(settings: PaperFaults) -> FaultProfile:
     """The named profile, with what the settings say themselves in place of its numbers."""
     said = settings.model_dump(exclude={"profile"}, exclude_none=True)
     return replace(PROFILES[settings.profile], **said)

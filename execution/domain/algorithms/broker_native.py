@@ -1,4 +1,4 @@
-"""The algorithms that Interactive Brokers runs itself: what each may be told, by its own names."""
+"""The algorithms that Interactive Brokers runs itself: what each takes, by its own names."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,18 +21,18 @@ class Native:
     parameters: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def read(cls, told: Mapping[str, Any]) -> "Native":
-        return cls(told["name"], tuple(told["parameters"].items()))
+    def from_json(cls, data: Mapping[str, Any]) -> "Native":
+        return cls(data["name"], tuple(data["parameters"].items()))
 
-    def told(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         return {"name": self.name, "parameters": dict(self.parameters)}
 
     def starting(self, at: datetime) -> "Native":
-        """The same for what is left of an order at a later moment on the wall clock."""
-        told = dict(self.parameters)
-        if "startTime" in told:
-            told["startTime"] = _moment(at)
-        return Native(self.name, tuple(told.items()))
+        """The same for what is left of an order at a later moment of real time."""
+        parameters = dict(self.parameters)
+        if "startTime" in parameters:
+            parameters["startTime"] = _moment(at)
+        return Native(self.name, tuple(parameters.items()))
 
 
 def _switch(value: object) -> str:
@@ -55,9 +55,9 @@ def _text(share: Decimal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`parameters`: what a signal may say. `defaults`: what the broker is told of those it leaves
+    """`parameters`: what a signal may say. `defaults`: what the broker gets for those it leaves
     out. `share`: the tag of its share of the market's volume, if it has one. `over_time`: it is
-    told the order's window; without that it starts at once, and the order's end cancels it."""
+    given the order's window; without that it starts at once, and the order's end cancels it."""
 
     parameters: Mapping[str, Callable[[object], str]]
     defaults: Mapping[str, str] = field(default_factory=dict)
@@ -123,8 +123,8 @@ def read(name: str, given: Mapping[str, object]) -> dict[str, str]:
     for tag, value in given.items():
         try:
             if tag not in known:
-                told = f"is unknown to {name}, which knows {', '.join(known)}"
-                raise ValueError(_ELSEWHERE.get(tag, told))
+                problem = f"is unknown to {name}, which knows {', '.join(known)}"
+                raise ValueError(_ELSEWHERE.get(tag, problem))
             clean[tag] = known[tag](value)
         except ValueError as error:
             wrong.append(f"{tag} {error}")
@@ -134,7 +134,7 @@ def read(name: str, given: Mapping[str, object]) -> dict[str, str]:
 
 
 def keeps(name: str, cap: Decimal) -> bool:
-    """Whether the algorithm can be told to stay below such a share of the market's volume."""
+    """Whether the algorithm can be made to stay below such a share of the market's volume."""
     return bool(NATIVES[name].share) and cap >= LEAST_SHARE
 
 
@@ -146,18 +146,18 @@ def instructions(
     end: datetime,
     cap: Decimal | None = None,
 ) -> Native:
-    """All that the broker is told, for a window on the wall clock.
+    """All that the broker gets, for a window in real time.
 
     A participation cap becomes the algorithm's own share of the volume: one that it `keeps`.
     Raises ValueError where it needs a share and neither a parameter nor a cap says one.
     """
     kind = NATIVES[name]
-    told = {**kind.defaults, **parameters}
+    values = {**kind.defaults, **parameters}
     if kind.share:
-        told[kind.share] = _smallest(kind.share, parameters.get(kind.share), cap)
+        values[kind.share] = _smallest(kind.share, parameters.get(kind.share), cap)
     if kind.over_time:
-        told |= {"startTime": _moment(start), "endTime": _moment(end + SECOND * 0.999999)}
-    return Native(name, tuple(told.items()))
+        values |= {"startTime": _moment(start), "endTime": _moment(end + SECOND * 0.999999)}
+    return Native(name, tuple(values.items()))
 
 
 def _smallest(tag: str, asked: str | None, cap: Decimal | None) -> str:

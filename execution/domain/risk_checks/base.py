@@ -44,7 +44,7 @@ class Exposure:
     `opposing`: the best limit of an own order that works on the other side; None: there is none.
     `twin`: an earlier order that is the same and asked for within `duplicate_seconds`, or None.
     `open_orders`: live parents of the account up to this one. `recent_orders`: of the strategy
-    within the last minute of the wall clock, this one included. `recent_messages`: what the account
+    within the last minute of real time, this one included. `recent_messages`: what the account
     sent in it.
     `day_result`: money won (+) or lost (-) by today's fills. `unspent`: the buying power that the
     broker told, less what buys were sent for since.

@@ -38,8 +38,8 @@ class Command(OperatorCommand):
         except ValueError as error:
             raise BadInput(str(error)) from None
         if options["json"]:
-            told = {name: getattr(taken, name) for name in ("id", "symbol", "ours", "theirs")}
-            self.print_json({**told, "account": account, "accepted_by": taken.accepted_by})
+            facts = {name: getattr(taken, name) for name in ("id", "symbol", "ours", "theirs")}
+            self.print_json({**facts, "account": account, "accepted_by": taken.accepted_by})
             return
         self.stdout.write(
             f"accepted by {taken.accepted_by}: {taken.theirs} {taken.symbol} in account"

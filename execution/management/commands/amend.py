@@ -44,7 +44,7 @@ class Command(OperatorCommand):
                 values,
                 version=version,
                 by=options["by"],
-                desk=context.default(),
+                context=context.default(),
                 reason=options["reason"],
             )
         if options["json"]:

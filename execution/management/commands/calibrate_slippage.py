@@ -47,7 +47,7 @@ class Command(OperatorCommand):
                 options["symbol"] or cost_calibration.ALL,
                 fewest=_count(options["min_fills"]),
                 by=options["by"],
-                desk=here,
+                context=here,
             )
         except (NothingToLearn, ValueError) as error:
             raise CommandError(f"nothing was stored: {error}") from None

@@ -76,8 +76,7 @@ class Command(OperatorCommand):
         start = new_york(day, START)
         clock.start_clock(start, speed)
         self.stdout.write(
-            f"the market clock shows {exchange_time(start)}"
-            f" and runs at {speed:g} times the wall clock"
+            f"the market clock shows {exchange_time(start)} and runs at {speed:g} times real time"
         )
 
     def _by_the_guide(self, minutes: float) -> None:
@@ -142,8 +141,8 @@ class Command(OperatorCommand):
 
 
 def _watched(orders: Sequence[Order], console: Console) -> list[Order]:
-    last = max(clock.wall_of(order.end_at) for order in orders)
-    rest = (last - clock.wall_of(clock.now())).total_seconds()
+    last = max(clock.real_time_of(order.end_at) for order in orders)
+    rest = (last - clock.real_time_of(clock.now())).total_seconds()
     watch = progress.Watch(console, context.default().market)
     try:
         return watch.until_done([order.pk for order in orders], patience=max(rest, 0) + PATIENCE)

@@ -51,5 +51,5 @@ def _plain(event: OrderEvent, side: str) -> dict[str, Any]:
         "slice": event.slice.sequence if event.slice else None,
         "text": headline(event.kind, event.data, side),
         "data": event.data,
-        "recorded_wall": event.recorded_wall,
+        "recorded_at": event.recorded_at_real,
     }

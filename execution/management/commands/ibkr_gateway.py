@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         config = current()
         listener = FillListener(context.default()) if _books_fills(config) else None
-        gateway = Gateway(config, listener.tell if listener else _nobody)
+        gateway = Gateway(config, listener.notify if listener else _nobody)
 
         def stop(*_: object) -> None:
             gateway.stopping = True

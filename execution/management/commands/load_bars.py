@@ -17,7 +17,7 @@ from rich.progress import open as open_with_progress
 from execution.checks import CONFIGURATION
 from execution.domain import reading
 from execution.management.console import zone_of
-from execution.market.bar_checks import Findings, checked, place, told
+from execution.market.bar_checks import Findings, checked, in_words, place
 from execution.market.bar_files import BarFileError, BarRow, as_text, read_bars
 from execution.market.calendar import ExchangeCalendar
 
@@ -143,7 +143,7 @@ def _as_text(found: Findings, stored: Stored) -> str:
         f"{found.bars:,} bars of {', '.join(sorted(found.symbols))} read, {stored.new:,} stored, "
         f"{replaced}{there:,} were there already"
     )
-    return "\n".join([first, *told(found)])
+    return "\n".join([first, *in_words(found)])
 
 
 def _as_json(found: Findings, stored: Stored) -> str:

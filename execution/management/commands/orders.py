@@ -109,7 +109,7 @@ def _tracked(seen: Tracking | None) -> tuple[str, str]:
     order's average versus that, in bps."""
     if seen is None or seen.market_vwap is None:
         return "-", "-"
-    deviation, usual = seen.deviation_bps, seen.usual_bps
+    deviation, usual = seen.deviation_bps, seen.typical_bps
     against = "-" if deviation is None else f"{deviation:+.1f}"
     mark = "*" if seen.preliminary else ""
     return price(seen.market_vwap) + mark, against if usual is None else f"{against} of {usual:.1f}"

@@ -61,8 +61,8 @@ def _sentence(seen: Preview) -> str:
 def _notes(seen: Preview) -> Iterator[str]:
     halt = seen["halted"]
     if halt:
-        told = f"halted since {_clock(halt['since'])}: {halt['reason']}"
-        yield f"{told}; nothing is sent before it trades again"
+        text = f"halted since {_clock(halt['since'])}: {halt['reason']}"
+        yield f"{text}; nothing is sent before it trades again"
     for reason in seen["waits_for"]:
         yield f"nothing is sent as long as {reason}"
     plan = seen["residual"]

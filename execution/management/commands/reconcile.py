@@ -40,10 +40,10 @@ class Command(OperatorCommand):
         known = account_reconciliation.accounts(at)
         if strange := sorted(set(options["account"]) - set(known)):
             raise BadInput(f"account {strange[0]!r}: allowed are {', '.join(known)}")
-        told = [self._one(account, at, options) for account in options["account"] or known]
+        reports = [self._one(account, at, options) for account in options["account"] or known]
         if options["json"]:
-            self.print_json({"broker": at.broker.name, "accounts": told})
-        if any(each["problem"] or each["differences"] for each in told):
+            self.print_json({"broker": at.broker.name, "accounts": reports})
+        if any(each["problem"] or each["differences"] for each in reports):
             raise SystemExit(1)
 
     def _one(self, account: str, at: Context, options: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def as_plain(report: Report) -> dict[str, Any]:
     return {
         "account": row.account,
         "problem": "",
-        "compared": row.compared_wall,
+        "compared": row.compared_at_real,
         "cash": row.cash,
         "buying_power": row.buying_power,
         "positions": row.positions,
@@ -104,5 +104,5 @@ def _plain(each: BrokerDifference) -> dict[str, Any]:
         "ours": each.ours,
         "theirs": each.theirs,
         "words": each.words,
-        "since": each.first_seen_wall,
+        "since": each.first_seen_at_real,
     }

@@ -45,7 +45,7 @@ class Command(OperatorCommand):
         except NotReleased as error:
             raise BadInput(str(error)) from None
         self._say(as_plain(told), "\n".join(lines(told)), options)
-        if told.recovery.released_wall is None:
+        if told.recovery.released_at_real is None:
             raise SystemExit(1)
 
     def _say(self, plain: dict[str, Any], words: str, options: dict[str, Any]) -> None:
@@ -58,10 +58,10 @@ class Command(OperatorCommand):
 def lines(told: Report) -> list[str]:
     """For a person, who reads it before anything is sent again."""
     own = told.recovery
-    since = f"recovery mode since {exchange_time(own.began_wall)}: {own.cause}"
+    since = f"recovery mode since {exchange_time(own.began_at_real)}: {own.cause}"
     found = [since]
-    if own.backup_wall:
-        found.append(f"the backup is of {exchange_time(own.backup_wall)}")
+    if own.backup_at_real:
+        found.append(f"the backup is of {exchange_time(own.backup_at_real)}")
     for each in told.accounts:
         if each.problem:
             found.append(f"account {each.account}: not compared: {each.problem}")
@@ -74,9 +74,9 @@ def lines(told: Report) -> list[str]:
 
 def _next_step(told: Report) -> str:
     own = told.recovery
-    if own.released_wall is None and not told.compared:
+    if own.released_at_real is None and not told.compared:
         return "nothing is sent before every account is compared: mend that, then run this again"
-    if own.released_wall is None:
+    if own.released_at_real is None:
         return (
             "when all of it is understood: manage.py recovery --release --by NAME --reason WHY."
             " A symbol whose position differs stays held until manage.py accept_break"
@@ -90,9 +90,9 @@ def as_plain(told: Report) -> dict[str, Any]:
     return {
         "recovery": {
             "cause": own.cause,
-            "began": own.began_wall,
-            "backup": own.backup_wall,
-            "released": own.released_wall,
+            "began": own.began_at_real,
+            "backup": own.backup_at_real,
+            "released": own.released_at_real,
             "released_by": own.released_by,
         },
         "accounts": [

@@ -40,9 +40,9 @@ class Command(OperatorCommand):
             shown += batch.found[: options["limit"] - len(shown)]
         positions = position_check.differences()
         if options["json"]:
-            told = [{"order": each.order, "problem": each.words} for each in shown]
+            rows = [{"order": each.order, "problem": each.words} for each in shown]
             counts = {"orders": orders, "differences": found}
-            self.print_json({**counts, "shown": told, "positions": list(map(str, positions))})
+            self.print_json({**counts, "shown": rows, "positions": list(map(str, positions))})
         else:
             self._show(orders, found, shown, positions)
         if found or positions:

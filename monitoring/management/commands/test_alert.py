@@ -34,7 +34,7 @@ class Command(BaseCommand):
         failed = 0
         for each, channel in channels.items():
             if name is None or name == each:
-                outcome = deliveries.attempt(each, channel, _test(), wall=timezone.now)
+                outcome = deliveries.attempt(each, channel, _test(), real_now=timezone.now)
                 words = f"FAILED, {outcome.problem}" if outcome.problem else "sent"
                 self.stdout.write(f"{each}: {words}")
                 failed += bool(outcome.problem)
@@ -55,5 +55,5 @@ def _test() -> Alert:
         severity=AlertSeverity.INFO,
         message=MESSAGE,
         raised_at=moment.now,
-        raised_wall=moment.wall,
+        raised_at_real=moment.real_now,
     )

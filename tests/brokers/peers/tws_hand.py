@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deepstack.config import ROOT
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 
 ACCOUNT = "DU1234567"
 
@@ -51,7 +51,7 @@ def running_tws(folder: Path) -> Iterator[TwsHand]:
     path = folder / "tws.jsonl"
     command = [sys.executable, "-m", "tests.brokers.peers.tws", str(path), "--accounts", ACCOUNT]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, pass_fds=lifeline()
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, pass_fds=parent_pipe()
     ) as process:
         try:
             assert process.stdout is not None

@@ -101,7 +101,7 @@ def one_of_each() -> None:
     PaperExecution.objects.create(order=paper, quantity=5, price=150, commission=1, executed_at=now)
     bar = dict.fromkeys(("open", "high", "low", "close"), 150)
     Bar.objects.create(symbol="AAPL", start_at=now, volume=1, **bar)
-    MarketClock.objects.create(anchor=now, wall_anchor=now)
+    MarketClock.objects.create(anchor=now, real_anchor=now)
     CalendarOverride.objects.create(day="2026-12-24", closed=True, reason="storm")
     MarketHalt.objects.create(symbol="AAPL", start_at=now, reason="news pending")
     BrokerLink.objects.create(broker="ibkr", address="here", up=True, since=now, seen_at=now)
@@ -110,7 +110,7 @@ def one_of_each() -> None:
     VolumeProfile.objects.create(
         symbol="AAPL", until="2026-11-20", sessions=["2026-11-20"], shares=[0.4, 0.2, 0.4]
     )
-    gateway = IbkrGateway.objects.create(endpoint="127.0.0.1:7497/1", seen_wall=now)
+    gateway = IbkrGateway.objects.create(endpoint="127.0.0.1:7497/1", seen_at_real=now)
     IbkrInquiry.objects.create(gateway=gateway, kind="ACCOUNT")
     sent = IbkrOrder.objects.create(
         gateway=gateway,
@@ -120,9 +120,9 @@ def one_of_each() -> None:
         side="BUY",
         quantity=5,
         limit_price=150,
-        valid_until_wall=now,
+        valid_until_real=now,
         waiter_pid=1,
-        changed_wall=now,
+        changed_at_real=now,
     )
     IbkrExecution.objects.create(
         order=sent,

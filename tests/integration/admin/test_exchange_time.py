@@ -64,7 +64,7 @@ def test_alerts_are_shown_in_exchange_time_and_told_in_utc(admin_client: Client)
         message="m",
         dedupe_key="k",
         raised_at=MORNING,
-        raised_wall=MORNING,
+        raised_at_real=MORNING,
     )
     for page in ("/admin/monitoring/alert/", f"/admin/monitoring/alert/{alert.pk}/change/"):
         assert "2026-11-27 10:00:00 ET" in admin_client.get(page).content.decode()

@@ -115,7 +115,7 @@ def test_the_head_leads_to_the_alerts_of_the_order() -> None:
         order=order,
         dedupe_key="x",
         raised_at=order.created_at,
-        raised_wall=order.created_at,
+        raised_at_real=order.created_at,
     )
     assert f'/admin/monitoring/alert/?order__id__exact={order.pk}">1 alert, 1 active</a>' in shown(
         order

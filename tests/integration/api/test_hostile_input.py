@@ -240,7 +240,7 @@ ADMIN = [
     "execution/order/" + "9" * 40 + "/change/",
     "execution/order/x/change/",
     "execution/tradingstate/set/?scope=%00&key=" + "x" * 900,
-    "execution/tradingstatechange/?changed_wall__year=99999",
+    "execution/tradingstatechange/?changed_at_real__year=99999",
     "monitoring/alert/?q=%00",
     "monitoring/dailysummary/?date__year=99999",
     "monitoring/dailysummary/?date__year=x",

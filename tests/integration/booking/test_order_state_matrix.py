@@ -13,7 +13,7 @@ from execution.entry import order_controls
 from execution.models import Order, Slice
 from execution.sending import outcomes, resolver
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
 
@@ -235,7 +235,7 @@ def test_more_than_ordered_is_booked_named_and_stopped() -> None:
     first.corrected(600)
     order.refresh_from_db()
     assert (order.status, order.filled_quantity) == ("OVERFILLED", 1100)
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def test_the_same_execution_with_other_numbers_is_told_not_counted() -> None:

@@ -26,9 +26,9 @@ def desk() -> Context:
         endpoint=endpoint_of(usual.config),
         state=IbkrGateway.State.READY,
         accounts=[usual.config.account],
-        seen_wall=now,
-        heard_wall=now,
-        reconciled_wall=now,
+        seen_at_real=now,
+        heard_at_real=now,
+        reconciled_at_real=now,
     )
     broker = InteractiveBrokers(usual.config)
     return replace(usual, broker=OrderManager(config=usual.config, paper_trader=broker))
@@ -48,8 +48,8 @@ def row(client_order_id: str, stage: str) -> IbkrOrder:
         order_id=7,
         attempt=1,
         waiter_pid=1,
-        valid_until_wall=now - timedelta(seconds=5),
-        changed_wall=now,
+        valid_until_real=now - timedelta(seconds=5),
+        changed_at_real=now,
     )
 
 

@@ -177,7 +177,7 @@ def test_an_order_that_nobody_waits_for_any_more_is_not_sent_late(rig: IbkrRig) 
     try:
         rig.broker._queue(ticket, rig.desk.row)
         row = IbkrOrder.objects.get(client_order_id=ticket.client_order_id)
-        wait_for(lambda: rig.now() > row.valid_until_wall, PATIENCE, "its time to pass")
+        wait_for(lambda: rig.now() > row.valid_until_real, PATIENCE, "its time to pass")
     finally:
         gateway.signal(signal.SIGCONT)
     rig.desk.ready()

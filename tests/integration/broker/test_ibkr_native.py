@@ -26,8 +26,8 @@ WINDOW = {"startTime": "20261123-15:00:00", "endTime": "20261123-20:00:00"}
 LASTING = WINDOW | {"allowPastEndTime": "0"}
 
 
-def native(name: str, **wishes: str) -> Native:
-    return instructions(name, wishes, start=START, end=END)
+def native(name: str, **terms: str) -> Native:
+    return instructions(name, terms, start=START, end=END)
 
 
 def arrived(rig: IbkrRig, ticket: Ticket) -> list[Placement]:
@@ -54,7 +54,7 @@ def test_a_limit_leaves_on_the_tick_whoever_asks_for_it(
 
 
 @pytest.mark.parametrize(
-    ("name", "wishes", "told"),
+    ("name", "terms", "told"),
     [
         ("Adaptive", {"adaptivePriority": "Urgent"}, {"adaptivePriority": "Urgent"}),
         ("Twap", {}, {"strategyType": "Marketable", **LASTING}),
@@ -68,10 +68,10 @@ def test_a_limit_leaves_on_the_tick_whoever_asks_for_it(
     ],
 )
 def test_an_algorithm_arrives_once_with_its_tags_and_works_in_pieces(
-    rig: IbkrRig, name: str, wishes: dict[str, str], told: Mapping[str, str]
+    rig: IbkrRig, name: str, terms: dict[str, str], told: Mapping[str, str]
 ) -> None:
     rig.tws.do("set", fill_seconds=0.05)
-    ticket = rig.placed(native=native(name, **wishes))
+    ticket = rig.placed(native=native(name, **terms))
     (said,) = arrived(rig, ticket)
     assert (said.algo, dict(said.algo_params)) == (name, told)
     assert (said.order_type, said.tif, said.outside_rth) == ("LMT", "DAY", False)

@@ -11,9 +11,9 @@ from django.db import connections
 from typing_extensions import override
 
 from deepstack.config import Config, Paper
-from deepstack.config_paper import PaperConduct
+from deepstack.config_paper import PaperFaults
 from execution.broker.base import Broker, BrokerOrder, Ticket
-from execution.broker.paper.venue_faults import Conduct
+from execution.broker.paper.venue_faults import FaultProfile
 from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus
 from execution.domain.session import Session
@@ -70,14 +70,14 @@ class _Trader(PaperTrader):
 
 
 class _Passing(_Trader):
-    """Its conduct strikes one placement; from the next on it is calm."""
+    """Its faults strike one placement; from the next on it is calm."""
 
     @override
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         try:
             return super().place(ticket, now=now)
         finally:
-            self._conduct = Conduct()
+            self._faults = FaultProfile()
 
 
 class PaperRig(Rig):
@@ -94,7 +94,7 @@ class PaperRig(Rig):
         Refusal("INVALID_ORDER", ticket={"quantity": 0}),
         Refusal("INVALID_ORDER", ticket={"side": "HOLD"}),
         Refusal("INVALID_ORDER", ticket={"limit_price": Decimal("150.255")}),
-        Refusal("REFUSED_BY_CONDUCT", lambda rig: _strike(rig, permanent_rejects=1)),
+        Refusal("REFUSED_BY_FAULT_PROFILE", lambda rig: _strike(rig, permanent_rejects=1)),
         Refusal("RATE_LIMITED", lambda rig: _strike(rig, transient_rejects=1), transient=True),
         Refusal("NO_MARKET", lambda rig: _market(rig, silent=True), transient=True),
         Refusal("MARKET_CLOSED", lambda rig: _market(rig, close=START), transient=True),
@@ -151,13 +151,13 @@ class PaperRig(Rig):
     def limit_rate(self) -> None:
         self.strike(transient_rejects=1)
 
-    def strike(self, **conduct: float) -> None:
-        """The next placement meets this conduct."""
-        self.broker = _Passing(self._misbehaving(**conduct), self.market)
+    def strike(self, **faults: float) -> None:
+        """The next placement meets these faults."""
+        self.broker = _Passing(self._misbehaving(**faults), self.market)
 
-    def _misbehaving(self, **conduct: float) -> Config:
-        made = PaperConduct.model_validate(conduct)
-        paper = self.config.paper.model_copy(update={"conduct": made})
+    def _misbehaving(self, **faults: float) -> Config:
+        made = PaperFaults.model_validate(faults)
+        paper = self.config.paper.model_copy(update={"faults": made})
         return self.config.model_copy(update={"paper": paper})
 
     @override
@@ -206,9 +206,9 @@ def _market(rig: Rig, **change: object) -> None:
         setattr(rig.market, name, value)
 
 
-def _strike(rig: Rig, **conduct: float) -> None:
+def _strike(rig: Rig, **faults: float) -> None:
     assert isinstance(rig, PaperRig)
-    rig.strike(**conduct)
+    rig.strike(**faults)
 
 
 class TestContract(BrokerContract):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from deepstack.config import Config, Market, Paper, Simulated
-from deepstack.config_paper import PaperConduct
+from deepstack.config_paper import PaperFaults
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
@@ -41,8 +41,8 @@ CANCELLING, CANCELLED = SliceStatus.CANCELLING, SliceStatus.CANCELLED
 rows = pytest.mark.django_db
 
 
-def broker(**conduct: Any) -> PaperTrader:
-    config = Config(paper=Paper(conduct=PaperConduct(**conduct)))
+def broker(**faults: Any) -> PaperTrader:
+    config = Config(paper=Paper(faults=PaperFaults(**faults)))
     return PaperTrader(config=config, market=MARKET)
 
 
@@ -82,18 +82,18 @@ def test_a_permanent_refusal_stays_one() -> None:
     for seconds in range(5):
         with pytest.raises(BrokerRejected) as refused:
             paper.place(ticket(), now=NOW + seconds * SECOND)
-        assert (refused.value.code, refused.value.transient) == ("REFUSED_BY_CONDUCT", False)
+        assert (refused.value.code, refused.value.transient) == ("REFUSED_BY_FAULT_PROFILE", False)
     assert paper.find("c1", now=NOW) is None
 
 
 @rows
 @pytest.mark.parametrize(
-    ("conduct", "error"),
+    ("faults", "error"),
     [({"transient_rejects": 0.7}, BrokerRejected), ({"lost_requests": 0.7}, OutcomeUnknown)],
     ids=["refused for now", "request lost"],
 )
-def test_what_passes_passes(conduct: dict[str, float], error: type[Exception]) -> None:
-    paper = broker(**conduct)
+def test_what_passes_passes(faults: dict[str, float], error: type[Exception]) -> None:
+    paper = broker(**faults)
     failed = 0
     for name in ("c1", "c2", "c3"):
         now = NOW
@@ -111,9 +111,9 @@ def test_what_passes_passes(conduct: dict[str, float], error: type[Exception]) -
 @rows
 def test_a_known_id_is_never_refused() -> None:
     broker().place(ticket(), now=NOW)
-    for conduct in ({"permanent_rejects": 1}, {"transient_rejects": 1}, {"lost_answers": 1}):
+    for faults in ({"permanent_rejects": 1}, {"transient_rejects": 1}, {"lost_answers": 1}):
         with pytest.raises(DuplicateOrder):
-            broker(**conduct).place(ticket(), now=NOW)
+            broker(**faults).place(ticket(), now=NOW)
     assert PaperOrder.objects.count() == 1
 
 
@@ -133,22 +133,22 @@ def test_a_late_execution_is_counted_at_once_and_told_later() -> None:
     placed = paper.place(ticket(), now=NOW)
     assert (placed.status, placed.filled_quantity, placed.executions) == (FILLED, 200, ())
 
-    told_at = PaperExecution.objects.get().told_at
-    assert told_at is not None
-    assert NOW < told_at < NOW + 60 * SECOND
-    [before] = paper.news("default", NOW, now=told_at - SECOND / 10)
-    [after] = paper.news("default", told_at - SECOND, now=told_at)
+    reported_at = PaperExecution.objects.get().reported_at
+    assert reported_at is not None
+    assert NOW < reported_at < NOW + 60 * SECOND
+    [before] = paper.news("default", NOW, now=reported_at - SECOND / 10)
+    [after] = paper.news("default", reported_at - SECOND, now=reported_at)
     assert (before.filled_quantity, before.executions) == (200, ())
     assert (after.filled_quantity, executed(after)) == (200, 200)
     assert after.executions[0].executed_at == NOW
-    assert paper.news("default", told_at + SECOND, now=told_at + 2 * SECOND) == []
+    assert paper.news("default", reported_at + SECOND, now=reported_at + 2 * SECOND) == []
 
 
 @rows
 def test_news_of_a_late_execution_outlive_the_cancel() -> None:
     paper = broker(late_executions=1, late_seconds=60)
     paper.place(ticket(quantity=20_000), now=NOW)
-    last = max(row.told_at for row in PaperExecution.objects.all() if row.told_at)
+    last = max(row.reported_at for row in PaperExecution.objects.all() if row.reported_at)
     paper.cancel("c1", now=NOW + SECOND)
 
     [seen] = paper.news("default", last, now=last)

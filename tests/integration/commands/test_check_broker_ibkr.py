@@ -133,8 +133,8 @@ def test_only_paper_accounts_are_tried(accounts: list[str], trial: bool) -> None
         endpoint=endpoint_of(config),
         state="READY",
         accounts=accounts,
-        seen_wall=now,
-        heard_wall=now,
+        seen_at_real=now,
+        heard_at_real=now,
     )
     assert InteractiveBrokers(config).trial == trial
     if not trial:

@@ -158,11 +158,11 @@ def test_a_halt_of_what_no_order_has_ever_had_asks_about_the_spelling(
 def test_the_audit_trail_shows_every_event() -> None:
     order = accept()
     run("cancel", order.pk, "--by=ann", "--reason=enough")
-    story = run("explain", order.pk)
-    assert "BUY 100 AAPL accepted, algo TWAP, slices: 10" in story
-    assert "cancel requested by ann: enough" in story
+    text = run("explain", order.pk)
+    assert "BUY 100 AAPL accepted, algo TWAP, slices: 10" in text
+    assert "cancel requested by ann: enough" in text
     assert "cancel requested by ann: enough (via CLI)" in run("explain", order.pk, "--facts")
-    assert "slices 0-9 -> CANCELLED" in story
+    assert "slices 0-9 -> CANCELLED" in text
     told = json.loads(run("explain", order.pk, "--json"))
     assert [event["id"] for event in told["events"]] == [
         *order.events.order_by("pk").values_list("pk", flat=True)

@@ -38,7 +38,7 @@ def statements_forgotten() -> None:
 
 
 def write() -> None:
-    Heartbeat.objects.update_or_create(kind="WORKER", process="x", defaults={"seen_wall": NOW})
+    Heartbeat.objects.update_or_create(kind="WORKER", process="x", defaults={"seen_at_real": NOW})
 
 
 def write_in_transaction() -> None:

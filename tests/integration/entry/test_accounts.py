@@ -36,8 +36,8 @@ def login() -> Callable[..., Context]:
             defaults={
                 "state": IbkrGateway.State.READY,
                 "accounts": list(accounts),
-                "seen_wall": seen,
-                "heard_wall": seen,
+                "seen_at_real": seen,
+                "heard_at_real": seen,
             },
         )
         manager = OrderManager(config=config, paper_trader=InteractiveBrokers(config))
@@ -85,7 +85,9 @@ def test_a_row_that_no_login_owns_is_forgotten_and_not_asked_about(
     desk = login("DU1", "DU2", default="DU1")
     here = {"broker": "ibkr", "account": "DU999"}
     BrokerCursor.objects.create(**here, heard_until=timezone.now())
-    BrokerAccount.objects.create(**here, failing_wall=timezone.now(), problem="not of this login")
+    BrokerAccount.objects.create(
+        **here, failing_since_real=timezone.now(), problem="not of this login"
+    )
     assert account_reconciliation.accounts(desk) == ["DU1"]
     assert broker_feed.hear("DU999", desk) == 0
     assert not BrokerCursor.objects.filter(**here).exists()

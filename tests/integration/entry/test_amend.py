@@ -20,13 +20,13 @@ from execution.entry.order_controls import NotAllowed
 from execution.models import Order
 from execution.risk import kill_switch
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
 
 
 def change(order: Order, *, version: int = 1, **values: object) -> Order:
-    return amend.amend(order.pk, values, version=version, by="trader", desk=desks.default())
+    return amend.amend(order.pk, values, version=version, by="trader", context=desks.default())
 
 
 def partly_worked() -> Order:
@@ -55,7 +55,7 @@ def test_the_rest_is_planned_anew_to_the_new_quantity(quantity: int) -> None:
     last = order.slices.order_by("-sequence").first()
     assert last is not None
     assert unsent(order) == 0 or last.cumulative_quantity == quantity
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def test_a_new_end_and_limit_hold_for_what_has_not_left() -> None:
@@ -65,7 +65,7 @@ def test_a_new_end_and_limit_hold_for_what_has_not_left() -> None:
     assert (order.end_at, order.limit_price) == (end, Decimal("149.50"))
     assert all(part.end_at <= end for part in order.slices.filter(status__in=SLICE_CLAIMABLE))
     assert unsent(order) == 600
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def test_amended_to_what_is_executed_the_order_ends_with_its_working_child() -> None:
@@ -138,7 +138,7 @@ def test_an_amendment_does_not_count_against_itself(make: Callable[[], Order], b
     Order.objects.filter(pk=order.pk).update(average_daily_volume=10_000)
     desk = bounded(**values)
     for version, limit in enumerate(("150.50", "150.60"), start=1):
-        amend.amend(order.pk, {"limit_price": limit}, version=version, by="trader", desk=desk)
+        amend.amend(order.pk, {"limit_price": limit}, version=version, by="trader", context=desk)
     order.refresh_from_db()
     assert (order.version, order.limit_price) == (3, Decimal("150.60"))
 
@@ -158,7 +158,7 @@ def test_a_limit_holds_for_the_whole_order_that_an_amendment_makes(bound: str, c
     Order.objects.filter(pk=order.pk).update(average_daily_volume=10_000)
     desk = bounded(**{bound: BOUNDS[bound]})
     with pytest.raises(NotAllowed, match=code):
-        amend.amend(order.pk, {"quantity": 1_100}, version=1, by="trader", desk=desk)
+        amend.amend(order.pk, {"quantity": 1_100}, version=1, by="trader", context=desk)
 
 
 EASIER: list[dict[str, Any]] = [
@@ -194,7 +194,7 @@ def test_what_is_halted_can_be_asked_for_less_and_not_for_more(scope: str, key: 
         order = change(order, version=version, **values)
     assert (order.quantity, order.limit_price, order.end_at) == (700, Decimal("149.40"), later)
     assert unsent(order) == 700
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def test_the_limit_of_a_sale_is_eased_upwards() -> None:
@@ -207,10 +207,10 @@ def test_the_limit_of_a_sale_is_eased_upwards() -> None:
 
 def test_a_limit_that_has_become_tighter_lets_an_order_be_made_smaller() -> None:
     order, desk = new_order(), bounded(max_order_quantity=500)
-    smaller = amend.amend(order.pk, {"quantity": 800}, version=1, by="risk", desk=desk)
+    smaller = amend.amend(order.pk, {"quantity": 800}, version=1, by="risk", context=desk)
     assert smaller.quantity == 800
     with pytest.raises(NotAllowed, match="QUANTITY_EXCEEDS_MAX"):
-        amend.amend(order.pk, {"quantity": 900}, version=2, by="risk", desk=desk)
+        amend.amend(order.pk, {"quantity": 900}, version=2, by="risk", context=desk)
 
 
 def test_an_amendment_that_says_nothing_is_refused() -> None:

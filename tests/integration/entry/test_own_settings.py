@@ -194,6 +194,6 @@ def test_an_amendment_by_another_door_keeps_to_it() -> None:
     order = acceptance.accept(SIGNAL, desk_with(limits__max_order_quantity=1_200))
     assert order.own_settings == {"limits.max_order_quantity": 1_200}
     with pytest.raises(NotAllowed, match="QUANTITY_EXCEEDS_MAX: max=1200"):
-        amend.amend(order.pk, {"quantity": 1_500}, version=1, by="ann", desk=desks.default())
-    amend.amend(order.pk, {"quantity": 1_200}, version=1, by="ann", desk=desks.default())
+        amend.amend(order.pk, {"quantity": 1_500}, version=1, by="ann", context=desks.default())
+    amend.amend(order.pk, {"quantity": 1_200}, version=1, by="ann", context=desks.default())
     assert Order.objects.get(pk=order.pk).quantity == 1_200

@@ -130,7 +130,7 @@ def test_the_command_shows_a_table_and_json() -> None:
         (["--max-participation", "2"], "--max-participation: must be a share from 0.000001"),
     ],
 )
-def test_the_command_refuses_wrong_wishes(options: list[str], message: str) -> None:
+def test_the_command_refuses_wrong_options(options: list[str], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         said(*options)
 

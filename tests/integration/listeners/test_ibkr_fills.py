@@ -10,7 +10,7 @@ from execution.models import Fill
 from tests.brokers.children import becomes, working
 from tests.brokers.ibkr_rig import IbkrRig, running_desk
 from tests.brokers.rig import PATIENCE, PRICE
-from tests.brokers.stand_in import LIVE
+from tests.brokers.simulator import LIVE
 from tests.stack import wait_for
 
 

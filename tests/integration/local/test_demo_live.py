@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from deepstack.config import ROOT
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 
 DEADLINE = 170.0  # seconds, everything included; on an idle machine a third of it will do
 ORDERS = (33, 150, 4000)  # shares of the guide's three
@@ -33,7 +33,7 @@ def demonstrate(broker: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        pass_fds=lifeline(),
+        pass_fds=parent_pipe(),
     )
     try:
         said, _ = demo.communicate(timeout=DEADLINE)
@@ -65,7 +65,7 @@ def left_over(log: Path) -> list[str]:
     return found
 
 
-def assert_it_traded_with_the_stand_in(said: str) -> Path:
+def assert_it_traded_with_the_simulator(said: str) -> Path:
     assert "BUT A SIMULATOR OF IT" in said
     assert "No key, no account and no money" in said
     assert "every order was filled" in said
@@ -76,7 +76,7 @@ def assert_it_traded_with_the_stand_in(said: str) -> Path:
 
 
 def test_alpaca() -> None:
-    log = assert_it_traded_with_the_stand_in(demonstrate("alpaca"))
+    log = assert_it_traded_with_the_simulator(demonstrate("alpaca"))
     accepted = Counter(line["client_order_id"] for line in lines(log) if line["kind"] == "accepted")
     assert len(accepted) > len(ORDERS)
     assert set(accepted.values()) == {1}, "twice"
@@ -85,7 +85,7 @@ def test_alpaca() -> None:
 
 
 def test_interactive_brokers() -> None:
-    log = assert_it_traded_with_the_stand_in(demonstrate("ibkr"))
+    log = assert_it_traded_with_the_simulator(demonstrate("ibkr"))
     messages = [(line["way"], line["fields"]) for line in lines(log) if "fields" in line]
     placed = Counter(fields[1] for way, fields in messages if (way, fields[0]) == ("in", "3"))
     assert len(placed) > len(ORDERS)

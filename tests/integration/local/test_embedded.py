@@ -21,7 +21,7 @@ from pytest_django import DjangoDbBlocker
 from deepstack import database
 from deepstack.config import ROOT
 from deepstack.local import embedded_servers
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from deepstack.local.embedded_servers import Services, running, started
 from deepstack.local.server_programs import MAX_CONNECTIONS, ServerError
 from tests.stack import wait_for
@@ -113,7 +113,7 @@ def another_process(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
         "with started(pathlib.Path(sys.argv[1])): time.sleep(600)"
     )
     owner = subprocess.Popen(
-        [sys.executable, "-c", script, str(folder)], cwd=ROOT, pass_fds=lifeline()
+        [sys.executable, "-c", script, str(folder)], cwd=ROOT, pass_fds=parent_pipe()
     )
     wait_for(lambda: all(astuple(running(folder))), 60, "the other process to start the servers")
     yield owner

@@ -10,7 +10,7 @@ import pytest
 
 from deepstack.config import ROOT
 from deepstack.local import embedded_servers
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from tests.integration.local import left_running
 from tests.stack import wait_for
 
@@ -40,7 +40,7 @@ def test_a_killed_run_leaves_nothing_behind(tmp_path: Path) -> None:
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
-            pass_fds=lifeline(),
+            pass_fds=parent_pipe(),
         )
 
     def running() -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from deepstack.config import ROOT
 from deepstack.local import embedded_servers
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from deepstack.local.embedded_servers import running
 from tests.stack import START_SECONDS, Process, status_of, wait_for
 
@@ -48,7 +48,7 @@ class Services:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=lifeline(),
+                pass_fds=parent_pipe(),
             )
         self.started.append(Process("up", popen, log))
         return self.started[-1]
@@ -86,7 +86,7 @@ def children(service: Process) -> dict[str, psutil.Process]:
 
 
 def test_what_dies_is_started_again_and_the_next_start_goes_on(services: Services) -> None:
-    """One folder's life: parts die, then the one who tends them, and the next goes on."""
+    """One folder's life: parts die, then the one who supervises them, and the next goes on."""
     folder, service = services.folder, services.up()
     web = ready(service)
     before = children(service)
@@ -117,7 +117,7 @@ def test_what_dies_is_started_again_and_the_next_start_goes_on(services: Service
     left = list(children(service).values())
     service.popen.send_signal(signal.SIGKILL)
     service.popen.wait()
-    assert psutil.wait_procs(left, timeout=60)[1] == [], "children outlive the one who tends them"
+    assert psutil.wait_procs(left, timeout=60)[1] == [], "children outlive their supervisor"
     wait_for(lambda: running(folder) == NOTHING, 60, "the servers to be stopped after them")
 
     again = services.up()

@@ -14,22 +14,22 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def wall_clock() -> Iterable[None]:
+def real_time() -> Iterable[None]:
     clock.forget()
     yield
     clock.forget()
 
 
-@pytest.mark.usefixtures("wall_clock")
-def test_trading_time_is_the_wall_clock_without_a_row() -> None:
+@pytest.mark.usefixtures("real_time")
+def test_trading_time_is_the_real_time_without_a_row() -> None:
     before = timezone.now()
 
     assert before <= clock.now() <= timezone.now()
-    assert clock.wall_of(before) == before
+    assert clock.real_time_of(before) == before
     assert clock.speed() == 1
 
 
-@pytest.mark.usefixtures("wall_clock")
+@pytest.mark.usefixtures("real_time")
 def test_trading_time_runs_from_its_anchor() -> None:
     clock.start_clock(at("10:00"), speed=60)
     row = MarketClock.objects.get()
@@ -38,14 +38,14 @@ def test_trading_time_runs_from_its_anchor() -> None:
     before = timezone.now()
     now = clock.now()
     after = timezone.now()
-    assert (before - row.wall_anchor) * 60 <= now - at("10:00") <= (after - row.wall_anchor) * 60
-    assert clock.wall_of(at("10:30")) == row.wall_anchor + timedelta(seconds=30)
+    assert (before - row.real_anchor) * 60 <= now - at("10:00") <= (after - row.real_anchor) * 60
+    assert clock.real_time_of(at("10:30")) == row.real_anchor + timedelta(seconds=30)
     clock.start_clock(at("11:00"), speed=2)
     assert MarketClock.objects.get().anchor == at("11:00")
     assert clock.speed() == 2
 
 
-@pytest.mark.usefixtures("wall_clock")
+@pytest.mark.usefixtures("real_time")
 @pytest.mark.parametrize(
     ("anchor", "speed"),
     [

@@ -17,7 +17,7 @@ from monitoring.clocks import Moment
 D = Decimal
 # A Monday, 11:00 in New York.
 NOON = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
-NOW = Moment(now=NOON, wall=NOON)
+NOW = Moment(now=NOON, real_now=NOON)
 CONFIG = Config()
 LIMITS: Thresholds = thresholds.of(CONFIG, NOW)
 
@@ -26,7 +26,7 @@ _number = count(1)
 
 def after(moment: Moment, **span: float) -> Moment:
     step = timedelta(**span)
-    return Moment(now=moment.now + step, wall=moment.wall + step, speed=moment.speed)
+    return Moment(now=moment.now + step, real_now=moment.real_now + step, speed=moment.speed)
 
 
 def store_order(**changes: Any) -> Order:

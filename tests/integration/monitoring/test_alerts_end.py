@@ -41,7 +41,7 @@ def look(**span: float) -> list[tuple[str, str, bool]]:
     moment = after(NOW, **span) if span else NOW
     surveillance.evaluate(moment=moment, config=CONFIG, limits=LIMITS, market=replay())
     rows = Alert.objects.order_by("id")
-    return [(each.kind, each.severity, each.ended_wall is None) for each in rows]
+    return [(each.kind, each.severity, each.ended_at_real is None) for each in rows]
 
 
 def halt(state: str) -> None:
@@ -112,18 +112,18 @@ def test_late_slices_end_when_they_are_taken() -> None:
 def test_what_differs_from_the_broker_ends_when_it_is_gone() -> None:
     row = BrokerDifference.objects.create(
         broker="alpaca", account="main", kind="POSITION", subject="MSFT", symbol="MSFT",
-        ours="0", theirs="480", words="480 more", first_seen_wall=NOON, last_seen_wall=NOON,
+        ours="0", theirs="480", words="480 more", first_seen_at_real=NOON, last_seen_at_real=NOON,
     )  # fmt: skip
     BrokerAccount.objects.create(
         broker="alpaca",
         account="main",
-        failing_wall=NOON - timedelta(minutes=11),
+        failing_since_real=NOON - timedelta(minutes=11),
         problem="no answer",
     )
     assert {standing for _, _, standing in look()} == {True}
-    row.gone_wall = NOON
+    row.gone_at_real = NOON
     row.save()
-    BrokerAccount.objects.update(failing_wall=None)
+    BrokerAccount.objects.update(failing_since_real=None)
     assert {standing for _, _, standing in look(seconds=1)} == {False}
 
 
@@ -131,7 +131,7 @@ def process(**detail: object) -> None:
     Heartbeat.objects.update_or_create(
         kind="WORKER",
         process="a:1",
-        defaults={"detail": detail, "started_wall": Now(), "seen_wall": Now()},
+        defaults={"detail": detail, "started_at_real": Now(), "seen_at_real": Now()},
     )
 
 
@@ -175,7 +175,7 @@ def test_an_alert_that_escalates_stays_one_and_calls_again() -> None:
     assert (alert.active, alert.acknowledged_by) == (True, ""), "ann has seen a warning"
     assert alert.data["severity_before"] == ["WARNING"]
     assert "slippage 100.0 bps" in alert.message
-    assert set(alert.deliveries.values_list("news", flat=True)) == {"RAISED", "ESCALATED"}
+    assert set(alert.deliveries.values_list("event", flat=True)) == {"RAISED", "ESCALATED"}
 
 
 def test_an_alert_that_calms_down_stays_one_and_calls_nobody() -> None:
@@ -189,8 +189,8 @@ def test_an_alert_that_calms_down_stays_one_and_calls_nobody() -> None:
     assert [row for row in look(seconds=2) if row[0] == "SLIPPAGE"] == [
         ("SLIPPAGE", "WARNING", False)
     ]
-    news = AlertDelivery.objects.filter(alert__kind="SLIPPAGE").values_list("news", flat=True)
-    assert sorted(news) == ["ENDED", "RAISED"]
+    event = AlertDelivery.objects.filter(alert__kind="SLIPPAGE").values_list("event", flat=True)
+    assert sorted(event) == ["ENDED", "RAISED"]
 
 
 def test_what_sways_around_its_threshold_does_not_call_each_time() -> None:
@@ -199,8 +199,8 @@ def test_what_sways_around_its_threshold_does_not_call_each_time() -> None:
     for second, price in enumerate(["150.01", "150.50"] * 3, start=1):
         costs(order, price)
         look(seconds=second)
-    assert Alert.objects.filter(kind="SLIPPAGE", ended_wall__isnull=True).count() == 1
-    assert AlertDelivery.objects.filter(alert__kind="SLIPPAGE", news="RAISED").count() == 1
+    assert Alert.objects.filter(kind="SLIPPAGE", ended_at_real__isnull=True).count() == 1
+    assert AlertDelivery.objects.filter(alert__kind="SLIPPAGE", event="RAISED").count() == 1
 
 
 def test_a_look_that_began_earlier_neither_ends_nor_raises_again_what_is_newer() -> None:
@@ -210,13 +210,18 @@ def test_a_look_that_began_earlier_neither_ends_nor_raises_again_what_is_newer()
     look(seconds=10)
     state = TradingState.objects.get()
     stale = surveillance.system_rules.halted(
-        scope="SYSTEM", key="", state="HALTED", reason="drill", by="ann", since=state.changed_wall
+        scope="SYSTEM",
+        key="",
+        state="HALTED",
+        reason="drill",
+        by="ann",
+        since=state.changed_at_real,
     )
     assert stale is not None
     key = Alert.objects.get().dedupe_key
     late = type(stale)(kind=stale.kind, severity=stale.severity, message="halted", key=key)
     alerts.raise_all([late], moment=after(NOW, seconds=8), config=CONFIG)
-    assert not Alert.objects.filter(ended_wall__isnull=True).exists()
+    assert not Alert.objects.filter(ended_at_real__isnull=True).exists()
 
 
 def test_an_order_behind_its_schedule_is_told_until_it_has_caught_up() -> None:
@@ -259,13 +264,13 @@ def test_the_end_of_an_alert_is_told_through_the_channels_that_told_of_it() -> N
 
     class Noting:
         def send(self, alert: Alert) -> None:
-            sent.append((str(alert.news), alert.told))
+            sent.append((str(alert.event), alert.text))
 
-    deliveries.deliver_due(wall=lambda: NOON, channels={"log": Noting()})
+    deliveries.deliver_due(real_now=lambda: NOON, channels={"log": Noting()})
     halt("ACTIVE")
     look(seconds=1)
-    deliveries.deliver_due(wall=lambda: NOON + timedelta(seconds=1), channels={"log": Noting()})
-    assert [news for news, _ in sent] == ["RAISED", "ENDED"]
+    deliveries.deliver_due(real_now=lambda: NOON + timedelta(seconds=1), channels={"log": Noting()})
+    assert [event for event, _ in sent] == ["RAISED", "ENDED"]
     assert sent[1][1].startswith("ended, the trading state has changed: system is HALTED")
 
 
@@ -277,7 +282,7 @@ def test_a_refused_alert_is_told_on_the_other_channels_until_the_channel_heals()
 
     ChannelHealth.objects.create(
         channel="webhook",
-        failing_wall=NOON,
+        failing_since_real=NOON,
         refused=True,
         failures=1,
         problem="HTTP 400 Bad Request: invalid_payload",
@@ -287,9 +292,9 @@ def test_a_refused_alert_is_told_on_the_other_channels_until_the_channel_heals()
     assert "HTTP 400 Bad Request: invalid_payload" in alert.message
     assert "manage.py test_alert" in alert.message
     assert list(alert.deliveries.values_list("channel", flat=True)) == ["log"]
-    ChannelHealth.objects.update(failing_wall=None, refused=False)
+    ChannelHealth.objects.update(failing_since_real=None, refused=False)
     watched(after(NOW, seconds=1))
-    assert Alert.objects.get(kind="DELIVERY_FAILED").ended_wall is not None
+    assert Alert.objects.get(kind="DELIVERY_FAILED").ended_at_real is not None
 
 
 def test_a_lost_broker_is_told_within_five_seconds_and_so_is_its_return() -> None:
@@ -308,7 +313,7 @@ def test_a_lost_broker_is_told_within_five_seconds_and_so_is_its_return() -> Non
         moment = after(NOW, seconds=seconds)
         surveillance.evaluate(moment=moment, config=config, limits=LIMITS, market=replay())
         down = Alert.objects.filter(kind="BROKER_DOWN")
-        return [(each.severity, each.ended_wall is None) for each in down]
+        return [(each.severity, each.ended_at_real is None) for each in down]
 
     assert found(4) == [("CRITICAL", True)]
     assert "since 2026-03-02 11:00:00 ET: no route" in Alert.objects.get(kind="BROKER_DOWN").message

@@ -62,7 +62,7 @@ def raise_alerts(config: Config, n: int = 1, **changes: Any) -> list[Alert]:
 
 def deliver(config: Config, *, seconds: float = 0) -> int:
     return deliveries.deliver_due(
-        wall=lambda: NOON + timedelta(seconds=seconds),
+        real_now=lambda: NOON + timedelta(seconds=seconds),
         channels={"desk": configured(config)["desk"]},
     )
 

@@ -49,7 +49,7 @@ def raised(config: Config) -> Alert:
 
 
 def deliver(config: Config) -> None:
-    deliveries.deliver_due(wall=lambda: NOON, channels=configured(config))
+    deliveries.deliver_due(real_now=lambda: NOON, channels=configured(config))
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410])
@@ -88,13 +88,13 @@ def test_a_channel_that_is_away_is_told_after_a_minute_and_ends_with_the_next_se
         moment = after(NOW, seconds=seconds)
         surveillance.evaluate(moment=moment, config=config, limits=LIMITS, market=replay())
         failed = Alert.objects.filter(kind="DELIVERY_FAILED")
-        return [each.ended_wall is None for each in failed]
+        return [each.ended_at_real is None for each in failed]
 
     assert found(59) == []
     assert found(61) == [True]
     later = NOON + timedelta(minutes=2)
-    deliveries.deliver_due(wall=lambda: later, channels=configured(config))
-    assert ChannelHealth.objects.get(channel="webhook").failing_wall is None
+    deliveries.deliver_due(real_now=lambda: later, channels=configured(config))
+    assert ChannelHealth.objects.get(channel="webhook").failing_since_real is None
     assert found(130) == [False]
     assert readiness.alert_channels(config) == {"ok": True}
 
@@ -181,7 +181,7 @@ def test_a_redirect_names_what_to_do(receiver: Receiver) -> None:
 
 
 def test_the_readiness_page_stays_ready(receiver: Receiver, client: Client) -> None:
-    ChannelHealth.objects.create(channel="log", failing_wall=NOON, refused=True, failures=1)
+    ChannelHealth.objects.create(channel="log", failing_since_real=NOON, refused=True, failures=1)
     body: dict[str, Any] = json.loads(client.get("/readyz").content)
     assert body["parts"].get("alerts", {"ok": True})["ok"]
 

@@ -103,7 +103,7 @@ def test_the_groups_are_the_sums_of_their_orders(by: str, stored: bool) -> None:
     orders = a_week()
     if stored:
         now = after(NOW, days=1)
-        daily_summaries.build_missing(now.now, wall=now.wall, limits=LIMITS)
+        daily_summaries.build_missing(now.now, real_now=now.real_now, limits=LIMITS)
         assert DayCosts.objects.count() == 4
     found = report.of(WEEK, by=by)
     alike(found.total, orders)
@@ -123,7 +123,7 @@ def test_a_stored_week_is_the_same_as_a_fresh_one() -> None:
     working()
     fresh = {by: report.of(WEEK, by=by) for by in report.BY}
     now = after(NOW, days=1)
-    daily_summaries.build_missing(now.now, wall=now.wall, limits=LIMITS)
+    daily_summaries.build_missing(now.now, real_now=now.real_now, limits=LIMITS)
     for by, before in fresh.items():
         found = report.of(WEEK, by=by)
         assert [rounded(*pair) for pair in found.groups] == [rounded(*p) for p in before.groups]
@@ -143,23 +143,23 @@ def test_one_account_alone() -> None:
 def test_a_day_that_is_not_summed_yet_is_told() -> None:
     a_week()
     now = after(NOW, days=1)
-    daily_summaries.build_missing(now.now, wall=now.wall, limits=LIMITS)
+    daily_summaries.build_missing(now.now, real_now=now.real_now, limits=LIMITS)
     filled("150.00", account="second")
     found = report.of(WEEK)
     assert (found.total.orders, found.missing) == (8, 1)
-    daily_summaries.build_missing(now.now, wall=now.wall, limits=LIMITS)
+    daily_summaries.build_missing(now.now, real_now=now.real_now, limits=LIMITS)
     assert report.of(WEEK).missing == 0
 
 
 def test_a_late_commission_reaches_a_day_that_is_stored() -> None:
     order = a_week()[0]
     now = after(NOW, days=1)
-    daily_summaries.build_missing(now.now, wall=now.wall, limits=LIMITS)
+    daily_summaries.build_missing(now.now, real_now=now.real_now, limits=LIMITS)
     Order.objects.filter(pk=order.pk).update(commission=D("50"))
     CostAnalysis.objects.filter(pk=order.pk).update(
-        fees=D("50"), computed_wall=now.wall + timedelta(minutes=1)
+        fees=D("50"), computed_at_real=now.real_now + timedelta(minutes=1)
     )
-    daily_summaries.build_missing(now.now, wall=after(now, hours=1).wall, limits=LIMITS)
+    daily_summaries.build_missing(now.now, real_now=after(now, hours=1).real_now, limits=LIMITS)
     assert report.of(WEEK).total.of("fees").cost == D("57")
 
 

@@ -49,7 +49,7 @@ def test_a_filled_sell_below_the_market() -> None:
     )  # fmt: skip
     assert cost.shortfall_bps == (D(1215) / (3_000 * D("150.10")) * 10_000).quantize(D("0.0001"))
     assert cost.reversion_bps == 0
-    assert cost.due_wall is None
+    assert cost.due_at_real is None
 
 
 def test_what_was_not_bought_costs_what_the_price_ran_away() -> None:
@@ -111,16 +111,16 @@ def test_figures_are_completed_once_the_minutes_after_the_end_are_over() -> None
     order = filled("150.00", finished_at=NOON, end_at=NOON)
     first = analysed(order)
     assert first.reversion_bps is None
-    assert first.due_wall == NOON + timedelta(minutes=6)
-    assert analysed(order, after(NOW, minutes=5)).computed_wall == NOON
+    assert first.due_at_real == NOON + timedelta(minutes=6)
+    assert analysed(order, after(NOW, minutes=5)).computed_at_real == NOON
     last = analysed(order, after(NOW, minutes=6))
-    assert (last.reversion_bps, last.due_wall) == (D(0), None)
+    assert (last.reversion_bps, last.due_at_real) == (D(0), None)
 
 
 def test_a_late_commission_changes_the_analysis() -> None:
     order = filled("150.00")
     assert analysed(order).fees == 1
-    assert analysed(order, after(NOW, minutes=1)).computed_wall == NOON
+    assert analysed(order, after(NOW, minutes=1)).computed_at_real == NOON
     Order.objects.filter(pk=order.pk).update(commission=D("2.50"))
     add_event(order, "COMMISSION")
     assert analysed(order, after(NOW, minutes=1)).fees == D("2.50")
@@ -186,7 +186,7 @@ def test_the_close_and_a_late_price_come_when_the_day_is_over() -> None:
     order = filled("150.00")
     cost = analysed(order, after(NOW, minutes=10))
     assert (cost.open_bps, cost.close_bps, cost.final) == (D(0), None, True)
-    assert cost.late_due_wall == NOON + timedelta(hours=5, minutes=1)
+    assert cost.late_due_at_real == NOON + timedelta(hours=5, minutes=1)
 
     late_benchmarks.complete(moment=after(NOW, hours=5), market=market)
     cost.refresh_from_db()
@@ -195,4 +195,4 @@ def test_the_close_and_a_late_price_come_when_the_day_is_over() -> None:
     cost.refresh_from_db()
     assert cost.close_bps == (D(-1) / 151 * 10_000).quantize(D("0.0001"))
     assert cost.late_reversion_bps == 0
-    assert cost.late_due_wall is None
+    assert cost.late_due_at_real is None

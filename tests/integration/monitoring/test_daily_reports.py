@@ -29,7 +29,7 @@ def mail() -> Iterator[MailReceiver]:
 
 
 def send(config: Config, moment: Moment = MORNING) -> int:
-    daily_summaries.build_missing(moment.now, wall=moment.wall, limits=LIMITS)
+    daily_summaries.build_missing(moment.now, real_now=moment.real_now, limits=LIMITS)
     return daily_reports.send_due(moment=moment, config=config, channels=configured(config))
 
 
@@ -79,7 +79,7 @@ def test_it_waits_for_the_end_of_the_quiet_hours(mail: MailReceiver) -> None:
     a_week()
     config = with_channel(mail.url, daily_report=True, quiet_hours="20:00-07:00")
     assert send(config) == 0
-    assert ReportDelivery.objects.get().next_try_wall == NOON + timedelta(hours=20)
+    assert ReportDelivery.objects.get().next_try_at_real == NOON + timedelta(hours=20)
     assert send(config, after(NOW, hours=20)) == 1
 
 

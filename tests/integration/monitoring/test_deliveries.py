@@ -47,11 +47,11 @@ def raise_alert(key: str = "k", *, url: str = "http://127.0.0.1:9/") -> Alert:
 
 
 def deliver(channel: Channel | None, *, seconds: float = 0, name: str = "webhook") -> int:
-    def wall() -> datetime:
+    def real_now() -> datetime:
         return NOON + timedelta(seconds=seconds)
 
     channels = {"log": LogChannel(), **({name: channel} if channel else {})}
-    return deliveries.deliver_due(wall=wall, channels=channels)
+    return deliveries.deliver_due(real_now=real_now, channels=channels)
 
 
 def state_of(alert: Alert, channel: str = "webhook") -> tuple[str, int]:
@@ -185,12 +185,12 @@ def test_a_channel_that_is_not_set_up_any_more_is_refused() -> None:
 def test_a_process_that_died_while_sending_neither_loses_nor_repeats_for_ever() -> None:
     alert = raise_alert()
     for attempt in range(deliveries.MAX_ATTEMPTS):
-        wall = NOON + timedelta(seconds=40 * attempt)
+        real_now = NOON + timedelta(seconds=40 * attempt)
         delivery = alert.deliveries.get(channel="webhook")
-        assert deliveries._claim(delivery, wall)
+        assert deliveries._claim(delivery, real_now)
         # Within the lease nobody else tries.
-        assert not deliveries._claim(delivery_before(delivery), wall)
-        assert not deliveries._due(wall + timedelta(seconds=29)).filter(pk=delivery.pk).exists()
+        assert not deliveries._claim(delivery_before(delivery), real_now)
+        assert not deliveries._due(real_now + timedelta(seconds=29)).filter(pk=delivery.pk).exists()
     assert state_of(alert)[0] == "PENDING"
     channel = Broken(ChannelUnavailable("down"))
     deliver(channel, seconds=40 * deliveries.MAX_ATTEMPTS)
@@ -228,7 +228,7 @@ def test_a_new_channel_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CHANNELS, "pager", lambda config: Pager())
     alert = raise_alert()
     assert state_of(alert, "pager") == ("PENDING", 0)
-    deliveries.deliver_due(wall=lambda: NOON, channels=configured(CONFIG))
+    deliveries.deliver_due(real_now=lambda: NOON, channels=configured(CONFIG))
     assert seen == [alert.message]
     assert state_of(alert, "pager") == ("SENT", 1)
     call_command("test_alert", channel="pager", stdout=StringIO())
@@ -264,10 +264,12 @@ def test_it_stops_in_time_for_the_thread_to_send_slices() -> None:
     # Each look at the clock finds it two seconds later.
     times = count(0, 2)
 
-    def wall() -> datetime:
+    def real_now() -> datetime:
         return NOON + timedelta(seconds=next(times))
 
-    sent = deliveries.deliver_due(wall=wall, channels={"log": LogChannel(), "webhook": Working()})
+    sent = deliveries.deliver_due(
+        real_now=real_now, channels={"log": LogChannel(), "webhook": Working()}
+    )
     assert 0 < sent < 5
     assert deliver(Working(), seconds=60) == 10 - sent
 

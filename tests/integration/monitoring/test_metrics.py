@@ -123,8 +123,8 @@ def test_an_event_whose_transaction_ends_late_is_counted_all_the_same(token: Non
 
 def _let_the_next_scrape_count() -> None:
     row = MetricTotals.objects.get()
-    assert row.counted_wall
-    MetricTotals.objects.update(counted_wall=row.counted_wall - timedelta(seconds=5))
+    assert row.counted_at_real
+    MetricTotals.objects.update(counted_at_real=row.counted_at_real - timedelta(seconds=5))
 
 
 @pytest.mark.django_db
@@ -132,7 +132,7 @@ def test_gauges_say_how_things_stand(token: None) -> None:
     order = working()
     child(order, status="UNKNOWN", quantity=5, claim_token="0" * 32)
     child(order, status="PLANNED")
-    wall = Moment.read().wall
+    real_now = Moment.read().real_now
     BrokerDifference.objects.create(
         broker="paper",
         account="main",
@@ -141,8 +141,8 @@ def test_gauges_say_how_things_stand(token: None) -> None:
         ours="1",
         theirs="2",
         words="differs",
-        first_seen_wall=wall,
-        last_seen_wall=wall,
+        first_seen_at_real=real_now,
+        last_seen_at_real=real_now,
     )
     seen = scrape()
     assert seen["deepstack_open_orders", "WORKING"] == 1

@@ -27,7 +27,7 @@ def day() -> None:
     filled("151.00", account="second")
     filled("150.00", finished_at=NOON - timedelta(days=1))
     surveillance.evaluate(moment=NOW, config=CONFIG, limits=LIMITS, market=replay())
-    daily_summaries.build_missing(NOON, wall=NOON, limits=LIMITS)
+    daily_summaries.build_missing(NOON, real_now=NOON, limits=LIMITS)
 
 
 def client(*permissions: str, name: str = "ann") -> APIClient:
@@ -112,7 +112,7 @@ def test_not_allowed_and_bad_input(
     assert alert is not None
     url = f"/api/v1/{path.format(alert=alert.pk)}"
     assert getattr(client(*permissions), method)(url).status_code == status
-    assert Alert.objects.filter(acknowledged_wall__isnull=True).count() == 2
+    assert Alert.objects.filter(acknowledged_at_real__isnull=True).count() == 2
 
 
 @pytest.mark.parametrize("path", ["alerts/", "summaries/", "dashboard/", "quality/", "costs/"])
@@ -207,7 +207,7 @@ def test_a_reader_of_the_back_office_cannot_acknowledge(day: None) -> None:
     form = {"alerts": ",".join(map(str, chosen)), "note": "seen"}
     assert office.get(ACKNOWLEDGE, form).status_code == 403
     assert office.post(ACKNOWLEDGE, form).status_code == 403
-    assert Alert.objects.filter(acknowledged_wall__isnull=True).count() == 2
+    assert Alert.objects.filter(acknowledged_at_real__isnull=True).count() == 2
 
 
 def summary(*words: str) -> str:

@@ -68,13 +68,13 @@ def test_a_summary_says_what_is_preliminary_and_is_built_again_when_it_is_final(
     tape = store_tape("150.00")
     cost_analysis.note_changes([order.pk], moment=NOW)
     day = NOON + timedelta(days=1)
-    (summary,) = daily_summaries.build_missing(day, wall=day, limits=LIMITS)
+    (summary,) = daily_summaries.build_missing(day, real_now=day, limits=LIMITS)
     assert summary.figures["preliminary_orders"] == 2
     later = after(NOW, days=1, hours=1)
     cost_analysis.note_changes([row.pk for row in type(order).objects.all()], moment=later)
     cost_analysis.compute_due(moment=later, market=tape)
-    assert not CostAnalysis.objects.filter(due_wall__isnull=False).exists()
-    daily_summaries.build_missing(later.now, wall=later.wall, limits=LIMITS)
+    assert not CostAnalysis.objects.filter(due_at_real__isnull=False).exists()
+    daily_summaries.build_missing(later.now, real_now=later.real_now, limits=LIMITS)
     assert DailySummary.objects.get().figures["preliminary_orders"] == 0
 
 

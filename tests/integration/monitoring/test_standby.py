@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import redis
 
-from monitoring.models import Alert, AlertDelivery, WatchMark
+from monitoring.models import Alert, AlertDelivery, EventCursor
 from tests.faults import FAKETIME, clock_ahead, own_redis, read_only_database
 from tests.integration.monitoring.receiver import Receiver, receiving
 from tests.stack import Stack, wait_for
@@ -54,7 +54,7 @@ def test_a_read_only_database_is_told_then_and_stored_afterwards(
     empty_stack: Stack, receiver: Receiver
 ) -> None:
     empty_stack.dispatcher(ALERT_WEBHOOK_URL=receiver.url)
-    wait_for(WatchMark.objects.filter(looked_wall__isnull=False).exists, 20, "a first look")
+    wait_for(EventCursor.objects.filter(evaluated_at_real__isnull=False).exists, 20, "a first look")
     told = partial(heard, receiver, "DATABASE_AWAY")
     with read_only_database():
         wait_for(told, 20, "the alert that cannot be stored")

@@ -35,7 +35,7 @@ def test_an_event_that_is_committed_late_is_not_missed() -> None:
     number, event.pk = event.pk, event.pk + 1_000
     OrderEvent.objects.all().delete()
     quick = store_order(status="CANCELLED")
-    moment = Moment(now=NOON, wall=quick.events.get().recorded_wall + timedelta(seconds=30))
+    moment = Moment(now=NOON, real_now=quick.events.get().recorded_at_real + timedelta(seconds=30))
     assert look(moment) == []
     OrderEvent.objects.create(
         pk=number, order=slow, kind="ORDER_STATUS", data={}, at=slow.created_at
@@ -49,7 +49,7 @@ def test_the_mark_moves_on_once_every_transaction_of_its_moment_has_ended() -> N
     look()
     look()
     assert WatchMark.objects.get().event_id == 0
-    WatchMark.objects.update(coming_wall=F("coming_wall") - timedelta(seconds=100))
+    WatchMark.objects.update(coming_at_real=F("coming_at_real") - timedelta(seconds=100))
     later = add_event(order, "ORDER_STATUS")
     look()
     mark = WatchMark.objects.get()
@@ -124,7 +124,7 @@ def test_the_newest_of_very_many_events_is_an_alert_within_five_seconds() -> Non
 def test_of_several_looks_at_a_time_one_is_taken() -> None:
     assert unread_events.take_turn()
     assert not unread_events.take_turn()
-    WatchMark.objects.update(looked_wall=F("looked_wall") - timedelta(seconds=1))
+    WatchMark.objects.update(looked_at_real=F("looked_at_real") - timedelta(seconds=1))
     assert not unread_events.take_turn(timedelta(seconds=3))
     assert unread_events.take_turn()
 

@@ -43,7 +43,7 @@ def test_a_costly_order_is_one_alert_however_often_it_is_seen() -> None:
 def test_an_acknowledged_alert_does_not_come_back() -> None:
     order = filled("150.50")
     look()
-    Alert.objects.update(acknowledged_by="ann", acknowledged_wall=NOON)
+    Alert.objects.update(acknowledged_by="ann", acknowledged_at_real=NOON)
     add_event(order, "COMMISSION")
     look(after(NOW, minutes=5))
     assert Alert.objects.get().acknowledged_by == "ann"
@@ -111,7 +111,7 @@ def test_slices_that_a_halt_holds_are_not_called_late_nor_at_its_end() -> None:
     )
     assert look(after(NOW, hours=1)) == [("TRADING_HALTED", "CRITICAL")]
     TradingState.objects.filter(pk=state.pk).update(
-        state="ACTIVE", changed_wall=after(NOW, hours=1).wall
+        state="ACTIVE", changed_at_real=after(NOW, hours=1).real_now
     )
     late = ("LATE_SLICES", "CRITICAL")
     assert late not in look(after(NOW, hours=1, seconds=5))
@@ -144,21 +144,21 @@ def test_what_differs_from_the_broker_is_one_alert_for_as_long_as_it_lasts() -> 
     row = BrokerDifference(
         broker="alpaca", account="main", kind="EXTERNAL_ORDER", subject="b-1", symbol="MSFT",
         ours="none", theirs="SELL 30 MSFT", words="SELL 30 MSFT is not ours",
-        first_seen_wall=NOON, last_seen_wall=NOON,
+        first_seen_at_real=NOON, last_seen_at_real=NOON,
     )  # fmt: skip
     row.save()
     assert look() == [("EXTERNAL_ORDER", "WARNING")]
     assert look(after(NOW, minutes=1)) == [("EXTERNAL_ORDER", "WARNING")]
-    row.gone_wall = NOON
+    row.gone_at_real = NOON
     row.save()
-    row.pk, row.gone_wall = None, None
+    row.pk, row.gone_at_real = None, None
     row.save()
     assert len(look(after(NOW, minutes=2))) == 2, "it came back"
 
 
 def test_an_account_that_cannot_be_compared_is_told_after_a_while() -> None:
     BrokerAccount.objects.create(
-        broker="alpaca", account="main", failing_wall=NOON, problem="no answer"
+        broker="alpaca", account="main", failing_since_real=NOON, problem="no answer"
     )
     assert look(after(NOW, minutes=9)) == []
     assert look(after(NOW, minutes=11)) == [("NOT_COMPARED", "WARNING")]
@@ -173,9 +173,11 @@ def test_deviation_from_the_markets_vwap_comes_with_the_cost_analysis() -> None:
     ("changes", "found"),
     [
         # 1.35 % away from the market's 148.
-        pytest.param({"routing": {"usual_vwap_deviation_bps": 50.0}}, [], id="usual of the symbol"),
         pytest.param(
-            {"routing": {"usual_vwap_deviation_bps": 10.0}},
+            {"routing": {"typical_vwap_deviation_bps": 50.0}}, [], id="usual of the symbol"
+        ),
+        pytest.param(
+            {"routing": {"typical_vwap_deviation_bps": 10.0}},
             [("VWAP_DEVIATION", "CRITICAL")],
             id="thirteen times what is usual",
         ),
@@ -204,7 +206,7 @@ def test_a_live_order_is_analysed_once_a_minute_at_most() -> None:
     for second in range(0, 100, 5):
         add_event(order, "FILL")
         look(after(NOW, seconds=second), tape)
-        times.add(CostAnalysis.objects.get().computed_wall)
+        times.add(CostAnalysis.objects.get().computed_at_real)
     assert sorted(times) == [NOON, NOON + timedelta(seconds=60)]
 
 

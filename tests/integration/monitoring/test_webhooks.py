@@ -49,10 +49,10 @@ def to(receiver: Receiver, **changes: Any) -> WebhookReceiver:
 def send(found: WebhookReceiver, *, after: float = 0) -> int:
     """What can be sent so many seconds later."""
 
-    def wall() -> datetime:
+    def real_now() -> datetime:
         return START + timedelta(seconds=after)
 
-    return sending.send_due("risk", found, wall=wall)
+    return sending.send_due("risk", found, real_now=real_now)
 
 
 def begun(found: WebhookReceiver) -> Order:
@@ -117,7 +117,7 @@ def test_none_is_sent_before_the_one_before_it_was_taken(receiver: Receiver) -> 
     assert send(found) == 0
     add_event(order, "ORDER_REASON", reason="second")
     assert send(found, after=119) == 0
-    assert sending.with_work({"risk": found}, wall=START + timedelta(seconds=119)) == []
+    assert sending.with_work({"risk": found}, real_now=START + timedelta(seconds=119)) == []
     assert send(found, after=121) == 2
     assert reasons(receiver) == [["first"], ["first"], ["second"]]
     (once, _), (again, _), _ = receiver.got
@@ -131,7 +131,7 @@ def test_who_died_while_sending_sends_the_same_message_again(receiver: Receiver)
     add_event(order, "ORDER_REASON", reason="first")
     send(found)
     sent = WebhookDelivery.objects.all()
-    sent.update(state="PENDING", settled_wall=None, next_try_wall=START + sending.LEASE)
+    sent.update(state="PENDING", settled_at_real=None, next_try_at_real=START + sending.LEASE)
     add_event(order, "ORDER_REASON", reason="second")
     assert send(found, after=29) == 0
     assert send(found, after=31) == 2
@@ -160,19 +160,19 @@ def test_what_is_refused_for_an_hour_is_given_up_and_an_alert_stands(receiver: R
 
 def evaluate(found: WebhookReceiver) -> None:
     settings = CONFIG.model_copy(update={"webhooks": Webhooks(receivers={"risk": found})})
-    moment = Moment(now=START, wall=START)
+    moment = Moment(now=START, real_now=START)
     surveillance.evaluate(moment=moment, config=settings, limits=LIMITS, market=None)
 
 
 def test_one_process_sends_at_a_time(receiver: Receiver) -> None:
     found = to(receiver)
     add_event(begun(found), "ORDER_REASON", reason="x")
-    assert sending.with_work({"risk": found}, wall=START) == ["risk"]
+    assert sending.with_work({"risk": found}, real_now=START) == ["risk"]
     with ThreadPoolExecutor(1) as other, alone(WEBHOOK + crc32(b"risk")) as mine:
         assert mine
         assert other.submit(_send_and_close, found).result() == 0
     assert send(found) == 1
-    assert sending.with_work({"risk": found}, wall=START) == []
+    assert sending.with_work({"risk": found}, real_now=START) == []
 
 
 def _send_and_close(found: WebhookReceiver) -> int:
@@ -187,7 +187,7 @@ def test_a_receiver_that_was_away_for_long_begins_anew(receiver: Receiver) -> No
     add_event(begun(found), "ORDER_REASON", reason="missed")
     assert send(found, after=8 * 86_400) == 0
     assert not WebhookDelivery.objects.exists()
-    assert WebhookPosition.objects.get().read_wall == START + timedelta(days=8)
+    assert WebhookPosition.objects.get().read_at_real == START + timedelta(days=8)
 
 
 def test_the_log_of_deliveries_is_kept_for_a_month(receiver: Receiver) -> None:
@@ -196,7 +196,7 @@ def test_the_log_of_deliveries_is_kept_for_a_month(receiver: Receiver) -> None:
     send(found)
     build_summaries()
     assert WebhookDelivery.objects.exists()
-    sending.forget_old(wall=START + timedelta(days=31))
+    sending.forget_old(real_now=START + timedelta(days=31))
     assert not WebhookDelivery.objects.exists()
 
 

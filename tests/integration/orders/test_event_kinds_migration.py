@@ -52,7 +52,7 @@ def test_a_stored_alert_keeps_its_key_under_its_new_name() -> None:
         order=order,
         dedupe_key=f"LOST_AT_BROKER:order:{order.pk}:3",
         raised_at=NOON,
-        raised_wall=NOON,
+        raised_at_real=NOON,
     )
     (step,) = alerts.Migration.operations
     for sql, kind in ((step.sql, "MISSING_AT_BROKER"), (step.reverse_sql, "LOST_AT_BROKER")):

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import order_controls
 from execution.models import Order, OrderEvent
-from execution.orders.journal import tell
+from execution.orders.journal import record_event
 from execution.risk import kill_switch
 from tests.integration.desk_work import claim, execution, hear, new_order, report
 
@@ -67,7 +67,7 @@ def test_what_is_rolled_back_is_not_in_the_log(lines: list[dict[str, Any]]) -> N
     order = new_order()
     before = len(lines)
     with transaction.atomic():
-        tell(order, "FILL", {"quantity": 1}, at=order.created_at)
+        record_event(order, "FILL", {"quantity": 1}, at=order.created_at)
         transaction.set_rollback(True)
     assert len(lines) == before
 
@@ -79,7 +79,7 @@ def test_a_halt_stands_before_the_cancels_that_it_causes() -> None:
         row = kill_switch.set_state(scope="SYSTEM", key="", state="HALTED", by="ann", reason="news")
         numbers = kill_switch.reserve_events(row)
     # Another process, whose clock is ahead, cancels at once.
-    tell(order, "SLICE_STATUS", {"to": "CANCELLED"}, at=now - timedelta(seconds=9))
+    record_event(order, "SLICE_STATUS", {"to": "CANCELLED"}, at=now - timedelta(seconds=9))
     late = new_order()
     kill_switch.tell_orders(row, [order.pk, late.pk], now=now, numbers=numbers)
     kinds = list(order.events.order_by("pk").values_list("kind", flat=True))
@@ -91,7 +91,7 @@ def test_an_event_after_a_halt_has_a_number_that_is_free() -> None:
     order, now = new_order(), datetime.now(UTC)
     report = kill_switch.halt(scope="SYMBOL", key="AAPL", by="ann", reason="news", now=now)
     assert [each.order_id for each in report.orders] == [order.pk]
-    tell(order, "SLICE_STATUS", {"to": "CANCELLED"}, at=now)
+    record_event(order, "SLICE_STATUS", {"to": "CANCELLED"}, at=now)
     numbers = list(OrderEvent.objects.filter(order=order).values_list("pk", flat=True))
     assert len(set(numbers)) == len(numbers)
     assert Order.objects.count() == 1

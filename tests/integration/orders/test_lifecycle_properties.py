@@ -1,5 +1,5 @@
 """Whatever happens in whatever order: F + W <= Q, totals derive, transitions are allowed, and the
-story alone tells the state."""
+audit trail alone gives the state."""
 
 import random
 from contextlib import suppress
@@ -34,7 +34,7 @@ from execution.orders import verification
 from execution.sending import outcomes
 from execution.sending.slices import Intent
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.any_date
 
@@ -214,8 +214,8 @@ class OrderLife(RuleBasedStateMachine):
                 assert SliceStatus(after) in SLICE_TRANSITIONS[SliceStatus(before)]
 
     @invariant()
-    def the_story_tells_the_state(self) -> None:
-        assert_story_matches(self.order)
+    def the_audit_trail_gives_the_state(self) -> None:
+        assert_audit_trail_matches(self.order)
 
     @invariant()
     def verification_finds_nothing(self) -> None:

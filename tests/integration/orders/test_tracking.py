@@ -41,12 +41,12 @@ def bought(price: str, **changes: Any) -> Order:
 
 def test_the_market_vwap_the_own_average_and_the_deviation_between_them() -> None:
     tape = store_tape("150.00")
-    order = bought("150.30", routing={"usual_vwap_deviation_bps": 6.5})
+    order = bought("150.30", routing={"typical_vwap_deviation_bps": 6.5})
     seen = queries.tracking(order, tape, now=NOON)
     assert seen is not None
     assert (seen.market_vwap, seen.average) == (Decimal("150"), Decimal("150.30"))
     assert seen.deviation_bps == pytest.approx(20)
-    assert seen.usual_bps == 6.5
+    assert seen.typical_bps == 6.5
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_silent_market_is_asked_once_for_a_list_and_fails_no_detail() -> None:
 
 def test_the_progress_line_shows_benchmark_deviation_and_what_is_usual() -> None:
     tape = store_tape("150.00")
-    order = bought("150.03", routing={"usual_vwap_deviation_bps": 6.5})
+    order = bought("150.03", routing={"typical_vwap_deviation_bps": 6.5})
     [seen] = queries.progress([order.pk], tape, now=NOON)
     assert "(VWAP 150.0000 +2.0 bps, usually within 6.5)" in progress.line(seen)
 
@@ -101,7 +101,7 @@ def shown_by(command: str, *options: str) -> str:
 
 def test_list_api_and_admin_show_the_same() -> None:
     """On the process's own market, whose VWAP is what it is."""
-    order = bought("150.00", routing={"usual_vwap_deviation_bps": 6.5})
+    order = bought("150.00", routing={"typical_vwap_deviation_bps": 6.5})
     here = desks.default()
     seen = queries.tracking(order, here.market, now=here.now())
     assert seen is not None
@@ -111,7 +111,7 @@ def test_list_api_and_admin_show_the_same() -> None:
     api = client_of("Viewer").get(f"/api/v1/orders/{order.pk}/").json()["vwap_tracking"]
     assert row["vwap_tracking"]["market_vwap"] == api["market_vwap"] == str(seen.market_vwap)
     assert api["deviation_bps"] == row["vwap_tracking"]["deviation_bps"] == seen.deviation_bps
-    assert api["usual_bps"] == 6.5
+    assert api["typical_bps"] == 6.5
 
     price, against = f"{seen.market_vwap:,.4f}", f"{seen.deviation_bps:+.1f}"
     table = shown_by("orders")
@@ -166,7 +166,7 @@ def accept(desk: Context, **changes: Any) -> Order:
 
 @pytest.mark.parametrize("algorithm", ["VWAP", "POV", "TWAP"])
 def test_an_accepted_order_knows_how_far_away_is_usual(desk: Context, algorithm: str) -> None:
-    usual = accept(desk, algorithm=algorithm).routing["usual_vwap_deviation_bps"]
+    usual = accept(desk, algorithm=algorithm).routing["typical_vwap_deviation_bps"]
     row = VolumeProfile.objects.get(symbol="GWW")
     schedule = "even" if algorithm == "TWAP" else "profile"
     # From 11:00 until 13:00, the fourth to the seventh half-hour.
@@ -183,7 +183,7 @@ def test_where_nothing_was_learned_nothing_is_usual(
     changes = {"decision_price": 900, "symbol": symbol}
     order = accept(desk, algorithm=algorithm, **changes)
     assert order.status == "ACCEPTED"
-    assert order.routing["usual_vwap_deviation_bps"] is None
+    assert order.routing["typical_vwap_deviation_bps"] is None
 
 
 def test_the_profile_of_all_has_no_deviation_of_its_own(desk: Context) -> None:

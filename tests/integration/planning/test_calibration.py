@@ -225,7 +225,7 @@ def test_another_model_has_its_own_coefficients() -> None:
     """A volatility is needed, and the simulated market has no sessions to learn it from."""
     trade(40)
     with pytest.raises(cost_calibration.NothingToLearn, match="volatility unknown"):
-        cost_calibration.learn(by="ann", desk=desk(model="almgren"))
+        cost_calibration.learn(by="ann", context=desk(model="almgren"))
 
 
 def test_uncalibrated_estimates_read_nothing() -> None:

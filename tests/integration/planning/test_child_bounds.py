@@ -142,17 +142,17 @@ def test_a_largest_slice_needs_as_many_slices() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "field"),
+    ("terms", "field"),
     [
         ({"max_slice": 50, "slices": 10}, "slices"),
         ({"min_slice": 600, "max_slice": 800}, "max_slice"),
         ({"max_slice": 1, "quantity": 30_000}, "max_slice"),
     ],
 )
-def test_bounds_that_no_plan_fits_are_refused(wishes: dict[str, Any], field: str) -> None:
+def test_bounds_that_no_plan_fits_are_refused(terms: dict[str, Any], field: str) -> None:
     trade(FLAT)
     with pytest.raises(InvalidSignal) as refused:
-        trial(**wishes)
+        trial(**terms)
     assert list(refused.value.errors) == [field]
     assert not Order.objects.exists()
 

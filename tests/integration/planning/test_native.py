@@ -27,7 +27,7 @@ from execution.sending import slices
 from execution.sending.slices import Intent
 from tests.integration.api.test_api import client_of
 from tests.integration.desk_work import hear, report
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 from tests.integration.thin_market import at_minute, desk_at, order_of, trade
 
 pytestmark = pytest.mark.django_db
@@ -51,8 +51,8 @@ def desk(minute: float = TEN, **more: Any) -> Context:
     return replace(made, broker=manager)
 
 
-def taken(desk: Context, **wishes: Any) -> Order:
-    order = order_of(desk, **{"algorithm": None, **VWAP, **wishes})
+def taken(desk: Context, **terms: Any) -> Order:
+    order = order_of(desk, **{"algorithm": None, **VWAP, **terms})
     assert order.status == OrderStatus.ACCEPTED, order.status_reason
     return order
 
@@ -63,8 +63,8 @@ def claimed(order: Order, desk: Context) -> Intent | None:
     return slices.claim(part, quote, desk, now=desk.now())
 
 
-def refused(desk: Context, **wishes: Any) -> Order:
-    order = order_of(desk, **{"algorithm": None, **VWAP, **wishes})
+def refused(desk: Context, **terms: Any) -> Order:
+    order = order_of(desk, **{"algorithm": None, **VWAP, **terms})
     assert order.status == OrderStatus.DENIED
     assert not order.slices.exists()
     assert "native" not in order.routing
@@ -81,12 +81,12 @@ def test_the_whole_order_is_one_child_that_carries_the_algorithm() -> None:
     ticket, part = intent.ticket, Slice.objects.get(order=order)
     assert (ticket.quantity, part.end_at, ticket.extended_hours) == (1_000, order.end_at, False)
     assert ticket.native is not None
-    assert ticket.native.told() == {
+    assert ticket.native.as_json() == {
         "name": "Vwap",
         "parameters": {"maxPctVol": "0.2", "noTakeLiq": "0", "allowPastEndTime": "0", **WINDOW},
     }
     assert part.explanation["native"] == "Vwap"
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_limit_beyond_the_collar_is_denied_as_for_any_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "value"),
+    ("terms", "value"),
     [
         ({}, "945000.00"),  # what leaves may cost so much, the collar's 5 % above the mid
         ({"limit_price": 925}, "925000.00"),
@@ -121,19 +121,19 @@ def test_a_limit_beyond_the_collar_is_denied_as_for_any_order() -> None:
         ({"side": "SELL"}, None),
     ],
 )
-def test_its_value_is_bounded_at_the_worst_price(wishes: dict[str, Any], value: str | None) -> None:
+def test_its_value_is_bounded_at_the_worst_price(terms: dict[str, Any], value: str | None) -> None:
     bound = {"scope": "SYSTEM", "key": "", "field": "max_order_notional", "by": "ann"}
     limits.set_limit(**bound, value=Decimal(920_000))
     at = desk()
     if value is None:
-        assert claimed(taken(at, **wishes), at) is not None
+        assert claimed(taken(at, **terms), at) is not None
     else:
-        reason = refused(at, **wishes).status_reason
+        reason = refused(at, **terms).status_reason
         assert reason == f"NOTIONAL_EXCEEDS_MAX: max=920000.00, notional={value}"
 
 
 @pytest.mark.parametrize(
-    ("configured", "wishes", "told"),
+    ("configured", "terms", "told"),
     [
         (None, {}, "0.2"),
         (0.15, {}, "0.15"),
@@ -144,10 +144,10 @@ def test_its_value_is_bounded_at_the_worst_price(wishes: dict[str, Any], value: 
     ],
 )
 def test_a_participation_cap_becomes_the_algorithms_share_and_cuts_no_child(
-    configured: float | None, wishes: dict[str, Any], told: str
+    configured: float | None, terms: dict[str, Any], told: str
 ) -> None:
     at = desk(max_participation=configured)
-    intent = claimed(taken(at, **wishes), at)
+    intent = claimed(taken(at, **terms), at)
     assert intent is not None
     assert intent.ticket.quantity == 1_000
     assert intent.ticket.native is not None
@@ -155,7 +155,7 @@ def test_a_participation_cap_becomes_the_algorithms_share_and_cuts_no_child(
 
 
 @pytest.mark.parametrize(
-    ("configured", "wishes", "code"),
+    ("configured", "terms", "code"),
     [
         (0.05, {}, "NATIVE_CAP: native=Vwap, cap=0.05, least=0.1"),
         (None, {"max_participation": 0.05}, "NATIVE_CAP"),
@@ -163,9 +163,9 @@ def test_a_participation_cap_becomes_the_algorithms_share_and_cuts_no_child(
     ],
 )
 def test_a_cap_that_it_cannot_keep_denies(
-    configured: float | None, wishes: dict[str, Any], code: str
+    configured: float | None, terms: dict[str, Any], code: str
 ) -> None:
-    assert refused(desk(max_participation=configured), **wishes).status_reason.startswith(code)
+    assert refused(desk(max_participation=configured), **terms).status_reason.startswith(code)
 
 
 def test_what_starts_at_once_has_the_configured_cap_as_little_as_a_limit_order() -> None:
@@ -198,7 +198,7 @@ def test_it_is_cancelled_but_not_amended() -> None:
     at = desk()
     order = taken(at)
     with pytest.raises(NotAllowed, match="worked by the broker's own Vwap"):
-        amend.amend(order.pk, {"quantity": 2_000}, version=1, by="ann", desk=at)
+        amend.amend(order.pk, {"quantity": 2_000}, version=1, by="ann", context=at)
     order.refresh_from_db()
     assert (order.quantity, order.version) == (1_000, 1)
     ended = order_controls.cancel(order.pk, by="ann", now=at.now())
@@ -247,7 +247,7 @@ def test_what_a_halt_cancels_goes_to_the_same_algorithm_and_starts_when_it_leave
     again = slices.claim(part, quote, later, now=part.due_at)
     assert again is not None
     assert again.ticket.native is not None
-    told = again.ticket.native.told()["parameters"]
+    told = again.ticket.native.as_json()["parameters"]
     assert told == {
         "maxPctVol": "0.2",
         "noTakeLiq": "0",

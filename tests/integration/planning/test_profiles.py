@@ -256,7 +256,7 @@ def test_the_command_learns_from_a_file_without_storing_bars(tmp_path: Path) -> 
         (["--source", "none.csv"], r"none\.csv: No such file"),
     ],
 )
-def test_wrong_wishes_are_refused(options: list[str], message: str) -> None:
+def test_wrong_options_are_refused(options: list[str], message: str) -> None:
     with pytest.raises(CommandError, match=message):
         learn_by_command(*options)
 

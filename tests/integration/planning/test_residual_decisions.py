@@ -22,7 +22,7 @@ from tests.integration.planning.test_residuals import (
     residual_plans,
     trial,
 )
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 from tests.integration.thin_market import (
     TODAY,
     all_of,
@@ -169,7 +169,7 @@ def test_whatever_the_broker_does_the_books_close(policy: str, seed: int) -> Non
 
     given = trial(moody, residual=policy, quantity=chance.randint(1, 2_000))
     order = given.run()
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
     assert order.is_terminal
     left = order.quantity - order.filled_quantity
     assert order.status == ("EXPIRED" if left else "FILLED")
@@ -184,7 +184,7 @@ def test_an_amended_order_is_forced_with_its_new_rest() -> None:
     assert len(residual_plans(given.order)) == 1
     given.answer = all_of
     now = desk_at(at_minute(ELEVEN - 5))
-    amend.amend(given.order.pk, {"quantity": 1_500}, version=1, by="ann", desk=now)
+    amend.amend(given.order.pk, {"quantity": 1_500}, version=1, by="ann", context=now)
     given.order.refresh_from_db()
     given.desk = now
     assert ended(given.run())[:2] == ("FILLED", 1_500)
@@ -192,19 +192,19 @@ def test_an_amended_order_is_forced_with_its_new_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "minute"),
+    ("terms", "minute"),
     [
         ({"algorithm": "LIMIT", "aggressive_after": 0.5}, TEN + 40),
         ({"residual": "EXTEND_FORCE", "max_extensions": 1}, ELEVEN + 14),
     ],
 )
-def test_an_amended_order_crosses_with_what_was_added(wishes: Any, minute: int) -> None:
+def test_an_amended_order_crosses_with_what_was_added(terms: Any, minute: int) -> None:
     trade(FLAT)
-    given = trial(none_of, **wishes)
+    given = trial(none_of, **terms)
     given.run(until=at_minute(minute))
     assert given.order.routing["residual"]["turns"] < 3
     now = desk_at(at_minute(minute))
-    amend.amend(given.order.pk, {"quantity": 1_500}, version=1, by="ann", desk=now)
+    amend.amend(given.order.pk, {"quantity": 1_500}, version=1, by="ann", context=now)
     given.desk, given.answer = now, all_of
     given.end(given.children[-1])
     given.order.refresh_from_db()
@@ -216,7 +216,7 @@ def test_an_amended_order_that_waits_for_the_close_goes_on_waiting() -> None:
     given = trial(none_of, residual="CLOSE")
     given.run(until=at_minute(ELEVEN + 30))
     now = desk_at(at_minute(ELEVEN + 30))
-    amend.amend(given.order.pk, {"quantity": 700}, version=1, by="ann", desk=now)
+    amend.amend(given.order.pk, {"quantity": 700}, version=1, by="ann", context=now)
     given.desk, given.answer = now, all_of
     given.order.refresh_from_db()
     assert ended(given.run())[:2] == ("FILLED", 700)

@@ -9,7 +9,7 @@ import pytest
 
 from execution.models import Order
 from execution.planning import volume_profiles
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 from tests.integration.thin_market import (
     HALF_DAY,
     MINUTE,
@@ -31,9 +31,9 @@ TEN, ELEVEN, CLOSE = 30, 90, 390  # minutes of the session
 FLAT = [900.0] * 390
 
 
-def trial(answer: Any = all_of, *, start: float = TEN, **wishes: Any) -> Trial:
+def trial(answer: Any = all_of, *, start: float = TEN, **terms: Any) -> Trial:
     desk = desk_at(at_minute(start))
-    return Trial(order_of(desk, **wishes), desk, answer)
+    return Trial(order_of(desk, **terms), desk, answer)
 
 
 def residual_plans(order: Order) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def residual_plans(order: Order) -> list[dict[str, Any]]:
 
 
 def ended(order: Order) -> tuple[str, int, datetime]:
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
     assert order.finished_at is not None
     return order.status, order.filled_quantity, order.finished_at
 
@@ -196,7 +196,7 @@ def test_every_algorithm_can_be_extended_and_forced(algorithm: str) -> None:
     for policy in ("EXTEND", "FORCE"):
         given = trial(half_of, residual=policy, algorithm=algorithm, quantity=5_000)
         order = given.run()
-        assert_story_matches(order)
+        assert_audit_trail_matches(order)
         assert residual_plans(order)
         assert order.is_terminal
 

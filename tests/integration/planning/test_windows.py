@@ -1,4 +1,4 @@
-"""Where an order is worked, by what it wishes and what the session leaves."""
+"""Where an order is worked, by what it asks for and what the session leaves."""
 
 from datetime import datetime, timedelta
 

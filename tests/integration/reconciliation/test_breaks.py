@@ -191,7 +191,7 @@ def test_over_the_api_risk_accepts_and_a_trader_does_not(account: Account) -> No
     address = f"/api/v1/position-breaks/{found.pk}/accept/"
     risk_person, trader = person("Risk"), person("Trader")
     (shown,) = trader.get(f"/api/v1/position-breaks/?account={account.name}").json()["results"]
-    assert (shown["id"], shown["theirs"], shown["gone_wall"]) == (found.pk, "480", None)
+    assert (shown["id"], shown["theirs"], shown["gone_at"]) == (found.pk, "480", None)
     body = {"reason": REASON}
     assert trader.post(address, body, content_type="application/json").status_code == 403
     assert risk_person.post(address, {}, content_type="application/json").status_code == 400

@@ -98,8 +98,8 @@ class ComparisonContract:
             compare(rig)
         row = BrokerAccount.objects.get(broker=rig.broker.name, account=rig.account)
         assert row.problem
-        assert row.failing_wall is not None
-        still = BrokerDifference.objects.filter(pk__in=known, gone_wall=None)
+        assert row.failing_since_real is not None
+        still = BrokerDifference.objects.filter(pk__in=known, gone_at_real=None)
         assert set(still.values_list("pk", flat=True)) == known, "an error is not 'no orders'"
 
 

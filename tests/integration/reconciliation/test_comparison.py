@@ -145,7 +145,7 @@ def test_what_somebody_else_trades_is_found_once_and_until_it_is_gone(account: A
 
     order.executions.all().delete()
     assert account.found(thorough=False) == []
-    assert not BrokerDifference.objects.filter(pk__in=first, gone_wall=None).exists()
+    assert not BrokerDifference.objects.filter(pk__in=first, gone_at_real=None).exists()
 
 
 def test_a_named_person_may_accept_what_somebody_else_traded(account: Account) -> None:
@@ -192,7 +192,7 @@ def test_somebody_elses_order_is_left_alone_and_its_symbol_halted_once(account: 
     PaperOrder.objects.filter(pk=order.pk).update(status="CANCELLED")
     assert account.found() == []
     found.refresh_from_db()
-    assert found.gone_wall is not None
+    assert found.gone_at_real is not None
 
 
 def test_orders_of_others_need_not_halt_anything(account: Account) -> None:
@@ -257,10 +257,10 @@ def only(account: Account) -> Account:
 def test_each_account_is_compared_once_a_night(only: Account) -> None:
     assert only.name in account_reconciliation.nightly(only.desk)
     assert only.name not in account_reconciliation.nightly(only.desk)
-    day_ago = BrokerAccount.objects.get(account=only.name).thorough_wall
+    day_ago = BrokerAccount.objects.get(account=only.name).thorough_at_real
     assert day_ago is not None
     BrokerAccount.objects.filter(account=only.name).update(
-        thorough_wall=day_ago - timedelta(hours=25)
+        thorough_at_real=day_ago - timedelta(hours=25)
     )
     assert only.name in account_reconciliation.nightly(only.desk)
 

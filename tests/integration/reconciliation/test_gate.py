@@ -40,8 +40,8 @@ def order(stack: Stack, quantity: int, symbol: str) -> Order:
 
 
 def compared_since(moment: datetime | None) -> bool:
-    rows = BrokerAccount.objects.filter(account=ACCOUNT, compared_wall__isnull=False)
-    return (rows if moment is None else rows.filter(compared_wall__gte=moment)).exists()
+    rows = BrokerAccount.objects.filter(account=ACCOUNT, compared_at_real__isnull=False)
+    return (rows if moment is None else rows.filter(compared_at_real__gte=moment)).exists()
 
 
 def test_no_child_leaves_before_the_account_was_compared(alpaca: AlpacaRig, service: Stack) -> None:
@@ -52,7 +52,7 @@ def test_no_child_leaves_before_the_account_was_compared(alpaca: AlpacaRig, serv
     # What was compared before these processes began tells what is held, and opens nothing.
     earlier = timezone.now()
     BrokerAccount.objects.create(
-        broker="alpaca", account=ACCOUNT, accepted_wall=earlier, compared_wall=earlier
+        broker="alpaca", account=ACCOUNT, accepted_at_real=earlier, compared_at_real=earlier
     )
     service.team()
     placed = order(service, 400, "AAPL")
@@ -64,15 +64,15 @@ def test_no_child_leaves_before_the_account_was_compared(alpaca: AlpacaRig, serv
 
     wait_for(held_back, PATIENCE, f"the first child to be held back, not {first.reason!r}")
     assert alpaca.peer.entries("accepted") == []
-    assert BrokerAccount.objects.get(account=ACCOUNT).compared_wall == earlier
+    assert BrokerAccount.objects.get(account=ACCOUNT).compared_at_real == earlier
 
     alpaca.peer.tell("set", faults=[])
     wait_for(lambda: alpaca.peer.entries("accepted"), PATIENCE, "children to leave")
     accepted_at = float(str(alpaca.peer.entries("accepted")[0]["at"]))
     row = BrokerAccount.objects.get(account=ACCOUNT)
     # A comparison is dated by its beginning, which may lie before the fault's end.
-    assert row.compared_wall is not None
-    assert earlier.timestamp() < row.compared_wall.timestamp() < accepted_at
+    assert row.compared_at_real is not None
+    assert earlier.timestamp() < row.compared_at_real.timestamp() < accepted_at
 
 
 def test_an_order_of_somebody_else_halts_its_symbol_before_ours_leave(
@@ -95,27 +95,27 @@ def test_after_a_gap_of_the_stream_the_account_is_compared_again(
     rows = BrokerAccount.objects.filter(account=ACCOUNT)
     wait_for(lambda: alpaca.peer.tell("listeners") == 1, PATIENCE, "the stream")
     wait_for(lambda: compared_since(None), PATIENCE, "the first comparison")
-    before = rows.get().due_wall
+    before = rows.get().due_at_real
     alpaca.peer.tell("kick")
 
     def gap_noted() -> bool:
-        due = rows.get().due_wall
+        due = rows.get().due_at_real
         return due is not None and due != before
 
     wait_for(gap_noted, PATIENCE, "the gap to be noted")
-    gap = rows.get().due_wall
+    gap = rows.get().due_at_real
     wait_for(lambda: compared_since(gap), PATIENCE, "the account to be compared again")
 
 
 def test_a_gateway_that_lost_its_connection_asks_for_a_comparison(desk: IbkrDesk) -> None:
     desk.ready()
     row, _ = BrokerAccount.objects.get_or_create(broker="ibkr", account="DU1234567")
-    before = row.due_wall
+    before = row.due_at_real
     desk.tws.do("cut")
 
     def gap_noted() -> bool:
         row.refresh_from_db()
-        return row.due_wall is not None and row.due_wall != before
+        return row.due_at_real is not None and row.due_at_real != before
 
     wait_for(gap_noted, PATIENCE, "the gap to be noted")
     row.delete()
@@ -162,12 +162,12 @@ def test_a_process_without_a_gate_of_its_own_is_closed_until_somebody_compares(
     assert "not compared" in manager.closed_for("default")
     assert closed().endswith("is not compared with the broker: time-out")
     # A comparison from before this process began may be of a time before a gap.
-    assert closed(compared_wall=before)
-    assert not closed(compared_wall=timezone.now())
-    assert closed(due_wall=timezone.now())
+    assert closed(compared_at_real=before)
+    assert not closed(compared_at_real=timezone.now())
+    assert closed(due_at_real=timezone.now())
     with pytest.raises(BrokerUnavailable, match="not compared"):
         manager.place(alpaca.ticket(), now=alpaca.now())
-    assert not closed(compared_wall=timezone.now())
+    assert not closed(compared_at_real=timezone.now())
     manager.place(alpaca.ticket(), now=alpaca.now())
 
 

@@ -46,8 +46,8 @@ def state() -> tuple[str, str]:
 
 def settled_event(order: Order) -> OrderEvent:
     event = add_event(order, "ORDER_STATUS", to="WORKING")
-    old = F("recorded_wall") - 2 * recovery_mode.SETTLED_AFTER
-    OrderEvent.objects.filter(pk=event.pk).update(recorded_wall=old)
+    old = F("recorded_at_real") - 2 * recovery_mode.SETTLED_AFTER
+    OrderEvent.objects.filter(pk=event.pk).update(recorded_at_real=old)
     return event
 
 
@@ -131,11 +131,11 @@ def test_after_a_promotion_each_account_is_compared_before_it_sends() -> None:
     DatabaseOrigin.objects.update(timeline="before")
     for _ in range(2):
         assert recovery_mode.check() is None
-    due = BrokerAccount.objects.get().due_wall
+    due = BrokerAccount.objects.get().due_at_real
     assert due is not None
     assert not Admission("alpaca").open_for(["main"])
     recovery_mode.check()
-    assert BrokerAccount.objects.get().due_wall == due, "compared once is enough"
+    assert BrokerAccount.objects.get().due_at_real == due, "compared once is enough"
 
 
 def test_the_alert_says_how_to_end_it() -> None:

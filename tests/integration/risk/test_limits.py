@@ -238,7 +238,7 @@ def test_the_same_order_within_seconds_is_a_mistake(change: dict[str, object], c
     desk = with_limits(duplicate_seconds=30.0)
     assert code_of(acceptance.accept(signal, desk)) == "ACCEPTED"
     assert code_of(acceptance.accept(signal | change, desk)) == code
-    Order.objects.update(created_wall=timezone.now() - timedelta(seconds=31))
+    Order.objects.update(created_at_real=timezone.now() - timedelta(seconds=31))
     assert code_of(acceptance.accept(signal, desk)) == "ACCEPTED"
 
 
@@ -297,7 +297,7 @@ def test_messages_of_the_last_minute_are_counted_per_account() -> None:
     assert tried(order.slices.get(sequence=2)) == "PLANNED MESSAGE_RATE_EXCEEDED"
     assert tried(first(new_order(account="other"))) == "SENDING"
     OrderEvent.objects.filter(kind="SLICE_SENDING").update(
-        recorded_wall=timezone.now() - timedelta(seconds=61)
+        recorded_at_real=timezone.now() - timedelta(seconds=61)
     )
     assert tried(order.slices.get(sequence=2)) == "SENDING"
 

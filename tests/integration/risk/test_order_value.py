@@ -70,12 +70,12 @@ def test_the_collar_is_configurable() -> None:
 
 
 @pytest.mark.parametrize("decision", [None, "1.5", "150", "15000"])
-@pytest.mark.parametrize("wishes", [{}, {"algorithm": "TWAP", "slices": 10}, {"urgency": "LOW"}])
+@pytest.mark.parametrize("terms", [{}, {"algorithm": "TWAP", "slices": 10}, {"urgency": "LOW"}])
 def test_a_mistyped_price_passes_no_limit_on_value(
-    decision: str | None, wishes: dict[str, Any]
+    decision: str | None, terms: dict[str, Any]
 ) -> None:
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 1_000, "decision_price": decision}
-    order = acceptance.accept(signal | wishes, with_limits(max_order_notional=D(20_000)))
+    order = acceptance.accept(signal | terms, with_limits(max_order_notional=D(20_000)))
     assert told(order) == "DENIED NOTIONAL_EXCEEDS_MAX"
     assert 130_000 < float(order.routing["denial"]["numbers"]["notional"]) < 170_000
 
@@ -189,7 +189,7 @@ def test_a_market_that_moves_does_not_stop_an_order_that_was_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "terms",
     [
         {},
         {"algorithm": "MARKET"},
@@ -202,12 +202,12 @@ def test_a_market_that_moves_does_not_stop_an_order_that_was_compared() -> None:
         {"algorithm": "LIMIT", "aggressive_after": 0.5},
     ],
 )
-def test_without_a_quote_an_order_waits_for_the_first(wishes: dict[str, Any]) -> None:
+def test_without_a_quote_an_order_waits_for_the_first(terms: dict[str, Any]) -> None:
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 100}
-    order = acceptance.accept(signal | wishes, on(Silent))
+    order = acceptance.accept(signal | terms, on(Silent))
     assert order.status == "ACCEPTED"
     assert order.routing["waits_for"]
-    [reason] = preview(signal | wishes, on(Silent))["waits_for"]
+    [reason] = preview(signal | terms, on(Silent))["waits_for"]
     assert reason.split(":")[0] in ("PRICE_UNKNOWN", "QUOTE_MISSING")
     assert tried(order) == "SENDING"
 
@@ -219,8 +219,8 @@ def test_an_amendment_cannot_raise_the_value_above_the_limit() -> None:
     )
     for change in ({"quantity": 200}, {"limit_price": 250}):
         with pytest.raises(NotAllowed, match="NOTIONAL_EXCEEDS_MAX"):
-            amend.amend(order.pk, change, version=1, by="ann", desk=desk)
-    amend.amend(order.pk, {"quantity": 110}, version=1, by="ann", desk=on(Silent, desk))
+            amend.amend(order.pk, change, version=1, by="ann", context=desk)
+    amend.amend(order.pk, {"quantity": 110}, version=1, by="ann", context=on(Silent, desk))
     order.refresh_from_db()
     assert order.settled_at is None  # of another value, which is compared before the next child
 

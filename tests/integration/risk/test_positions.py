@@ -24,7 +24,7 @@ def account(held: dict[str, int], *, compared: bool = True) -> BrokerAccount:
         broker="paper",
         account="default",
         positions_beside=held,
-        accepted_wall=timezone.now() if compared else None,
+        accepted_at_real=timezone.now() if compared else None,
     )
 
 
@@ -65,7 +65,10 @@ def test_paper_fills_of_an_account_of_the_same_name_are_no_position_of_the_live_
     broker = OrderManager(config=usual.config, paper_trader=InteractiveBrokers(usual.config))
     at_ibkr = replace(live(), broker=broker)
     BrokerAccount.objects.create(
-        broker="ibkr", account="default", positions_beside={"TSLA": 5}, accepted_wall=timezone.now()
+        broker="ibkr",
+        account="default",
+        positions_beside={"TSLA": 5},
+        accepted_at_real=timezone.now(),
     )
     assert positions.held("default", at_ibkr) == {"TSLA": 5}
     assert positions.held("default", at_ibkr, symbol="AAPL") == {"AAPL": 0}
@@ -125,7 +128,7 @@ def test_before_the_first_comparison_an_order_waits_for_it_instead_of_passing_it
     assert order.status == "ACCEPTED"
     at = exposure.Moment(order, 101, marks.NO_MARKS, live().now())
     assert exposure.position(at, live()) == (None, 0)
-    row.positions_beside, row.accepted_wall = {"AAPL": 900}, timezone.now()
+    row.positions_beside, row.accepted_at_real = {"AAPL": 900}, timezone.now()
     row.save()
     assert exposure.position(at, live()) == (900, 0)
     assert ordered("BUY", 101, live()).status == "DENIED"

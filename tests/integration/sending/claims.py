@@ -45,7 +45,7 @@ def intended(order: Order) -> Intent:
 def lease_over(intent: Intent) -> None:
     """As if the lease and all settling times had passed."""
     past = timezone.now() - timedelta(seconds=1)
-    Slice.objects.filter(pk=intent.part.pk).update(lease_until_wall=past, check_wall=past)
+    Slice.objects.filter(pk=intent.part.pk).update(lease_until_real=past, check_at_real=past)
 
 
 def slice_of(intent: Intent) -> Slice:

@@ -74,9 +74,9 @@ def desk_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more:
     return Context(config, market(config), OrderManager(config=config), lambda: moment)
 
 
-def order_of(desk: Context, quantity: int = 100_000, **wishes: Any) -> Order:
+def order_of(desk: Context, quantity: int = 100_000, **terms: Any) -> Order:
     signal = {"symbol": "GWW", "side": "BUY", "quantity": quantity, "algorithm": "VWAP"}
-    return acceptance.accept({**signal, "decision_price": 900, **wishes}, desk)
+    return acceptance.accept({**signal, "decision_price": 900, **terms}, desk)
 
 
 def claim(part: Slice, desk: Context, now: datetime) -> Intent | None:

@@ -42,7 +42,7 @@ def test_a_slice_is_enqueued(due: float, enqueued: float | None, age: float, aga
     order.slices.exclude(pk=part.pk).update(status="SKIPPED")
     order.slices.filter(pk=part.pk).update(
         due_at=now + timedelta(seconds=due),
-        enqueued_wall=None if enqueued is None else now - timedelta(seconds=enqueued),
+        enqueued_at_real=None if enqueued is None else now - timedelta(seconds=enqueued),
     )
     found = [pk for pk, _ in due_slices(now, now, SCHEDULING)]
     assert found == ([part.pk] if again else [])
@@ -62,7 +62,7 @@ def test_what_a_halt_has_put_off_is_enqueued_at_its_end_and_not_before() -> None
     now = timezone.now()
     Slice.objects.update(
         status="PLANNED",
-        enqueued_wall=None,
+        enqueued_at_real=None,
         due_at=now - timedelta(seconds=2),
         reason="TRADING_HALTED: scope=SYMBOL AAPL, state=HALTED",
     )
@@ -77,14 +77,14 @@ def test_what_a_halt_has_put_off_is_enqueued_at_its_end_and_not_before() -> None
 def test_a_slice_that_is_being_claimed_is_left_alone() -> None:
     """The note that a task was published waits for nobody: it could be waited for in turn."""
     part = new_order(parts=2).slices.get(sequence=0)
-    Slice.objects.update(enqueued_wall=None, status="PLANNED")
+    Slice.objects.update(enqueued_at_real=None, status="PLANNED")
     other = connection.copy()
     with other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT 1 FROM execution_slice WHERE id = %s FOR UPDATE", [part.pk])
         task_queue.enqueue_due([(part.pk, part.due_at)])
         part.refresh_from_db()
-        assert (part.status, part.enqueued_wall) == ("PLANNED", None)
+        assert (part.status, part.enqueued_at_real) == ("PLANNED", None)
         cursor.execute("ROLLBACK")
     other.close()
     task_queue.enqueue_due([(part.pk, part.due_at)])

@@ -48,7 +48,7 @@ def test_what_is_ready_early_leaves_at_its_moment() -> None:
 
 @pytest.fixture
 def slow_clock() -> Iterator[None]:
-    """Trading time takes fifty times as long as the wall clock's."""
+    """Trading time takes fifty times as long as real time."""
     clock.start_clock(timezone.now(), 0.02)
     yield
     clock.forget()

@@ -16,7 +16,7 @@ from execution.orders.journal import move_slice
 from execution.risk import kill_switch
 from execution.sending import resolver, slices
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
 
@@ -74,10 +74,10 @@ def test_shares_return_only_when_the_cancel_is_confirmed(filled: int) -> None:
     order.refresh_from_db()
     assert [part.planned_quantity for part in waiting(order)] == [1_000 - filled] * (filled < 1_000)
     assert order.status == ("FILLED" if filled == 1_000 else "WORKING")
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
-def test_a_bell_that_is_heard_after_the_resume_cancels_nothing() -> None:
+def test_a_late_cancel_task_after_the_resume_cancels_nothing() -> None:
     order, intent = resting()
     halt_all()
     halt_all("ACTIVE")
@@ -85,7 +85,7 @@ def test_a_bell_that_is_heard_after_the_resume_cancels_nothing() -> None:
     assert order.slices.get().status == "WORKING"
 
 
-def test_a_second_bell_does_not_ask_the_broker_again() -> None:
+def test_a_second_cancel_task_does_not_ask_the_broker_again() -> None:
     _, intent = resting()
     halt_all()
     assert [cancel_slowly(intent).cancels for _ in range(2)] == [1, 0]
@@ -141,7 +141,7 @@ def test_an_amendment_while_a_cancel_is_pending_loses_nothing() -> None:
     cancel_slowly(intent)
     halt_all("ACTIVE")
     change = {"quantity": 1_200}
-    amend.amend(order.pk, change, version=1, by="ann", desk=desks.default())
+    amend.amend(order.pk, change, version=1, by="ann", context=desks.default())
     assert [part.planned_quantity for part in waiting(order)] == [200]
     hear(intent, report(intent, SliceStatus.CANCELLED))
     [part] = waiting(order)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    "wishes",
+    "terms",
     [
         {"algorithm": "LIMIT"},
         {"algorithm": "MARKET"},
@@ -40,10 +40,10 @@ pytestmark = pytest.mark.django_db
         {"algorithm": "LIMIT", "aggressive_after": 0.75},
         {"residual": "FORCE", "slices": 1},
     ],
-    ids=lambda wishes: " ".join(map(str, wishes.values())),
+    ids=lambda terms: " ".join(map(str, terms.values())),
 )
-def test_what_a_halt_cancels_leaves_again_after_the_resume(wishes: dict[str, Any]) -> None:
-    given = trial(**wishes)
+def test_what_a_halt_cancels_leaves_again_after_the_resume(terms: dict[str, Any]) -> None:
+    given = trial(**terms)
     until(given, TEN + 2)
     halt = Halted(given, TEN + 2)
     [held] = given.order.slices.filter(status="CANCELLED")
@@ -83,7 +83,7 @@ def test_a_halt_of_another_symbol_cancels_nothing() -> None:
     assert given.order.slices.get().status == "WORKING"
 
 
-def test_the_story_tells_the_cancel_and_the_return_in_words() -> None:
+def test_the_audit_trail_says_the_cancel_and_the_return_in_words() -> None:
     given = trial(algorithm="LIMIT")
     until(given, TEN + 2)
     Halted(given, TEN + 2)

@@ -68,9 +68,9 @@ def at_minute(minute: int, **more: Any) -> tuple[Context, datetime]:
     return desk_at(now, **more), now
 
 
-def parent(desk: Context, quantity: int = 1_200, **wishes: Any) -> Order:
+def parent(desk: Context, quantity: int = 1_200, **terms: Any) -> Order:
     """Worked from ten o'clock on; its first slice is of a hundred shares."""
-    return order_of(replace(desk, now=lambda: OPEN), quantity, **TWAP | wishes)
+    return order_of(replace(desk, now=lambda: OPEN), quantity, **TWAP | terms)
 
 
 CAP = {"max_participation": Decimal("0.1")}
@@ -84,7 +84,7 @@ def only_due(part: Slice, now: datetime) -> Slice:
 
 
 @pytest.mark.parametrize(
-    ("traded", "wishes", "sent"),
+    ("traded", "terms", "sent"),
     [
         pytest.param(2_000, {}, 100, id="more than enough"),
         pytest.param(600, {}, 61, id="a part, and one lot"),
@@ -93,10 +93,10 @@ def only_due(part: Slice, now: datetime) -> Slice:
         pytest.param(600, {"max_participation": 0.5}, 61, id="its own cap is wider"),
     ],
 )
-def test_a_child_is_cut_or_waits(traded: int, wishes: dict[str, Any], sent: int | None) -> None:
+def test_a_child_is_cut_or_waits(traded: int, terms: dict[str, Any], sent: int | None) -> None:
     store(TODAY, [traded])
     desk, now = at_minute(1, **CAP)
-    part = only_due(first_of(parent(desk, **wishes)), now)
+    part = only_due(first_of(parent(desk, **terms)), now)
     intent = claim(part, desk, now)
 
     assert (intent and intent.ticket.quantity) == sent
@@ -154,16 +154,16 @@ def beside(other: dict[str, Any], *, filled: bool) -> int:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "sent"),
+    ("terms", "sent"),
     [
         pytest.param({}, 1_200, id="an urgent order is not held up by the configured cap"),
         pytest.param({"max_participation": 0.1}, None, id="but by its own"),
     ],
 )
-def test_the_cap_of_a_market_order(wishes: dict[str, Any], sent: int | None) -> None:
+def test_the_cap_of_a_market_order(terms: dict[str, Any], sent: int | None) -> None:
     store(TODAY, [600])
     desk, now = at_minute(1, **CAP)
-    order = parent(desk, algorithm="MARKET", slices=None, **wishes)
+    order = parent(desk, algorithm="MARKET", slices=None, **terms)
     intent = claim(only_due(first_of(order), now), desk, now)
     assert (intent and intent.ticket.quantity) == sent
 
@@ -187,7 +187,7 @@ def test_pov_takes_its_part_of_what_has_traded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "shares"),
+    ("terms", "shares"),
     [
         pytest.param({"max_participation": 0.1}, 0, id="held to a tenth of what has traded"),
         pytest.param({"participation": 0.1}, 59, id="most of a tenth of what will trade"),
@@ -196,14 +196,12 @@ def test_pov_takes_its_part_of_what_has_traded() -> None:
         ),
     ],
 )
-def test_pov_counts_on_the_last_minute_before_the_close(
-    wishes: dict[str, Any], shares: int
-) -> None:
+def test_pov_counts_on_the_last_minute_before_the_close(terms: dict[str, Any], shares: int) -> None:
     """Its volume, 790 shares by the profile of so usual a day, is known when all is over."""
     learn(TODAY)
     store(TODAY, usual())
     desk = desk_at(OPEN + MINUTE * 380)
-    order = order_of(desk, 10_000, algorithm="POV", window_minutes=10, slices=10, **wishes)
+    order = order_of(desk, 10_000, algorithm="POV", window_minutes=10, slices=10, **terms)
     traded = sum(usual()[380:389])
     assert sum(work(order, desk).values()) == traded // 10 + 1 + shares
 

@@ -23,13 +23,13 @@ def limit_sent(order: Order, *, bid: str, ask: str) -> D:
     return intent.ticket.limit_price
 
 
-def order_of(side: str, **wishes: Any) -> Order:
+def order_of(side: str, **terms: Any) -> Order:
     signal: dict[str, Any] = {"symbol": "AAPL", "side": side, "quantity": 100, "window_minutes": 60}
-    return acceptance.accept(signal | wishes, desks.default())
+    return acceptance.accept(signal | terms, desks.default())
 
 
 @pytest.mark.parametrize(
-    ("side", "wishes", "bid", "ask", "sent"),
+    ("side", "terms", "bid", "ask", "sent"),
     [
         ("BUY", {"urgency": "LOW", "limit_price": "19.8055"}, "19.80", "19.82", "19.80"),
         ("SELL", {"urgency": "LOW", "limit_price": "0.99995"}, "0.9990", "0.9999", "1.00"),
@@ -48,11 +48,11 @@ def order_of(side: str, **wishes: Any) -> Order:
     ],
 )  # fmt: skip
 def test_every_limit_leaves_on_the_tick_away_from_aggression(
-    side: str, wishes: dict[str, Any], bid: str, ask: str, sent: str
+    side: str, terms: dict[str, Any], bid: str, ask: str, sent: str
 ) -> None:
-    order = order_of(side, **wishes | {"limit_price": None})
+    order = order_of(side, **terms | {"limit_price": None})
     # The symbol of the quotes given here trades elsewhere than the one of the market at entry.
-    Order.objects.filter(pk=order.pk).update(limit_price=wishes.get("limit_price"))
+    Order.objects.filter(pk=order.pk).update(limit_price=terms.get("limit_price"))
     assert str(limit_sent(order, bid=bid, ask=ask)) == sent
 
 
@@ -69,7 +69,7 @@ def test_an_amended_limit_is_rounded_and_told_alike() -> None:
     order = order_of("BUY", algorithm="TWAP", slices=2, limit_price="140")
     assert "rounded" not in order.routing
     changed = amend.amend(
-        order.pk, {"limit_price": "19.8055"}, version=1, by="trader", desk=desks.default()
+        order.pk, {"limit_price": "19.8055"}, version=1, by="trader", context=desks.default()
     )
     changed.refresh_from_db()
     assert changed.routing["rounded"]["limit_price"]["sent"] == "19.80"

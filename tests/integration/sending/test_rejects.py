@@ -15,7 +15,7 @@ from execution.models import Order, OrderEvent, Slice
 from execution.sending import outcomes
 from execution.sending.slices import Intent
 from tests.integration.desk_work import claim, execution, hear, new_order, report
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
 
@@ -110,7 +110,7 @@ def test_three_in_a_row_pause_the_order_however_they_arrive(way: Callable[[Inten
     assert order.status == "PAUSED"
     assert order.slices.filter(attempt__gt=0).count() == 3, "no further child is sent"
     assert "3 permanent rejects in a row" in order.status_reason
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 @pytest.mark.parametrize("first", WAYS)
@@ -153,7 +153,7 @@ def test_the_brokers_words_reach_the_child_and_the_order(way: Callable[[Intent],
     assert order.slices.get().reason == MARGIN or order.slices.get().reason.endswith(MARGIN)
     assert order.status == "REJECTED"
     assert order.status_reason == f"1,000 of 1,000 not executed: refused by the broker ({MARGIN})"
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def test_words_that_come_after_a_cancel_nobody_asked_for_reach_the_order() -> None:

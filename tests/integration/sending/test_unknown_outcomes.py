@@ -90,13 +90,13 @@ def test_a_silence_that_proves_nothing_keeps_being_asked_about_until_the_lease_i
     order = new_order()
     intent = unknown(order)
     restrict()
-    lease = slice_of(intent).lease_until_wall
+    lease = slice_of(intent).lease_until_real
     for checks in (1, 2, 3):
         resolver.resolve(intent.part.pk, desk)
         part = slice_of(intent)
         assert (part.status, part.checks) == (SliceStatus.UNKNOWN, checks)
         # A repetition that did not leave keeps nobody waiting for it.
-        assert part.lease_until_wall == lease
+        assert part.lease_until_real == lease
     assert working(order) == intent.ticket.quantity
     lease_over(intent)
     resolver.resolve(intent.part.pk, desk)
@@ -111,8 +111,8 @@ def test_a_repetition_that_may_have_left_is_waited_for_anew() -> None:
     resolver.resolve(intent.part.pk, desk)
     part = slice_of(intent)
     assert (part.status, broker.placed) == (SliceStatus.UNKNOWN, 1)
-    assert part.lease_until_wall is not None
-    assert part.lease_until_wall > timezone.now()
+    assert part.lease_until_real is not None
+    assert part.lease_until_real > timezone.now()
 
 
 def test_of_two_that_heard_of_the_absence_one_sends_again() -> None:
@@ -186,12 +186,12 @@ def test_news_that_repeat_themselves_put_no_question_off() -> None:
     hear(intent, report(intent, SliceStatus.WORKING))
     soon = timezone.now() + timedelta(seconds=1)
     Slice.objects.filter(pk=intent.part.pk).update(
-        status=SliceStatus.CANCELLING, check_wall=soon, checks=0
+        status=SliceStatus.CANCELLING, check_at_real=soon, checks=0
     )
     for _ in range(5):
         hear(intent, report(intent, SliceStatus.WORKING))
     part = slice_of(intent)
-    assert (part.check_wall, part.checks) == (soon, 0)
+    assert (part.check_at_real, part.checks) == (soon, 0)
 
 
 class Forgetful:
@@ -217,10 +217,10 @@ def test_a_lost_cancel_is_asked_for_again_and_each_answer_puts_the_next_one_off(
     desk = replace(desks.default(), broker=broker)  # type: ignore[arg-type]
     past = timezone.now() - timedelta(seconds=1)
     cancelling = Slice.objects.filter(pk=intent.part.pk)
-    cancelling.update(status=SliceStatus.CANCELLING, check_wall=past, checks=0)
+    cancelling.update(status=SliceStatus.CANCELLING, check_at_real=past, checks=0)
     for asked in (1, 2):
         resolver.resolve(intent.part.pk, desk)
         part = slice_of(intent)
         assert (broker.cancels, part.checks) == (asked, asked)
-        assert part.check_wall is not None
-        assert part.check_wall > past
+        assert part.check_at_real is not None
+        assert part.check_at_real > past

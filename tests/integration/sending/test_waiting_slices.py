@@ -96,7 +96,7 @@ def test_a_capped_slice_waits_while_the_tape_fails() -> None:
     assert (part.status, part.reason) == ("PLANNED", "VOLUME_UNKNOWN: symbol=AAPL")
 
 
-def test_a_slice_that_waits_long_looks_more_rarely_and_is_one_line_in_the_story() -> None:
+def test_a_slice_that_waits_long_is_read_more_rarely_and_is_one_line_in_the_audit_trail() -> None:
     order = new_order(10, 1)
     part, usual = order.slices.get(), desks.default()
     market = Silent(usual.market, lambda quote: replace(quote, at=quote.at - OLD))
@@ -137,15 +137,15 @@ def test_an_order_that_ends_without_a_price_says_so() -> None:
     )
 
 
-def test_a_note_that_a_bell_rang_is_for_its_moment_alone() -> None:
+def test_a_note_that_a_task_was_enqueued_is_for_its_moment_alone() -> None:
     """The slice was put off after the task was published and before that was noted."""
     part = new_order(parts=2).slices.get(sequence=0)
     Slice.objects.filter(pk=part.pk).update(
-        status="PLANNED", enqueued_wall=None, due_at=part.due_at + MINUTE
+        status="PLANNED", enqueued_at_real=None, due_at=part.due_at + MINUTE
     )
     task_queue.enqueue_due([(part.pk, part.due_at)])
     later = Slice.objects.get(pk=part.pk)
-    assert (later.status, later.enqueued_wall) == ("PLANNED", None)
+    assert (later.status, later.enqueued_at_real) == ("PLANNED", None)
     task_queue.enqueue_due([(later.pk, later.due_at)])
     assert Slice.objects.get(pk=part.pk).status == "QUEUED"
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from deepstack.config import ROOT
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 
 pytestmark = pytest.mark.any_date
 
@@ -35,7 +35,7 @@ def test_nothing_is_lost_or_sent_twice_whatever_dies() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        pass_fds=lifeline(),
+        pass_fds=parent_pipe(),
     )
     try:
         table, _ = run.communicate(timeout=PATIENCE)

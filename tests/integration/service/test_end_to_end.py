@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from deepstack.config import Config
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from execution import context
 from execution.broker.order_manager import OrderManager
 from execution.entry import acceptance, order_controls
@@ -22,7 +22,7 @@ from execution.models import Heartbeat, Order, OrderEvent, Slice
 from execution.orders.event_message import EventMessage
 from execution.risk import limits
 from execution.router import ExecutionRouter
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 from tests.stack import Stack, wait_for
 
 SIGNAL = {"symbol": "AAPL", "side": "BUY", "quantity": 600}
@@ -60,7 +60,7 @@ def test_a_sliced_order_is_executed_in_full_and_every_row_agrees(
         assert part.attempt <= 1
         if part.sent_at is not None:
             assert part.due_at - timedelta(milliseconds=50) <= part.sent_at < order.end_at
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def test_an_urgent_order_is_done_at_once(stack: Stack) -> None:
@@ -95,7 +95,7 @@ def test_a_patient_limit_far_from_the_market_rests_and_is_cancelled(stack: Stack
     order_controls.cancel(order.pk, by="test", now=context.default().now())
     order = ended(order, timeout=15)
     assert (order.status, order.filled_quantity) == ("CANCELLED", 0)
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def test_a_cancel_in_mid_window_leaves_the_rest_untraded(stack: Stack) -> None:
@@ -106,7 +106,7 @@ def test_a_cancel_in_mid_window_leaves_the_rest_untraded(stack: Stack) -> None:
     assert order.status == "CANCELLED"
     assert 0 < order.filled_quantity < 600
     assert not order.slices.filter(sent_at__gt=order.finished_at).exists()
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def test_killing_the_waiting_script_changes_nothing(stack: Stack) -> None:
@@ -114,14 +114,16 @@ def test_killing_the_waiting_script_changes_nothing(stack: Stack) -> None:
     script = f"""
 import asyncio
 from deepstack.config import Config
-from deepstack.local.child_cleanup import lifeline
+from deepstack.local.child_cleanup import parent_pipe
 from execution.broker.order_manager import OrderManager
 from execution.router import ExecutionRouter
 router = ExecutionRouter(order_manager=OrderManager(config=Config.from_env()))
 asyncio.run(router.route_order(symbol="MSFT", quantity=100, action="BUY", algorithm="TWAP",
     time_window_minutes=0.2, num_slices=5, client_reference={reference!r}))
 """
-    waiting = subprocess.Popen([sys.executable, "-c", script], env=stack.env(), pass_fds=lifeline())
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", script], env=stack.env(), pass_fds=parent_pipe()
+    )
     orders = Order.objects.filter(client_reference=reference)
     wait_for(orders.exists, 30, "the script to hand its order over")
     waiting.send_signal(signal.SIGKILL)
@@ -161,7 +163,7 @@ def test_without_a_live_worker_the_caller_is_told_at_once(
     django_db_blocker: DjangoDbBlocker, empty_stack: Stack
 ) -> None:
     before = Order.objects.count()
-    Heartbeat.objects.update(seen_wall=timezone.now() - timedelta(minutes=1))
+    Heartbeat.objects.update(seen_at_real=timezone.now() - timedelta(minutes=1))
     with pytest.raises(NoLiveWorker, match="make up"):
         require_worker()
     refused = empty_stack.manage("order", "BUY", "10", "AAPL")

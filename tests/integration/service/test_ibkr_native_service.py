@@ -12,7 +12,7 @@ from execution.models import IbkrGateway, Order, Slice
 from tests.brokers.ibkr_rig import CLIENT_ID, TIMES
 from tests.brokers.peers.tws_algos import PIECES
 from tests.brokers.peers.tws_hand import TwsHand, running_tws
-from tests.brokers.stand_in import LIVE
+from tests.brokers.simulator import LIVE
 from tests.stack import Process, SessionStacks, Stack, wait_for
 
 PATIENCE = 60.0  # seconds

@@ -13,7 +13,7 @@ from deepstack.config import Config
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.models import Heartbeat, IbkrGateway
 from tests.brokers.alpaca_rig import AlpacaRig, environment
-from tests.brokers.stand_in import LIVE
+from tests.brokers.simulator import LIVE
 from tests.stack import Stack, free_port, wait_for
 
 pytestmark = pytest.mark.any_date
@@ -40,7 +40,7 @@ def test_the_gateway_runs_also_while_tws_is_away(empty_stack: Stack) -> None:
     port = free_port()
     live = {**LIVE, "TRADING_MODE": "live", "LIVE_BROKER": "ibkr", "IBKR_PORT": str(port)}
     process = empty_stack.start("broker", processes.live_broker(), **live)
-    rows = IbkrGateway.objects.filter(endpoint=f"127.0.0.1:{port}/1", seen_wall__isnull=False)
+    rows = IbkrGateway.objects.filter(endpoint=f"127.0.0.1:{port}/1", seen_at_real__isnull=False)
     wait_for(rows.exists, PATIENCE, f"the gateway to show life\n{process.output(20)}")
     assert rows.get().state == IbkrGateway.State.DOWN
     assert process.stop() == 0
@@ -79,7 +79,7 @@ def test_the_service_is_ready_only_with_its_gateway(
     settings.CONFIG = IBKR
     if state:
         seen = timezone.now() - age
-        IbkrGateway.objects.create(endpoint=endpoint_of(IBKR), state=state, seen_wall=seen)
+        IbkrGateway.objects.create(endpoint=endpoint_of(IBKR), state=state, seen_at_real=seen)
     answer = client.get("/readyz")
     assert answer.json()["parts"]["gateway"] == told
 

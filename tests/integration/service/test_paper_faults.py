@@ -9,12 +9,12 @@ from execution import context
 from execution.domain.lifecycle import SLICE_TERMINAL
 from execution.entry import acceptance, order_controls
 from execution.models import Fill, Order, PaperExecution, PaperOrder, Slice
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 from tests.stack import Stack, wait_for
 
 pytestmark = pytest.mark.any_date
 
-HARSH = {"PAPER__CONDUCT__PROFILE": "harsh", "PAPER__CONDUCT__SEED": "5"}
+HARSH = {"PAPER__FAULTS__PROFILE": "harsh", "PAPER__FAULTS__SEED": "5"}
 SIGNALS: list[dict[str, object]] = [
     {"symbol": "AAPL", "side": "BUY", "quantity": 600, "algorithm": "TWAP", "slices": 12},
     {"symbol": "AAPL", "side": "SELL", "quantity": 5000, "algorithm": "TWAP", "slices": 4},
@@ -90,12 +90,12 @@ def assert_accounted_for(order: Order) -> None:
         assert (part.quantity, part.filled_quantity) == (paper.quantity, paper.filled_quantity)
     for part in parts.values():
         assert part.status in SLICE_TERMINAL
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 def assert_misbehaved(client_order_ids: list[str]) -> None:
     """Without this, a calm broker would pass the test as well."""
     made = PaperExecution.objects.filter(order__client_order_id__in=client_order_ids)
-    assert made.filter(told_at__isnull=False).exists()
+    assert made.filter(reported_at__isnull=False).exists()
     troubled = Q(events__data__to="UNKNOWN") | Q(attempt__gt=1)
     assert Slice.objects.filter(troubled, client_order_id__in=client_order_ids).exists()

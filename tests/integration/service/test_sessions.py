@@ -24,7 +24,7 @@ from execution.market import clock
 from execution.market.calendar import NEW_YORK
 from execution.market.replay import ReplayMarket
 from execution.models import Bar, Fill, MarketClock, MarketHalt, Order, Slice
-from tests.integration.rebuild import assert_story_matches
+from tests.integration.rebuild import assert_audit_trail_matches
 from tests.stack import SessionStacks, Stack, wait_for
 
 DATA = Path(os.environ.get("DEEPSTACK_DATA", ROOT.parent / "shared" / "data"))
@@ -100,7 +100,7 @@ def _worked(stack: Stack) -> Orders:
     changed = accepted[AMENDED]
     wait_for(lambda: clock.now() > at("11:00") and changed.fills.exists(), 60, "a first fill")
     amend.amend(
-        changed.pk, {"quantity": 400, "end_at": NEW_END}, version=1, by="test", desk=replayed
+        changed.pk, {"quantity": 400, "end_at": NEW_END}, version=1, by="test", context=replayed
     )
     live = Order.objects.filter(finished_at__isnull=True)
     wait_for(lambda: not live.exists(), 90, "every order to end")
@@ -143,7 +143,7 @@ def test_every_order_ends_with_its_shares_accounted_for(orders: Orders, symbol: 
     told = f"{residual:,} of {order.quantity:,} not executed" if residual else ""
     assert order.status_reason.startswith(told)
     assert not order.slices.filter(finished_at__isnull=True).exists()
-    assert_story_matches(order)
+    assert_audit_trail_matches(order)
 
 
 @pytest.mark.parametrize("symbol", ALL)

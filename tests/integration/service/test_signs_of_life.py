@@ -17,7 +17,7 @@ WORKER = Heartbeat.Kind.WORKER
 def test_a_dead_worker_is_named_with_the_time_since() -> None:
     heartbeat.beat(WORKER)
     assert submission.concern() == ""
-    Heartbeat.objects.update(seen_wall=F("seen_wall") - timedelta(seconds=60))
+    Heartbeat.objects.update(seen_at_real=F("seen_at_real") - timedelta(seconds=60))
     assert submission.concern().startswith("no live worker")
     last_seen = rf"the last, {heartbeat.own_name()}, showed life 60 s ago"
     with pytest.raises(submission.NoLiveWorker, match=last_seen):

@@ -30,7 +30,7 @@ def test_what_was_not_heard_for_long_is_asked_for_from_long_before() -> None:
 
 
 def questions(speed: float) -> list[tuple[datetime, datetime]]:
-    """(asked from, asked at), twice a second of the wall clock for half a minute."""
+    """(asked from, asked at), twice a second of real time for half a minute."""
     step = timedelta(seconds=0.5) * speed
     moments = [NOON + step * count for count in range(60)]
     return [(unheard_since(at - step, at, speed=speed), at) for at in moments]

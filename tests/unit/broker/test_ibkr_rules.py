@@ -70,7 +70,7 @@ def test_a_cancel_after_a_refusal_is_a_reject_unless_something_was_filled() -> N
         ("CANCELLED", {}, 201, "REJECTED", "201: margin"),
         ("CANCELLED", {}, 10268, "CANCELLED", "10268: margin"),
         ("CANCELLED", {"reported_filled": 10}, 201, "CANCELLED", ""),
-        ("CANCELLED", {"cancel_asked_wall": datetime.now(UTC)}, 201, "CANCELLED", ""),
+        ("CANCELLED", {"cancel_asked_at_real": datetime.now(UTC)}, 201, "CANCELLED", ""),
         ("CANCELLED", {"code": "110", "text": "tick"}, 201, "CANCELLED", "110: tick"),
         ("CANCELLED", {"text": "Order Canceled - reason:"}, 201, "REJECTED", "201: margin"),
         ("CANCELLED", {}, 202, "CANCELLED", ": margin"),
@@ -191,12 +191,12 @@ class Clock:
     )
 )
 def test_no_window_holds_more_messages_than_its_lane_may_use(
-    wishes: list[tuple[Lane, float, int]],
+    terms: list[tuple[Lane, float, int]],
 ) -> None:
     clock = Clock()
     pacer = Pacer(20, clock)
     sent: list[float] = []
-    for lane, pause, messages in wishes:
+    for lane, pause, messages in terms:
         clock.at += pause
         wait = pacer.take(lane, messages)
         if wait:

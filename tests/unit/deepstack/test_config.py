@@ -171,7 +171,7 @@ WRONG_VALUES = [
     ("MARKET__SIMULATED__PRICES", '{"AAPL": "nan"}'),
     ("MARKET__SIMULATED__PRICES", '{"AAPL": "0"}'),
     ("MARKET__SIMULATED__PRICES", '{"apple": "150"}'),
-    ("PAPER__CONDUCT__LATENCY_MS", "nan"),
+    ("PAPER__FAULTS__LATENCY_MS", "nan"),
     ("PAPER__LEVERAGE", "nan"),
     ("IBKR__ANSWER_SECONDS", "inf"),
     ("IBKR_HOST", "two words"),

@@ -172,7 +172,7 @@ def test_feasibility_compares_the_order_with_the_volume(
 def test_the_deviation_grows_with_the_window_and_has_no_basis_without_volatility():
     assert asked(390).deviation_bps == pytest.approx(timing_risk_bps(0.02, 1))
     assert asked(39).deviation_bps == pytest.approx(timing_risk_bps(0.02, 0.1))
-    assert asked(390, daily_volatility=None).told()["deviation_bps"] is None
+    assert asked(390, daily_volatility=None).as_json()["deviation_bps"] is None
 
 
 def test_a_shorter_window_costs_more_by_the_almgren_model():
@@ -242,7 +242,7 @@ def test_a_limit_order_costs_its_own_price_if_it_fills(limit_bps, cost):
 
 def test_each_algorithm_has_its_own_window():
     ends = {"MARKET": at(1), "VWAP": at(120)}
-    told = [found.told() for found in alternatives(ASKED, ends)]
+    told = [found.as_json() for found in alternatives(ASKED, ends)]
     assert [(each["algorithm"], each["finish"]) for each in told] == [
         ("MARKET", at(1).isoformat()),
         ("VWAP", at(120).isoformat()),

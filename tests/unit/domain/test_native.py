@@ -52,8 +52,8 @@ def test_what_is_told(
 ) -> None:
     limit = None if cap is None else Decimal(cap)
     found = instructions(name, read(name, asked), start=START, end=END, cap=limit)
-    assert found.told() == {"name": name, "parameters": told}
-    assert Native.read(found.told()) == found
+    assert found.as_json() == {"name": name, "parameters": told}
+    assert Native.from_json(found.as_json()) == found
 
 
 def test_times_are_whole_seconds_of_utc_and_the_end_is_not_before_the_orders() -> None:

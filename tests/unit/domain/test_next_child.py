@@ -130,12 +130,12 @@ fate = st.tuples(
 fates = st.lists(fate, min_size=1, max_size=8)
 
 
-@given(order=orders, story=fates)
+@given(order=orders, outcomes=fates)
 @settings(deadline=None, max_examples=300)
-def test_no_history_overfills_or_bursts(order, story):
+def test_no_history_overfills_or_bursts(order, outcomes):
     quantity, _, lot, _ = order
     parts, book = plan(*order), Book()
-    for part, (outcome, share, settles) in zip(parts, cycle(story), strict=False):
+    for part, (outcome, share, settles) in zip(parts, cycle(outcomes), strict=False):
         if settles is not None:
             book.settle(filled=settles)
         left = len(parts) - part.sequence
@@ -148,11 +148,11 @@ def test_no_history_overfills_or_bursts(order, story):
         assert book.filled + book.working <= quantity
 
 
-@given(order=orders, story=fates, calm=st.integers(1, 10))
+@given(order=orders, outcomes=fates, calm=st.integers(1, 10))
 @settings(deadline=None)
-def test_what_was_missed_is_made_good_when_later_slices_fill(order, story, calm):
+def test_what_was_missed_is_made_good_when_later_slices_fill(order, outcomes, calm):
     parts, book = plan(*order), Book()
-    for part, (outcome, share, _) in zip(parts, cycle(story), strict=False):
+    for part, (outcome, share, _) in zip(parts, cycle(outcomes), strict=False):
         good = len(parts) - part.sequence <= calm
         child = size(part, parts, order[0], book.filled, 0, lot=order[2])
         book.send(child.quantity, "fill" if good else outcome.replace("rest", "partial"), share)

@@ -104,14 +104,14 @@ def test_however_late_it_is_noticed_stages_end_and_stay_in_the_session(wish, mom
 
 @given(wish=any_terms)
 def test_terms_survive_as_plain_values(wish):
-    kept = json.loads(json.dumps(wish.told()))
-    found = Terms.read(kept)
+    kept = json.loads(json.dumps(wish.as_json()))
+    found = Terms.from_json(kept)
     assert found == replace(wish, length=found.length, then=found.then)
     assert abs(found.length - wish.length) < timedelta(milliseconds=1)
 
 
 def test_a_schedule_survives_as_plain_values_and_counts_what_was_done_before():
     schedule = Schedule(at(60), at(80), first=10, done=750)
-    assert Schedule.read(json.loads(json.dumps(schedule.told()))) == schedule
+    assert Schedule.from_json(json.loads(json.dumps(schedule.as_json()))) == schedule
     assert [schedule.share(part, 1_000) for part in (0, 0.5, 1)] == [0.75, 0.875, 1]
     assert Schedule(OPEN, CLOSE).share(1 / 3, 1_000) == 1 / 3

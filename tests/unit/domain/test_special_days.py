@@ -85,7 +85,7 @@ def days(*closings: float, kind: DayKind = MONTH_END) -> list[tuple[DayKind, See
 def test_earlier_days_teach_as_far_as_there_are_enough(kinds, earlier, expected) -> None:
     found = effect(kinds, earlier)
     assert found == (expected and Effect(expected[0], 1.0, pytest.approx(expected[1]), expected[2]))
-    assert found is None or Effect.read(found.told()) == found
+    assert found is None or Effect.from_json(found.as_json()) == found
 
 
 def test_the_closing_minutes_grow_and_the_rest_keeps_its_shape() -> None:

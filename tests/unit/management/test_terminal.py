@@ -57,7 +57,7 @@ def under_way() -> Progress:
         benchmark=Decimal("124.8765"),
         benchmark_name="VWAP",
         left=timedelta(hours=3, minutes=27),
-        usual_bps=6.5,
+        typical_bps=6.5,
     )
 
 
@@ -92,7 +92,7 @@ def test_a_list_of_orders_fits_with_its_figures_whole(width: int) -> None:
         market_vwap=Decimal("124.876543"),
         average=Decimal(125),
         deviation_bps=9.9,
-        usual_bps=6.5,
+        typical_bps=6.5,
         preliminary=True,
     )
     table = orders_command.table([order(), order(7)], {123: seen}, width=width)

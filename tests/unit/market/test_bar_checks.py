@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from execution.market.bar_checks import Findings, checked, place, told
+from execution.market.bar_checks import Findings, checked, in_words, place
 from execution.market.bar_files import BarFileError, BarRow
 from execution.market.calendar import ExchangeCalendar
 
@@ -72,7 +72,7 @@ def test_bars_of_a_time_that_has_not_come_are_refused() -> None:
 def test_a_print_far_off_inside_a_bar_is_told() -> None:
     [bar] = bars(0)
     made = found([replace(bar, high=bar.high * 100)])
-    assert "from 10 to 1000, x100: a split, or wrong data?" in " ".join(told(made))
+    assert "from 10 to 1000, x100: a split, or wrong data?" in " ".join(in_words(made))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_sessions_that_begin_and_end_later_than_the_exchange_are_told(
 ) -> None:
     made = found(bars(*minutes))
     place(made, ExchangeCalendar(dict))
-    warned = [line for line in told(made) if "begin and end" in line]
+    warned = [line for line in in_words(made) if "begin and end" in line]
     assert [said in line for line in warned] == [True] * bool(said)
 
 
@@ -120,4 +120,4 @@ def test_a_jump_like_a_split_is_told(after: float, jumps: int) -> None:
         ]
     )
     assert len(made.jumps) == jumps
-    assert ("a split, or wrong data?" in " ".join(told(made))) == bool(jumps)
+    assert ("a split, or wrong data?" in " ".join(in_words(made))) == bool(jumps)

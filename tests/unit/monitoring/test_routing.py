@@ -60,11 +60,11 @@ def test_an_alert_takes_a_channel(
     ],
 )
 def test_quiet_hours_are_in_exchange_time(quiet: str, now: str, leaves: str) -> None:
-    settings, wall = config(quiet_hours=quiet), datetime.fromisoformat(now).replace(tzinfo=UTC)
-    found = routing.leaves_at(settings, "desk", alert(), wall)
+    settings, real_now = config(quiet_hours=quiet), datetime.fromisoformat(now).replace(tzinfo=UTC)
+    found = routing.leaves_at(settings, "desk", alert(), real_now)
     assert found == datetime.fromisoformat(leaves).replace(tzinfo=UTC)
     critical = alert(severity="CRITICAL")
-    assert routing.leaves_at(settings, "desk", critical, wall) == wall
+    assert routing.leaves_at(settings, "desk", critical, real_now) == real_now
 
 
 @pytest.mark.parametrize(

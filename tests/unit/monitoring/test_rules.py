@@ -136,7 +136,7 @@ FOUR_TIMES = replace(LIMITS, vwap_multiple=D(4))
 
 OF_VWAP = replace(FOUR_TIMES, deviation_of_vwap_orders=D("0.002"))
 
-TEN_BPS = {"usual_vwap_deviation_bps": 10.0}
+TEN_BPS = {"typical_vwap_deviation_bps": 10.0}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ TEN_BPS = {"usual_vwap_deviation_bps": 10.0}
         pytest.param(FOUR_TIMES, {"average_price": D("151.21"), **TEN_BPS}, CRITICAL, id="twice"),
         pytest.param(
             FOUR_TIMES,
-            {"average_price": D("152"), "usual_vwap_deviation_bps": 40.0},
+            {"average_price": D("152"), "typical_vwap_deviation_bps": 40.0},
             None,
             id="a wild symbol may be further away than the constant",
         ),
@@ -175,7 +175,7 @@ TEN_BPS = {"usual_vwap_deviation_bps": 10.0}
         ),
         pytest.param(
             FOUR_TIMES,
-            {"average_price": D("150.01"), "usual_vwap_deviation_bps": 0.0},
+            {"average_price": D("150.01"), "typical_vwap_deviation_bps": 0.0},
             None,
             id="a price that never moved: the constant",
         ),
@@ -199,11 +199,11 @@ def test_the_vwap_threshold_is_the_orders_the_symbols_or_that_of_all(
 
 
 def test_the_message_says_which_threshold_it_was() -> None:
-    far = replace(FILLED, average_price=D("151.21"), usual_vwap_deviation_bps=10.0)
+    far = replace(FILLED, average_price=D("151.21"), typical_vwap_deviation_bps=10.0)
     finding = rules.vwap_deviation(far, FOUR_TIMES)
     assert finding is not None
     assert finding.message.endswith("beyond 0.40%, 4 times what is typical of the symbol")
-    assert finding.data["usual_deviation_bps"] == 10.0
+    assert finding.data["typical_deviation_bps"] == 10.0
 
 
 @pytest.mark.parametrize(

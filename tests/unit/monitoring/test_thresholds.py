@@ -14,6 +14,6 @@ def test_orders_that_follow_the_vwap_have_a_threshold_of_their_own() -> None:
     execution = Execution(
         vwap=Vwap(deviation_threshold=0.002), monitoring=Monitoring(vwap_deviation_threshold=0.03)
     )
-    found = thresholds.of(Config(execution=execution), Moment(now=NOON, wall=NOON))
+    found = thresholds.of(Config(execution=execution), Moment(now=NOON, real_now=NOON))
     assert found.deviation_of_vwap_orders == Decimal("0.002")
     assert found.vwap_deviation == Decimal("0.03")

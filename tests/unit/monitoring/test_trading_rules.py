@@ -73,7 +73,7 @@ def test_the_alert_of_a_reconciliation_break_names_what_to_type_next(kind: str, 
     finding = system_rules.differs(
         number=3, kind=kind, subject="x", account="main", symbol="AAPL", words="70 more"
     )
-    assert typed in alerts.unstored(finding, moment=Moment(now=START, wall=START)).message
+    assert typed in alerts.unstored(finding, moment=Moment(now=START, real_now=START)).message
 
 
 @pytest.mark.parametrize(

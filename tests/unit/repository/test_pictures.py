@@ -1,10 +1,11 @@
-"""The pictures of the documentation, and the pen that draws them."""
+"""The pictures of the documentation, and the charts they are."""
 
+import re
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.svg import HEIGHT, WIDTH, Axis, Curve, picture
+from benchmarks.chart import Axis, Curve, svg
 from deepstack.config import ROOT
 from execution.domain.algorithms.registry import ALGOS
 
@@ -12,6 +13,11 @@ pytestmark = pytest.mark.any_date
 
 DOCS = ROOT / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
+AXIS = Axis(0, 10, [(0, "0"), (10, "10 & more")])
+CURVES = [
+    Curve("a < b", "#123456", [(0, 0), (4, 7), (10, 10)], stepped=True),
+    Curve("dots", "#654321", [(5, 5), (6, 6)], dots=True),
+]
 
 
 @pytest.mark.parametrize("algorithm", ALGOS)
@@ -26,15 +32,22 @@ def test_every_algorithm_is_described_with_a_picture(algorithm: str) -> None:
     assert (title.text or "").startswith(f"{algorithm}: BUY ")
 
 
-def test_curves_stay_in_their_frame_and_words_are_escaped() -> None:
-    axis = Axis(0, 10, [(0, "0"), (10, "10 & more")])
-    curves = [
-        Curve("a < b", "#123456", [(0, 0), (10, 10)], stepped=True),
-        Curve("dots", "#123456", [(5, 5)], dots=True),
-    ]
-    root = ElementTree.fromstring(picture("T", "s", curves, axis, axis))  # noqa: S314
-    step = next(each for each in root.iter(f"{SVG}path") if "V" in each.attrib["d"])
-    assert step.attrib["d"] == f"M70.0 {HEIGHT - 34:.1f}H{WIDTH - 20:.1f}V64.0"
-    [dot] = [each for each in root.iter(f"{SVG}circle") if each.attrib["cy"] != "51"]
-    assert (float(dot.attrib["cx"]), float(dot.attrib["cy"])) == (405, 180)
-    assert {"a < b", "10 & more"} <= {each.text for each in root.iter(f"{SVG}text")}
+def test_a_chart_has_its_words_as_text_and_nothing_of_the_day_it_was_drawn() -> None:
+    drawn = svg("T", "s", CURVES, AXIS, AXIS)
+    assert drawn == svg("T", "s", CURVES, AXIS, AXIS)
+    root = ElementTree.fromstring(drawn)  # noqa: S314
+    words = {each.text for each in root.iter(f"{SVG}text")}
+    assert {"T", "s", "a < b", "dots", "10 & more"} <= words
+    assert "date" not in drawn.lower().replace("update", "")
+
+
+def test_a_stepped_curve_holds_its_value_and_dots_stand_alone() -> None:
+    root = ElementTree.fromstring(svg("T", "s", CURVES, AXIS, AXIS))  # noqa: S314
+    paths = [each.attrib for each in root.iter(f"{SVG}path")]
+    curve = max((each["d"] for each in paths if "#123456" in each.get("style", "")), key=len)
+    heights = re.findall(r"[ML] \S+ (\S+)", curve)
+    assert len(heights) == 5  # to the right, then up, twice
+    assert heights[0] == heights[1]
+    assert heights[2] == heights[3]
+    dots = [each for each in root.iter(f"{SVG}use") if "#654321" in each.get("style", "")]
+    assert len(dots) >= len(CURVES[1].points)

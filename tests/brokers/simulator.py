@@ -1,8 +1,8 @@
-"""What a process of the service needs to trade live with a stand-in of a broker."""
+"""What a process of the service needs to trade live with a simulator of a broker."""
 
 LIVE = {
     "LIVE_TRADING_CONFIRMED": "true",
-    "LIVE_BROKER_IS_STAND_IN": "true",
+    "LIVE_BROKER_IS_SIMULATOR": "true",
     "LIMITS__MAX_ORDER_QUANTITY": "1000000",
     "LIMITS__MAX_ORDER_NOTIONAL": "100000000",
     "LIMITS__MAX_POSITION": "100000000",
