@@ -39,7 +39,7 @@ WHERE cursor ? '{old}'
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar[list[tuple[str, str]]] = [("monitoring", "0021_alert_note")]
+    dependencies: ClassVar[list[tuple[str, str]]] = [("monitoring", "0018_more_benchmarks")]
 
     operations: ClassVar[list[Operation]] = [
         *(migrations.RenameField(model, old, new) for model, old, new in RENAMED),
