@@ -21,6 +21,7 @@ RENAMED = (
     ("ChannelHealth", "sent_wall", "sent_at_real"),
     ("ChannelHealth", "failing_wall", "failing_since_real"),
     ("MetricTotals", "counted_wall", "counted_at_real"),
+    ("CostAnalysis", "late_due_wall", "late_due_at_real"),
     ("ReportDelivery", "next_try_wall", "next_try_at_real"),
     ("ReportDelivery", "sent_wall", "sent_at_real"),
     ("WebhookPosition", "noted_wall", "noted_at_real"),
@@ -139,6 +140,14 @@ class Migration(migrations.Migration):
                 migrations.AddConstraint(
                     model_name='webhookdelivery',
                     constraint=models.CheckConstraint(condition=models.Q(models.Q(('settled_at_real__isnull', True), ('state', 'PENDING')), models.Q(('settled_at_real__isnull', False), ('state__in', ['SENT', 'GIVEN_UP'])), _connector='OR'), name='webhook_settled_means_done'),
+                ),
+                migrations.RemoveIndex(
+                    model_name='costanalysis',
+                    name='cost_late_due',
+                ),
+                migrations.AddIndex(
+                    model_name='costanalysis',
+                    index=models.Index(condition=models.Q(('late_due_at_real__isnull', False)), fields=['late_due_at_real'], name='cost_late_due'),
                 ),
             ]
         ),

@@ -9,7 +9,7 @@ from monitoring.alerting.rules import AlertSeverity
 
 class Alert(models.Model):
     """A finding that a person should see; active until somebody acknowledges it, or until what it
-    tells of has ended."""
+    reports has ended."""
 
     kind = models.CharField(max_length=24)  # an AlertKind; a new rule needs no migration
     severity = models.CharField(max_length=8, choices=[(level, level) for level in AlertSeverity])
@@ -30,8 +30,8 @@ class Alert(models.Model):
     ended_at_real = models.DateTimeField("end recorded at, real time", null=True, blank=True)
     ended_because = models.CharField(max_length=300, blank=True)
 
-    # Which of its events a channel is to tell; an AlertDelivery.News.
-    news = "RAISED"
+    # Which of its events a channel announces; an AlertDelivery.Event.
+    event = "RAISED"
 
     class Meta:
         ordering = ["-id"]
@@ -82,9 +82,9 @@ class Alert(models.Model):
         return self.acknowledged_at_real is None and self.ended_at_real is None
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """What a channel says."""
-        if self.news != "ENDED":
+        if self.event != "ENDED":
             return self.message
         return f"ended, {self.ended_because}: {self.message}"
 
@@ -96,7 +96,7 @@ ACTIVE = Q(acknowledged_at_real__isnull=True, ended_at_real__isnull=True)
 class AlertDelivery(models.Model):
     """One event of an alert on its way through one channel."""
 
-    class News(models.TextChoices):
+    class Event(models.TextChoices):
         RAISED = "RAISED"
         ESCALATED = "ESCALATED"
         ENDED = "ENDED"
@@ -109,7 +109,7 @@ class AlertDelivery(models.Model):
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=32)
-    news = models.CharField("event", max_length=9, choices=News.choices, default=News.RAISED)
+    event = models.CharField(max_length=9, choices=Event.choices, default=Event.RAISED)
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     # Counted before each try, so that a process that dies in one cannot try for ever.
     attempts = models.PositiveIntegerField(default=0)
@@ -122,10 +122,10 @@ class AlertDelivery(models.Model):
         verbose_name_plural = "alert deliveries"
         constraints = [
             models.UniqueConstraint(
-                fields=["alert", "channel", "news"], name="delivery_channel_once"
+                fields=["alert", "channel", "event"], name="delivery_channel_once"
             ),
             models.CheckConstraint(
-                condition=Q(news__in=["RAISED", "ESCALATED", "ENDED"]), name="delivery_news_known"
+                condition=Q(event__in=["RAISED", "ESCALATED", "ENDED"]), name="delivery_event_known"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["PENDING", "SENT", "REFUSED", "GIVEN_UP"]),
@@ -145,7 +145,7 @@ class AlertDelivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.alert_id} {self.channel} {self.news} {self.state}"
+        return f"{self.alert_id} {self.channel} {self.event} {self.state}"
 
 
 class ChannelHealth(models.Model):
