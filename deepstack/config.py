@@ -30,6 +30,7 @@ from yaml import YAMLError
 
 from deepstack import config_rules
 from deepstack.config_alerts import Alerts
+from deepstack.config_market import Market
 from deepstack.config_paper import Paper
 from deepstack.config_types import (
     Bps,
@@ -45,15 +46,12 @@ from deepstack.config_types import (
     PositiveMinutes,
     PositiveMoney,
     PositiveSeconds,
-    Price,
     RedisUrl,
     Seconds,
     Section,
-    Seed,
     Share,
     Shares,
     SliceCount,
-    Symbol,
 )
 from deepstack.config_webhooks import Webhooks
 
@@ -227,30 +225,6 @@ class Limits(Section):
     max_portfolio_heat: Money | None = None  # positions x daily volatility, a share of equity
     account_equity: PositiveMoney | None = None  # of each account; the heat is measured against it
     duplicate_seconds: Seconds = 0.0  # 0: not compared
-
-
-class Simulated(Section):
-    seed: Seed = 7
-    spread_bps: Bps = Decimal(2)
-    daily_volatility: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    average_daily_volume: Annotated[int, Field(gt=0, le=10**12)] = 20_000_000
-    prices: dict[Symbol, Price] = {
-        "AAPL": Decimal(150),
-        "MSFT": Decimal(330),
-        "GOOGL": Decimal(125),
-    }
-
-
-class Replay(Section):
-    spread_bps: Bps = Decimal(2)
-    # Bars tell of trades, not of quotes: the last close stands as a quote in force this long.
-    quote_grace_seconds: PositiveSeconds = 900.0
-
-
-class Market(Section):
-    source: str = "simulated"
-    simulated: Simulated = Simulated()
-    replay: Replay = Replay()
 
 
 class Ibkr(Section):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from deepstack.config import Config, Execution, Limits, Replay, Routing, Twap
-from deepstack.config import Market as MarketSettings
+from deepstack.config_market import Market as MarketSettings
 from execution.booking import completion, execution_reports
 from execution.broker.base import Execution as Trade
 from execution.broker.order_manager import OrderManager

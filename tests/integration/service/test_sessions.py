@@ -16,7 +16,8 @@ from django.core.management import call_command
 from django.db.models import Sum
 from pytest_django import DjangoDbBlocker
 
-from deepstack.config import ROOT, Market, Routing, current
+from deepstack.config import ROOT, Routing, current
+from deepstack.config_market import Market
 from execution import context
 from execution.context import Context
 from execution.entry import acceptance, amend
