@@ -11,5 +11,5 @@ def label(request: HttpRequest) -> tuple[str, str]:
     if config.trading_mode == "live":
         return "Live", "danger"
     if config.paper.impact.coefficient == 0:
-        return "Paper, no market impact", "warning"
+        return "Paper, no impact", "warning"
     return "Paper", "info"
