@@ -20,6 +20,7 @@ from execution.models import (
     MarketClock,
     MarketHalt,
     PaperExecution,
+    PaperFlow,
     PaperOrder,
     PaperVolume,
     SlippageCalibration,
@@ -203,6 +204,14 @@ class PaperExecutionAdmin(ReadOnlyAdmin[PaperExecution]):
 @admin.register(PaperVolume)
 class PaperVolumeAdmin(ReadOnlyAdmin[PaperVolume]):
     list_display = ("symbol", "minute", "taken")
+    search_fields = ("symbol__exact",)
+    search_help_text = "a symbol in capitals"
+    ordering = ("-minute",)
+
+
+@admin.register(PaperFlow)
+class PaperFlowAdmin(ReadOnlyAdmin[PaperFlow]):
+    list_display = ("symbol", "minute", "bought", "sold")
     search_fields = ("symbol__exact",)
     search_help_text = "a symbol in capitals"
     ordering = ("-minute",)

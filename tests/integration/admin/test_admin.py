@@ -31,6 +31,7 @@ from execution.models import (
     Order,
     OrderEvent,
     PaperExecution,
+    PaperFlow,
     PaperOrder,
     PaperVolume,
     Slice,
@@ -106,6 +107,7 @@ def one_of_each() -> None:
     MarketHalt.objects.create(symbol="AAPL", start_at=now, reason="news pending")
     BrokerLink.objects.create(broker="ibkr", address="here", up=True, since=now, seen_at=now)
     PaperVolume.objects.create(symbol="AAPL", minute=now, taken=5, granted=5)
+    PaperFlow.objects.create(symbol="AAPL", minute=now, bought=5, sold=0)
     BrokerCursor.objects.create(broker="paper", account="default", heard_until=now)
     VolumeProfile.objects.create(
         symbol="AAPL", until="2026-11-20", sessions=["2026-11-20"], shares=[0.4, 0.2, 0.4]
@@ -154,6 +156,7 @@ READ_ONLY = [
     Order,
     OrderEvent,
     PaperExecution,
+    PaperFlow,
     PaperOrder,
     PaperVolume,
     Slice,
