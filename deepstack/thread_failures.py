@@ -22,9 +22,10 @@ _found: dict[int, tuple[float, str]] = {}
 
 
 def found() -> str:
-    """How many threads failed lately and succeeded in nothing since, and why; empty if none."""
+    """Why threads failed lately that succeeded in nothing since; empty if none did. Their number
+    changes every second, and what is said of the trouble should not."""
     fresh = [words for at, words in list(_found.values()) if monotonic() - at < FORGOTTEN_AFTER]
-    return f"{len(fresh)} of its threads failed: {fresh[-1]}" if fresh else ""
+    return f"threads failed: {fresh[-1]}" if fresh else ""
 
 
 @task_failure.connect

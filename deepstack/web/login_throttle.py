@@ -4,6 +4,7 @@ Failures are counted by address, and by address and name together. A name alone 
 guesses from afar must not lock out the person with the kill switch. Counts live in the process.
 """
 
+import ipaddress
 import math
 import threading
 import time
@@ -42,6 +43,7 @@ class Throttle:
         self._failures: dict[Hashable, deque[float]] = {}
 
     def failed(self, address: str, name: str) -> None:
+        address = subscriber(address)
         with self._lock:
             now = self._clock()
             if len(self._failures) > MOST_KEYS:
@@ -51,16 +53,23 @@ class Throttle:
 
     def succeeded(self, address: str, name: str) -> None:
         with self._lock:
-            self._failures.pop((address, name), None)
+            self._failures.pop((subscriber(address), name), None)
 
     def wait(self, address: str, name: str | None = None) -> int:
         """Whole seconds until the next try is looked at; 0: now."""
+        address = subscriber(address)
         wanted: list[tuple[Hashable, int]] = [(address, MOST_OF_ADDRESS)]
         if name is not None:
             wanted.append(((address, name), MOST_OF_NAME))
         with self._lock:
             now = self._clock()
             return max(self._wait(key, most, now) for key, most in wanted)
+
+    def failures(self, address: str) -> int:
+        """Of the last minute."""
+        with self._lock:
+            oldest = self._clock() - WINDOW
+            return sum(at > oldest for at in self._failures.get(subscriber(address), ()))
 
     def forget(self) -> None:
         with self._lock:
@@ -88,6 +97,17 @@ def address(environ: Mapping[str, Any]) -> str:
     if current().https and forwarded:
         return str(forwarded).rpartition(",")[2].strip()[:64]
     return str(environ.get("REMOTE_ADDR", ""))
+
+
+def subscriber(address: str) -> str:
+    """Whose failures count together: an address, of IPv6 the /64 that one subscriber has whole."""
+    try:
+        found = ipaddress.ip_address(address.strip("[]").partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def _failed(credentials: Mapping[str, Any], request: HttpRequest | None, **_: Any) -> None:

@@ -29,6 +29,7 @@ _URGENT = re.compile(
 )
 _LOGIN = re.compile(r"/api/v1/token/|/admin/login/|/admin/password_change/")
 _READING = ("GET", "HEAD", "OPTIONS")
+MISTYPED = 1  # failed logins of the last minute with which an address is no guesser yet
 
 
 @dataclass(slots=True)
@@ -39,29 +40,39 @@ class Lane:
     queue: int
     seconds: float
     _free: threading.Semaphore = field(init=False)
-    _waiting: threading.Semaphore = field(init=False)
+    _queued: int = field(init=False, default=0)
+    _counting: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._free = threading.Semaphore(self.places)
-        self._waiting = threading.Semaphore(self.queue)
 
     @contextmanager
-    def place(self) -> Any:
-        """Yields whether there is a place; it is the caller's while the block lasts."""
-        got = self._free.acquire(blocking=False) or self._wait()
+    def place(self, *, behind_all: bool = False) -> Any:
+        """Yields whether there is a place; it is the caller's while the block lasts. Who comes
+        `behind_all` gets one that nobody else waits for, or none."""
+        got = self._take_behind_all() if behind_all else self._take()
         try:
             yield got
         finally:
             if got:
                 self._free.release()
 
+    def _take(self) -> bool:
+        return self._free.acquire(blocking=False) or self._wait()
+
+    def _take_behind_all(self) -> bool:
+        return not self._queued and self._free.acquire(blocking=False)
+
     def _wait(self) -> bool:
-        if not self._waiting.acquire(blocking=False):
-            return False
+        with self._counting:
+            if self._queued >= self.queue:
+                return False
+            self._queued += 1
         try:
             return self._free.acquire(timeout=self.seconds)
         finally:
-            self._waiting.release()
+            with self._counting:
+                self._queued -= 1
 
 
 class Lanes:
@@ -71,7 +82,7 @@ class Lanes:
         # Whoever waits for the interpreter waits behind each thread that computes.
         sys.setswitchinterval(0.001)
         self._app = app
-        self._login = Lane(places=1, queue=2, seconds=1.0)
+        self._login = Lane(places=1, queue=4, seconds=4.0)
         self._reads = Lane(places=1, queue=8, seconds=2.0)
         self._writes = Lane(places=2, queue=6, seconds=2.0)
 
@@ -79,22 +90,24 @@ class Lanes:
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
         if _URGENT.fullmatch(path):
             return self._app(environ, start)
-        lane = self._lane(path, method)
-        if lane is self._login and (
-            seconds := login_throttle.throttle.wait(login_throttle.address(environ))
-        ):
-            text = "too many failed logins from this address"
-            return _turn_away(start, "429 Too Many Requests", 429, text, seconds)
-        with lane.place() as got:
+        lane, failures = self._lane(path, method), 0
+        if lane is self._login:
+            asking = login_throttle.address(environ)
+            if seconds := login_throttle.throttle.wait(asking):
+                text = "too many failed logins from this address"
+                return _turn_away(start, "429 Too Many Requests", 429, text, seconds)
+            failures = login_throttle.throttle.failures(asking)
+        with lane.place(behind_all=failures > MISTYPED) as got:
             if got:
                 return self._app(environ, start)
         text = "too many requests of this kind at a time; nothing was changed, send it again"
         return _turn_away(start, "503 Service Unavailable", 503, text, 1)
 
     def _lane(self, path: str, method: str) -> Lane:
-        if method in _READING or path == "/api/v1/orders/preview/":
-            return self._reads
-        return self._login if _LOGIN.fullmatch(path) else self._writes
+        if _LOGIN.fullmatch(path):
+            return self._login
+        reads = method in _READING or path == "/api/v1/orders/preview/"
+        return self._reads if reads else self._writes
 
 
 def _turn_away(start: Start, line: str, status: int, text: str, seconds: int) -> Iterable[bytes]:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.models import Token
 
 from deepstack.web.login_throttle import Throttle
+from deepstack.web.request_lanes import MISTYPED, Lane, Lanes
 from tests.stack import Process, Stack, wait_for
 
 pytestmark = pytest.mark.any_date
@@ -205,6 +207,91 @@ def test_a_right_password_forgets_the_wrong_ones_of_that_name() -> None:
     throttle.succeeded("1.2.3.4", "ann")
     throttle.failed("1.2.3.4", "ann")
     assert throttle.wait("1.2.3.4", "ann") == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:1.2.3.4", "1.2.3.4", True),
+        ("[2001:db8:1:2::1]", "2001:db8:1:2::2", True),
+        ("1.2.3.4", "1.2.3.5", False),
+        ("unix:", "unix:", True),
+    ],
+)
+def test_whoever_has_a_whole_ipv6_network_is_one_guesser(one: str, other: str, same: bool) -> None:
+    throttle = Throttle(Seconds())
+    for number in range(10):
+        throttle.failed(one, f"user {number}")
+    assert (throttle.wait(other) > 0) == same
+    assert (throttle.failures(other) == 10) == same
+
+
+def test_failures_are_forgotten_after_a_minute() -> None:
+    clock = Seconds()
+    throttle = Throttle(clock)
+    throttle.failed("1.2.3.4", "ann")
+    clock.now = 30.0
+    throttle.failed("1.2.3.4", "ann")
+    assert throttle.failures("1.2.3.4") == 2
+    clock.now = 61.0
+    assert throttle.failures("1.2.3.4") == 1
+    assert throttle.failures("5.6.7.8") == 0
+
+
+def test_who_comes_behind_all_takes_no_place_that_somebody_waits_for() -> None:
+    lane = Lane(places=1, queue=1, seconds=PATIENCE)
+    waits, got = threading.Event(), threading.Event()
+
+    def person() -> None:
+        waits.set()
+        with lane.place() as has:
+            got.set()
+            assert has
+
+    with ThreadPoolExecutor(1) as pool:
+        with lane.place(behind_all=True) as free:
+            assert free
+            waiting = pool.submit(person)
+            wait_for(lambda: waits.is_set() and lane._queued == 1, PATIENCE, "somebody to wait")
+            with lane.place() as full:
+                assert not full
+        while not got.is_set():
+            with lane.place(behind_all=True) as stolen:
+                assert not stolen or got.is_set()
+        waiting.result()
+
+
+def test_who_guesses_comes_behind_the_owner_who_logs_in_from_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guessed, hashing, over = Throttle(), threading.Event(), threading.Event()
+    monkeypatch.setattr("deepstack.web.login_throttle.throttle", guessed)
+    for _ in range(MISTYPED + 1):
+        guessed.failed("6.6.6.6", "risk")
+
+    def slow(environ: dict[str, Any], start: Any) -> list[bytes]:
+        hashing.set()
+        assert over.wait(PATIENCE)
+        start("200 OK", [])
+        return []
+
+    lanes, statuses = Lanes(slow), {}
+
+    def login(address: str, path: str = "/api/v1/token/") -> str:
+        asked = {"PATH_INFO": path, "REQUEST_METHOD": "POST", "REMOTE_ADDR": address}
+        lanes(asked, lambda line, headers: statuses.__setitem__(address, line))
+        return statuses[address]
+
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(login, "6.6.6.6")
+        assert hashing.wait(PATIENCE)
+        owner = pool.submit(login, "1.2.3.4", "/admin/login/")
+        wait_for(lambda: lanes._login._queued == 1, PATIENCE, "the owner to wait")
+        assert login("6.6.6.6").startswith("503 ")
+        over.set()
+        assert (first.result(), owner.result()) == ("200 OK", "200 OK")
 
 
 def test_a_million_addresses_do_not_fill_the_memory() -> None:
