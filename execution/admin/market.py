@@ -14,6 +14,7 @@ from typing_extensions import override
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
 from execution.admin.limits import ByRisk
+from execution.market.calendar import Hours, wrong_hours
 from execution.models import (
     Bar,
     CalendarOverride,
@@ -118,10 +119,23 @@ class MarketClockAdmin(ReadOnlyAdmin[MarketClock]):
     list_display = ("anchor", "real_anchor", "speed")
 
 
+class CalendarOverrideForm(forms.ModelForm[CalendarOverride]):
+    @override
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "day" not in cleaned or self.errors:
+            return cleaned
+        hours = Hours(cleaned["closed"], cleaned["open"], cleaned["close"])
+        if wrong := wrong_hours(cleaned["day"], hours):
+            self.add_error(None, wrong)
+        return cleaned
+
+
 @admin.register(CalendarOverride)
 class CalendarOverrideAdmin(base.ExportedAdmin[CalendarOverride]):
     """Kept by people, by hand; every change is in its history."""
 
+    form = CalendarOverrideForm
     list_display = ("day", "closed", "open", "close", "reason")
     list_filter = ("closed",)
     date_hierarchy = "day"
@@ -142,6 +156,9 @@ class MarketHaltForm(forms.ModelForm[MarketHalt]):
             kill_switch.check_key(TradingState.Scope.SYMBOL, cleaned.get("symbol", ""))
         except ValueError as error:
             self.add_error("symbol", str(error))
+        start, end = cleaned.get("start_at"), cleaned.get("end_at")
+        if start and end and end <= start:
+            self.add_error("end_at", f"must be after the start, {base.exchange_time(start)}")
         return cleaned
 
 

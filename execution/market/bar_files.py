@@ -18,7 +18,7 @@ from zlib import error as BrokenCompression  # noqa: N812
 from zoneinfo import ZoneInfo
 
 from execution.domain.reading import MAX_PRICE, PRICE_STEP
-from execution.market.calendar import NEW_YORK
+from execution.market.calendar import NEW_YORK, YEARS
 
 COLUMNS = ("symbol", "timestamp", "open", "high", "low", "close", "volume")
 OTHER_NAMES = {
@@ -33,7 +33,6 @@ GZIP_MAGIC = b"\x1f\x8b"
 # ASCII digits, as programs write numbers: Python itself reads 1_0 and Arabic digits, too.
 NUMBER = re.compile(r" *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})? *")
 LARGEST_VOLUME = 10**12
-YEARS = (1970, 2199)  # that the exchange's calendar can answer for
 # The VWAP of a real bar may lie a little outside its range: prints that count for the volume do
 # not all count for the high and the low. Up to 1 % was seen; a wrong unit is far more.
 VWAP_TOLERANCE = Decimal("0.05")

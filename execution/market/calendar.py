@@ -11,6 +11,8 @@ from execution.domain.session import Session
 from execution.market.cached import cached_for
 
 EXTENDED_OPEN = time(4)
+LATEST_CLOSE = time(20)
+YEARS = (1970, 2199)  # what the published calendar can answer for lies between them
 EXTENDED_AFTER_CLOSE = timedelta(hours=4)  # 20:00, and 17:00 on a half-day
 OVERRIDES_HOLD_SECONDS = 60.0
 LOOK_AHEAD_DAYS = 30  # longer than any closure of the last hundred years
@@ -54,6 +56,26 @@ class ExchangeCalendar:
         published = _published(day)
         hours = self._overrides().get(day)
         return _overridden(day, published, hours) if hours else published
+
+
+def wrong_hours(day: date, hours: Hours) -> str:
+    """Why a day cannot have these hours; empty if it can."""
+    if not YEARS[0] < day.year < YEARS[1]:
+        return f"a year between {YEARS[0]} and {YEARS[1]} is allowed, got {day.year}"
+    if hours.closed:
+        given = hours.open or hours.close
+        return "a day that is closed has no hours: leave open and close empty" if given else ""
+    session = ExchangeCalendar(lambda: {day: hours}).session_on(day)
+    if session is None:
+        return f"{day} is no trading day by the calendar: give both open and close"
+    opens, closes = (at.astimezone(NEW_YORK).time() for at in (session.open, session.close))
+    if EXTENDED_OPEN <= opens < closes <= LATEST_CLOSE:
+        return ""
+    return (
+        f"regular hours from {opens:%H:%M} to {closes:%H:%M} ET cannot be: between "
+        f"{EXTENDED_OPEN:%H:%M} and {LATEST_CLOSE:%H:%M}, and the close after the open; "
+        "one o'clock in the afternoon is 13:00"
+    )
 
 
 def always_open(day: date) -> Session:

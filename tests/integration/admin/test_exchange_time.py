@@ -1,6 +1,6 @@
 """One zone wherever a person reads or types: the exchange's; rows and the API are in UTC."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from io import StringIO
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from execution.models import MarketHalt
+from execution.models import CalendarOverride, MarketHalt
 from monitoring.models import Alert
 from tests.integration.desk_work import new_order
 
@@ -55,6 +55,27 @@ def test_a_time_that_comes_never_or_twice_is_refused_where_it_is_typed(
     assert page.status_code == 200
     assert "ambiguous or it may not exist" in page.content.decode()
     assert not MarketHalt.objects.exists()
+
+
+def test_a_halt_that_ends_before_it_begins_is_refused_with_its_start(admin_client: Client) -> None:
+    typed = {"symbol": "AAPL", "reason": "news", "start_at_0": "2026-11-27", "start_at_1": "10:00"}
+    page = admin_client.post(
+        "/admin/execution/markethalt/add/",
+        typed | {"end_at_0": "2026-11-27", "end_at_1": "09:59"},
+    )
+    assert "must be after the start, 2026-11-27 10:00:00 ET" in page.content.decode()
+    assert not MarketHalt.objects.exists()
+
+
+def test_a_half_day_that_ends_in_the_night_is_refused_where_it_is_typed(
+    admin_client: Client,
+) -> None:
+    typed = {"day": "2026-11-25", "close": "01:00", "reason": "early close"}
+    page = admin_client.post("/admin/execution/calendaroverride/add/", typed)
+    assert "one o&#x27;clock in the afternoon is 13:00" in page.content.decode()
+    assert not CalendarOverride.objects.exists()
+    admin_client.post("/admin/execution/calendaroverride/add/", typed | {"close": "13:00"})
+    assert CalendarOverride.objects.get().close == time(13)
 
 
 def test_alerts_are_shown_in_exchange_time_and_told_in_utc(admin_client: Client) -> None:

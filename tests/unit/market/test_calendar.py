@@ -2,7 +2,14 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from execution.market.calendar import NEW_YORK, ExchangeCalendar, Hours, Overrides, always_open
+from execution.market.calendar import (
+    NEW_YORK,
+    ExchangeCalendar,
+    Hours,
+    Overrides,
+    always_open,
+    wrong_hours,
+)
 
 
 def calendar(**overrides: Hours) -> ExchangeCalendar:
@@ -136,3 +143,28 @@ def test_the_trial_session_never_closes() -> None:
     assert session.is_regular(utc("2026-11-22 00:00:00"))
     assert session.is_regular(utc("2026-11-22 23:59:59"))
     assert session.close == always_open(date(2026, 11, 23)).open
+
+
+@pytest.mark.parametrize(
+    ("day", "hours", "said"),
+    [
+        (date(2024, 6, 12), Hours(closed=True), ""),
+        (date(2024, 6, 12), Hours(close=time(13)), ""),
+        (date(2024, 6, 12), Hours(open=time(11)), ""),
+        (date(2024, 6, 15), Hours(open=time(10), close=time(14)), ""),  # a Saturday
+        (date(2024, 6, 12), Hours(close=time(1)), "from 09:30 to 01:00 ET cannot be"),
+        (date(2024, 6, 12), Hours(close=time(9, 30)), "from 09:30 to 09:30 ET cannot be"),
+        (date(2024, 6, 12), Hours(open=time(16)), "from 16:00 to 16:00 ET cannot be"),
+        (date(2024, 7, 3), Hours(open=time(13, 30)), "from 13:30 to 13:00 ET cannot be"),
+        (date(2024, 6, 12), Hours(open=time(3)), "between 04:00 and 20:00"),
+        (date(2024, 6, 12), Hours(close=time(23)), "between 04:00 and 20:00"),
+        (date(2024, 6, 12), Hours(closed=True, close=time(13)), "leave open and close empty"),
+        (date(2024, 6, 15), Hours(open=time(10)), "no trading day by the calendar"),
+        (date(2024, 6, 15), Hours(), "no trading day by the calendar"),
+        (date(9999, 6, 15), Hours(close=time(13)), "a year between 1970 and 2199"),
+    ],
+)
+def test_hours_that_no_day_can_have(day: date, hours: Hours, said: str) -> None:
+    wrong = wrong_hours(day, hours)
+    assert said in wrong
+    assert bool(wrong) == bool(said)
