@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 WINDOW = 60.0  # seconds that a failure counts
 MOST_OF_ADDRESS = 10
 MOST_OF_NAME = 5  # from one address
+MOST_TRIES = 10  # of a person within WINDOW; turned away ones count, too
 MOST_KEYS = 10_000
 
 
@@ -41,13 +42,14 @@ class Throttle:
         self._clock = clock
         self._lock = threading.Lock()
         self._failures: dict[Hashable, deque[float]] = {}
+        self._tries: dict[Hashable, deque[float]] = {}
 
     def failed(self, address: str, name: str) -> None:
         address = subscriber(address)
         with self._lock:
             now = self._clock()
             if len(self._failures) > MOST_KEYS:
-                self._forget(now)
+                self._forget(self._failures, now)
             for key, most in ((address, MOST_OF_ADDRESS), ((address, name), MOST_OF_NAME)):
                 self._failures.setdefault(key, deque(maxlen=most)).append(now)
 
@@ -65,15 +67,22 @@ class Throttle:
             now = self._clock()
             return max(self._wait(key, most, now) for key, most in wanted)
 
-    def failures(self, address: str) -> int:
-        """Of the last minute."""
+    def tried(self, address: str) -> int:
+        """Notes a try, whatever comes of it; how many there were within the last minute, this one
+        included, up to MOST_TRIES + 1."""
         with self._lock:
-            oldest = self._clock() - WINDOW
-            return sum(at > oldest for at in self._failures.get(subscriber(address), ()))
+            now = self._clock()
+            if len(self._tries) > MOST_KEYS:
+                self._forget(self._tries, now)
+            key = subscriber(address)
+            times = self._tries.setdefault(key, deque(maxlen=MOST_TRIES + 1))
+            times.append(now)
+            return sum(at > now - WINDOW for at in times)
 
     def forget(self) -> None:
         with self._lock:
             self._failures.clear()
+            self._tries.clear()
 
     def _wait(self, key: Hashable, most: int, now: float) -> int:
         times = self._failures.get(key)
@@ -81,11 +90,11 @@ class Throttle:
             return 0
         return max(math.ceil(times[0] + WINDOW - now), 0)
 
-    def _forget(self, now: float) -> None:
-        for key in [key for key, times in self._failures.items() if times[-1] < now - WINDOW]:
-            del self._failures[key]
-        for key in list(self._failures)[: len(self._failures) - MOST_KEYS // 2]:
-            del self._failures[key]
+    def _forget(self, counts: dict[Hashable, deque[float]], now: float) -> None:
+        for key in [key for key, times in counts.items() if times[-1] < now - WINDOW]:
+            del counts[key]
+        for key in list(counts)[: len(counts) - MOST_KEYS // 2]:
+            del counts[key]
 
 
 throttle = Throttle()

@@ -29,7 +29,6 @@ _URGENT = re.compile(
 )
 _LOGIN = re.compile(r"/api/v1/token/|/admin/login/|/admin/password_change/")
 _READING = ("GET", "HEAD", "OPTIONS")
-MISTYPED = 1  # failed logins of the last minute with which an address is no guesser yet
 
 
 @dataclass(slots=True)
@@ -90,14 +89,14 @@ class Lanes:
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
         if _URGENT.fullmatch(path):
             return self._app(environ, start)
-        lane, failures = self._lane(path, method), 0
+        lane, behind_all = self._lane(path, method), False
         if lane is self._login:
             asking = login_throttle.address(environ)
             if seconds := login_throttle.throttle.wait(asking):
                 text = "too many failed logins from this address"
                 return _turn_away(start, "429 Too Many Requests", 429, text, seconds)
-            failures = login_throttle.throttle.failures(asking)
-        with lane.place(behind_all=failures > MISTYPED) as got:
+            behind_all = login_throttle.throttle.tried(asking) > login_throttle.MOST_TRIES
+        with lane.place(behind_all=behind_all) as got:
             if got:
                 return self._app(environ, start)
         text = "too many requests of this kind at a time; nothing was changed, send it again"
