@@ -28,7 +28,7 @@ from pydantic_settings import (
 )
 from yaml import YAMLError
 
-from deepstack import config_rules
+from deepstack import config_files, config_rules
 from deepstack.config_alerts import Alerts
 from deepstack.config_market import Market
 from deepstack.config_paper import Paper
@@ -304,7 +304,8 @@ class Config(Checked, BaseSettings):
         """Read every source once; raises ConfigError that names each wrong key."""
         try:
             names = {*os.environ, *DotEnvSettingsSource(cls).env_vars}
-            if wrong := config_rules.misspelt(names, cls.model_fields):
+            twice = config_files.twice_in(Path(str(cls.model_config["env_file"])))
+            if wrong := [*config_rules.misspelt(names, cls.model_fields), *twice]:
                 raise ConfigError("\n".join(["the configuration is wrong:", *wrong]))
             return cls()
         except ValidationError as error:
@@ -362,7 +363,11 @@ class Config(Checked, BaseSettings):
 
 
 class _StrictYaml(YamlConfigSettingsSource):
-    """A misspelt section of the file is an error; foreign variables of the environment are not."""
+    """A misspelt section of the file is an error, as is one that stands twice; foreign variables of
+    the environment are not."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return config_files.yaml_of(file_path)
 
     def __call__(self) -> dict[str, Any]:
         values = super().__call__()

@@ -21,6 +21,7 @@ from execution.domain.signal import SIDES
 from execution.models import Order
 
 MAX_ID = 2**63 - 1
+_SEVERAL = django_filters.MultipleChoiceFilter  # given twice, it asks for both
 _BAD_CURSOR = {"cursor": ["is not one of ours: take it from `next` or `previous` of a page"]}
 
 
@@ -77,9 +78,21 @@ class KnownFilters(DjangoFilterBackend):
         if unknown := sorted(set(request.query_params) - known):
             text = f"unknown; known are {', '.join(sorted(known))}"
             raise ValidationError({name: [text] for name in unknown})
+        several = {name for name, each in _filters(filters) if isinstance(each, _SEVERAL)}
+        repeated = sorted(
+            name
+            for name in set(request.query_params) - several
+            if len(request.query_params.getlist(name)) > 1
+        )
+        if repeated:
+            raise ValidationError({name: ["is given more than once"] for name in repeated})
         if empty := sorted(name for name, value in request.query_params.items() if not value):
             raise ValidationError({name: ["is empty: leave it out"] for name in empty})
         return super().filter_queryset(request, queryset, view)
+
+
+def _filters(filters: Any) -> Sequence[tuple[str, Any]]:
+    return tuple(filters.get_filters().items()) if filters else ()
 
 
 class StrictPages(CursorPagination):

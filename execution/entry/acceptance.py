@@ -64,4 +64,4 @@ def _slots(
     """Each signal as the order that it is already, or as a draft that knows those before it."""
     known = existing((signal.account, signal.client_reference) for signal in signals)
     drafting = _Drafting(context, now, thresholds or _configured(context), _Rules.read(context))
-    return references.slots(signals, known, drafting.draft)
+    return references.slots(signals, known, drafting.draft, context.own_settings)

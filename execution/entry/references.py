@@ -17,6 +17,7 @@ def slots(
     signals: Sequence[Signal],
     known: Mapping[tuple[str, str], Order],
     draft: Callable[[Signal], Draft],
+    own_settings: Mapping[str, object],
 ) -> list[Draft | Order]:
     """For each signal the order that exists, or a draft; one draft for one reference.
 
@@ -30,7 +31,9 @@ def slots(
         slot = known.get(key) or drafted.get(key) if signal.client_reference else None
         if slot is None:
             slot = drafted[key] = draft(signal)
-        elif wrong := _conflict(signal, slot.order if isinstance(slot, Draft) else slot):
+        elif wrong := _conflict(
+            signal, slot.order if isinstance(slot, Draft) else slot, own_settings
+        ):
             prefix = f"{index}." if len(signals) > 1 else ""
             conflicts[f"{prefix}client_reference"] = wrong
         found.append(slot)
@@ -39,12 +42,16 @@ def slots(
     return found
 
 
-def _conflict(signal: Signal, order: Order) -> str:
-    """Empty for an order whose terms are the same. One without stored terms is older than they
-    are; what it has of them is compared."""
-    now = terms_of(signal)
+def _conflict(signal: Signal, order: Order, own_settings: Mapping[str, object]) -> str:
+    """Empty for an order whose terms are the same, its caller's own settings included. One without
+    stored terms is older than they are; what it has of them is compared."""
+    now = {**terms_of(signal), **own_settings}
     names = ("symbol", "side", "quantity")
-    asked = order.asked or {name: getattr(order, name) for name in names}
+    asked = (
+        order.asked | order.own_settings
+        if order.asked
+        else {name: getattr(order, name) for name in names}
+    )
     known = now if order.asked else {name: now[name] for name in names}
     wrong = differences(asked, known)
     if not wrong:

@@ -3,8 +3,8 @@ what was asked wrongly and 1 for what could not be done."""
 
 import getpass
 import json
-from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterator
+from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import IO, Any, cast
@@ -145,6 +145,26 @@ def zone_of(text: str) -> ZoneInfo:
         ) from None
 
 
+class Once(Action):
+    """An option that is given twice must say the same: of two symbols to halt, argparse itself
+    takes the last alone."""
+
+    given: object = None
+
+    @override
+    def __call__(
+        self,
+        parser: ArgumentParser,
+        namespace: Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if self.given not in (None, values):
+            raise ArgumentError(self, f"was given as {self.given!r} and as {values!r}; give one")
+        self.given = values
+        setattr(namespace, self.dest, values)
+
+
 def add_person(parser: ArgumentParser) -> None:
     parser.add_argument("--by", default=getpass.getuser(), help="who asks, for the record")
 
@@ -153,7 +173,7 @@ def add_scope(parser: ArgumentParser) -> None:
     """Of a trading state; without any of them it is the whole system."""
     scopes = parser.add_mutually_exclusive_group()
     for scope in ("symbol", "account", "strategy"):
-        scopes.add_argument(f"--{scope}", help=f"only this {scope}")
+        scopes.add_argument(f"--{scope}", action=Once, help=f"only this {scope}")
     add_person(parser)
     parser.add_argument("--reason", required=True)
 

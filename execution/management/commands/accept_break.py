@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from deepstack.config import ConfigError
 from execution import context
-from execution.management.console import BadInput, OperatorCommand, add_person
+from execution.management.console import BadInput, Once, OperatorCommand, add_person
 from execution.reconciliation import break_acceptance
 
 
@@ -19,7 +19,9 @@ class Command(OperatorCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("symbol")
-        parser.add_argument("--account", help="default: the account of the configuration")
+        parser.add_argument(
+            "--account", action=Once, help="default: the account of the configuration"
+        )
         add_person(parser)
         parser.add_argument("--reason", required=True)
 

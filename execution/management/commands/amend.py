@@ -8,7 +8,7 @@ from execution import context
 from execution.domain.reading import whole
 from execution.domain.signal import as_written
 from execution.entry import amend
-from execution.management.console import ORDER_ID, OperatorCommand, argument
+from execution.management.console import ORDER_ID, Once, OperatorCommand, argument
 from execution.models import Order
 from execution.orders.results import result_of
 
@@ -23,11 +23,16 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         # Every value is read by the signal's own parser, which says what is wrong with it.
         parser.add_argument("order", type=argument(ORDER_ID))
-        parser.add_argument("--quantity", help="whole shares, at least what is filled and working")
-        parser.add_argument("--end-at", help="a time with its zone, ahead")
-        parser.add_argument("--limit", dest="limit_price", help="price per share")
         parser.add_argument(
-            "--read-version", type=argument(whole(MAX_VERSION)), help="the order's, as you read it"
+            "--quantity", action=Once, help="whole shares, at least what is filled and working"
+        )
+        parser.add_argument("--end-at", action=Once, help="a time with its zone, ahead")
+        parser.add_argument("--limit", action=Once, dest="limit_price", help="price per share")
+        parser.add_argument(
+            "--read-version",
+            action=Once,
+            type=argument(whole(MAX_VERSION)),
+            help="the order's, as you read it",
         )
         parser.add_argument("--reason", default="", help="for the record")
         parser.add_argument("--by", default=getpass.getuser(), help="who is recorded")

@@ -1,5 +1,5 @@
-from argparse import Action, ArgumentError, ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import override
@@ -10,7 +10,7 @@ from execution.domain.lifecycle import OrderStatus
 from execution.domain.signal import as_written
 from execution.entry import acceptance, submission
 from execution.management import progress
-from execution.management.console import OperatorCommand
+from execution.management.console import Once, OperatorCommand
 from execution.management.progress import Watch
 from execution.models import Order
 from execution.orders import queries
@@ -69,8 +69,12 @@ class Command(OperatorCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_signal(parser)
-        parser.add_argument("--vwap-deviation-threshold", help="a share of the market VWAP")
-        parser.add_argument("--reference", help="the same reference again is the same order")
+        parser.add_argument(
+            "--vwap-deviation-threshold", action=Once, help="a share of the market VWAP"
+        )
+        parser.add_argument(
+            "--reference", action=Once, help="the same reference again is the same order"
+        )
         parser.add_argument("--no-wait", action="store_true", help="do not watch it")
 
     @override
@@ -111,23 +115,6 @@ def signal_of(options: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-class _Once(Action):
-    """An option of several names: given twice, it must say the same."""
-
-    @override
-    def __call__(
-        self,
-        parser: ArgumentParser,
-        namespace: Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        before = getattr(namespace, self.dest, None)
-        if before not in (None, values):
-            raise ArgumentError(self, f"was given as {before!r} and as {values!r}; give one")
-        setattr(namespace, self.dest, values)
-
-
 def add_signal(parser: ArgumentParser) -> None:
     """The options that an order and its preview have in common; several have the names that the
     fields have in Python and in the API, too."""
@@ -139,31 +126,35 @@ def add_signal(parser: ArgumentParser) -> None:
         "--price",
         "--current-price",
         "--decision-price",
-        action=_Once,
+        action=Once,
         help="decision price per share: your benchmark, denied where it is off the market",
     )
-    parser.add_argument("--urgency", help="LOW, NORMAL, HIGH or IMMEDIATE")
+    parser.add_argument("--urgency", action=Once, help="LOW, NORMAL, HIGH or IMMEDIATE")
     names = ", ".join(ALGOS)
     parser.add_argument(
         "--algorithm",
         "--execution-type",
-        action=_Once,
+        action=Once,
         help=f"overrides the routing by size: {names}",
     )
-    parser.add_argument("--limit", "--limit-price", action=_Once, help="the worst price per share")
-    parser.add_argument("--start", help="a time with its zone, like 2026-11-23T10:00:00-05:00")
-    parser.add_argument("--end", help="likewise")
-    parser.add_argument("--window-minutes", "--time-window-minutes", action=_Once)
-    parser.add_argument("--slices", "--num-slices", action=_Once)
+    parser.add_argument("--limit", "--limit-price", action=Once, help="the worst price per share")
+    parser.add_argument(
+        "--start", action=Once, help="a time with its zone, like 2026-11-23T10:00:00-05:00"
+    )
+    parser.add_argument("--end", action=Once, help="likewise")
+    parser.add_argument("--window-minutes", "--time-window-minutes", action=Once)
+    parser.add_argument("--slices", "--num-slices", action=Once)
     parser.add_argument(
         "--adv",
         "--avg-daily-volume",
         "--average-daily-volume",
-        action=_Once,
+        action=Once,
         help="average daily volume in shares",
     )
-    parser.add_argument("--max-participation", help="cap, as a share of the market's volume")
-    parser.add_argument("--account")
-    parser.add_argument("--strategy")
+    parser.add_argument(
+        "--max-participation", action=Once, help="cap, as a share of the market's volume"
+    )
+    parser.add_argument("--account", action=Once)
+    parser.add_argument("--strategy", action=Once)
     for name, text in CONTROLS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", help=text)
+        parser.add_argument(f"--{name.replace('_', '-')}", action=Once, help=text)

@@ -128,6 +128,9 @@ def test_a_cursor_that_is_not_ours_is_refused(api: APIClient, query: str) -> Non
         "created_after=9999-99-99",
         "live=maybe",
         "no_such_filter=1",
+        "symbol=AAPL&symbol=MSFT",
+        "account=one&account=two",
+        "limit=5&limit=6",
         "%00=1",
     ],
 )

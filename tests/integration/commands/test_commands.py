@@ -154,6 +154,27 @@ def test_a_halt_of_what_no_order_has_ever_had_asks_about_the_spelling(
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["halt", "--reason=x", "--symbol=AAPL", "--symbol=MSFT"],
+        ["halt", "--reason=x", "--account=a", "--account=b"],
+        ["resume_trading", "--reason=x", "--symbol=AAPL", "--symbol=MSFT"],
+        ["order", "BUY", "10", "AAPL", "--limit=145", "--limit-price=146"],
+        ["order", "BUY", "10", "AAPL", "--account=a", "--account=b"],
+        ["order", "BUY", "10", "AAPL", "--reference=a", "--reference=b"],
+        ["order", "BUY", "10", "AAPL", "--max-slice=5", "--max-slice=50"],
+        ["preview", "BUY", "10", "AAPL", "--urgency=LOW", "--urgency=HIGH"],
+        ["amend", "1", "--quantity=5", "--quantity=50"],
+        ["accept_break", "AAPL", "--reason=x", "--account=a", "--account=b"],
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_is_given_twice_must_say_the_same(words: list[str]) -> None:
+    with pytest.raises(CommandError, match=r"was given as .* and as .*; give one"):
+        call_command(*words)
+
+
 @pytest.mark.django_db
 def test_the_audit_trail_shows_every_event() -> None:
     order = accept()

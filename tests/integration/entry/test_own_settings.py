@@ -15,6 +15,7 @@ from execution.broker.paper_trader import PaperTrader
 from execution.context import Context
 from execution.entry import acceptance, amend
 from execution.entry.order_controls import NotAllowed
+from execution.entry.references import ReferenceConflict
 from execution.models import Heartbeat, Order
 from execution.orders import order_settings
 from execution.router import ExecutionRouter
@@ -197,3 +198,16 @@ def test_an_amendment_by_another_door_keeps_to_it() -> None:
         amend.amend(order.pk, {"quantity": 1_500}, version=1, by="ann", context=desks.default())
     amend.amend(order.pk, {"quantity": 1_200}, version=1, by="ann", context=desks.default())
     assert Order.objects.get(pk=order.pk).quantity == 1_200
+
+
+@pytest.mark.django_db
+def test_the_same_reference_under_another_configuration_is_refused_and_named() -> None:
+    asked, tighter = SIGNAL | {"client_reference": "once"}, {"limits__max_order_quantity": 5_000}
+    first = acceptance.accept(asked, desk_with(**tighter))
+    assert acceptance.accept(asked, desk_with(**tighter)).pk == first.pk
+    for other, said in (({}, "is not given"), ({"limits__max_order_quantity": 4_000}, "is 4000")):
+        with pytest.raises(
+            ReferenceConflict, match=rf"limits\.max_order_quantity was 5000, {said}"
+        ):
+            acceptance.accept(asked, desk_with(**other))
+    assert Order.objects.count() == 1

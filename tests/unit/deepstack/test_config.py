@@ -307,6 +307,35 @@ def test_a_variable_of_somebody_else_is_none_of_ours(
     assert here.from_env().limits.max_position is None
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        (
+            "config.yaml",
+            "limits: {max_position: 5}\nlimits: {max_slices: 9}\n",
+            "limits stands twice",
+        ),
+        ("config.yaml", "limits:\n  max_position: 5\n  max_position: 50\n", "max_position stands"),
+        (
+            ".env",
+            "LIMITS__MAX_POSITION=5\nLIMITS__MAX_POSITION=50\n",
+            "LIMITS__MAX_POSITION: stands",
+        ),
+        (
+            ".env",
+            "LIMITS__MAX_POSITION=5\nlimits__max_position=50\n",
+            "LIMITS__MAX_POSITION: stands",
+        ),
+    ],
+)
+def test_a_setting_that_stands_twice_is_refused(
+    here: type[Config], tmp_path: Path, file: str, text: str, said: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        here.from_env()
+
+
 def test_what_is_said_about_a_wrong_address_keeps_its_password(
     here: type[Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
