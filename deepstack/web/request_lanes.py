@@ -25,7 +25,7 @@ _URGENT = re.compile(
     r"|/api/v1/(halt|resume-trading|trading-states)/"
     r"|/api/v1/orders/\d+/(cancel|pause)/"
     r"|/admin/execution/tradingstate/.*"
-    r"|/admin/execution/order/\d+/(cancel|pause)/"
+    r"|/admin/execution/order/control/(cancel|pause)/"
 )
 _LOGIN = re.compile(r"/api/v1/token/|/admin/login/|/admin/password_change/")
 _READING = ("GET", "HEAD", "OPTIONS")

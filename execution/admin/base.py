@@ -25,13 +25,16 @@ from execution.domain.exchange_time import exchange_time as in_exchange_time
 if TYPE_CHECKING:  # unfold has no types, and adds nothing that is called here
     from django.contrib.admin import ModelAdmin, TabularInline
     from django.contrib.admin.helpers import ActionForm
+    from django.forms import FileInput
 else:
     from unfold.admin import ModelAdmin, TabularInline
     from unfold.forms import ActionForm
+    from unfold.widgets import UnfoldAdminFileFieldWidget as FileInput
 
 __all__ = [
     "ActionForm",
     "ExportedAdmin",
+    "FileInput",
     "ModelAdmin",
     "OrderPartAdmin",
     "ReadOnlyAdmin",

@@ -16,6 +16,7 @@ from django.views import View
 from typing_extensions import override
 
 from execution import context
+from execution.admin import base
 from execution.admin.ticket import PERMISSION
 from execution.context import Context
 from execution.domain import order_file
@@ -35,7 +36,7 @@ class FileForm(forms.Form):
     file = forms.FileField(
         label="File",
         help_text=f"comma-separated, at most {order_file.MOST_ORDERS:,} orders",
-        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        widget=base.FileInput(attrs={"accept": ".csv,text/csv"}),
     )
 
 

@@ -10,7 +10,14 @@ from execution.entry import acceptance
 from execution.models import Order
 from tests.browser.conftest import PHONE, Site, barriers
 
-PAGES = ("", "execution/order/", "monitoring/alert/", "execution/tradingstate/halt-all/")
+PAGES = (
+    "",
+    "execution/order/",
+    "execution/order/upload/",
+    "monitoring/alert/",
+    "monitoring/costanalysis/",
+    "execution/tradingstate/halt-all/",
+)
 
 
 def new_order(symbol: str, quantity: int = 500) -> Order:

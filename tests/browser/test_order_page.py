@@ -1,6 +1,8 @@
 """The page of one order in a browser."""
 
+import csv
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
@@ -17,6 +19,8 @@ def test_the_charts_are_drawn_and_the_facts_open_by_keyboard(page: Page, site: S
             "canvas => Chart.getChart(canvas)?.data.datasets.length > 1",
             arg=canvas.element_handle(),
         )
+    expect(page.locator("#order-costs")).to_contain_text("So far, preliminary")
+    assert barriers(page) == []
     accepted = page.locator("details.ds-facts").first
     expect(accepted.locator("dl")).to_be_hidden()
     accepted.locator("summary").focus()
@@ -90,6 +94,33 @@ def test_chosen_orders_are_paused_from_the_list(page: Page, site: Site) -> None:
     )
     for order in orders:
         site.stack.manage("cancel", str(order.pk))
+
+
+def test_a_file_of_orders_goes_in_and_the_list_comes_out(
+    visitor: Callable[..., Page], tmp_path: Path
+) -> None:
+    page, file = visitor("Trader"), tmp_path / "orders.csv"
+    head = "symbol,side,quantity,algorithm,slices,window_minutes,strategy"
+    file.write_text(f"{head}\nFILED,BUY,400,TWAP,4,60,from-file\nFILED,BUY,5O0,TWAP,5,60,\n")
+    page.goto("/admin/execution/order/")
+    page.click("text=From a file")
+    page.set_input_files("#id_file", file)
+    page.click("text=Show the orders")
+    expect(page.locator(".errorlist")).to_contain_text("line 3, quantity")
+    file.write_text(f"{head}\nFILED,BUY,400,TWAP,4,60,from-file\n")
+    page.set_input_files("#id_file", file)
+    page.click("text=Show the orders")
+    expect(page.locator("table.ds-table")).to_contain_text("BUY 400 FILED")
+    assert barriers(page) == []
+    page.click("text=Send 1 order")
+    page.wait_for_url("**/order/?q=list-**")
+    expect(page.locator("body")).to_contain_text("1 of 1 orders accepted")
+    with page.expect_download() as taken:
+        page.click("a.ds-export")
+    rows = list(csv.DictReader(taken.value.path().read_text().splitlines()))
+    assert [(row["symbol"], row["quantity"], row["strategy"]) for row in rows] == [
+        ("FILED", "400", "from-file")
+    ]
 
 
 def fits(page: Page) -> bool:

@@ -42,7 +42,7 @@ def test_the_list_begins_with_what_is_open_and_leaves_out_what_was() -> None:
     assert shown(viewer) == [still_open.pk, old_and_open.pk, today.pk]
     assert shown(viewer, life="live") == [still_open.pk, old_and_open.pk]
     assert shown(viewer, life="ended") == [today.pk, old.pk]
-    assert shown(viewer, life="all") == [still_open.pk, old_and_open.pk, today.pk, old.pk]
+    assert shown(viewer, life="all") == [still_open.pk, today.pk, old.pk, old_and_open.pk]
     assert old.pk in shown(viewer, q="AAPL"), "who searches finds old orders, too"
     assert shown(viewer, q=str(old.pk)) == [old.pk]
     assert "Today and open" in viewer.get(ORDERS).content.decode()
@@ -96,12 +96,38 @@ def test_a_filter_that_makes_no_sense_is_no_error_of_ours(query: dict[str, str])
     assert client_of("Viewer").get(EXPORT, query).status_code in (200, 400, 403)
 
 
-def test_a_list_of_orders_asks_few_queries() -> None:
+def test_every_page_asks_few_queries() -> None:
+    one_of_each()
     for _ in range(20):
-        order = accept(slices=2)
-        filled(order.slices.first())
-    viewer = client_of("Viewer")
-    viewer.get(ORDERS)
-    with CaptureQueriesContext(connection) as seen:
-        assert viewer.get(ORDERS).status_code == 200
-    assert len(seen) <= 12
+        filled(accept(slices=2).slices.first())
+    viewer, asked = client_of("Viewer"), {}
+    for model in EXPORTED:
+        meta = model._meta
+        address = f"/admin/{meta.app_label}/{meta.model_name}/"
+        row = model._default_manager.first()
+        for page in [address, *([f"{address}{row.pk}/change/"] if row else [])]:
+            viewer.get(page)
+            with CaptureQueriesContext(connection) as seen:
+                assert viewer.get(page).status_code == 200
+            asked[page] = len(seen)
+    assert len(asked) > len(EXPORTED)
+    assert {page: count for page, count in asked.items() if count > 12} == {}
+
+
+def test_an_empty_list_says_what_it_is_empty_of() -> None:
+    order, viewer = accept(), client_of("Viewer")
+    old = order.created_at - timedelta(days=3)
+    Order.objects.filter(pk=order.pk).update(status="CANCELLED", created_at=old)
+    assert "No order is open, and none is of today." in viewer.get(ORDERS).content.decode()
+    asked = viewer.get(ORDERS, {"q": "NONE"}).content.decode()
+    assert "No orders match what you asked for." in asked
+    assert "Nothing here yet." in viewer.get("/admin/execution/fill/").content.decode()
+    restricted = client_of("Risk").get("/admin/execution/restrictedsymbol/").content.decode()
+    assert "Add the first" in restricted
+
+
+def test_an_order_says_by_which_way_it_came_in() -> None:
+    order = accept()
+    Order.objects.filter(pk=order.pk).update(submitted_via="CLI")
+    page = client_of("Viewer").get(f"{ORDERS}{order.pk}/change/").content.decode()
+    assert "command line" in page
