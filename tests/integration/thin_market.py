@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from deepstack.config import Config, Execution, Limits, Replay, Routing, Twap
+from deepstack.config import Config, Execution, Limits, Routing, Twap
 from deepstack.config_market import Market as MarketSettings
+from deepstack.config_market import Replay
 from execution.booking import completion, execution_reports
 from execution.broker.base import Execution as Trade
 from execution.broker.order_manager import OrderManager

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from deepstack.config import Config, Market, Paper, Simulated
+from deepstack.config import Config, Paper
+from deepstack.config_market import Market, Simulated
 from deepstack.config_paper import PaperFaults
 from execution.broker.base import (
     BrokerOrder,

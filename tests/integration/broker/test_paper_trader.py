@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from deepstack.config import Config, Market, Paper, Simulated
+from deepstack.config import Config, Paper
+from deepstack.config_market import Market, Simulated
 from execution.broker.base import BrokerRejected, DuplicateOrder, Ticket
 from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from deepstack.config import ROOT, Config, Market, Paper, Replay
+from deepstack.config import ROOT, Config, Paper
+from deepstack.config_market import Market, Replay
 from execution.broker.base import Ticket
 from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus

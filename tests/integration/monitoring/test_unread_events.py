@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from execution.models import OrderEvent
 from monitoring.alerting import unread_events
 from monitoring.clocks import Moment
-from monitoring.models import Alert, AlertDelivery, WatchMark
+from monitoring.models import Alert, AlertDelivery, EventCursor
 from tests.integration.monitoring.looks import Silent, conflict, look
 from tests.integration.monitoring.rows import (
     NOON,
@@ -48,12 +48,12 @@ def test_the_mark_moves_on_once_every_transaction_of_its_moment_has_ended() -> N
     event = add_event(order, "ORDER_STATUS")
     look()
     look()
-    assert WatchMark.objects.get().event_id == 0
-    WatchMark.objects.update(coming_at_real=F("coming_at_real") - timedelta(seconds=100))
+    assert EventCursor.objects.get().event_id == 0
+    EventCursor.objects.update(next_noted_at_real=F("next_noted_at_real") - timedelta(seconds=100))
     later = add_event(order, "ORDER_STATUS")
     look()
-    mark = WatchMark.objects.get()
-    assert (mark.event_id, mark.coming_id) == (event.pk, later.pk)
+    mark = EventCursor.objects.get()
+    assert (mark.event_id, mark.next_event_id) == (event.pk, later.pk)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -87,13 +87,13 @@ def test_what_was_read_is_not_judged_again() -> None:
     working()  # a later transaction
     look()
     heard = unread_events.read()
-    assert heard.told == []
+    assert heard.alerting == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_restored_database_is_read_from_the_mark() -> None:
     look()
-    WatchMark.objects.update(seen_until=2**40)
+    EventCursor.objects.update(seen_until=2**40)
     conflict(working())
     assert look() == [("FILL_CONFLICT", "CRITICAL")]
 
@@ -124,7 +124,7 @@ def test_the_newest_of_very_many_events_is_an_alert_within_five_seconds() -> Non
 def test_of_several_looks_at_a_time_one_is_taken() -> None:
     assert unread_events.take_turn()
     assert not unread_events.take_turn()
-    WatchMark.objects.update(looked_at_real=F("looked_at_real") - timedelta(seconds=1))
+    EventCursor.objects.update(evaluated_at_real=F("evaluated_at_real") - timedelta(seconds=1))
     assert not unread_events.take_turn(timedelta(seconds=3))
     assert unread_events.take_turn()
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from deepstack.config import Config, Execution, Limits, Paper, Replay, Twap
+from deepstack.config import Config, Execution, Limits, Paper, Twap
 from deepstack.config_market import Market as MarketSettings
+from deepstack.config_market import Replay
 from execution.broker.order_manager import OrderManager
 from execution.context import Context
 from execution.domain.lifecycle import SliceStatus

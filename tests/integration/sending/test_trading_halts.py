@@ -9,7 +9,8 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from deepstack.config import Config, Market, Replay, Scheduling
+from deepstack.config import Config, Scheduling
+from deepstack.config_market import Market, Replay
 from execution.broker.base import Ticket
 from execution.broker.paper_trader import PaperTrader
 from execution.context import Context

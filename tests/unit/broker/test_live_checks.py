@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from deepstack.config import Config, ConfigError, Execution, Limits, Market, Scheduling
+from deepstack.config import Config, ConfigError, Execution, Limits, Scheduling
+from deepstack.config_market import Market
 from execution.broker.live_readiness import CHOSEN_LIMITS, live_problems
 from execution.broker.order_manager import OrderManager
 from execution.checks import name_problems

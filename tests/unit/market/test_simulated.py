@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepstack.config import ROOT, Config, Market, Paper, Simulated
+from deepstack.config import ROOT, Config, Paper
+from deepstack.config_market import Market, Simulated
 from execution.market.base import volume, vwap
 from execution.market.simulated import SimulatedMarket
 
@@ -146,7 +147,8 @@ def test_without_volatility_the_price_is_the_configured_one() -> None:
 
 SHOW = """
 from datetime import datetime, timedelta
-from deepstack.config import Config, Market, Paper, Simulated
+from deepstack.config import Config, Paper
+from deepstack.config_market import Market, Simulated
 from execution.market.simulated import SimulatedMarket
 config = Config(market=Market(simulated=Simulated(seed=7)), paper=Paper(displayed_shares=500))
 market = SimulatedMarket(config)
