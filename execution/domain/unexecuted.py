@@ -23,6 +23,8 @@ _CODE = re.compile(r"[A-Z][A-Z_]*[A-Z](?=$|:)")
 _NO_REASON = frozenset({"", WINDOW_OVER, "MISSED", "MESSAGE_RATE", "CLAIM_LOST"})
 # Nothing was to be sent: the shares were another slice's.
 _NOTHING_MISSED = frozenset({"AHEAD_OF_CURVE", "BELOW_MIN_SLICE", "NOTHING_LEFT"})
+_NOT_REACHED = "the market did not come to the limit of"
+_NOT_TAKEN = "worked until its slice window ended and was not filled"
 _PLANNED_ANEW = "the order was amended"
 _CANCELLED_WITH_ORDER = "the order was cancelled"
 
@@ -89,6 +91,11 @@ def sentence(rest: int, quantity: int, cause: Cause | None) -> str:
     return f"{said}{':' if cause.alone else ', most of it:'} {cause.words}"
 
 
+def by_the_market(reason: str) -> bool:
+    """Whether an order ended with this reason because nobody traded at its price."""
+    return _NOT_REACHED in reason or _NOT_TAKEN in reason
+
+
 def _cause(each: EndedSlice, limit: str) -> tuple[str, str] | None:
     """(code, words)"""
     code = code_of(each.reason)
@@ -105,8 +112,8 @@ def _cause(each: EndedSlice, limit: str) -> tuple[str, str] | None:
         return CANCELLED, _CANCELLED_WITH_ORDER
     if each.sent and each.status in (S.CANCELLED, S.EXPIRED) and not code:
         if limit:
-            return LIMIT_NOT_REACHED, f"the market did not come to the limit of {limit}"
-        return NOT_FILLED, "worked until its slice window ended and was not filled"
+            return LIMIT_NOT_REACHED, f"{_NOT_REACHED} {limit}"
+        return NOT_FILLED, _NOT_TAKEN
     said = each.reason.removeprefix(f"{WINDOW_OVER}: ")
     return _held(said if code_of(said) not in _NO_REASON else each.held_back)
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
+from execution.domain import unexecuted
 from execution.domain.algorithms import registry
 from execution.domain.exchange_time import exchange_time
 from execution.domain.figures import beside
@@ -311,14 +312,16 @@ def behind_schedule(facts: ExecutionFacts, limits: Thresholds) -> Finding | None
 def incomplete(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
     """Over by itself with shares that were never executed: CRITICAL when most of them were not.
 
-    A limit order whose price was not reached did what it was asked: INFO. What a person
-    cancelled is no surprise, and what was denied never began.
+    A limit order whose price was not reached did what it was asked: INFO; one that a halt, a
+    broker or a limit of ours held back did not. What a person cancelled is no surprise, and what
+    was denied never began.
     """
     rest = facts.quantity - facts.filled
     if facts.status not in (OrderStatus.EXPIRED, OrderStatus.REJECTED) or rest <= 0:
         return None
     severity = AlertSeverity.CRITICAL if 2 * rest > facts.quantity else AlertSeverity.WARNING
-    if registry.of(facts.algorithm).rests and facts.status == OrderStatus.EXPIRED:
+    patient = registry.of(facts.algorithm).rests and facts.status == OrderStatus.EXPIRED
+    if patient and unexecuted.by_the_market(facts.reason):
         severity = AlertSeverity.INFO
     why = f": {facts.reason}" if facts.reason else ""
     return _of_order(

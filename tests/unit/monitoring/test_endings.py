@@ -131,7 +131,7 @@ def test_an_order_behind_its_schedule(
         pytest.param({"status": O.DENIED, "filled": 0}, None, id="it never began"),
         pytest.param({"status": O.EXPIRED, "filled": 1_000}, None, id="nothing is missing"),
         pytest.param(
-            {"status": O.EXPIRED, "filled": 0, "algorithm": "LIMIT"}, INFO, id="limit not reached"
+            {"status": O.EXPIRED, "filled": 0, "algorithm": "LIMIT"}, CRITICAL, id="a limit order"
         ),
     ],
 )
@@ -142,6 +142,26 @@ def test_an_order_that_ended_with_a_rest(
     finding = rules.incomplete(replace(FILLED, reason=cause, **changes), LIMITS)
     assert (finding.severity if finding else None) == expected
     assert finding is None or cause in finding.message
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        ("the market did not come to the limit of 150", INFO),
+        ("worked until its slice window ended and was not filled", INFO),
+        ("HALTED from 10:00 to 15:00 ET, SYSTEM by ann: drill", CRITICAL),
+        ("the broker could not be reached (connection refused)", CRITICAL),
+        ("held back as the day's loss is at its limit (DAILY_LOSS_EXCEEDS_MAX)", CRITICAL),
+        ("refused by the broker (201: margin)", CRITICAL),
+    ],
+)
+def test_a_limit_order_that_something_held_back_is_no_matter_of_its_price(
+    cause: str, expected: AlertSeverity
+) -> None:
+    ended = replace(FILLED, status=O.EXPIRED, filled=0, algorithm="LIMIT")
+    finding = rules.incomplete(replace(ended, reason=f"10 of 10 not executed: {cause}"), LIMITS)
+    assert finding is not None
+    assert finding.severity == expected
 
 
 @pytest.mark.parametrize(
