@@ -7,6 +7,5 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from execution.sending import dispatch_hooks
         from monitoring import checks  # noqa: F401
-        from monitoring.alerting import standby
 
-        dispatch_hooks.register(standby.run)
+        dispatch_hooks.register("monitoring.alerting.standby.run")

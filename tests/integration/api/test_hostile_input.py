@@ -17,7 +17,7 @@ V1 = "/api/v1/"
 ORDERS = f"{V1}orders/"
 PROBLEM = "application/problem+json"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
 
 @pytest.fixture

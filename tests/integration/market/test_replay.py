@@ -16,7 +16,7 @@ from execution.market.calendar import NEW_YORK
 from execution.market.replay import ReplayMarket
 from execution.models import Bar, CalendarOverride, PaperExecution, PaperOrder
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
 DATA = Path(os.environ.get("DEEPSTACK_DATA", ROOT.parent / "shared" / "data"))
 CONFIG = Config(

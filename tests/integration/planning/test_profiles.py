@@ -20,7 +20,7 @@ from execution.models import Bar, VolumeProfile
 from execution.planning import volume_profiles
 from execution.planning.volume_profiles import learn_from_bars, profile_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
 TODAY = date(2024, 6, 12)
 MINUTE = timedelta(minutes=1)

@@ -34,7 +34,7 @@ from tests.integration.thin_market import (
 )
 from tests.stack import empty_redis
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
 
 def test_nothing_is_planned_while_the_fate_of_a_child_is_unknown() -> None:

@@ -34,7 +34,7 @@ from tests.integration.sending.replayed_days import (
     work,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
 
 def explained(order: Order, sequence: int) -> dict[str, Any]:

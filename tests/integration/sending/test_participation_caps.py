@@ -28,7 +28,7 @@ from tests.integration.sending.replayed_days import (
 )
 from tests.stack import empty_redis
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
 
 def market_volume(order: Order, now: datetime) -> int:
