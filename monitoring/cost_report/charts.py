@@ -35,7 +35,7 @@ def distribution(group: Group) -> SafeString:
         x, told = LEFT + place * step, f"{_range(bar)}: {bar.orders:,} orders"
         drawn.append(_bar(x + 1, scale.at(bar.orders), step - 2, scale.at(0), kind, told))
         if bar.low is not None and bar.low % 10 == 0 and bar.high is not None:
-            drawn.append(_text(x, HEIGHT - BOTTOM + 14, f"{bar.low:+.0f}", "middle"))
+            drawn.append(_text(x, HEIGHT - BOTTOM + 14, _level_of(bar.low), "middle"))
     drawn.append(_text(WIDTH - RIGHT, HEIGHT - 4, "bps against arrival", "end"))
     return _svg(f"{sum(bar.orders for bar in bars):,} orders by cost in basis points", drawn)
 
@@ -46,7 +46,7 @@ def by_day(days: Mapping[date, Group]) -> SafeString:
     ticks = _ticks(*_bounds([edge for _, *edges in known for edge in edges]))
     scale = _Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     step = (WIDTH - LEFT - RIGHT) / max(len(known), 1)
-    drawn = [_level(scale, tick, f"{tick:+g}") for tick in ticks]
+    drawn = [_level(scale, tick, _level_of(tick)) for tick in ticks]
     every = ceil(len(known) / 7)
     for place, (day, low, mean, high) in enumerate(known):
         middle, width = LEFT + (place + 0.5) * step, min(step * 0.7, 28)
@@ -94,7 +94,7 @@ def parts(group: Group) -> SafeString:
     ticks = _ticks(*_bounds([edge for _, begin, end, _ in steps for edge in (begin, end)]))
     scale = _Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     width = (WIDTH - LEFT - RIGHT) / len(steps)
-    drawn = [_level(scale, tick, f"{tick:+g}") for tick in ticks]
+    drawn = [_level(scale, tick, _level_of(tick)) for tick in ticks]
     for place, (title, begin, end, mean) in enumerate(steps):
         x = LEFT + place * width
         top, bottom = sorted((scale.at(begin), scale.at(end)))
@@ -143,6 +143,10 @@ def _interval(group: Group) -> tuple[float, float, float]:
     return mean - half, mean, mean + half
 
 
+def _level_of(tick: float) -> str:
+    return f"{tick:+g}" if tick else "0"
+
+
 def _kind(bps: float) -> str:
     return "cost" if bps > 0 else "gain"
 
@@ -171,7 +175,7 @@ def _level(scale: _Scale, value: float, text: str) -> str:
 def _upright(scale: _Scale, value: float, bottom: float) -> str:
     x = scale.at(value)
     kind = "tca-zero" if value == 0 else "tca-grid"
-    return _line(x, TOP, x, bottom, kind) + _text(x, bottom + 14, f"{value:+g}", "middle")
+    return _line(x, TOP, x, bottom, kind) + _text(x, bottom + 14, _level_of(value), "middle")
 
 
 def _bar(x: float, top: float, width: float, bottom: float, kind: str, told: str) -> str:

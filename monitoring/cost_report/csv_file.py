@@ -12,7 +12,7 @@ COUNTS = ("orders", "executed", "preliminary", "ordered", "shares", "value", "co
 
 
 def text(found: Report) -> str:
-    return "".join(csv_text.lines(rows(found)))
+    return "".join(csv_text.line(row) for row in rows(found))
 
 
 def rows(found: Report) -> Iterator[Sequence[object]]:

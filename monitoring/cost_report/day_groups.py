@@ -30,7 +30,7 @@ GROUPINGS: Mapping[str, str] = {
     "time": "to_char(date_bin('30 minutes', began, timestamp '2000-01-01'), 'HH24:MI')",
     "side": "side",
     "day": "to_char(ended, 'YYYY-MM-DD')",
-    "order": "id::text",
+    "order": "id || ' ' || side || ' ' || symbol",
 }
 ALL = "all"  # the grouping that has one group, of no name
 COUNTED = sorted(ORDER_TERMINAL - {OrderStatus.DENIED})

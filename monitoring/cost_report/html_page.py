@@ -55,9 +55,14 @@ def text(found: Report, *, at: datetime) -> str:
 
 def _lines(found: Report) -> Sequence[Line]:
     return [
-        Line(name or "none", int(name) if found.by == "order" else None, _cells(group))
+        Line(name or "none", _order_id(name) if found.by == "order" else None, _cells(group))
         for name, group in found.groups
     ]
+
+
+def _order_id(name: str) -> int:
+    """From `123 BUY AAPL`."""
+    return int(name.partition(" ")[0])
 
 
 def _cells(group: Group) -> Sequence[Cell]:

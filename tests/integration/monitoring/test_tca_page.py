@@ -48,6 +48,13 @@ def test_the_page_shows_the_month_by_strategy_with_its_dearest_orders(viewer: Cl
     assert '<option value="strategy" selected>' in page
 
 
+def test_each_order_is_a_line_that_leads_to_it(viewer: Client) -> None:
+    order = a_week()[0]
+    page = shown(viewer, f"{PAGE}?from=2026-02-01&to=2026-03-02&by=order")
+    address = f"/admin/execution/order/{order.pk}/change/"
+    assert f'<a href="{address}">{order.pk} BUY AAPL</a>' in page
+
+
 def test_the_navigation_leads_there(viewer: Client) -> None:
     assert f'href="{PAGE}"' in shown(viewer, "/admin/")
     assert "No order with an execution ended in 2026-03-02" in shown(viewer, f"{PAGE}?period=today")

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from execution.admin.csv_export import cell, columns
+from deepstack.csv_text import cell
+from execution.admin.csv_export import columns
 from execution.models import Order, Slice
 
 
