@@ -16,7 +16,7 @@ from monitoring.cost_report.groups import Group
 from monitoring.cost_report.measures import MAIN, MEASURES, PARTS
 
 WIDTH, HEIGHT = 460, 240
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 34
+LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 38
 MOST_LINES = 12
 LINE = 22  # between two groups
 LONGEST_NAME = 14

@@ -48,7 +48,8 @@ SELECT o.id, o.symbol, o.strategy, o.algorithm, o.side, o.quantity AS ordered,
        o.estimated_slippage_bps::numeric AS estimated_bps,
        o.quantity * o.decision_price AS paper_value,
        c.market_vwap AS vwap, c.market_twap AS twap, c.pwp_price AS pwp, c.market_volume,
-       c.delay, c.trading, c.opportunity, c.fees, c.reversion_bps,
+       c.delay, c.trading, c.opportunity, c.fees, c.reversion_bps, c.late_reversion_bps,
+       c.pwp10_bps, c.pwp5_bps, c.open_bps, c.close_bps, c.spread_capture,
        o.filled_quantity > 0 AND (c.order_id IS NULL OR c.due_at_real IS NOT NULL) AS preliminary,
        (SELECT sl.broker FROM {Slice._meta.db_table} sl
          WHERE sl.order_id = o.id AND sl.broker <> '' LIMIT 1) AS broker

@@ -105,6 +105,8 @@ COLUMNS: Sequence[Column] = (
     _measure("beyond_estimate"),
     _measure("vwap", narrow=True),
     _measure("twap"),
+    _measure("close"),
     _measure("shortfall", narrow=True),
+    _measure("spread_capture"),
     _measure("participation"),
 )

@@ -36,6 +36,12 @@ def _against(title: str, price: str, meaning: str, *, interval: bool = False) ->
     return Measure(title, meaning, f"s * (value - {basis})", basis, interval=interval)
 
 
+def _stored(title: str, column: str, meaning: str, *, interval: bool = False) -> Measure:
+    """Against a price that only the analysis knows, by what it says: s * (our price / it - 1)."""
+    basis = f"round(value / (1 + s * {column} / 10000), 6)"
+    return Measure(title, meaning, f"s * (value - {basis})", basis, interval=interval)
+
+
 def _part(title: str, column: str, meaning: str) -> Measure:
     return Measure(title, meaning, column, "CASE WHEN delay IS NOT NULL THEN paper_value END")
 
@@ -55,6 +61,12 @@ MEASURES: Mapping[str, Measure] = {
     "vwap": _against("VWAP", "vwap", "against the market's VWAP of the window", interval=True),
     "twap": _against("TWAP", "twap", "against the market's TWAP of the window", interval=True),
     "pwp": _against("PWP 20 %", "pwp", "against the VWAP of the first 5 x executed shares"),
+    "pwp10": _stored("PWP 10 %", "pwp10_bps", "against the VWAP of the first 10 x executed shares"),
+    "pwp5": _stored("PWP 5 %", "pwp5_bps", "against the VWAP of the first 20 x executed shares"),
+    "open": _stored("Open", "open_bps", "against the first trade of the regular session"),
+    "close": _stored(
+        "Close", "close_bps", "against the last trade of the regular session", interval=True
+    ),
     "shortfall": Measure(
         "Shortfall", "implementation shortfall over the value at the decision price",
         "delay + trading + opportunity + fees", "paper_value", interval=True,
@@ -66,6 +78,16 @@ MEASURES: Mapping[str, Measure] = {
     "reversion": Measure(
         "Reversion", "of the price within five minutes after the end; + came back",
         "value * reversion_bps / 10000", "CASE WHEN reversion_bps IS NOT NULL THEN value END",
+    ),
+    "late_reversion": Measure(
+        "Late reversion", "of the price within thirty minutes after the end; + came back",
+        "value * late_reversion_bps / 10000",
+        "CASE WHEN late_reversion_bps IS NOT NULL THEN value END",
+    ),
+    "spread_capture": Measure(
+        "Spread kept", "of the quoted spread: 100 % at the near touch, 0 % at the far one",
+        "value * spread_capture", "CASE WHEN spread_capture IS NOT NULL THEN value END",
+        Unit.PERCENT,
     ),
     "participation": Measure(
         "Participation", "executed shares over the market's volume of the window",

@@ -38,7 +38,10 @@ def complete(*, moment: Moment, market: MarketData) -> None:
             CostAnalysis.objects.filter(pk=cost.pk).update(late_due_at_real=moment.real_now + PAUSE)
             return
         CostAnalysis.objects.filter(pk=cost.pk, late_due_at_real=cost.late_due_at_real).update(
-            late_due_at_real=None, **figures
+            # A day that was summed before is summed again.
+            late_due_at_real=None,
+            computed_at_real=moment.real_now,
+            **figures,
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from execution.models import Order
 from execution.orders.results import arrival_price
-from monitoring.cost_report import report
+from monitoring.cost_report import figures, report
 from monitoring.cost_report.estimates import Sums
 from monitoring.cost_report.groups import Group
 from monitoring.cost_report.period import Period
@@ -60,7 +60,12 @@ def a_week() -> list[Order]:
     ]
     analyse(orders)
     # The tape is of the last day alone.
-    CostAnalysis.objects.update(market_vwap=D("150.05"), market_volume=30_000)
+    CostAnalysis.objects.update(
+        market_vwap=D("150.05"),
+        market_volume=30_000,
+        close_bps=D("2.5"),
+        spread_capture=D("0.4"),
+    )
     return orders
 
 
@@ -169,6 +174,16 @@ def test_the_dearest_orders_come_first_with_their_reason() -> None:
     assert [dear.cost for dear in found] == sorted((dear.cost for dear in found), reverse=True)
     assert all(dear.reason for dear in found)
     assert all(dear.order.side == "BUY" for dear in found)
+
+
+def test_what_the_analysis_alone_knows_is_weighted_by_value() -> None:
+    """2.5 bps worse than the close on either side, and 40 % of the spread kept."""
+    a_week()
+    total = report.of(WEEK).total
+    assert figures.mean("close", total) == pytest.approx(2.5, abs=1e-6)
+    assert total.of("close").cost == pytest.approx(total.value * D("0.00025"), rel=D("0.001"))
+    assert figures.measured("spread_capture", total).text == "40.0 %"
+    assert not total.of("open").orders
 
 
 def test_nothing_ended() -> None:
