@@ -55,7 +55,7 @@ MEASURES: Mapping[str, Measure] = {
         "CASE WHEN estimated_bps IS NOT NULL THEN shares * mid END",
     ),
     "beyond_estimate": Measure(
-        "Beyond estimate", "cost against arrival, less the estimate",
+        "vs estimate", "cost against arrival, less the estimate",
         f"s * (value - shares * mid) - {_ESTIMATED}", "shares * mid", interval=True,
     ),
     "vwap": _against("VWAP", "vwap", "against the market's VWAP of the window", interval=True),
