@@ -61,6 +61,9 @@ def test_an_order_is_amended_and_cancelled_with_the_keyboard_on_a_phone(
     page.keyboard.type("more news")
     page.keyboard.press("Enter")
     expect(page.locator("tr.ds-chosen").first).to_contain_text("700")
+    amended = page.locator("tr.ds-chosen td").nth(1).bounding_box()
+    assert amended is not None
+    assert amended["x"] + amended["width"] <= PHONE["width"], "what would be is in view"
     assert barriers(page) == []
     assert fits(page)
     page.focus("text=Amend now")
