@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
@@ -14,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from typing_extensions import override
 
+from execution.domain import reading
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.domain.reading import shown
@@ -38,6 +40,21 @@ class TrueOrFalse(django_filters.TypedChoiceFilter):
         super().__init__(choices=choices, coerce=lambda word: word == "true", **options)
 
 
+class _ZonedField(forms.Field):
+    def to_python(self, value: Any) -> Any:
+        try:
+            return reading.moment(value) if value else None
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class MomentFilter(django_filters.Filter):
+    """A time with its zone, as everywhere: without one it would mean hours earlier or later."""
+
+    field_class = _ZonedField
+
+
 class OrderFilter(django_filters.FilterSet):
     symbol = django_filters.CharFilter()
     side = django_filters.ChoiceFilter(choices=_choices(SIDES))
@@ -47,8 +64,8 @@ class OrderFilter(django_filters.FilterSet):
     account = django_filters.CharFilter()
     strategy = django_filters.CharFilter()
     client_reference = django_filters.CharFilter()
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+    created_after = MomentFilter("created_at", "gte")
+    created_before = MomentFilter("created_at", "lt")
     include = django_filters.ChoiceFilter(
         choices=_choices(["alternatives"]),
         method="filter_nothing",

@@ -9,10 +9,11 @@ RECOVERY_MODE = "recovery mode"  # who halts the system after a restore
 
 
 class Hold(StrEnum):
-    """Why a child was cancelled though its time was not over; its slice's reason begins with it."""
+    """Why a child was cancelled while its order's time lasts; its slice's reason begins with it."""
 
     HALTED = "HALTED"  # a trading state, until a named person resumes trading
     PAUSED = "PAUSED"  # the order itself
+    AMENDED = "AMENDED"  # the order ends later by now than the child, which had all its shares
 
 
 # Never sent, and nothing is said against sending the shares later. The participation cap is the

@@ -216,11 +216,20 @@ def _plan_rest(
     order: Order, change: Change, done: drafting.Amended, context: Context
 ) -> Draft | None:
     """What is neither filled nor working, planned from now, or from the order's start if that lies
-    ahead, and checked like a new order; None for nothing. Sizes that were wished for give way to a
-    small rest."""
+    ahead, and checked like a new order; None for nothing. A new limit is checked for what works,
+    too: its shares may come back. Sizes that were wished for give way to a small rest."""
     rest = (change.quantity or order.quantity) - done.filled - done.working
-    if rest <= 0:
-        return None
+    if rest > 0:
+        return _planned(order, change, rest, done, context)
+    if change.limit_price is not None and done.working:
+        _planned(order, change, done.working, replace(done, working=0), context)
+    return None
+
+
+def _planned(
+    order: Order, change: Change, rest: int, done: drafting.Amended, context: Context
+) -> Draft:
+    """Raises NotAllowed where so many shares would be denied."""
     limit = change.limit_price or order.limit_price
     values: dict[str, object] = {
         "symbol": order.symbol,

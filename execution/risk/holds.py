@@ -20,7 +20,7 @@ def why_cancelled(order: Order, part: Slice, *, at: datetime) -> str | None:
     if order.status == OrderStatus.CANCELLING or order.status in ORDER_TERMINAL:
         return f"the order is {order.status}"
     if at >= part.end_at:
-        return TIME_OVER
+        return _amended_since(order, part, at) or TIME_OVER
     if order.status == OrderStatus.PAUSED:
         return f"{Hold.PAUSED}: {order.status_reason}"
     state = kill_switch.halting(order)
@@ -28,6 +28,15 @@ def why_cancelled(order: Order, part: Slice, *, at: datetime) -> str | None:
         return None
     scope = f"{state.scope} {state.key}".strip()
     return f"{Hold.HALTED}: {scope}{_by(state.changed_by, state.reason)}"
+
+
+def _amended_since(order: Order, part: Slice, at: datetime) -> str | None:
+    """That an order was amended to end later than its last slice; a residual knows its own end."""
+    last = part.sequence == order.slice_count - 1
+    ends_itself = order.parameters.get("residual", "LEAVE") != "LEAVE"
+    if order.version == 1 or not last or ends_itself or at >= order.end_at:
+        return None
+    return f"{Hold.AMENDED}: the order works until {exchange_time(order.end_at)} now"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 import django_filters
 from django.db.models import QuerySet
 
-from execution.api.filters import TrueOrFalse
+from execution.api.filters import MomentFilter, TrueOrFalse
 from monitoring.models import ACTIVE, Alert, CostAnalysis, DailySummary
 
 
 class AlertFilter(django_filters.FilterSet):
     active = TrueOrFalse(method="by_activity", label="Neither acknowledged nor ended")
-    since = django_filters.IsoDateTimeFilter(field_name="raised_at", lookup_expr="gte")
+    since = MomentFilter(field_name="raised_at", lookup_expr="gte")
     symbol = django_filters.CharFilter(field_name="order__symbol")
 
     class Meta:

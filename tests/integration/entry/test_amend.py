@@ -213,6 +213,23 @@ def test_a_limit_that_has_become_tighter_lets_an_order_be_made_smaller() -> None
         amend.amend(order.pk, {"quantity": 900}, version=2, by="risk", context=desk)
 
 
+def test_a_limit_outside_the_collar_is_refused_although_every_share_is_working() -> None:
+    order = new_order(parts=1, limit_price="150.00")
+    intent = claim(order.slices.get())
+    assert intent is not None
+    hear(intent, report(intent, SliceStatus.WORKING))
+    assert working(order) == order.quantity
+    with pytest.raises(NotAllowed, match="PRICE_OUTSIDE_COLLAR"):
+        change(order, limit_price="500")
+    desk = bounded(max_position=order.quantity - 1)
+    with pytest.raises(NotAllowed, match="POSITION_EXCEEDS_MAX"):
+        amend.amend(order.pk, {"limit_price": "150.50"}, version=1, by="trader", context=desk)
+    desk = bounded(max_position=order.quantity)
+    asked = {"limit_price": "150.50"}
+    amended = amend.amend(order.pk, asked, version=1, by="trader", context=desk)
+    assert (amended.limit_price, amended.version) == (Decimal("150.50"), 2)
+
+
 def test_an_amendment_that_says_nothing_is_refused() -> None:
     order = new_order()
     with pytest.raises(InvalidSignal, match="is required"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -148,3 +149,26 @@ def test_an_amendment_while_a_cancel_is_pending_loses_nothing() -> None:
     again = claim(part)
     assert again is not None
     assert again.ticket.quantity == 1_200
+
+
+@pytest.mark.parametrize(("hours", "more"), [(1, [1_000]), (0, [])])
+def test_an_order_that_was_given_more_time_goes_on_when_its_last_child_ends(
+    hours: int, more: list[int]
+) -> None:
+    """Every share was working, so that the amendment planned nothing."""
+    order, intent = resting()
+    desk = desks.default()
+    later = order.end_at + timedelta(hours=hours)
+    if hours:
+        order = amend.amend(order.pk, {"end_at": later}, version=1, by="ann", context=desk)
+    ended = desk.now() - timedelta(seconds=1)
+    due = ended - timedelta(seconds=1)
+    Slice.objects.filter(pk=intent.part.pk).update(due_at=due, end_at=ended)
+    if not hours:
+        Order.objects.filter(pk=order.pk).update(start_at=due, end_at=ended)
+    assert cancel_slowly(intent).cancels == 1
+    hear(intent, report(intent, SliceStatus.CANCELLED))
+    order.refresh_from_db()
+    assert [part.planned_quantity for part in waiting(order)] == more
+    assert order.status == ("WORKING" if more else "EXPIRED")
+    assert [part.end_at for part in waiting(order)] == [later] * len(more)
