@@ -71,10 +71,9 @@ def svg(title: str, subtitle: str, curves: Sequence[Curve], across: Axis, up: Ax
 
 
 def _draw(axes: Axes, curve: Curve) -> None:
-    across, up = zip(*curve.points, strict=True)
     axes.plot(
-        across,
-        up,
+        [across for across, _ in curve.points],
+        [up for _, up in curve.points],
         label=curve.label,
         color=curve.colour,
         linestyle="none" if curve.dots else "dashed" if curve.dashed else "solid",
