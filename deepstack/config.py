@@ -177,6 +177,7 @@ class Scheduling(Section):
     quiet_close_minutes: Annotated[float, Field(ge=0, le=60)] = 0.0
     max_sends_per_minute: Positive = 6_000  # of one parent, retries included
     max_permanent_rejects: Positive = 3  # in a row; then the parent is paused
+    set_size: Positive = 20  # slices that a worker claims, or records, by one transaction; 1: each
 
 
 class Comparison(Section):

@@ -3,12 +3,19 @@
 Django builds the SQL of a queryset anew at every use, which costs several times what PostgreSQL
 needs to answer it. Here PostgreSQL keeps the plan as well: constants stand in the text, so that
 partial indexes apply, and only what changes from slice to slice is a parameter.
+
+What many slices ask at the same time is asked together: `read_ahead` has the answers to one query
+for many values read by one statement, and the query answers from them while `looking_ahead` lasts.
 """
 
-from collections.abc import Callable, Sequence
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import BooleanField, Expression, Func, QuerySet
@@ -45,39 +52,120 @@ class IsAny(Func):
     output_field = BooleanField()
 
 
+class _Plan(NamedTuple):
+    """`text` with a place for each of `params`; rows as they come become values by `convert`, and
+    each of these a `Row` by `make`."""
+
+    text: str
+    params: list[Param]
+    convert: Callable[[Any], Any]
+    make: Callable[[Any], Any]
+
+
+class _Own(threading.local):
+    known: "dict[tuple[Prepared[Any], tuple[object, ...]], list[Any]] | None" = None
+
+
+_own = _Own()
+
+
+@contextmanager
+def looking_ahead() -> Iterator[None]:
+    """Within the block a query whose answer was read ahead gives that one. It is as old as the
+    reading: the block must not change what it has read ahead and asks again."""
+    _own.known = {}
+    try:
+        yield
+    finally:
+        _own.known = None
+
+
 class Prepared(Generic[Row]):
     """A query of instances, with their related ones and annotations, or of `values_list` rows.
 
-    `build` makes the queryset, with a `Param` for each value that is not always the same.
+    `build` makes the queryset, with a `Param` for each value that is not always the same. `many`:
+    it is read ahead, too.
     """
 
-    def __init__(self, build: Callable[[], "QuerySet[Any, Row]"]) -> None:
-        self._build = build
+    def __init__(self, build: Callable[[], "QuerySet[Any, Row]"], *, many: bool = False) -> None:
+        self._build, self._many = build, many
         _ALL.append(self)
 
     def all(self, **values: object) -> list[Row]:
-        text, params, convert, make = self._plan
-        rows = execute(text, [values[param.name] for param in params]).fetchall()
-        return [make(row) for row in convert(rows)]
+        asked = self._asked(values)
+        if self._many and _own.known is not None and (self, asked) in _own.known:
+            return _own.known[self, asked]
+        rows = execute(self._for_one, asked).fetchall()
+        return [self._plan.make(row) for row in self._plan.convert(rows)]
 
     def first(self, **values: object) -> Row | None:
         """The first row; the queryset bounds how many there are."""
         return next(iter(self.all(**values)), None)
 
+    def read_ahead(self, wanted: Iterable[Mapping[str, object]]) -> None:
+        """Have the answers for all of these values read by one statement."""
+        if _own.known is None or not self._many:
+            raise RuntimeError("nobody looks ahead, or not at this query")
+        asked = list(dict.fromkeys(map(self._asked, wanted)))
+        if not asked:
+            return
+        names = [param.name for param in self._plan.params]
+        told = [{"place": n, **dict(zip(names, each, strict=True))} for n, each in enumerate(asked)]
+        found: list[list[Any]] = [[] for _ in asked]
+        for place, *row in execute(self._for_many, [json.dumps(told, default=str)]).fetchall():
+            found[place].append(row)
+        for each, rows in zip(asked, found, strict=True):
+            _own.known[self, each] = [self._plan.make(row) for row in self._plan.convert(rows)]
+
     def warm(self) -> None:
         """Have PostgreSQL prepare it; it finds nothing."""
-        self.all(**{param.name: param.like for param in self._plan[1]})
+        nothing = {param.name: param.like for param in self._plan.params}
+        self.all(**nothing)
+        if self._many:
+            with looking_ahead():
+                self.read_ahead([nothing])
+
+    def _asked(self, values: Mapping[str, object]) -> tuple[object, ...]:
+        return tuple([values[param.name] for param in self._plan.params])
 
     @cached_property
-    def _plan(self) -> tuple[str, list[Param], Callable[[Any], Any], Callable[[Any], Row]]:
+    def _for_one(self) -> str:
+        return self._plan.text.format(*["%s"] * len(self._plan.params))
+
+    @cached_property
+    def _for_many(self) -> str:
+        """The query beside a table of values, asked once for each of its rows. Without OFFSET it
+        might be joined instead, to a table that was empty when it was planned for, by reading
+        every row."""
+        names = {param.name: _TYPES[type(param.like)] for param in self._plan.params}
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in names.items())
+        text = self._plan.text.format(*(f'asked."{each.name}"' for each in self._plan.params))
+        asked = f"json_to_recordset(%s) AS asked (place int, {columns})"
+        return f"SELECT asked.place, found.* FROM {asked}, LATERAL ({text} OFFSET 0) AS found"  # noqa: S608
+
+    @cached_property
+    def _plan(self) -> _Plan:
         queryset = self._build()
         compiler: Any = queryset.query.get_compiler(using=_COMPILED)
         text, found = compiler.as_sql()
-        slots = ["%s" if isinstance(value, Param) else literal(value) for value in found]
+        places = ["{}" if isinstance(value, Param) else _verbatim(value) for value in found]
         params = [value for value in found if isinstance(value, Param)]
         rows_are_models = compiler.klass_info is not None and queryset._fields is None  # type: ignore[attr-defined]  # as QuerySet itself tells them apart
         make: Any = _instances(compiler) if rows_are_models else tuple
-        return text.replace("%%", "%%%%") % tuple(slots), params, _converter(compiler), make
+        text = text.replace("{", "{{").replace("}", "}}").replace("%%", "%%%%") % tuple(places)
+        return _Plan(text, params, _converter(compiler), make)
+
+
+_TYPES: Mapping[type, str] = {
+    int: "bigint",
+    str: "text",
+    datetime: "timestamptz",
+    UUID: "uuid",
+}
+
+
+def _verbatim(value: object) -> str:
+    return literal(value).replace("{", "{{").replace("}", "}}")
 
 
 def _converter(compiler: Any) -> Callable[[Any], Any]:

@@ -3,17 +3,24 @@
 Each statement costs more on its way than in PostgreSQL. What a gathering transaction writes waits
 until something is read, or until the end, and leaves as one statement. Nobody can tell the
 difference: the values are those of the moment of the call, and whatever is read finds them.
+
+Rows travel as one JSON text, which PostgreSQL reads by the types of the table: the statement is the
+same for one row and for fifty.
 """
 
+import json
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.db import DatabaseError, connection
-from django.db.models import JSONField, Model
+from django.db.models import Model
 
 from deepstack.database.statement import literal, run
 
@@ -24,13 +31,13 @@ class Overtaken(DatabaseError):
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What two statements have in common that differ in their values only: an update of the columns
-    `names` of a row whose status is `among` these, or `count` new rows."""
+    """What the writes of one statement have in common: the columns `names` of rows whose status is
+    `among` these, or new rows."""
 
     model: type[Model]
     names: tuple[str, ...] = ()
     among: tuple[str, ...] = ()
-    count: int = 0
+    new: bool = False
 
 
 @dataclass(slots=True)
@@ -39,7 +46,7 @@ class _Waiting:
 
     changes: dict[tuple[type[Model], Any], dict[str, object]] = field(default_factory=dict)
     among: dict[tuple[type[Model], Any], tuple[str, ...]] = field(default_factory=dict)
-    new: dict[type[Model], list[tuple[Model, list[object]]]] = field(default_factory=dict)
+    new: dict[type[Model], list[tuple[Model, dict[str, object]]]] = field(default_factory=dict)
 
 
 class _Own(threading.local):
@@ -75,14 +82,15 @@ def save(row: Model, *names: str, among: Collection[str] = ()) -> None:
     if row.pk is None or (among and _own.waiting and key in _own.waiting.changes):
         flush()  # it is a new row that waits, or the condition is about what it is by then
         key = (type(row), row.pk)
-    values = {name: ready(getattr(row, name)) for name, ready in _fields(type(row), names)}
-    waiting = _own.waiting
-    if waiting is None:
-        _update(*key, values, tuple(sorted(among)))
-        return
+    columns = _columns(type(row), names)
+    waiting = _own.waiting or _Waiting()
     if among:
         waiting.among[key] = tuple(sorted(among))
-    waiting.changes.setdefault(key, {}).update(values)
+    waiting.changes.setdefault(key, {}).update(
+        {column: getattr(row, name) for name, column in columns}
+    )
+    if _own.waiting is None:
+        _write(waiting)
 
 
 def insert(rows: Iterable[Model]) -> None:
@@ -90,27 +98,34 @@ def insert(rows: Iterable[Model]) -> None:
     made = list(rows)
     if not made:
         return
-    fields = _columns(type(made[0]))
-    told = [(row, [ready(take(row, True)) for take, ready in fields]) for row in made]
+    waiting = _own.waiting or _Waiting()
+    waiting.new.setdefault(type(made[0]), []).extend((row, _values(row)) for row in made)
     if _own.waiting is None:
-        _insert(type(made[0]), told)
-    else:
-        _own.waiting.new.setdefault(type(made[0]), []).extend(told)
+        _write(waiting)
 
 
 def flush() -> None:
     """Let what waits leave."""
     waiting = _own.waiting
-    if waiting is None or not (waiting.changes or waiting.new):
-        return
-    _own.waiting = _Waiting()
-    if len(waiting.changes) + len(waiting.new) == 1:
-        for (model, key), values in waiting.changes.items():
-            _update(model, key, values, waiting.among.get((model, key), ()))
-        for model, rows in waiting.new.items():
-            _insert(model, rows)
-    else:
-        _together(waiting)
+    if waiting is not None and (waiting.changes or waiting.new):
+        _own.waiting = _Waiting()
+        _write(waiting)
+
+
+def as_json(rows: Iterable[Model]) -> str:
+    """New rows as `insertion` takes them."""
+    return _text_of([_values(row) for row in rows])
+
+
+@cache
+def insertion(model: type[Model]) -> str:
+    """The statement that stores new rows, to be a part of another; its one value is `as_json`."""
+    names = ", ".join(f'"{each.column}"' for each in _insertable(model))
+    table = model._meta.db_table
+    return (
+        f'INSERT INTO "{table}" ({names}) SELECT {names}'  # noqa: S608
+        f' FROM json_populate_recordset(NULL::"{table}", %s)'
+    )
 
 
 def _after_flush(
@@ -120,95 +135,91 @@ def _after_flush(
     return execute(statement, params, many, context)
 
 
-def _together(waiting: _Waiting) -> None:
-    shapes = [
-        _Shape(model, tuple(values), waiting.among.get((model, key), ()))
-        for (model, key), values in waiting.changes.items()
-    ]
-    shapes += [_Shape(model, count=len(rows)) for model, rows in waiting.new.items()]
-    values = [each for (_, key), told in waiting.changes.items() for each in (*told.values(), key)]
-    values += [each for rows in waiting.new.values() for _, told in rows for each in told]
-    found = run(_joint(tuple(shapes)), values).fetchone() or ()
-    changed, stored = found[: len(waiting.changes)], found[len(waiting.changes) :]
-    for (model, key), ids in zip(waiting.changes, changed, strict=True):
-        _check(model, key, written=bool(ids), among=bool(waiting.among.get((model, key))))
-    for rows, ids in zip(waiting.new.values(), stored, strict=True):
-        _stored(rows, ids)
+def _write(waiting: _Waiting) -> None:
+    """One statement for all, whose parts each tell the ids that they have written."""
+    shapes, values = list[_Shape](), list[object]()
+    changed = _by_shape(waiting)
+    for shape, keys in changed.items():
+        shapes.append(shape)
+        values.append(_text_of([{"id": key[1], **waiting.changes[key]} for key in keys]))
+        values.append([key for _, key in keys])
+    for model, rows in waiting.new.items():
+        shapes.append(_Shape(model, new=True))
+        values.append(_text_of([told for _, told in rows]))
+    found = run(_statement(tuple(shapes)), values).fetchone() or ()
+    for (shape, keys), ids in zip(changed.items(), found[: len(changed)], strict=True):
+        _check(shape, {key for _, key in keys} - set(ids))
+    for rows, ids in zip(waiting.new.values(), found[len(changed) :], strict=True):
+        for (row, _), key in zip(rows, ids, strict=True):
+            row.pk, row._state.adding = key, False
 
 
-def _update(
-    model: type[Model], key: object, values: dict[str, object], among: tuple[str, ...]
-) -> None:
-    shape = _Shape(model, tuple(values), among)
-    written = run(_text(shape), [*values.values(), key]).rowcount == 1
-    _check(model, key, written=written, among=bool(among))
+def _by_shape(waiting: _Waiting) -> dict[_Shape, list[tuple[type[Model], Any]]]:
+    found: dict[_Shape, list[tuple[type[Model], Any]]] = {}
+    for key, values in waiting.changes.items():
+        shape = _Shape(key[0], tuple(values), waiting.among.get(key, ()))
+        found.setdefault(shape, []).append(key)
+    return found
 
 
-def _check(model: type[Model], key: object, *, written: bool, among: bool) -> None:
-    if written:
+def _check(shape: _Shape, missing: set[object]) -> None:
+    if not missing:
         return
-    if among:
-        raise Overtaken(f"{model._meta.label} {key} has become something else meanwhile")
-    raise DatabaseError(f"{model._meta.label} {key} is gone: nothing was written")
-
-
-def insertion(rows: Sequence[Model]) -> tuple[str, list[object]]:
-    """The statement that stores new rows of one model and its values, to be a part of another."""
-    fields = _columns(type(rows[0]))
-    values = [ready(take(row, True)) for row in rows for take, ready in fields]
-    return _insertion(type(rows[0]), len(rows)), values
-
-
-def _insert(model: type[Model], rows: Sequence[tuple[Model, list[object]]]) -> None:
-    values = [each for _, told in rows for each in told]
-    _stored(rows, [key for (key,) in run(_text(_Shape(model, count=len(rows))), values)])
-
-
-def _stored(rows: Sequence[tuple[Model, list[object]]], ids: Sequence[object]) -> None:
-    for (row, _), key in zip(rows, ids, strict=True):
-        row.pk, row._state.adding = key, False
+    rows = f"{shape.model._meta.label} {', '.join(map(str, sorted(missing, key=str)))}"
+    if shape.among:
+        raise Overtaken(f"{rows} has become something else meanwhile")
+    raise DatabaseError(f"{rows} is gone: nothing was written")
 
 
 @cache
-def _joint(shapes: tuple[_Shape, ...]) -> str:
-    parts = ", ".join(f"w{place} AS ({_text(shape)})" for place, shape in enumerate(shapes))
+def _statement(shapes: tuple[_Shape, ...]) -> str:
+    parts = ", ".join(f"w{place} AS ({_part(shape)})" for place, shape in enumerate(shapes))
     ids = ", ".join(f"ARRAY(TABLE w{place})" for place in range(len(shapes)))
     return f"WITH {parts} SELECT {ids}"
 
 
 @cache
-def _text(shape: _Shape) -> str:
-    if shape.count:
-        return f"{_insertion(shape.model, shape.count)} RETURNING id"
-    named: list[Any] = [shape.model._meta.get_field(name) for name in shape.names]
-    changes = ", ".join(f'"{each.column}" = %s' for each in named)
-    condition = f" AND status IN ({', '.join(map(literal, shape.among))})" if shape.among else ""
+def _part(shape: _Shape) -> str:
+    if shape.new:
+        return f"{insertion(shape.model)} RETURNING id"
     table = shape.model._meta.db_table
-    return f'UPDATE "{table}" SET {changes} WHERE id = %s{condition} RETURNING id'  # noqa: S608
+    changes = ", ".join(f'"{name}" = made."{name}"' for name in shape.names)
+    condition = (
+        f" AND kept.status IN ({', '.join(map(literal, shape.among))})" if shape.among else ""
+    )
+    # The ids stand there twice, and the status is part of an expression: a table that was empty
+    # when it was planned for would be read whole by the join alone, or by an index of the status.
+    return (
+        f'UPDATE "{table}" AS kept SET {changes}'  # noqa: S608
+        f' FROM json_populate_recordset(NULL::"{table}", %s) AS made'
+        f" WHERE kept.id = made.id AND kept.id = ANY(%s){condition} RETURNING kept.id"
+    )
 
 
 @cache
-def _insertion(model: type[Model], count: int) -> str:
-    fields = [each for each in model._meta.concrete_fields if not each.primary_key]
-    columns = ", ".join(f'"{each.column}"' for each in fields)
-    row = f"({', '.join(['%s'] * len(fields))})"
-    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {", ".join([row] * count)}'  # noqa: S608
-
-
-@cache
-def _fields(model: type[Model], names: tuple[str, ...]) -> list[tuple[str, Any]]:
+def _columns(model: type[Model], names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The attribute and the column of each field."""
     fields: list[Any] = [model._meta.get_field(name) for name in names]
-    return [(field.attname, _ready(field)) for field in fields]
+    return [(field.attname, field.column) for field in fields]
 
 
 @cache
-def _columns(model: type[Model]) -> list[tuple[Any, Any]]:
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
-    return [(field.pre_save, _ready(field)) for field in fields]
+def _insertable(model: type[Model]) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if not field.primary_key]
 
 
-def _ready(field: Any) -> Callable[[Any], Any]:
-    """What makes a value one that psycopg knows how to send: nearly all are."""
-    if isinstance(field, JSONField):
-        return lambda value: field.get_db_prep_save(value, connection)
-    return lambda value: value
+def _values(row: Model) -> dict[str, object]:
+    return {field.column: field.pre_save(row, True) for field in _insertable(type(row))}
+
+
+def _text_of(rows: Sequence[dict[str, object]]) -> str:
+    return json.dumps(rows, default=_plain)
+
+
+def _plain(value: object) -> str:
+    match value:
+        case date():
+            return value.isoformat()
+        case Decimal() | UUID():
+            return str(value)
+    raise TypeError(f"{value!r} has no form in JSON")

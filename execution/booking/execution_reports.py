@@ -13,6 +13,7 @@ from django.utils import timezone
 from deepstack.database.prepared_query import IsAny, Param, Prepared
 from deepstack.database.unit_of_work import save
 from execution.booking import completion, execution_reports, fills, rejections
+from execution.booking.fills import Entered
 from execution.broker.base import (
     BrokerError,
     BrokerOrder,
@@ -48,9 +49,17 @@ REASON_KNOWN_BY = 100  # characters of the broker's words: ours may stand before
 
 
 def apply(
-    order: Order, part: Slice, seen: BrokerOrder, desk: Context, *, asked: bool, at: datetime
+    order: Order,
+    part: Slice,
+    seen: BrokerOrder,
+    desk: Context,
+    *,
+    asked: bool,
+    at: datetime,
+    entered: Entered | None = None,
 ) -> None:
     """Take over what the broker says about one child: executions first, then its status.
+    `entered`: of its executions, where they were stored together with others.
 
     Only an answer to a question puts the next question off: news that repeat themselves would
     otherwise keep a lost cancel from ever being asked for again.
@@ -58,7 +67,7 @@ def apply(
     before, reason, named = part.status, part.reason, _is_named(part, seen)
     if named:
         part.broker_order_id = seen.broker_order_id
-    fills.book(order, part, seen.executions, broker=desk.broker.name, at=at)
+    fills.book(order, part, seen.executions, broker=desk.broker.name, at=at, entered=entered)
     _follow(order, part, seen, asked=asked, at=at)
     if named and part.status == before:
         save(part, "broker_order_id")

@@ -1,6 +1,7 @@
 """Executions become fills: once each, corrected in place, with every total derived from them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -9,12 +10,13 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
 from deepstack.database.prepared_query import IsAny, Param, Prepared, execute
-from deepstack.database.unit_of_work import insertion, save
+from deepstack.database.unit_of_work import as_json, insertion, save
 from execution.booking import completion
 from execution.broker.base import Execution, ExecutionKey
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_TERMINAL, SLICE_TERMINAL, OrderStatus, SliceStatus
 from execution.models import Fill, Order, Slice
+from execution.orders import locks
 from execution.orders.journal import move_order, move_slice, record_event
 
 ZERO = Decimal(0)
@@ -37,32 +39,69 @@ _TOTALS = Prepared[_Totals](
         .values_list("part", "shares", "notional", "fees")
     )
 )
-# Books what is not known yet, and tells which that was and what `_TOTALS` will say then.
+# Books what is not known yet, and tells of each order which that was and what `_TOTALS` will say
+# then; the slices are one of each order.
 _BOOK = """
 WITH fresh AS ({insertion} ON CONFLICT (broker, account, execution_id) DO NOTHING
-               RETURNING slice_id, account, execution_id, quantity, price, commission),
-     fills AS (SELECT slice_id, quantity, price, commission FROM execution_fill WHERE order_id = %s
-               UNION ALL SELECT slice_id, quantity, price, commission FROM fresh)
-SELECT coalesce(sum(quantity) FILTER (WHERE slice_id = %s), 0)::bigint,
-       coalesce(sum(quantity), 0)::bigint,
-       coalesce(sum(quantity * price), 0), coalesce(sum(commission), 0),
-       (SELECT json_agg(json_build_array(account, execution_id)) FROM fresh)
-FROM fills
+               RETURNING order_id, slice_id, account, execution_id, quantity, price, commission),
+     fills AS (SELECT order_id, slice_id, quantity, price, commission
+                 FROM execution_fill WHERE order_id = ANY(%s)
+               UNION ALL SELECT order_id, slice_id, quantity, price, commission FROM fresh)
+SELECT order_id, coalesce(sum(quantity) FILTER (WHERE slice_id = ANY(%s)), 0)::bigint,
+       sum(quantity)::bigint, sum(quantity * price), coalesce(sum(commission), 0),
+       (SELECT json_agg(json_build_array(account, execution_id))
+          FROM fresh WHERE fresh.order_id = fills.order_id)
+FROM fills GROUP BY order_id
 """
 _CORRECTED = ("revision", "quantity", "price", "executed_at", "commission")
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The executions of one child that nobody had booked before, and the totals with them."""
+
+    new: frozenset[ExecutionKey] = frozenset()
+    totals: _Totals = (0, 0, ZERO, ZERO)
+
+
+def enter(
+    children: Sequence[tuple[Slice, Sequence[Execution]]], *, broker: str
+) -> dict[int, Entered]:
+    """Store what is new of the executions of children of different locked orders, and tell it by
+    the id of the order. One statement, so that its rows of positions are taken in one order."""
+    fills = [
+        _fill(part, execution, broker) for part, executions in children for execution in executions
+    ]
+    if not fills:
+        return {}
+    orders, parts = zip(*((part.order_id, part.pk) for part, _ in children), strict=True)
+    rows = execute(_booking(), [as_json(fills), list(orders), list(parts)]).fetchall()
+    return {
+        order_id: Entered(frozenset((account, key) for account, key in new or ()), tuple(totals))
+        for order_id, *totals, new in rows
+    }
+
+
 def book(
-    order: Order, part: Slice, executions: Sequence[Execution], *, broker: str, at: datetime
+    order: Order,
+    part: Slice,
+    executions: Sequence[Execution],
+    *,
+    broker: str,
+    at: datetime,
+    entered: Entered | None = None,
 ) -> bool:
-    """Record the executions of one child under its order's lock; True if any was news.
+    """Record the executions of one child under its order's lock; True if any was news. `entered`:
+    what `enter` has told of them.
 
     Repeats and shuffles change nothing. A higher revision replaces the numbers; the same
     execution with other numbers is told and left alone, for a person to look at.
     """
     if not executions:
         return False
-    new, totals = _enter(order, part, executions, broker=broker)
+    if entered is None:
+        entered = enter([(part, executions)], broker=broker).get(order.pk, Entered())
+    new, totals = entered.new, entered.totals
     known = {} if len(new) == len(executions) else _known(executions, broker=broker)
     changed, told = False, set[ExecutionKey]()
     late = part.status in SLICE_TERMINAL
@@ -82,33 +121,24 @@ def book(
     return changed or bool(new)
 
 
-def _enter(
-    order: Order, part: Slice, executions: Sequence[Execution], *, broker: str
-) -> tuple[set[ExecutionKey], _Totals]:
-    """Store what nobody has booked yet: the executions that were new, and the totals with them."""
-    fills = [
-        Fill(
-            order=order,
-            slice=part,
-            broker=broker,
-            account=execution.account,
-            execution_id=execution.execution_id,
-            revision=execution.revision,
-            quantity=execution.quantity,
-            price=execution.price,
-            commission=execution.commission,
-            executed_at=execution.executed_at,
-        )
-        for execution in executions
-    ]
-    text, values = insertion(fills)
-    row = execute(_booking(text), [*values, order.pk, part.pk]).fetchall()[0]
-    return {(account, key) for account, key in row[4] or ()}, row[:4]
+def _fill(part: Slice, execution: Execution, broker: str) -> Fill:
+    return Fill(
+        order_id=part.order_id,
+        slice=part,
+        broker=broker,
+        account=execution.account,
+        execution_id=execution.execution_id,
+        revision=execution.revision,
+        quantity=execution.quantity,
+        price=execution.price,
+        commission=execution.commission,
+        executed_at=execution.executed_at,
+    )
 
 
 @cache
-def _booking(insertion: str) -> str:
-    return _BOOK.format(insertion=insertion)
+def _booking() -> str:
+    return _BOOK.format(insertion=insertion(Fill))
 
 
 def _known(executions: Sequence[Execution], *, broker: str) -> dict[ExecutionKey, Fill]:
@@ -135,6 +165,7 @@ def _repeated(order: Order, part: Slice, fill: Fill, execution: Execution, *, at
         record_event(order, EventKind.FILL_CONFLICT, _numbers(part, execution), at=at, part=part)
         return False
     if execution.commission not in (None, fill.commission):
+        locks.alone_only()
         before, fill.commission = fill.commission, execution.commission
         save(fill, "commission")
         facts = _numbers(part, execution) | ({} if before is None else {"before": before})
@@ -146,6 +177,7 @@ def _repeated(order: Order, part: Slice, fill: Fill, execution: Execution, *, at
 def _corrected(
     order: Order, part: Slice, fill: Fill, execution: Execution, *, at: datetime
 ) -> None:
+    locks.alone_only()  # a further statement would take rows of positions in another order
     fill.revision, fill.quantity = execution.revision, execution.quantity
     fill.price, fill.executed_at = execution.price, execution.executed_at
     if execution.commission is not None:

@@ -4,15 +4,16 @@ then the participation of its symbol and side, then the messages of its account.
 All changes to an order, its slices and its fills happen under the order's row lock.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from django.db import Error, OperationalError, connection, transaction
-from django.db.models import CharField, Exists, Func, OuterRef, QuerySet, Value
+from django.db.models import CharField, Exists, F, Func, OuterRef, QuerySet, Value
 
 from deepstack.database.advisory_locks import MESSAGES, PARTICIPATION, SENDER, SENDING
-from deepstack.database.prepared_query import Param, Prepared, execute
+from deepstack.database.prepared_query import IsAny, Param, Prepared, execute, looking_ahead
 from deepstack.database.unit_of_work import gathered
 from execution.domain.lifecycle import SLICE_TERMINAL
 from execution.models import Order, Slice
@@ -25,7 +26,8 @@ _SLICE = Prepared[Slice](
         Slice.objects.defer("explanation")
         .annotate(others_live=Exists(_OTHERS.exclude(status__in=sorted(SLICE_TERMINAL))))
         .filter(pk=Param("slice", 0))
-    )
+    ),
+    many=True,
 )
 
 
@@ -43,10 +45,32 @@ def _to_lock() -> "QuerySet[Order]":
     return Order.objects.select_for_update().filter(pk=Param("order", 0))
 
 
+def _to_lock_together() -> "QuerySet[Order]":
+    free = Order.objects.select_for_update(skip_locked=True)
+    return free.filter(IsAny(F("pk"), Param("orders", [0]))).order_by("pk")
+
+
 _ORDER = Prepared[Order](_to_lock)
 
 
 _ORDER_UNHURRIED = Prepared[Order](lambda: _to_lock().annotate(unhurried=_UNHURRIED))
+
+
+_ORDERS = Prepared[Order](_to_lock_together)
+
+
+_ORDERS_UNHURRIED = Prepared[Order](lambda: _to_lock_together().annotate(unhurried=_UNHURRIED))
+
+
+class NeedsOwnTransaction(Exception):
+    """What a set of orders is locked for cannot be done for one of them without a further lock."""
+
+
+class _Own(threading.local):
+    together = False
+
+
+_own = _Own()
 
 
 @contextmanager
@@ -62,6 +86,37 @@ def locked(order_id: int, *, durable: bool = True) -> Iterator[Order]:
         if order is None:
             raise Order.DoesNotExist(f"order {order_id}")
         yield order
+
+
+@contextmanager
+def locked_together(
+    order_ids: Iterable[int], *, durable: bool = True
+) -> Iterator[Mapping[int, Order]]:
+    """A transaction that holds the row locks of those of the orders that nobody else holds, with
+    its writes gathered and what it has read ahead looked up. `durable` as in `locked`.
+
+    It waits for no lock of an order, and no other lock can be taken in it: two such sets never
+    wait for each other.
+    """
+    orders = _ORDERS if durable else _ORDERS_UNHURRIED
+    with transaction.atomic(), gathered(), looking_ahead():
+        free = orders.all(orders=sorted(order_ids))
+        _own.together = True
+        try:
+            yield {order.pk: order for order in free}
+        finally:
+            _own.together = False
+
+
+def alone_only() -> None:
+    """Raise NeedsOwnTransaction where a set of orders is locked."""
+    if _own.together:
+        raise NeedsOwnTransaction
+
+
+def read_slices_ahead(slice_ids: Iterable[int]) -> None:
+    """For `slice_of`, under `locked_together`."""
+    _SLICE.read_ahead({"slice": slice_id} for slice_id in slice_ids)
 
 
 def slice_of(order: Order, slice_id: int) -> Slice:
@@ -136,6 +191,7 @@ def _release(statement: str, *values: int) -> None:
 def lock_participation(symbol: str, side: str) -> None:
     """Taken under an order's lock, held to the end of its transaction: what all parents of a symbol
     and side have at work is counted and added to by one at a time."""
+    alone_only()
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [PARTICIPATION, f"{side} {symbol}"]
@@ -145,6 +201,7 @@ def lock_participation(symbol: str, side: str) -> None:
 def lock_messages(account: str) -> None:
     """Taken under an order's lock, held to the end of its transaction: an account whose messages
     are bounded counts and sends them one at a time."""
+    alone_only()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [MESSAGES, account])
 

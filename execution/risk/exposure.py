@@ -1,6 +1,6 @@
 """What an account has and does, read for the checks; only what a bound asks for is read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,13 +23,14 @@ from execution.risk.marks import Marks
 
 MINUTE = timedelta(minutes=1)
 # More events than transactions can have under way that are not visible yet.
-SLACK = 1_000
+SLACK = 2_000
 _EVENT_SPAN = Prepared[tuple[int, int]](
     lambda: (
         OrderEvent.objects.filter(kind__in=SENT, recorded_at_real__gt=Param("since", NEVER))
         .order_by("recorded_at_real")
         .values_list("pk", Subquery(OrderEvent.objects.order_by("-pk").values("pk")[:1]))[:1]
-    )
+    ),
+    many=True,
 )
 ZERO = Decimal(0)
 
@@ -46,13 +47,49 @@ _PENDING = Prepared[tuple[int]](
         .values("account")
         .annotate(pending=Sum(LEAVES))
         .values_list("pending")
-    )
+    ),
+    many=True,
 )
 _TRADED = Prepared[tuple[str, str, int, Decimal, Decimal]](
     lambda: DayTrade.objects.filter(
         account=Param("account", ""), midnight=Param("midnight", NEVER), broker=Param("broker", "")
-    ).values_list("symbol", "side", "shares", "money", "fees")
+    ).values_list("symbol", "side", "shares", "money", "fees"),
+    many=True,
 )
+
+
+def read_ahead(orders: Iterable[Order], bounds: Bounds, desk: Context, *, now: datetime) -> None:
+    """For `read`, of orders of which a child is about to leave at about `now`."""
+    orders = list(orders)
+    if bounds.max_position is not None or bounds.max_portfolio_heat is not None:
+        positions.read_ahead(((order.account, order.symbol) for order in orders), desk)
+        _PENDING.read_ahead(map(_pending_beside, orders))
+    if bounds.max_daily_loss is not None:
+        _TRADED.read_ahead(_traded_on(order.account, now, desk) for order in orders)
+    if bounds.max_messages_per_minute is not None:
+        _EVENT_SPAN.read_ahead([{"since": _a_minute_ago()}])
+
+
+def _pending_beside(order: Order) -> dict[str, object]:
+    return {
+        "account": order.account,
+        "symbol": order.symbol,
+        "side": order.side,
+        "order": order.pk or 0,
+    }
+
+
+def _traded_on(account: str, now: datetime, desk: Context) -> dict[str, object]:
+    return {
+        "account": account,
+        "midnight": exchange_midnight(now),
+        "broker": desk.broker.name,
+    }
+
+
+def _a_minute_ago() -> datetime:
+    """To the second, and not less: those that ask within one second ask the same."""
+    return timezone.now().replace(microsecond=0) - MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +148,7 @@ def position(at: Moment, desk: Context) -> tuple[int | None, int]:
     pending on the order's side."""
     order = at.order
     known = positions.held(order.account, desk, symbol=order.symbol)
-    (pending,) = _PENDING.first(
-        account=order.account, symbol=order.symbol, side=order.side, order=order.pk or 0
-    ) or (0,)
+    (pending,) = _PENDING.first(**_pending_beside(order)) or (0,)
     batch = sum(each.quantity for each in at.alongside if _same_book(each, order))
     return None if known is None else known[order.symbol], pending + at.working + batch
 
@@ -201,9 +236,15 @@ def runaway_scope(order: Order) -> tuple[str, str]:
     return TradingState.Scope.ACCOUNT.value, order.account
 
 
+def counts_each_message(bounds: Bounds) -> bool:
+    """Whether messages are bounded so low that they are counted however few they are."""
+    most = bounds.max_messages_per_minute
+    return most is not None and most <= SLACK
+
+
 def messages_at_most() -> int:
     """More than all accounts have sent in the last minute: the events since, of any kind."""
-    found = _EVENT_SPAN.first(since=timezone.now() - MINUTE)
+    found = _EVENT_SPAN.first(since=_a_minute_ago())
     return SLACK + (found[1] - found[0] if found else 0)
 
 
@@ -232,9 +273,7 @@ def day_result(at: Moment, desk: Context) -> Decimal | None:
     price that it was just traded at.
     """
     result, left, paid = ZERO, dict[str, int](), dict[tuple[str, int], Decimal]()
-    traded = _TRADED.all(
-        account=at.order.account, midnight=exchange_midnight(at.now), broker=desk.broker.name
-    )
+    traded = _TRADED.all(**_traded_on(at.order.account, at.now, desk))
     for symbol, side, shares, money, fees in traded:
         sign = 1 if side == Side.BUY else -1
         result -= sign * money + fees

@@ -1,6 +1,6 @@
 """Risk limits: set by named people, kept with their history, read fresh whenever they count."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from deepstack.database.prepared_query import Param, Prepared
 from execution.domain import reading
 from execution.domain.risk_checks import Bounds
 from execution.models import Order, RestrictedSymbol, RiskLimit, RiskLimitChange, TradingState
@@ -59,14 +60,23 @@ class Book:
 
 
 EMPTY = Book((), {})
+_LIMITS = Prepared[RiskLimit](
+    lambda: RiskLimit.objects.filter(scopes.applying_by_name()), many=True
+)
+_LISTED = Prepared[RestrictedSymbol](
+    lambda: RestrictedSymbol.objects.filter(symbol=Param("symbol", "")), many=True
+)
 
 
 def in_force(order: Order) -> Book:
     """What may apply to one order."""
-    return _book(
-        RiskLimit.objects.filter(scopes.applying_to(order)),
-        RestrictedSymbol.objects.filter(symbol=order.symbol),
-    )
+    return _book(_LIMITS.all(**scopes.own(order)), _LISTED.all(symbol=order.symbol))
+
+
+def read_ahead(orders: Sequence[Order]) -> None:
+    """For `in_force`."""
+    _LIMITS.read_ahead(map(scopes.own, orders))
+    _LISTED.read_ahead({"symbol": order.symbol} for order in orders)
 
 
 def all_in_force() -> Book:

@@ -1,7 +1,7 @@
 """What an account holds, in one place: our own fills at its broker, what was there before we came,
 and what a person has accepted since of other people's trades."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from deepstack.database.prepared_query import Param, Prepared
 from execution.broker.base import AccountBroker
@@ -18,8 +18,23 @@ _OWN = Prepared[tuple[str, int]](
 _OWN_OF_SYMBOL = Prepared[tuple[int]](
     lambda: Position.objects.filter(
         broker=Param("broker", ""), account=Param("account", ""), symbol=Param("symbol", "")
-    ).values_list("shares")
+    ).values_list("shares"),
+    many=True,
 )
+
+_ACCOUNT = Prepared[BrokerAccount](
+    lambda: BrokerAccount.objects.filter(broker=Param("broker", ""), account=Param("account", "")),
+    many=True,
+)
+
+
+def read_ahead(books: Iterable[tuple[str, str]], desk: Context) -> None:
+    """For `held` of one symbol, of accounts and symbols."""
+    books, broker = list(books), desk.broker.name
+    _ACCOUNT.read_ahead({"broker": broker, "account": account} for account, _ in books)
+    _OWN_OF_SYMBOL.read_ahead(
+        {"broker": broker, "account": account, "symbol": symbol} for account, symbol in books
+    )
 
 
 def held(account: str, desk: Context, *, symbol: str | None = None) -> dict[str, int] | None:
@@ -37,7 +52,7 @@ def held(account: str, desk: Context, *, symbol: str | None = None) -> dict[str,
 
 
 def _beside(account: str, desk: Context) -> Mapping[str, int] | None:
-    row = BrokerAccount.objects.filter(broker=desk.broker.name, account=account).first()
+    row = _ACCOUNT.first(broker=desk.broker.name, account=account)
     if row is not None and row.accepted_at_real is not None:
         beside: dict[str, int] = row.positions_beside
         return beside

@@ -1,6 +1,6 @@
 """The last word on an order and on each of its children, with limits and book read fresh."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from execution.domain.risk_checks import Bounds, Check, Denial, Exposure, Facts
 from execution.market.base import Quote
 from execution.models import Order, Slice, TradingState
 from execution.orders import locks
-from execution.risk import exposure, kill_switch, limits, position_breaks
+from execution.risk import exposure, kill_switch, limits, position_breaks, send_snapshot
 from execution.risk.exposure import Moment
 from execution.risk.limits import Book
 from execution.risk.marks import NO_MARKS
@@ -80,6 +80,15 @@ def verdict(
         waits=risk_checks.unknowns(risk_checks.PARENT_CHECKS, facts, bounds),
         settled=risk_checks.market_is_known(facts, bounds),
     )
+
+
+def read_ahead(parts: Sequence[tuple[Order, int]], desk: Context, *, now: datetime) -> None:
+    """Read together what `child_denial` asks of each of the slices, by id, of locked orders that
+    `send_snapshot.claimable` tells of; what is not read here is read when it is asked for."""
+    orders = [order for order, _ in parts]
+    if send_snapshot.read_ahead(parts):
+        limits.read_ahead(orders)
+    exposure.read_ahead(orders, desk.bounds, desk, now=now)
 
 
 def child_denial(at: Moment, priced: Priced, desk: Context, seen: Snapshot) -> Denial | None:
@@ -202,6 +211,7 @@ def stop_runaway(order: Order, code: str, reason: str, *, now: datetime) -> None
     loop cancels what works in the scope, as for any halt."""
     if code != "REPEATED_EXECUTION":
         return
+    locks.alone_only()
     scope, key = exposure.runaway_scope(order)
     if not TradingState.objects.filter(scope=scope, key=key, state=State.HALTED).exists():
         with transaction.atomic():

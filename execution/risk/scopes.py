@@ -5,6 +5,7 @@ from typing import Protocol
 
 from django.db.models import Q
 
+from deepstack.database.prepared_query import Param
 from execution.models import Order, TradingState
 
 Scope = TradingState.Scope
@@ -40,6 +41,13 @@ def applying(*, account: object, strategy: object, symbol: object) -> Q:
         | Q(scope=Scope.ACCOUNT, key=account)
         | Q(scope=Scope.STRATEGY, key=strategy)
         | Q(scope=Scope.SYMBOL, key=symbol)
+    )
+
+
+def applying_by_name() -> Q:
+    """`applying` for a prepared query that is given what `own` tells."""
+    return applying(
+        account=Param("account", ""), strategy=Param("strategy", ""), symbol=Param("symbol", "")
     )
 
 

@@ -1,6 +1,7 @@
 """Everything that stands between a slice and the broker, read in one statement; nearly always none
 of it is there, and nothing more has to be read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +24,7 @@ from execution.models import (
 )
 from execution.models.orders import LEAVES, Side
 from execution.risk.exposure import nearest_opposing
-from execution.risk.scopes import applying, own
+from execution.risk.scopes import applying_by_name, own
 
 _NAMES = ("halted", "limited", "restricted", "broken", "opposing")
 
@@ -49,6 +50,19 @@ def claimable(order: Order, slice_id: int) -> tuple[Slice, int, Snapshot]:
         raise Slice.DoesNotExist(f"slice {slice_id}")
     part.order = order
     return part, part.working or 0, _snapshot(part)  # type: ignore[attr-defined]  # annotated
+
+
+def read_ahead(parts: Iterable[tuple[Order, int]]) -> bool:
+    """For `claimable`, of slices of different locked orders; whether a limit or the restricted list
+    applies to any of them."""
+    asked: dict[str, list[dict[str, object]]] = {}
+    for order, slice_id in parts:
+        asked.setdefault(order.side, []).append({"slice": slice_id, **own(order)})
+    found = list[Slice]()
+    for side, wanted in asked.items():
+        _CLAIM[side].read_ahead(wanted)
+        found += [part for each in wanted for part in _CLAIM[side].all(**each)]
+    return any(part.limited or part.restricted for part in found)  # type: ignore[attr-defined]
 
 
 def anew(part: Slice) -> Snapshot:
@@ -93,9 +107,7 @@ def _final_check(side: str) -> "QuerySet[Slice, Any]":
 
 
 def _in_the_way(side: str) -> "QuerySet[Any, Any]":
-    apply = applying(
-        account=Param("account", ""), strategy=Param("strategy", ""), symbol=Param("symbol", "")
-    )
+    apply = applying_by_name()
     states = TradingState.objects.filter(apply).exclude(state=TradingState.State.ACTIVE)
     listed = RestrictedSymbol.objects.filter(symbol=Param("symbol", ""))
     breaks = BrokerDifference.objects.filter(
@@ -113,5 +125,5 @@ def _in_the_way(side: str) -> "QuerySet[Any, Any]":
     )
 
 
-_CLAIM = {side: Prepared[Slice](partial(_claim, side)) for side in Side.values}
+_CLAIM = {side: Prepared[Slice](partial(_claim, side), many=True) for side in Side.values}
 _FINAL_CHECK = {side: Prepared[Any](partial(_final_check, side)) for side in Side.values}

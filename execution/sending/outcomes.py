@@ -1,6 +1,6 @@
 """What came of a send, and what it makes of the slice: written only if the claim still holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,8 +9,9 @@ import structlog
 from django.utils import timezone
 
 from deepstack.database.unit_of_work import save
-from execution.booking import completion, rejections
+from execution.booking import completion, fills, rejections
 from execution.booking.execution_reports import _dice, _worry, apply, pause_after
+from execution.booking.fills import Entered
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
@@ -27,7 +28,8 @@ from execution.domain.lifecycle import (
 from execution.market import clock
 from execution.models import Order, Slice
 from execution.orders.journal import move_slice
-from execution.orders.locks import locked, slice_of
+from execution.orders.locks import locked, locked_together, read_slices_ahead, slice_of
+from execution.sending.group_commit import Alone, GroupCommit
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +76,25 @@ def of(call: Callable[..., BrokerOrder], *args: object, **kwargs: object) -> Out
         return Ambiguous(f"{type(error).__name__}: {error}")
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a claim. `left_at`: when its request left, None if none did; `again`: an earlier
+    one with the same id may have left before."""
+
+    order_id: int
+    slice_id: int
+    token: UUID
+    outcome: Outcome
+    desk: Context
+    left_at: datetime | None = None
+    again: bool = False
+
+    @property
+    def keys(self) -> Mapping[Hashable, object]:
+        """A set has one slice of an order: whether another one lives is read before."""
+        return {self.order_id: object()}
+
+
 def record(
     order_id: int,
     slice_id: int,
@@ -84,32 +105,69 @@ def record(
     left_at: datetime | None = None,
     again: bool = False,
 ) -> None:
-    """Write the outcome of a claim; a claim that was taken over writes nothing. `left_at`: when its
-    request left, None if none did; `again`: an earlier one with the same id may have left before.
+    """Write the outcome of a claim, what the broker has answered perhaps together with others; a
+    claim that was taken over writes nothing.
 
     Its commit does not wait for the disk: the intent is there, and the broker, asked for it, tells
     the same again.
     """
-    with locked(order_id, durable=False) as order:
-        now = desk.now()  # the wait for the lock may be long: what came first is told first
-        part = slice_of(order, slice_id)
-        if part.claim_token != token:
-            log.warning(
-                "claim taken over, its outcome is left to the resolver", outcome=str(outcome)
-            )
-            return
-        if left_at is not None and not isinstance(outcome, NotSent):
-            _note_leaving(part, left_at, again=again)
-        if isinstance(outcome, BrokerOrder):
-            apply(order, part, outcome, desk, asked=True, at=now)
-        elif part.status != SliceStatus.SENDING:
-            return  # the broker's own news came first and are better
-        elif isinstance(outcome, NotSent):
-            not_sent(order, part, outcome, at=now)
-        elif isinstance(outcome, Refused):
-            _refused(order, part, outcome, desk, at=now)
-        else:
-            _unknown(part, outcome, at=now)
+    result = Result(order_id, slice_id, token, outcome, desk, left_at, again)
+    if isinstance(outcome, BrokerOrder):
+        _results.do(result, most=desk.config.execution.scheduling.set_size)
+    else:
+        _record_by_itself(result)
+
+
+def _record_by_itself(result: Result) -> None:
+    with locked(result.order_id, durable=False) as order:
+        _record(order, slice_of(order, result.slice_id), result)
+
+
+def record_together(results: Sequence[Result]) -> list[Alone | None]:
+    """Write what the broker has answered for children of different orders by one transaction."""
+    with locked_together((each.order_id for each in results), durable=False) as orders:
+        free = [each for each in results if each.order_id in orders]
+        read_slices_ahead(each.slice_id for each in free)
+        parts = {each.order_id: slice_of(orders[each.order_id], each.slice_id) for each in free}
+        entered = _enter(parts, free)
+        for each in free:
+            own = entered.get(each.order_id, Entered())
+            _record(orders[each.order_id], parts[each.order_id], each, own)
+    return [None if each.order_id in orders else Alone.ALONE for each in results]
+
+
+def _enter(parts: Mapping[int, Slice], results: Sequence[Result]) -> dict[int, Entered]:
+    """Book the executions of the children whose claims still hold; `parts` by their orders."""
+    children = [
+        (part, each.outcome.executions)
+        for each in results
+        if isinstance(each.outcome, BrokerOrder)
+        and (part := parts[each.order_id]).claim_token == each.token
+    ]
+    return fills.enter(children, broker=results[0].desk.broker.name) if children else {}
+
+
+_results = GroupCommit[Result, None](record_together, _record_by_itself)
+
+
+def _record(order: Order, part: Slice, result: Result, entered: Entered | None = None) -> None:
+    outcome = result.outcome
+    now = result.desk.now()  # the wait for the lock may be long: what came first is told first
+    if part.claim_token != result.token:
+        log.warning("claim taken over, its outcome is left to the resolver", outcome=str(outcome))
+        return
+    if result.left_at is not None and not isinstance(outcome, NotSent):
+        _note_leaving(part, result.left_at, again=result.again)
+    if isinstance(outcome, BrokerOrder):
+        apply(order, part, outcome, result.desk, asked=True, at=now, entered=entered)
+    elif part.status != SliceStatus.SENDING:
+        return  # the broker's own news came first and are better
+    elif isinstance(outcome, NotSent):
+        not_sent(order, part, outcome, at=now)
+    elif isinstance(outcome, Refused):
+        _refused(order, part, outcome, result.desk, at=now)
+    else:
+        _unknown(part, outcome, at=now)
 
 
 def _note_leaving(part: Slice, left_at: datetime, *, again: bool) -> None:

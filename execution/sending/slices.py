@@ -5,27 +5,23 @@ again; after it the broker may have the order, and only the broker is asked.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import structlog
 from django.db import Error, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from deepstack.database.prepared_query import Param, Prepared
 from deepstack.database.unit_of_work import Overtaken, save
 from execution import task_queue
 from execution.booking import completion
 from execution.broker.base import Ticket
 from execution.context import Context
 from execution.domain.event_kinds import EventKind
-from execution.domain.exchange_time import exchange_midnight
 from execution.domain.holds import code_of
 from execution.domain.lifecycle import (
     ORDER_SENDING,
@@ -38,13 +34,20 @@ from execution.market import clock
 from execution.market.base import MarketDataUnavailable, Quote
 from execution.models import Order, Slice
 from execution.orders.journal import move_order, move_slice, record_event
-from execution.orders.locks import locked, sending, slice_of
-from execution.planning import broker_algos
+from execution.orders.locks import (
+    NeedsOwnTransaction,
+    locked,
+    locked_together,
+    sending,
+    slice_of,
+)
+from execution.planning import broker_algos, participation
 from execution.risk import marks, pretrade, send_snapshot
-from execution.risk.exposure import Moment, working_leaves
+from execution.risk.exposure import Moment, counts_each_message, working_leaves
 from execution.risk.pretrade import Priced
-from execution.sending import outcomes, targeting
+from execution.sending import due_slice, outcomes, targeting
 from execution.sending.decision import Child, NotNow, decide, retry_pause
+from execution.sending.group_commit import Alone, GroupCommit
 from execution.sending.outcomes import NotSent
 from execution.sending.targeting import Look
 
@@ -61,13 +64,6 @@ CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
 UNSEEN = Look()
 
 
-def _due(extra: Mapping[str, Any]) -> "QuerySet[Slice, Any]":
-    read = Slice.objects.select_related("order").defer("explanation")
-    return read.annotate(**marks.SET_BY_HAND, **extra).filter(pk=Param("slice", 0))
-
-
-_DUE = Prepared[Slice](partial(_due, {}))
-_DUE_WITH_TRADED = Prepared[Slice](partial(_due, marks.TRADED))
 _INTENT = (
     "status",
     "reason",
@@ -106,10 +102,8 @@ class Intent:
 
 def send(slice_id: int, desk: Context) -> None:
     """Send one slice if it is due, alive and nobody else's; harmless to call again at any time."""
-    now = desk.now()
-    bounded = desk.config.limits.max_daily_loss is not None
-    due = _DUE_WITH_TRADED if bounded else _DUE
-    part = due.first(slice=slice_id, midnight=exchange_midnight(now))
+    now, most = desk.now(), desk.config.execution.scheduling.set_size
+    part = due_slice.read(slice_id, desk, now=now)
     if part is None or part.status not in SLICE_CLAIMABLE:
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
@@ -121,7 +115,8 @@ def send(slice_id: int, desk: Context) -> None:
     symbol, wanted = part.order.symbol, marks.wanted(part, desk)
     quote = _asked(lambda: desk.market.quote(symbol, now), None, symbol)
     seen = _asked(lambda: targeting.look(part, desk, now=now, wanted=wanted), UNSEEN, symbol)
-    intent = claim(part, quote, desk, now=max(now, part.due_at), seen=seen)
+    due = Due(part, quote, seen, desk, max(now, part.due_at))
+    intent = _claims.do(due, most=most) if due.may_join else _claim_by_itself(due)
     if intent is not None:
         # Not the claimed one's moment, which may be another by now, and far off.
         deliver(intent, desk, moment=part.due_at)
@@ -139,6 +134,58 @@ def _asked(ask: Callable[[], T], nothing: T, symbol: str) -> T:
     except Exception:  # of a plug-in: nothing may be concluded from it
         log.exception("the source of market data failed", symbol=symbol)
     return nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A slice that is ready to be claimed at `now`, with what the market says of it."""
+
+    part: Slice
+    quote: Quote | None
+    seen: Look
+    desk: Context
+    now: datetime
+
+    @property
+    def keys(self) -> Mapping[Hashable, object]:
+        """A set has one slice of an order, so that each is sized with all before it, and one side
+        of a symbol, so that none is checked against an intent that is not stored yet."""
+        order = self.part.order
+        return {order.pk: object(), (order.account, order.symbol): order.side}
+
+    @property
+    def may_join(self) -> bool:
+        """Not where more than its order's lock is needed, or earlier sends are counted."""
+        order, desk = self.part.order, self.desk
+        paced = participation.pace(order, self.part, desk.config.execution) is not None
+        return not (self.part.attempt or paced or counts_each_message(desk.bounds))
+
+
+def claim_together(dues: Sequence[Due]) -> list[Intent | Alone | None]:
+    """Claim a set of slices by one transaction. Those whose order is locked elsewhere, or that need
+    a lock beside their order's, are left alone."""
+    with locked_together(due.part.order_id for due in dues) as orders:
+        parts = [(orders.get(due.part.order_id), due.part.pk) for due in dues]
+        free = [(order, slice_id) for order, slice_id in parts if order is not None]
+        pretrade.read_ahead(free, dues[0].desk, now=dues[0].now)
+        return [_claim_among(orders, due) for due in dues]
+
+
+def _claim_among(orders: Mapping[int, Order], due: Due) -> Intent | Alone | None:
+    order = orders.get(due.part.order_id)
+    if order is None:
+        return Alone.ALONE
+    try:
+        return _claim(order, due.part.pk, due.quote, due.desk, now=due.now, seen=due.seen)
+    except NeedsOwnTransaction:  # raised before anything of the slice was written
+        return Alone.ALONE
+
+
+def _claim_by_itself(due: Due) -> Intent | None:
+    return claim(due.part, due.quote, due.desk, now=due.now, seen=due.seen)
+
+
+_claims = GroupCommit[Due, "Intent | None"](claim_together, _claim_by_itself)
 
 
 def claim(

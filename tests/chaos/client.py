@@ -103,14 +103,20 @@ class StandInBroker:
 
 
 def struck(point: str, number: signal.Signals) -> None:
+    if armed(point):
+        os.kill(os.getpid(), number)
+
+
+def armed(point: str) -> bool:
+    """Whether the point is to be struck, and by this worker: the first that asks."""
     folder = os.environ.get(POINTS)
     if not folder:
-        return
+        return False
     try:
         os.unlink(f"{folder}/{point}")
     except FileNotFoundError:
-        return
-    os.kill(os.getpid(), number)
+        return False
+    return True
 
 
 def _order(said: Mapping[str, Any]) -> BrokerOrder:

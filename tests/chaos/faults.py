@@ -277,6 +277,15 @@ FAULTS: dict[str, Fault] = {
     "worker kill -9 with pending slices": Fault(_kill_worker, within=2.0),
     "worker kill -9 between claim and send": Fault(_strike_at("kill-before"), within=2.0),
     "worker kill -9 between send and record": Fault(_strike_at("kill-after"), within=2.0),
+    "worker kill -9 in the middle of a set": Fault(
+        _strike_at("kill-in-set"), within=2.0, together=100
+    ),
+    "worker kill -9 while a set is recorded": Fault(
+        _strike_at("kill-in-record"), within=2.0, together=100
+    ),
+    "a thread ends with a set in hand": Fault(_strike_at("end-thread"), together=100),
+    "connection lost with a set in hand": Fault(_strike_at("cut-connection"), together=100),
+    "poisoned slices in sets": Fault(nothing, env={"DEEPSTACK_CHAOS_POISON": "37"}, together=100),
     "workers restarted one by one": Fault(_restart_workers, within=2.0),
     "worker frozen past its lease": Fault(_freeze_worker),
     "worker frozen between final check and send": Fault(_freeze_in_send),
@@ -312,6 +321,7 @@ FAULTS: dict[str, Fault] = {
     "HALT during 50 concurrent sends": Fault(
         _halt, conduct={"slow": 0.3}, together=50, seconds=12.0
     ),
+    "HALT amid overlapping sets": Fault(_halt, together=100, seconds=12.0),
     "halt and resume with resting children": Fault(
         _hold,
         conduct={"partial": 0.5, "in_parts": 0.5, "fill_after_cancel": 0.3},

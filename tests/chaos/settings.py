@@ -4,6 +4,7 @@ import os
 
 from deepstack.settings import *  # noqa: F403
 from execution.broker import BROKERS
+from tests.chaos import set_faults as set_faults
 
 BROKERS |= {
     "chaos": "tests.chaos.client.StandInBroker",

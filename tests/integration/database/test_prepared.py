@@ -44,7 +44,7 @@ def test_numbers_of_all_sizes_share_a_plan() -> None:
 def test_a_warm_connection_has_prepared_what_every_slice_needs() -> None:
     Prepared[Order](lambda: Order.objects.select_for_update().filter(pk=Param("order", 0)))
     prepared_query.warm()
-    once = '"created_at_real" FROM "execution_order" WHERE "execution_order"."id" = %FOR UPDATE'
+    once = '"created_at_real" FROM "execution_order" WHERE "execution_order"."id" = ($%) FOR UPDATE'
     assert kept(once) == 1
 
 
