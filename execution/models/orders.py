@@ -143,7 +143,13 @@ class Order(models.Model):
             models.Index(fields=["-created_at"], name="order_recent"),
             # Read by the monitor: what ended within a day. A denied order ended when it was made.
             models.Index(Coalesce("finished_at", "created_at"), name="order_ended"),
-            # Read by the checks before a send: the position, and the same order twice.
+            # Read by the checks before a send: the shares pending beside an order.
+            models.Index(
+                fields=["account", "symbol", "side"],
+                condition=Q(status__in=sorted(ORDER_LIVE)),
+                name="order_live_by_book",
+            ),
+            # Read by the checks before a send: an own order on the other side, and one like it.
             models.Index(fields=["account", "symbol"], name="order_position"),
             # Read by the check for a strategy that runs away.
             models.Index(fields=["strategy", "created_at_real"], name="order_strategy_rate"),
