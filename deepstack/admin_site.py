@@ -60,6 +60,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
     "Risk": (
         Page("Trading states", "execution.tradingstate", "block"),
         Page("Changes of state", "execution.tradingstatechange", "manage_history"),
+        Page("Circuit breakers", "monitoring.breakertrip", "electric_bolt"),
         Page("Positions", "execution.position", "account_balance_wallet"),
         Page("Trades of the day", "execution.daytrade", "today"),
         Page("Risk limits", "execution.risklimit", "speed"),

@@ -18,6 +18,7 @@ COMMANDS = {
     "cancel": "end an order",
     "halt": "kill switch: stop all sending, or one symbol, account or strategy",
     "resume_trading": "lift a halt",
+    "breakers": "circuit breakers: what they hold; --drill trips each on paper",
     "summary": "a day's executions, costs and quality",
     "tca": "what execution cost over a period, and where",
     "reconcile": "compare orders, fills, positions and cash with the broker",

@@ -30,6 +30,7 @@ from yaml import YAMLError
 
 from deepstack import config_files, config_rules
 from deepstack.config_alerts import Alerts
+from deepstack.config_breakers import Breakers
 from deepstack.config_market import Market
 from deepstack.config_paper import Paper
 from deepstack.config_types import (
@@ -296,6 +297,7 @@ class Config(Checked, BaseSettings):
     webhooks: Webhooks = Webhooks()
     execution: Execution = Execution()
     limits: Limits = Limits()
+    breakers: Breakers = Breakers()
     market: Market = Market()
     paper: Paper = Paper()
     ibkr: Ibkr = Ibkr()

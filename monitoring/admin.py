@@ -13,6 +13,7 @@ from execution.admin.base import (
     TabularInline,
     Unchangeable,
     bps,
+    exchange_time,
     price,
 )
 from execution.admin.large_tables import by_indexed, by_known
@@ -22,6 +23,7 @@ from monitoring.models import (
     ACTIVE,
     Alert,
     AlertDelivery,
+    BreakerTrip,
     ChannelHealth,
     CostAnalysis,
     DailySummary,
@@ -261,3 +263,32 @@ class ReportDeliveryAdmin(ReadOnlyAdmin[Any]):
 @admin.register(EventCursor)
 class EventCursorAdmin(ReadOnlyAdmin[Any]):
     list_display = ["id", "event_id"]
+
+
+@admin.register(BreakerTrip)
+class BreakerTripAdmin(ReadOnlyAdmin[BreakerTrip]):
+    """What a breaker holds goes on by `Trading states`, or the order's own page."""
+
+    list_display = ("breaker", "holds", "words", "tripped", "until", "resumed", "resumed_by", "why")
+    list_filter = (("resumed_at_real", admin.EmptyFieldListFilter), "breaker")
+    ordering = ("-pk",)
+
+    @admin.display(description="holds")
+    def holds(self, row: BreakerTrip) -> str:
+        return f"{row.scope} {row.key}".strip()
+
+    @admin.display(description="tripped", ordering="tripped_at_real")
+    def tripped(self, row: BreakerTrip) -> str:
+        return exchange_time(row.tripped_at_real)
+
+    @admin.display(description="cool-down until")
+    def until(self, row: BreakerTrip) -> str:
+        return exchange_time(row.cooldown_until_real)
+
+    @admin.display(description="resumed", ordering="resumed_at_real")
+    def resumed(self, row: BreakerTrip) -> str:
+        return exchange_time(row.resumed_at_real)
+
+    @admin.display(description="reason")
+    def why(self, row: BreakerTrip) -> str:
+        return row.resumed_reason or NOTHING

@@ -4,7 +4,7 @@ loses."""
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 
 from deepstack.config import Config, current
 from execution.checks import CONFIGURATION
@@ -50,3 +50,20 @@ def channel_problems(config: Config) -> list[CheckMessage]:
             hint = "Its services and their addresses: https://appriseit.com/services/"
             found.append(Error(text, hint=hint, id="monitoring.E002"))
     return found
+
+
+@register
+def live_trading_has_breakers(
+    app_configs: Sequence[Any] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    config = current()
+    unset = [name for name, each in config.breakers.by_name().items() if each.threshold is None]
+    if config.trading_mode != "live" or not unset:
+        return []
+    return [
+        Warning(
+            f"Live trading without these circuit breakers: {', '.join(unset)}.",
+            hint="Set breakers.NAME.threshold in config/config.yaml: docs/production.md.",
+            id="monitoring.W001",
+        )
+    ]

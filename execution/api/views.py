@@ -297,7 +297,7 @@ class SetTradingState(Door, GenericAPIView[TradingState]):
         return _changed(request, serializers.ScopeSerializer, state=self.state)
 
 
-def _changed(request: Request, form: type[serializers.ScopeSerializer], **given: str) -> Response:
+def _changed(request: Request, form: type[serializers.ScopeSerializer], **given: Any) -> Response:
     body = form(data=request.data)
     body.is_valid(raise_exception=True)
     who = request.user.get_username()

@@ -25,6 +25,8 @@ class TradingState(models.Model):
     reason = models.CharField(max_length=300)
     changed_by = models.CharField(max_length=150)
     changed_at_real = models.DateTimeField("changed at, real time", auto_now=True)
+    # A halt by a circuit breaker is lifted by a person, and not before its cool-down is over.
+    not_before_real = models.DateTimeField("cool-down until, real time", null=True, blank=True)
 
     class Meta:
         constraints = [

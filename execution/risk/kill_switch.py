@@ -7,11 +7,13 @@ from datetime import datetime
 import structlog
 from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 from kombu.exceptions import KombuError as QueueError
 from redis.exceptions import RedisError
 
 from execution import task_queue
 from execution.domain.event_kinds import EventKind
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, SliceStatus
 from execution.domain.signal import InvalidSignal, parse
 from execution.models import (
@@ -99,7 +101,16 @@ def applies(states: Iterable[TradingState], order: Order) -> tuple[tuple[str, st
     )
 
 
-def change(*, scope: str, key: str, state: str, by: str, reason: str, now: datetime) -> HaltReport:
+def change(
+    *,
+    scope: str,
+    key: str,
+    state: str,
+    by: str,
+    reason: str,
+    now: datetime,
+    not_before: datetime | None = None,
+) -> HaltReport:
     """Store a trading state and carry it out; repeating it is harmless.
 
     The state is committed before anything else, so no send can begin after this returns. HALTED
@@ -107,7 +118,9 @@ def change(*, scope: str, key: str, state: str, by: str, reason: str, now: datet
     trading resumes. Not inside a transaction. Raises ValueError as `set_state` does.
     """
     with transaction.atomic(durable=True):
-        row = set_state(scope=scope, key=key, state=state, by=by, reason=reason)
+        row = set_state(
+            scope=scope, key=key, state=state, by=by, reason=reason, not_before=not_before
+        )
         numbers = reserve_events(row)
     # What works is cancelled first: the sends under way may be slow, and what comes of them is
     # found by the dispatch loop.
@@ -118,9 +131,26 @@ def change(*, scope: str, key: str, state: str, by: str, reason: str, now: datet
     return HaltReport(row, still, affected, enqueued)
 
 
-def halt(*, scope: str, key: str, by: str, reason: str, now: datetime) -> HaltReport:
-    """Stop all sends in a scope and cancel what works there."""
-    return change(scope=scope, key=key, state=State.HALTED, by=by, reason=reason, now=now)
+def halt(
+    *,
+    scope: str,
+    key: str,
+    by: str,
+    reason: str,
+    now: datetime,
+    not_before: datetime | None = None,
+) -> HaltReport:
+    """Stop all sends in a scope and cancel what works there; nobody lifts it before `not_before`,
+    in real time."""
+    return change(
+        scope=scope,
+        key=key,
+        state=State.HALTED,
+        by=by,
+        reason=reason,
+        now=now,
+        not_before=not_before,
+    )
 
 
 def resume(*, scope: str, key: str, by: str, reason: str, now: datetime) -> HaltReport:
@@ -128,9 +158,18 @@ def resume(*, scope: str, key: str, by: str, reason: str, now: datetime) -> Halt
     return change(scope=scope, key=key, state=State.ACTIVE, by=by, reason=reason, now=now)
 
 
-def set_state(*, scope: str, key: str, state: str, by: str, reason: str) -> TradingState:
+def set_state(
+    *,
+    scope: str,
+    key: str,
+    state: str,
+    by: str,
+    reason: str,
+    not_before: datetime | None = None,
+) -> TradingState:
     """Store a trading state and who changed it. ValueError: an unknown scope or state, an empty
-    reason or name, a key that no order can have, or trading in recovery mode."""
+    reason or name, a key that no order can have, trading in recovery mode, or a halt that is to
+    last longer."""
     for name, value, allowed in (("scope", scope, Scope.values), ("state", state, State.values)):
         if value not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
@@ -144,6 +183,7 @@ def set_state(*, scope: str, key: str, state: str, by: str, reason: str) -> Trad
             scope=scope, key=key, defaults={"state": State.ACTIVE, "changed_by": by[:150]}
         )
         row = TradingState.objects.select_for_update().get(scope=scope, key=key)
+        row.not_before_real = _held_until(row, state, not_before)
         before, row.state = row.state, state
         row.reason, row.changed_by = reason[:300], by[:150]
         row.save()
@@ -157,6 +197,19 @@ def set_state(*, scope: str, key: str, state: str, by: str, reason: str) -> Trad
             changed_via=caller.current().via,
         )
     return row
+
+
+def _held_until(row: TradingState, state: str, wanted: datetime | None) -> datetime | None:
+    """A halt keeps the later of two cool-downs; ValueError for what would lift it before."""
+    own = row.not_before_real if row.state == State.HALTED else None
+    if state == State.HALTED:
+        return max((each for each in (own, wanted) if each is not None), default=None)
+    if own is not None and own > timezone.now():
+        raise ValueError(
+            f"{row} by {row.changed_by}: {row.reason}. Its cool-down ends at {exchange_time(own)};"
+            " it cannot be lifted before"
+        )
+    return None
 
 
 def refuse_in_recovery() -> None:

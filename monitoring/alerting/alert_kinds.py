@@ -18,6 +18,7 @@ class AlertKind(StrEnum):
     BROKER_REJECTS = "BROKER_REJECTS"
     PAUSED = "PAUSED"
     TRADING_HALTED = "TRADING_HALTED"
+    BREAKER = "BREAKER"
     FILL_CONFLICT = "FILL_CONFLICT"
     FILL_CORRECTED = "FILL_CORRECTED"
     LATE_FILL = "LATE_FILL"
@@ -116,6 +117,11 @@ ABOUT: Mapping[AlertKind, About] = {
         Basis.SYSTEM,
         "the trading state has changed",
         "Remove the cause, then manage.py resume_trading with the same scope.",
+    ),
+    AlertKind.BREAKER: About(
+        Basis.SYSTEM,
+        "a person has resumed what it held",
+        "Find and remove the cause; then resume what it holds (manage.py breakers).",
     ),
     AlertKind.FILL_CONFLICT: About(
         Basis.EVENT,

@@ -32,6 +32,7 @@ from monitoring.alerting import alerts, endings, process_rules, rules, system_ru
 from monitoring.alerting.alert_kinds import OF_ORDERS
 from monitoring.alerting.order_facts import gather
 from monitoring.alerting.rules import ExecutionFacts, Finding, Thresholds
+from monitoring.breakers import trips
 from monitoring.channels import configured
 from monitoring.clocks import Moment
 from monitoring.models import Alert, ChannelHealth
@@ -52,6 +53,7 @@ def evaluate(
     that are due, which ask the market, and the rules that need them.
     """
     raised = [*notice(moment=moment, config=config, limits=limits)]
+    trips.watch_losses(market, moment=moment, config=config)
     analysed = cost_analysis.compute_due(moment=moment, market=market)
     late_benchmarks.complete(moment=moment, market=market)
     return [*raised, *_judged(analysed, moment, config, limits)]
@@ -70,6 +72,7 @@ def notice(*, moment: Moment, config: Config, limits: Thresholds) -> Sequence[Al
         few = orders[first : first + AT_ONCE]
         raised += _judged(few, moment, config, limits)
         cost_analysis.note_changes(few, moment=moment)
+    trips.watch(heard.orders, moment=moment, config=config)
     heard.note_read()
     return raised
 
@@ -79,6 +82,7 @@ def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list
     is missing here has ended."""
     return [
         *_halts(),
+        *trips.findings(),
         *_differences(),
         *_not_compared(moment),
         *_late_slices(moment, limits),

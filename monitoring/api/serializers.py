@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from rest_framework import serializers
 
 from execution.api.serializers import StrictSerializer, Text, real_time
-from monitoring.models import Alert, AlertDelivery, CostAnalysis, DailySummary
+from monitoring.models import Alert, AlertDelivery, BreakerTrip, CostAnalysis, DailySummary
 from monitoring.trading_days import FIRST, LAST
 
 
@@ -196,3 +196,33 @@ class DayQuery(serializers.Serializer[Any]):
         required=False, validators=[MinValueValidator(FIRST), MaxValueValidator(LAST)]
     )
     account = serializers.CharField(required=False, max_length=32)
+
+
+class BreakerTripSerializer(serializers.ModelSerializer[BreakerTrip]):
+    holding = serializers.SerializerMethodField(help_text="nobody has resumed it yet")
+    recorded_at = real_time("tripped_at_real")
+    cooldown_until = real_time("cooldown_until_real")
+    resumed_at = real_time("resumed_at_real")
+
+    class Meta:
+        model = BreakerTrip
+        fields = [
+            "id",
+            "breaker",
+            "scope",
+            "key",
+            "account",
+            "measured",
+            "threshold",
+            "words",
+            "tripped_at",
+            "recorded_at",
+            "cooldown_until",
+            "holding",
+            "resumed_at",
+            "resumed_by",
+            "resumed_reason",
+        ]
+
+    def get_holding(self, trip: BreakerTrip) -> bool:
+        return trip.resumed_at_real is None

@@ -6,6 +6,7 @@ from monitoring.api import views
 router = SimpleRouter()
 router.register("alerts", views.AlertViewSet, basename="alert")
 router.register("summaries", views.SummaryViewSet, basename="summary")
+router.register("breaker-trips", views.BreakerTripViewSet, basename="breaker-trip")
 router.register("costs", views.CostViewSet, basename="cost")
 
 urlpatterns = [

@@ -16,7 +16,7 @@ from monitoring.alerting import alerts
 from monitoring.api import filters, serializers
 from monitoring.api.permissions import AcknowledgesAlerts, SeesAlerts
 from monitoring.clocks import Moment
-from monitoring.models import Alert, CostAnalysis, DailySummary
+from monitoring.models import Alert, BreakerTrip, CostAnalysis, DailySummary
 from monitoring.monitor import ExecutionMonitor
 
 ACCOUNT = OpenApiParameter("account", OpenApiTypes.STR, description="empty: all accounts")
@@ -57,6 +57,15 @@ class AlertViewSet(
         alerts.acknowledge([alert.pk], by=by, moment=Moment.read(), **body.validated_data)
         alert.refresh_from_db()
         return Response(self.get_serializer(alert).data)
+
+
+class BreakerTripViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[BreakerTrip]):
+    """What the circuit breakers hold and have held, newest first."""
+
+    queryset = BreakerTrip.objects.all()
+    serializer_class = serializers.BreakerTripSerializer
+    pagination_class = NewestFirst
+    filterset_fields = ("breaker", "scope", "key", "account")
 
 
 class SummaryViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[DailySummary]):

@@ -4,6 +4,7 @@ Columns that end in `_real` hold real time, all others trading time.
 """
 
 from monitoring.models.alerts import ACTIVE, Alert, AlertDelivery, ChannelHealth
+from monitoring.models.breakers import BreakerTrip
 from monitoring.models.costs import CostAnalysis
 from monitoring.models.cursors import EventCursor, MetricTotals
 from monitoring.models.days import DailySummary, DayCosts, ReportDelivery
@@ -13,6 +14,7 @@ __all__ = [
     "ACTIVE",
     "Alert",
     "AlertDelivery",
+    "BreakerTrip",
     "ChannelHealth",
     "CostAnalysis",
     "DailySummary",

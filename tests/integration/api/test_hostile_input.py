@@ -112,7 +112,15 @@ def test_of_many_wrong_fields_twenty_are_named(api: APIClient) -> None:
 @pytest.mark.parametrize("query", ["p=x", "p=", "p=NaN", "p=\0", "p=1e5", "p=" + "9" * 30, "o=-1"])
 def test_a_cursor_that_is_not_ours_is_refused(api: APIClient, query: str) -> None:
     cursor = base64.b64encode(query.encode()).decode()
-    lists = ("orders", "alerts", "summaries", "costs", "trading-states", "trading-state-changes")
+    lists = (
+        "orders",
+        "alerts",
+        "breaker-trips",
+        "summaries",
+        "costs",
+        "trading-states",
+        "trading-state-changes",
+    )
     for name in lists:
         told = refused(api.get(f"{V1}{name}/", {"cursor": cursor}), 400)
         assert list(told["errors"]) == ["cursor"]
