@@ -4,7 +4,8 @@ loses."""
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as Caution
 
 from deepstack.config import Config, current
 from execution.checks import CONFIGURATION
@@ -52,7 +53,7 @@ def channel_problems(config: Config) -> list[CheckMessage]:
     return found
 
 
-@register
+@register(deploy=True)
 def live_trading_has_breakers(
     app_configs: Sequence[Any] | None, **kwargs: Any
 ) -> list[CheckMessage]:
@@ -61,7 +62,7 @@ def live_trading_has_breakers(
     if config.trading_mode != "live" or not unset:
         return []
     return [
-        Warning(
+        Caution(
             f"Live trading without these circuit breakers: {', '.join(unset)}.",
             hint="Set breakers.NAME.threshold in config/config.yaml: docs/production.md.",
             id="monitoring.W001",

@@ -34,7 +34,6 @@ GONE_BY = "the order's end"
 def watch(orders: Collection[int], *, moment: Moment, config: Config) -> None:
     """One evaluation of all breakers but the loss. `orders`: those with new events. Not inside a
     transaction. An evaluation that dies half way is made good by the next."""
-    note_resumed()
     if _armed(config):
         found = readings.from_rows(orders, config.breakers, moment, _resumed_lately(moment))
         judge(found, moment=moment, config=config)
@@ -64,7 +63,7 @@ def open_trips() -> "QuerySet[BreakerTrip]":
 
 
 def findings() -> list[Finding]:
-    """An alert for each trip that nobody has resumed yet."""
+    """An alert for each trip that nobody has resumed yet; the others are armed again."""
     return [
         rules.finding(
             number=trip.pk,
@@ -74,19 +73,24 @@ def findings() -> list[Finding]:
             account=trip.account,
             until=exchange_time(trip.cooldown_until_real),
         )
-        for trip in open_trips()
+        for trip in note_resumed()
     ]
 
 
-def note_resumed() -> None:
-    """Arm the breakers again whose hold a person has lifted, under that person's name."""
+def note_resumed() -> list[BreakerTrip]:
+    """Arm the breakers again whose hold a person has lifted, under that person's name; returns
+    what still holds."""
+    holding = []
     for trip in open_trips():
         over = _order_goes_on(trip) if trip.scope == ORDER else _state_is_lifted(trip)
-        if over is not None:
-            by, why = over
-            BreakerTrip.objects.filter(pk=trip.pk, resumed_at_real__isnull=True).update(
-                resumed_at_real=timezone.now(), resumed_by=by[:150], resumed_reason=why[:300]
-            )
+        if over is None:
+            holding.append(trip)
+            continue
+        by, why = over
+        BreakerTrip.objects.filter(pk=trip.pk, resumed_at_real__isnull=True).update(
+            resumed_at_real=timezone.now(), resumed_by=by[:150], resumed_reason=why[:300]
+        )
+    return holding
 
 
 def _armed(config: Config) -> bool:

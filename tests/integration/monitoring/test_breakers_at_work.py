@@ -106,6 +106,7 @@ def sends(count: int, refused: int = 0, **order: Any) -> None:
 
 
 def watch(settings: Config) -> None:
+    trips.note_resumed()
     trips.watch([], moment=real(), config=settings)
 
 
