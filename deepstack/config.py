@@ -287,6 +287,10 @@ class Config(Checked, BaseSettings):
     backup_key: SecretStr = SecretStr("")
     metrics_token: SecretStr = SecretStr("")  # bearer of /metrics; empty: there is no such page
     allowed_hosts: Annotated[list[str], NoDecode] = ["localhost", "127.0.0.1", "[::1]"]
+    # A login ends after so long without a person's doing, and after a working day.
+    session_idle_minutes: PositiveMinutes = 30.0
+    session_hours: Annotated[float, Field(gt=0, le=168)] = 12.0
+    token_days: Annotated[int, Field(gt=0, le=3_650)] = 90  # an API token is taken so long
     https: bool = False  # behind a TLS proxy: secure cookies, redirect and HSTS
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: Path = ROOT / "logs" / "deepstack.log"

@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "deepstack.web.problem_json.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "deepstack.web.session_limits.SessionLimitsMiddleware",
     "execution.orders.caller.CallerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -105,6 +106,8 @@ STATIC_URL = "static/"
 UNFOLD = admin_site.LOOK
 WHITENOISE_USE_FINDERS = True  # served from where the packages keep them, nothing to collect
 
+# `deepstack.web.session_limits` ends sessions sooner.
+SESSION_COOKIE_AGE = int(CONFIG.session_hours * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = CONFIG.https
 SECURE_HSTS_SECONDS = 31_536_000 if CONFIG.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = CONFIG.https
@@ -113,7 +116,7 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "deepstack.web.token_expiry.ExpiringToken",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["execution.api.permissions.ModelPermissions"],

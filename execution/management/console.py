@@ -16,12 +16,14 @@ from django.db import DatabaseError
 from rich.console import Console
 from typing_extensions import override
 
+from deepstack.config import current
 from execution.checks import CONFIGURATION
 from execution.domain.reading import Reader, whole
 from execution.domain.signal import InvalidSignal
 from execution.entry import order_controls
 from execution.entry.order_controls import NotAllowed
 from execution.entry.submission import NoLiveWorker
+from execution.management import operator
 from execution.market import clock
 from execution.market.base import MarketDataUnavailable
 from execution.models import Order, Via
@@ -58,6 +60,12 @@ class OperatorCommand(BaseCommand):
 
     requires_system_checks: tuple[str, ...] = (CONFIGURATION,)
     speaks_json = True
+    # What the person must be allowed in live trading; empty: nobody is asked for a token.
+    permission = ""
+
+    def asks_for_a_person(self, options: dict[str, Any]) -> bool:
+        """Whether what was asked for lets something trade."""
+        return bool(self.permission)
 
     @override
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
@@ -68,6 +76,10 @@ class OperatorCommand(BaseCommand):
 
     @override
     def execute(self, *args: Any, **options: Any) -> str | None:
+        if self.asks_for_a_person(options) and current().trading_mode == "live":
+            self.check(tags=self.requires_system_checks)  # what is set up wrongly is said first
+            with refusals():
+                options["by"] = operator.person(options["by"], self.permission)
         who = options.get("by")
         named = {"named": lambda: str(who)} if who else {}
         with caller.acting(Via.CLI, **named), refusals():
@@ -99,6 +111,8 @@ def refusals() -> Iterator[None]:
         if error.left_out:
             lines.append(f"  and {error.left_out:,} more")
         raise BadInput("\n".join(["nothing was stored:", *lines])) from None
+    except operator.NotShown as error:
+        raise BadInput(str(error)) from None
     except (NotAllowed, NoLiveWorker) as error:
         raise CommandError(str(error)) from None
     except MarketDataUnavailable as error:

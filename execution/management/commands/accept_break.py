@@ -16,6 +16,8 @@ class Command(OperatorCommand):
         " on, and its orders go on. First see what became of them: docs/restore.md."
     )
 
+    permission = "execution.change_brokerdifference"
+
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("symbol")

@@ -21,6 +21,12 @@ class Command(OperatorCommand):
         " alone. The exit code is 0 if nothing differs."
     )
 
+    permission = "execution.change_brokerdifference"
+
+    @override
+    def asks_for_a_person(self, options: dict[str, Any]) -> bool:
+        return bool(options["accept"])
+
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("account", nargs="*", help="default: every account with orders of ours")

@@ -20,6 +20,12 @@ class Command(OperatorCommand):
         " The exit code is 0 when there is no recovery mode (any more). See docs/restore.md."
     )
 
+    permission = "execution.change_tradingstate"
+
+    @override
+    def asks_for_a_person(self, options: dict[str, Any]) -> bool:
+        return bool(options["release"])
+
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--release", action="store_true", help="end it; needs --reason")

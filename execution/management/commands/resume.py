@@ -9,6 +9,7 @@ from execution.models import Order
 
 class Command(ControlCommand):
     help = "Let a paused order go on; what it missed is caught up smoothly."
+    permission = "execution.cancel_order"
 
     @override
     def control(self, order_id: int, *, by: str, now: datetime, reason: str) -> Order:

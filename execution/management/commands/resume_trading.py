@@ -16,6 +16,8 @@ from execution.risk.kill_switch import State
 class Command(OperatorCommand):
     help = "Let everything, or one symbol, account or strategy, trade again after a halt."
 
+    permission = "execution.change_tradingstate"
+
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_scope(parser)

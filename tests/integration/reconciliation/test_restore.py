@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection, connections
 from psycopg import Connection, connect
 from psycopg.sql import SQL, Identifier
+from rest_framework.authtoken.models import Token
 
+from execution.management import roles
 from execution.models import Order, TradingState
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.stack import Stack, wait_for
@@ -86,6 +89,14 @@ def wish(service: Stack) -> Order:
     return Order.objects.get(client_reference="wish-1", account=ACCOUNT)
 
 
+def token() -> str:
+    """Of eve, whose role is Risk."""
+    roles.ensure_roles()
+    eve = User.objects.create_user("eve")
+    eve.groups.add(Group.objects.get(name="Risk"))
+    return str(Token.objects.create(user=eve).key)
+
+
 def managed(service: Stack, *words: str, code: int = 0) -> str:
     done = service.manage(*words)
     assert done.returncode == code, done.stdout + done.stderr
@@ -96,7 +107,10 @@ def managed(service: Stack, *words: str, code: int = 0) -> str:
 def test_after_a_restore_nothing_leaves_until_a_person_has_compared_and_nothing_is_traded_twice(
     alpaca: AlpacaRig, service: Stack, own_database: str, tmp_path: Path
 ) -> None:
-    service.environment["BACKUP_KEY"] = "a pass phrase of some length"
+    service.environment |= {
+        "BACKUP_KEY": "a pass phrase of some length",
+        "DEEPSTACK_TOKEN": token(),
+    }
     run(service)
     words = ["--algorithm", "TWAP", "--slices", "100", "--window-minutes", "10", "--no-wait"]
     managed(service, "order", "BUY", "400", "MSFT", *words)

@@ -1,0 +1,37 @@
+"""Who types a command. In paper trading a name is taken as it is given; in live trading whoever
+lets something trade shows an API token of theirs, in the environment, where no process list tells
+it. What stops trading asks nobody."""
+
+import getpass
+import os
+
+from rest_framework.exceptions import AuthenticationFailed
+
+from deepstack.web.token_expiry import ExpiringToken
+
+VARIABLE = "DEEPSTACK_TOKEN"
+
+
+class NotShown(Exception):
+    """Nothing was changed; the text says what to set."""
+
+
+def person(given: str, permission: str) -> str:
+    """The name of the user whose token is shown. Raises NotShown without one, or when the user has
+    not the permission; `given` may only repeat the name."""
+    key = os.environ.get(VARIABLE, "")
+    if not key:
+        raise NotShown(
+            f"live trading: set {VARIABLE} to your own API token (POST name and password to"
+            " /api/v1/token/); a name alone is taken in paper trading only"
+        )
+    try:
+        user, _ = ExpiringToken().authenticate_credentials(key)
+    except AuthenticationFailed as error:
+        raise NotShown(f"{VARIABLE}: {error.detail}") from None
+    name: str = user.get_username()
+    if not user.has_perm(permission):
+        raise NotShown(f"{name} has not the permission {permission}, which a role gives")
+    if given not in (name, getpass.getuser()):
+        raise NotShown(f"--by {given}: the token in {VARIABLE} is {name}'s")
+    return name
