@@ -1,5 +1,6 @@
-"""A trial on one machine, a Procfile host and containers run the same processes."""
+"""A trial on one machine, a Procfile host, systemd and containers run the same processes."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -38,6 +39,23 @@ def in_dockerfile() -> list[str]:
     return yaml.safe_load(next(line for line in lines if line.startswith("CMD "))[4:])
 
 
+UNITS = ROOT / "deploy" / "systemd"
+SCRIPTS = "/srv/deepstack/.venv/bin/"
+
+
+def in_unit(name: str) -> list[str]:
+    """Bound to this machine; `%i` is the number of one of several, `%%` a percent sign."""
+    (path,) = UNITS.glob(f"deepstack-{name}*.service")
+    lines = path.read_text().splitlines()
+    (line,) = [each.removeprefix("ExecStart=") for each in lines if each.startswith("ExecStart=")]
+    assert line.startswith(SCRIPTS)
+    return shlex.split(line.removeprefix(SCRIPTS).replace("w%i@", "w@").replace("%%", "%"))
+
+
+def on_this_machine(command: list[str]) -> list[str]:
+    return [word.replace("0.0.0.0", "127.0.0.1") for word in command]  # noqa: S104
+
+
 def without_interpreter(command: list[str]) -> list[str]:
     """`/path/python -m celery ...` is `celery ...`; our own module needs the interpreter."""
     assert command[1] == "-m"
@@ -52,6 +70,29 @@ def test_procfile_runs_what_the_stack_runs(name: str) -> None:
 @pytest.mark.parametrize("name", HERE)
 def test_containers_run_what_the_stack_runs(name: str) -> None:
     assert in_compose(name) == without_interpreter(HERE[name])
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_systemd_runs_what_the_stack_runs(name: str) -> None:
+    assert in_unit(name) == on_this_machine(without_interpreter(HERE[name]))
+
+
+def test_systemd_starts_every_process_after_the_tables_and_with_no_more_rights_than_it_needs() -> (
+    None
+):
+    own = {path.name for path in UNITS.glob("deepstack-*.service")}
+    kinds = {re.sub(r"deepstack-(\w+)@?\.service", r"\1", name) for name in own}
+    assert kinds == {*HERE, "migrate", "backup"}
+    target = (UNITS / "deepstack.target").read_text()
+    wanted = set(re.findall(r"deepstack-\w+(?:@\d)?\.service", target))
+    assert {re.sub(r"@\d", "@", name) for name in wanted} == {
+        name for name in own if not re.search("migrate|backup", name)
+    }
+    for name in own - {"deepstack-migrate.service", "deepstack-backup.service"}:
+        assert "Requires=deepstack-migrate.service" in (UNITS / name).read_text(), name
+    bounds = (UNITS / "deepstack-.service.d" / "bounds.conf").read_text().splitlines()
+    assert {"User=deepstack", "NoNewPrivileges=yes", "CapabilityBoundingSet="} <= set(bounds)
+    assert {"ProtectSystem=strict", "UMask=0077"} <= set(bounds)
 
 
 def test_no_process_is_missing_and_none_is_more() -> None:
