@@ -244,6 +244,13 @@ class Ibkr(Section):
     messages_per_second: Annotated[int, Field(ge=10, le=48)] = 45
 
 
+class Disk(Section):
+    """Of the disks of this machine that rows and logs go to: shares of the whole that are free."""
+
+    low: Annotated[float, Field(ge=0, lt=1)] = 0.05  # an alert
+    least_free: Annotated[float, Field(ge=0, lt=1)] = 0.02  # no new order is taken
+
+
 class Config(Checked, BaseSettings):
     """Every setting of the service, frozen once read."""
 
@@ -302,6 +309,7 @@ class Config(Checked, BaseSettings):
     execution: Execution = Execution()
     limits: Limits = Limits()
     breakers: Breakers = Breakers()
+    disk: Disk = Disk()
     market: Market = Market()
     paper: Paper = Paper()
     ibkr: Ibkr = Ibkr()

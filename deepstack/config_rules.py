@@ -17,6 +17,7 @@ _NOT_ABOVE = (
     ("execution.vwap.shortest_slice_minutes", "execution.vwap.slice_minutes"),
     ("execution.scheduling.tick_seconds", "execution.scheduling.horizon_seconds"),
     ("execution.scheduling.overdue_grace_seconds", "execution.scheduling.missed_grace_seconds"),
+    ("disk.least_free", "disk.low"),
     ("ibkr.heartbeat_seconds", "ibkr.fresh_seconds"),
 )
 

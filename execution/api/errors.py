@@ -14,6 +14,7 @@ from deepstack.web import problem_json
 from deepstack.web.login_throttle import TooManyFailures
 from execution.api.parsers import BoundedJSON
 from execution.domain.signal import InvalidSignal
+from execution.entry.free_space import DiskNearlyFull
 from execution.entry.order_controls import NotAllowed
 from execution.entry.references import ReferenceConflict
 from execution.market.base import MarketDataUnavailable
@@ -32,6 +33,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             return wrong(fields, code, left_out=error.left_out)
         case NotAllowed():
             return problem(status.HTTP_409_CONFLICT, str(error))
+        case DiskNearlyFull():
+            return problem(
+                status.HTTP_507_INSUFFICIENT_STORAGE, str(error), code="DISK_NEARLY_FULL"
+            )
         case MarketDataUnavailable():
             return problem(
                 status.HTTP_503_SERVICE_UNAVAILABLE,

@@ -7,7 +7,7 @@ from execution import task_queue
 from execution.context import Context
 from execution.domain.routing import Thresholds
 from execution.domain.signal import Signal
-from execution.entry import references
+from execution.entry import free_space, references
 from execution.entry.drafting import _configured, _Drafting, _parse_all, _Rules
 from execution.entry.store import ReferenceTaken, existing, store
 from execution.models import Order
@@ -33,6 +33,7 @@ def accept_all(
 
     Errors are keyed by `index.field` when the batch has more than one signal.
     """
+    free_space.require(context.config)
     signals = _parse_all(batch, context.config.account)
     for _ in range(3):
         now = context.now()

@@ -21,6 +21,7 @@ from execution.checks import CONFIGURATION
 from execution.domain.reading import Reader, whole
 from execution.domain.signal import InvalidSignal
 from execution.entry import order_controls
+from execution.entry.free_space import DiskNearlyFull
 from execution.entry.order_controls import NotAllowed
 from execution.entry.submission import NoLiveWorker
 from execution.management import operator
@@ -113,7 +114,7 @@ def refusals() -> Iterator[None]:
         raise BadInput("\n".join(["nothing was stored:", *lines])) from None
     except operator.NotShown as error:
         raise BadInput(str(error)) from None
-    except (NotAllowed, NoLiveWorker) as error:
+    except (DiskNearlyFull, NotAllowed, NoLiveWorker) as error:
         raise CommandError(str(error)) from None
     except MarketDataUnavailable as error:
         raise CommandError(f"the market data source does not answer: {error}") from None

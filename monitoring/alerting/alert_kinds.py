@@ -30,6 +30,7 @@ class AlertKind(StrEnum):
     DELIVERY_FAILED = "DELIVERY_FAILED"
     PROCESS_TROUBLE = "PROCESS_TROUBLE"
     WRONG_CLOCK = "WRONG_CLOCK"
+    DISK_LOW = "DISK_LOW"
     DATABASE_AWAY = "DATABASE_AWAY"
 
 
@@ -179,6 +180,11 @@ ABOUT: Mapping[AlertKind, About] = {
         Basis.SYSTEM,
         "the clock is right again or its process has ended",
         "Set the clock of that machine, for example by NTP, and see why it went wrong.",
+    ),
+    AlertKind.DISK_LOW: About(
+        Basis.SYSTEM,
+        "the disk has room again",
+        "Make room on that disk, first of all old logs and backups; cancels work meanwhile.",
     ),
     AlertKind.DATABASE_AWAY: About(
         Basis.EVENT,

@@ -4,6 +4,7 @@ It is idempotent: a finding is one alert however often it is found, so several p
 evaluate at once, and an evaluation that died is made good by the next.
 """
 
+import socket
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from execution.domain.lifecycle import (
     SLICE_CLAIMABLE,
     SliceStatus,
 )
+from execution.entry import free_space
 from execution.market.base import MarketData
 from execution.models import (
     BrokerAccount,
@@ -89,6 +91,7 @@ def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list
         *_failing_channels(moment, config),
         *_broker_down(moment, config),
         *_processes(),
+        *_disks(config),
     ]
 
 
@@ -202,6 +205,22 @@ def _processes() -> list[Finding]:
     rows = heartbeat.seen_lately().order_by("kind", "process")
     signs = [process_rules.Sign.read(row.kind, row.process, row.detail) for row in rows]
     return process_rules.judge(signs)
+
+
+def _disks(config: Config) -> list[Finding]:
+    """Of the machine that evaluates: where several do, each disk is seen by those on its own."""
+    found = [
+        system_rules.disk_low(
+            machine=socket.gethostname(),
+            folder=str(space.folder),
+            free=space.free,
+            share=space.share,
+            low=config.disk.low,
+            least=config.disk.least_free,
+        )
+        for space in free_space.measured(config)
+    ]
+    return [finding for finding in found if finding is not None]
 
 
 def _late_slices(moment: Moment, limits: Thresholds) -> list[Finding]:

@@ -40,6 +40,23 @@ def _after_halt(scope: str, key: str, by: str) -> str:
     return f"Remove the cause, then manage.py resume_trading{where} --reason WHY."
 
 
+def disk_low(
+    *, machine: str, folder: str, free: int, share: float, low: float, least: float
+) -> Finding | None:
+    """Free bytes of a disk, and their share of it: CRITICAL when no new order is taken."""
+    if share >= low:
+        return None
+    full = share < least
+    return Finding(
+        kind=AlertKind.DISK_LOW,
+        severity=AlertSeverity.CRITICAL if full else AlertSeverity.WARNING,
+        message=f"{machine}: the disk of {folder} has {free / 2**30:,.1f} GiB free, {share:.1%}"
+        + (f"; below {least:.1%} no new order is taken" if full else ""),
+        key=f"DISK_LOW:{machine}:{folder}"[:400],
+        data={"free_bytes": free, "share": round(share, 4)},
+    )
+
+
 def late_slices(
     *, count: int, oldest_due: datetime | None, now: datetime, limits: Thresholds
 ) -> Finding | None:

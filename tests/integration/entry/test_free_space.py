@@ -1,0 +1,57 @@
+"""A disk that is nearly full takes no new order, and keeps no cancel back."""
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from deepstack.config import Disk, current
+from execution import context
+from execution.entry import acceptance, free_space, order_controls
+from execution.entry.free_space import DiskNearlyFull
+from execution.models import Order
+from monitoring.alerting import system_rules
+from tests.integration.commands.console import SIGNAL
+
+pytestmark = [pytest.mark.django_db, pytest.mark.any_date, pytest.mark.usefixtures("at_noon")]
+
+ALL_BUT_NOTHING = Disk(low=0.9999999, least_free=0.9999999)  # no disk of a machine is as empty
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> context.Context:
+    config = current().model_copy(update={"disk": ALL_BUT_NOTHING})
+    desk = context.default()
+    return context.Context(config, desk.market, desk.broker, desk.now)
+
+
+def test_no_order_is_taken_and_what_is_stored_can_be_cancelled(full: context.Context) -> None:
+    order = acceptance.accept(SIGNAL, context.default())
+    with pytest.raises(DiskNearlyFull, match="no new order is taken, cancels work"):
+        acceptance.accept(SIGNAL, full)
+    assert Order.objects.count() == 1
+    assert order_controls.cancel(order.pk, by="eve", now=full.now()).status == "CANCELLED"
+
+
+def test_the_api_says_so(full: context.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "default", lambda: full)
+    client = APIClient()
+    client.force_authenticate(User.objects.create_superuser("eve"))
+    answer = client.post("/api/v1/orders/", SIGNAL, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (507, "DISK_NEARLY_FULL")
+    assert not Order.objects.exists()
+
+
+def test_the_disks_of_rows_and_logs_are_measured() -> None:
+    assert list(free_space.measured(current()))
+    free_space.require(current())
+
+
+@pytest.mark.parametrize(
+    ("share", "severity"),
+    [(0.5, None), (0.1, None), (0.09, "WARNING"), (0.02, "WARNING"), (0.019, "CRITICAL")],
+)
+def test_its_alert_is_critical_once_orders_are_refused(share: float, severity: str | None) -> None:
+    found = system_rules.disk_low(
+        machine="one", folder="/var", free=2**30, share=share, low=0.1, least=0.02
+    )
+    assert (found and found.severity) == severity
