@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("execution", "0025_plain_names"),
+        ("execution", "0016_live_orders_by_book"),
     ]
 
     operations = [
