@@ -125,10 +125,10 @@ def computed_at_as_it_was_called() -> Iterator[None]:
     rename = "ALTER TABLE monitoring_costanalysis RENAME COLUMN {} TO {}"
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what they await forbids the renaming
-        cursor.execute(rename.format("computed_at_real", "computed_at_real"))
+        cursor.execute(rename.format("computed_at_real", "computed_wall"))
         yield
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(rename.format("computed_at_real", "computed_at_real"))
+        cursor.execute(rename.format("computed_wall", "computed_at_real"))
 
 
 @pytest.mark.django_db
