@@ -145,5 +145,8 @@ def store_tape(
 
 
 def replay() -> ReplayMarket:
-    """The market of the bars that are stored."""
-    return ReplayMarket(CONFIG)
+    """The market of the bars that are stored. Its calendar is read once a process, which may take
+    longer than one turn of the cost analysis lasts."""
+    market = ReplayMarket(CONFIG)
+    market.session(NOON)
+    return market
