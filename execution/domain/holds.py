@@ -13,7 +13,9 @@ class Hold(StrEnum):
 
     HALTED = "HALTED"  # a trading state, until a named person resumes trading
     PAUSED = "PAUSED"  # the order itself
-    AMENDED = "AMENDED"  # the order ends later by now than the child, which had all its shares
+    # The order's limit is stricter by now than the child's, or the order ends later than the child,
+    # which had all its shares.
+    AMENDED = "AMENDED"
 
 
 # Never sent, and nothing is said against sending the shares later. The participation cap is the

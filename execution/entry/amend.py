@@ -18,14 +18,14 @@ from execution.domain.lifecycle import (
 )
 from execution.domain.signal import InvalidSignal, Signal, parse
 from execution.entry import drafting
-from execution.entry.order_controls import NotAllowed
+from execution.entry.order_controls import NotAllowed, enqueue_cancels
 from execution.models import Order, Slice
 from execution.orders import caller
 from execution.orders.draft import Draft
 from execution.orders.journal import record_event
 from execution.orders.locks import locked
 from execution.planning import order_parameters, price_rounding, residual
-from execution.risk import value_check
+from execution.risk import holds, value_check
 from execution.risk.exposure import working_leaves
 
 TRIES = 3
@@ -318,3 +318,4 @@ def _apply(
         at=at,
     )
     finish_if_done(order, at=at)
+    enqueue_cancels(order, holds.beyond_limit())

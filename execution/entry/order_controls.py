@@ -4,6 +4,7 @@ the API, the admin, the command line and Python."""
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from execution import task_queue
 from execution.booking.completion import drop_unsent, finish_if_done
@@ -40,7 +41,7 @@ def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         move_order(order, OrderStatus.CANCELLING, at=now, reason=reason or f"cancelled by {by}")
         drop_unsent(order, SliceStatus.CANCELLED, at=now, reason="the order was cancelled")
         finish_if_done(order, at=now)
-        _enqueue_cancels(order)
+        enqueue_cancels(order)
     return order
 
 
@@ -56,7 +57,7 @@ def pause(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
         if order.status not in ORDER_SENDING:
             raise NotAllowed(f"order {order.pk} is {order.status}; only a live one can be paused")
         move_order(order, OrderStatus.PAUSED, at=now, reason=reason or f"paused by {by}", by=by)
-        _enqueue_cancels(order)
+        enqueue_cancels(order)
     return order
 
 
@@ -77,9 +78,10 @@ def resume(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
     return order
 
 
-def _enqueue_cancels(order: Order) -> None:
+def enqueue_cancels(order: Order, which: Q | None = None) -> None:
     """The dispatch loop finds what a lost task leaves working."""
-    working = list(order.slices.filter(status=SliceStatus.WORKING).values_list("pk", flat=True))
+    children = order.slices.filter(which or Q(), status=SliceStatus.WORKING)
+    working = list(children.values_list("pk", flat=True))
     if working:
         transaction.on_commit(lambda: task_queue.enqueue(task_queue.CLOSE, working), robust=True)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import F, Q
+
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
 from execution.domain.holds import Hold
@@ -21,6 +23,8 @@ def why_cancelled(order: Order, part: Slice, *, at: datetime) -> str | None:
         return f"the order is {order.status}"
     if at >= part.end_at:
         return _amended_since(order, part, at) or TIME_OVER
+    if order.slices.filter(beyond_limit(), pk=part.pk).exists():
+        return f"{Hold.AMENDED}: the order's limit is {order.limit_price} now"
     if order.status == OrderStatus.PAUSED:
         return f"{Hold.PAUSED}: {order.status_reason}"
     state = kill_switch.halting(order)
@@ -28,6 +32,14 @@ def why_cancelled(order: Order, part: Slice, *, at: datetime) -> str | None:
         return None
     scope = f"{state.scope} {state.key}".strip()
     return f"{Hold.HALTED}: {scope}{_by(state.changed_by, state.reason)}"
+
+
+def beyond_limit() -> Q:
+    """Children that were sent at a price which their order, amended since, no longer allows."""
+    worse = Q(order__side="BUY", limit_price__gt=F("order__limit_price")) | Q(
+        order__side="SELL", limit_price__lt=F("order__limit_price")
+    )
+    return worse & Q(order__version__gt=1)
 
 
 def _amended_since(order: Order, part: Slice, at: datetime) -> str | None:

@@ -36,7 +36,7 @@ from execution.domain.lifecycle import (
 from execution.market import clock
 from execution.models import BrokerCursor, Heartbeat, Slice
 from execution.orders.locks import free_rows
-from execution.risk import kill_switch
+from execution.risk import holds, kill_switch
 from execution.sending.cancel_lane import CancelLane
 
 log = structlog.get_logger(__name__)
@@ -179,7 +179,7 @@ class Dispatcher:
         return self._ring(task_queue.RESOLVE, open_questions)
 
     def _to_cancel(self, now: datetime) -> list[int]:
-        ended = Q(end_at__lte=now) | Q(order__status__in=_NOTHING_WORKS)
+        ended = Q(end_at__lte=now) | Q(order__status__in=_NOTHING_WORKS) | holds.beyond_limit()
         over = Q(status=SliceStatus.WORKING) & ended | kill_switch.to_cancel()
         slices = Slice.objects.filter(over, status__in=SLICE_AT_BROKER)
         return list(slices.values_list("pk", flat=True)[:MOST_AT_ONCE])

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from deepstack.config import Config
 from execution import context as desks
 from execution.booking import completion
 from execution.broker.base import BrokerOrder
@@ -16,6 +18,7 @@ from execution.models import Order, Slice
 from execution.orders.journal import move_slice
 from execution.risk import kill_switch
 from execution.sending import resolver, slices
+from execution.sending.dispatcher import Dispatcher
 from tests.integration.desk_work import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
@@ -172,3 +175,31 @@ def test_an_order_that_was_given_more_time_goes_on_when_its_last_child_ends(
     assert [part.planned_quantity for part in waiting(order)] == more
     assert order.status == ("WORKING" if more else "EXPIRED")
     assert [part.end_at for part in waiting(order)] == [later] * len(more)
+
+
+@pytest.mark.parametrize(
+    ("side", "limit", "cancelled"),
+    [("BUY", "149.90", True), ("BUY", "150.10", False), ("SELL", "150.10", True)],
+)
+def test_a_stricter_limit_takes_back_a_child_that_rests_beyond_it(
+    side: str, limit: str, cancelled: bool
+) -> None:
+    """Its shares leave again, at the limit that holds now."""
+    order = new_order(1_000, 1, side=side, limit_price="150.00")
+    intent = claim(order.slices.get())
+    assert intent is not None
+    hear(intent, report(intent, SliceStatus.WORKING))
+    assert intent.ticket.limit_price == Decimal("150.00")
+    desk, path = desks.default(), Dispatcher(Config().execution.scheduling)
+    amend.amend(order.pk, {"limit_price": limit}, version=1, by="ann", context=desk)
+    assert (intent.part.pk in path._to_cancel(desk.now())) == cancelled
+    assert cancel_slowly(intent).cancels == cancelled
+    if not cancelled:
+        return
+    hear(intent, report(intent, SliceStatus.CANCELLED))
+    [again] = waiting(order)
+    assert again.planned_quantity == 1_000
+    second = claim(again)
+    assert second is not None
+    assert second.ticket.limit_price == Decimal(limit)
+    assert intent.part.pk not in path._to_cancel(desk.now())
