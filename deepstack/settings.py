@@ -43,7 +43,7 @@ MIDDLEWARE = [
     "deepstack.web.problem_json.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "monitoring.health.StoreDownMiddleware",
+    "deepstack.web.store_down.StoreDownMiddleware",
     "deepstack.exchange_zone.ExchangeZoneMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "deepstack.web.problem_json.SlashMiddleware",

@@ -1,24 +1,21 @@
 """Whether this process lives, whether the service can work, and what is said when it cannot."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 
-import redis
 import structlog
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from kombu.exceptions import KombuError as QueueError
 
 from deepstack import redis_check
 from deepstack.config import Config
 from deepstack.database import sessions
-from deepstack.web import problem_json
 from execution import heartbeat
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.models import Heartbeat, IbkrGateway
@@ -27,7 +24,6 @@ from monitoring.readiness import alert_channels
 log = structlog.get_logger(__name__)
 
 ANSWER_SECONDS = 2.5  # a store that takes longer counts as away
-RETRY_AFTER_SECONDS = 2
 
 Part = Mapping[str, object]
 
@@ -57,39 +53,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     # Probes come every few seconds: Django need not log an error for each.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response
-
-
-class StoreDownMiddleware:
-    """A view that lost PostgreSQL or Redis answers 503 with a reason, not a traceback."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
-
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        store = _lost_store(error)
-        if store is None:
-            return None
-        log.error("store away", store=store, path=request.path, error=str(error).strip())
-        # The connection may have broken after a commit: neither success nor failure is known.
-        return problem_json.answer(
-            503,
-            f"{store} does not answer. Whether this request changed anything is"
-            " unknown: send it again, an order with the same Idempotency-Key.",
-            code=f"{store.upper()}_UNAVAILABLE",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        )
-
-
-def _lost_store(error: Exception) -> str | None:
-    match error:
-        case Error() if sessions.is_away(error):
-            return "database"
-        case QueueError() | redis.RedisError():
-            return "redis"
-    return None
 
 
 def _answered(name: str, answer: Future[dict[str, Part]]) -> dict[str, Part]:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from deepstack.config import current
+from deepstack.web import store_down
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +39,14 @@ class SessionLimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if SESSION_KEY in request.session:
-            _judge(request, timezone.now())
+        try:
+            if SESSION_KEY in request.session:
+                _judge(request, timezone.now())
+        except Exception as error:
+            answer = store_down.answer(request, error)
+            if answer is None:
+                raise
+            return answer
         return self.get_response(request)
 
 

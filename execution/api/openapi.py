@@ -49,7 +49,8 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def _describe(operation: dict[str, Any]) -> None:
     name = operation["operationId"]
-    operation["summary"] = SUMMARIES[name]
+    if name in SUMMARIES:
+        operation["summary"] = SUMMARIES[name]
     if name in _BODY_REQUIRED:
         operation["requestBody"]["required"] = True
     if name in EXAMPLES:

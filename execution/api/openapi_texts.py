@@ -6,6 +6,7 @@ SUMMARIES: Mapping[str, str] = {
     "alerts_list": "List alerts",
     "alerts_retrieve": "Show an alert",
     "alerts_acknowledge_create": "Acknowledge an alert",
+    "breaker_trips_list": "List what circuit breakers hold and have held",
     "costs_list": "List the cost analyses of orders",
     "costs_retrieve": "Show the cost analysis of an order",
     "dashboard_retrieve": "Show today's figures",

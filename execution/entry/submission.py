@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from asgiref.sync import sync_to_async
+from django.db import close_old_connections
 
 from execution import heartbeat
 from execution.context import Context
@@ -26,6 +27,7 @@ class NoLiveWorker(RuntimeError):
 
 
 def require_worker() -> None:
+    close_old_connections()  # a script may have slept while PostgreSQL was started again
     if not heartbeat.alive(Heartbeat.Kind.WORKER):
         raise NoLiveWorker(heartbeat.last_seen(Heartbeat.Kind.WORKER))
 

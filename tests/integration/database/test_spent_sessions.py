@@ -1,13 +1,16 @@
 """A session of PostgreSQL that cannot go on is replaced by itself, whoever uses it."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import Error, close_old_connections, connection, transaction
 
 from deepstack.database import prepared_query
 from deepstack.database.prepared_query import execute
+from execution.entry.submission import NoLiveWorker, require_worker
 from execution.models import Heartbeat, Order
 from execution.orders.locks import locked
 from tests.faults import in_own_session, read_only_database
@@ -69,6 +72,15 @@ def test_the_next_try_is_made_on_a_new_session(
         work()
     work()
     assert pid() != before
+
+
+def test_a_script_that_slept_while_its_session_ended_goes_on() -> None:
+    """Its calls have a thread, and so a session, that outlives each event loop."""
+    before = asyncio.run(sync_to_async(pid)())
+    in_own_session(f"SELECT pg_terminate_backend({before})")
+    with pytest.raises(NoLiveWorker):
+        asyncio.run(sync_to_async(require_worker)())
+    assert asyncio.run(sync_to_async(pid)()) != before
 
 
 def test_a_forgotten_prepared_statement_fails_once() -> None:
