@@ -27,7 +27,6 @@ class NoLiveWorker(RuntimeError):
 
 
 def require_worker() -> None:
-    close_old_connections()  # a script may have slept while PostgreSQL was started again
     if not heartbeat.alive(Heartbeat.Kind.WORKER):
         raise NoLiveWorker(heartbeat.last_seen(Heartbeat.Kind.WORKER))
 
@@ -53,6 +52,8 @@ async def execute(
 
     Raises InvalidSignal or NoLiveWorker, and then nothing is stored.
     """
+    # A script may have slept while PostgreSQL was started again.
+    await sync_to_async(close_old_connections)()
     await sync_to_async(require_worker)()
     order = await sync_to_async(acceptance.accept)(values, context, thresholds=thresholds)
     while wait and not order.is_terminal:

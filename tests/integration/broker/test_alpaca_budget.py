@@ -1,8 +1,8 @@
 """Alpaca's message budget: never exceeded, shared by all, cancels first, closed without Redis."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from itertools import pairwise
 from threading import Event
 from time import monotonic
 
@@ -104,7 +104,10 @@ def test_tokens_come_back_evenly(alpaca: AlpacaRig) -> None:
     times = sent_at(alpaca)
     late = [at for at in times if at > times[-1] - 1]
     assert len(late) > 5
-    assert all(0.05 < second - first < 0.3 for first, second in pairwise(late))
+    # A quarter of them in a quarter of a second, more after a pause of the machine; tokens that
+    # come back once a second would let all of them go in one.
+    quarters = Counter(int((times[-1] - at) * 4) for at in late)
+    assert max(quarters.values()) <= 0.7 * PER_MINUTE / 60
 
 
 TIRED = {"code": 42910000, "message": "too many requests."}

@@ -10,7 +10,9 @@ from django.db import Error, close_old_connections, connection, transaction
 
 from deepstack.database import prepared_query
 from deepstack.database.prepared_query import execute
-from execution.entry.submission import NoLiveWorker, require_worker
+from execution import context as desks
+from execution.entry.submission import NoLiveWorker
+from execution.entry.submission import execute as execute_order
 from execution.models import Heartbeat, Order
 from execution.orders.locks import locked
 from tests.faults import in_own_session, read_only_database
@@ -79,7 +81,7 @@ def test_a_script_that_slept_while_its_session_ended_goes_on() -> None:
     before = asyncio.run(sync_to_async(pid)())
     in_own_session(f"SELECT pg_terminate_backend({before})")
     with pytest.raises(NoLiveWorker):
-        asyncio.run(sync_to_async(require_worker)())
+        asyncio.run(execute_order({}, desks.default(), wait=False))
     assert asyncio.run(sync_to_async(pid)()) != before
 
 
