@@ -86,19 +86,30 @@ def fill(orders: int, slices: int) -> None:
     """Copies of one order that was accepted by the service's own code, with a fill, three events
     and a cost analysis each; every hundredth is open. The alerts are a hundredth as many."""
     from django.db import connection
-    from django.utils import timezone
 
     from execution import context
     from execution.entry import acceptance
-    from execution.models import Fill, Order, OrderEvent, Slice
-    from monitoring.models import Alert, CostAnalysis
 
     signal = twap(slices=slices, minutes=600, quantity=slices * 100)
     order = acceptance.accept(signal, context.default())
-    now, part = timezone.now(), order.slices.earliest("sequence")
-    fill = Fill.objects.create(
+    _add_parts(order)
+    _copy_order(order, orders)
+    _copy_parts(order)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def _add_parts(order: Any) -> None:
+    """One of each that an order may have beside its slices and first event."""
+    from django.utils import timezone
+
+    from execution.models import Fill
+    from monitoring.models import Alert, CostAnalysis
+
+    now = timezone.now()
+    Fill.objects.create(
         order=order,
-        slice=part,
+        slice=order.slices.earliest("sequence"),
         broker="paper",
         account=order.account,
         execution_id="x",
@@ -106,7 +117,7 @@ def fill(orders: int, slices: int) -> None:
         price=150,
         executed_at=now,
     )
-    alert = Alert.objects.create(
+    Alert.objects.create(
         kind="PAUSED",
         severity="WARNING",
         message="m",
@@ -114,12 +125,14 @@ def fill(orders: int, slices: int) -> None:
         raised_at_real=now,
         order=order,
     )
-    cost = CostAnalysis.objects.create(order=order, event_id=1, arrival_bps=1)
-    event = order.events.earliest("pk")
+    CostAnalysis.objects.create(order=order, event_id=1, arrival_bps=1)
+
+
+def _copy_order(order: Any, orders: int) -> None:
     age = f"interval '{HISTORY_DAYS} days' * g / {orders}"
     open_ = "g % 100 = 0"
     _copy(
-        Order,
+        type(order),
         f"id = {order.pk}",
         f"generate_series(1, {orders}) g",
         status=f"CASE WHEN {open_} THEN 'WORKING' ELSE 'FILLED' END",
@@ -134,11 +147,19 @@ def fill(orders: int, slices: int) -> None:
         start_at=f"start_at - {age}",
         end_at=f"CASE WHEN {open_} THEN end_at ELSE end_at - {age} END",
     )
-    copied = f"FROM execution_order WHERE id <> {order.pk}"
-    others = f"(SELECT id AS parent, status AS now {copied}) o"
+
+
+def _copy_parts(order: Any) -> None:
+    """To each copy of the order."""
+    from execution.models import Fill, OrderEvent, Slice
+    from monitoring.models import Alert, CostAnalysis
+
+    own = f"order_id = {order.pk}"
+    copies = f"FROM execution_order WHERE id <> {order.pk}"
+    others = f"(SELECT id AS parent, status AS now {copies}) o"
     _copy(
         Slice,
-        f"order_id = {order.pk}",
+        own,
         others,
         order_id="parent",
         status="CASE WHEN now = 'FILLED' THEN 'FILLED' ELSE status END",
@@ -146,26 +167,13 @@ def fill(orders: int, slices: int) -> None:
         client_order_id="parent || '-' || sequence",
     )
     first = "(SELECT id AS part, order_id AS parent FROM execution_slice WHERE sequence = 0) s"
-    _copy(
-        Fill,
-        f"id = {fill.pk}",
-        first,
-        order_id="parent",
-        slice_id="part",
-        execution_id="'x-' || part",
-    )
+    _copy(Fill, own, first, order_id="parent", slice_id="part", execution_id="'x-' || part")
+    event = order.events.earliest("pk")
     thrice = f"{others}, generate_series(1, 3) g"
     _copy(OrderEvent, f"id = {event.pk}", thrice, order_id="parent")
-    _copy(CostAnalysis, f"order_id = {cost.pk}", others, order_id="parent")
-    _copy(
-        Alert,
-        f"id = {alert.pk}",
-        f"{others} WHERE parent % 100 = 0",
-        order_id="parent",
-        dedupe_key="'k-' || parent",
-    )
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+    _copy(CostAnalysis, own, others, order_id="parent")
+    hundredth = f"{others} WHERE parent % 100 = 0"
+    _copy(Alert, own, hundredth, order_id="parent", dedupe_key="'k-' || parent")
 
 
 def _copy(model: Any, which: str, beside: str, **changes: str) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.contrib.auth import SESSION_KEY, logout, user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -42,7 +43,7 @@ class SessionLimitsMiddleware:
         try:
             if SESSION_KEY in request.session:
                 _judge(request, timezone.now())
-        except Exception as error:
+        except Error as error:
             answer = store_down.answer(request, error)
             if answer is None:
                 raise

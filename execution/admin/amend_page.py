@@ -2,18 +2,16 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views import View
-from typing_extensions import override
 
 from execution import context
 from execution.admin import base
@@ -63,15 +61,12 @@ class TermsForm(forms.Form):
             self.add_error(name if name in self.fields else None, text)
 
 
-class AmendView(View):
+class AmendView(PermissionRequiredMixin, View):
     """GET shows the terms; POST shows their effect, and with `confirm` amends the order. The same
     POST twice is one amendment; one made for an order that has changed since is refused."""
 
-    @override
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.user.has_perm(PERMISSION):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+    permission_required = PERMISSION
+    raise_exception = True
 
     def get(self, request: HttpRequest, order_id: int) -> HttpResponse:
         order = get_object_or_404(Order, pk=order_id)

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
-from typing_extensions import override
 
 from execution.admin import amend_page
 from execution.admin.base import MOST_DIGITS, numbers_in
@@ -84,15 +82,12 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=300, widget=forms.TextInput(attrs={"autofocus": True}))
 
 
-class ControlView(View):
+class ControlView(PermissionRequiredMixin, View):
     """GET asks for the reason, POST carries the control out. A POST sent twice finds nothing left
     to do the second time."""
 
-    @override
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.user.has_perm(PERMISSION):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+    permission_required = PERMISSION
+    raise_exception = True
 
     def get(self, request: HttpRequest, control: str) -> HttpResponse:
         return ask(request, control, _ids(request.GET.get("orders", "")))

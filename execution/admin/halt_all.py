@@ -1,15 +1,12 @@
 """HALT ALL and its end: two pages that ask for a reason, and say what came of it."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views import View
-from typing_extensions import override
 
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER
 from execution.market import clock
@@ -23,7 +20,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=300, widget=forms.TextInput(attrs={"autofocus": True}))
 
 
-class SystemStateView(View):
+class SystemStateView(PermissionRequiredMixin, View):
     """GET asks for the reason, POST sets the state of the whole system.
 
     Outside of a transaction, as a halt must be committed before it waits.
@@ -31,11 +28,8 @@ class SystemStateView(View):
 
     state = kill_switch.State.HALTED
 
-    @override
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.user.has_perm(PERMISSION):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+    permission_required = PERMISSION
+    raise_exception = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self._ask(request, ReasonForm())

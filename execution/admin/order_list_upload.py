@@ -8,12 +8,11 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views import View
-from typing_extensions import override
 
 from execution import context
 from execution.admin import base
@@ -48,14 +47,11 @@ class AcceptForm(forms.Form):
     upload = forms.RegexField(r"^list-[0-9a-f]{12}$", widget=forms.HiddenInput)
 
 
-class UploadView(View):
+class UploadView(PermissionRequiredMixin, View):
     """GET asks for a file; POST with one shows its orders, POST of what was shown sends them."""
 
-    @override
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.user.has_perm(PERMISSION):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+    permission_required = PERMISSION
+    raise_exception = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return _page(request, form=FileForm())

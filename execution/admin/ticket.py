@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views import View
-from typing_extensions import override
 
 from execution import context
 from execution.domain.algorithms.registry import ALGOS
@@ -71,14 +69,11 @@ class TicketForm(forms.Form):
             self.add_error(name if name in self.fields else None, text)
 
 
-class TicketView(View):
+class TicketView(PermissionRequiredMixin, View):
     """GET shows an empty ticket; POST with `preview` prices it, else sends it."""
 
-    @override
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.user.has_perm(PERMISSION):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+    permission_required = PERMISSION
+    raise_exception = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return _page(request, TicketForm(initial={"ticket": f"ticket-{uuid4()}"}))

@@ -1,16 +1,14 @@
 """Acknowledging alerts in the back office: one or many, with a note of what is done about them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views import View
-from typing_extensions import override
 
 from execution.admin.base import MOST_DIGITS, numbers_in
 from monitoring.alerting import alerts
@@ -33,14 +31,11 @@ class NoteForm(forms.Form):
     )
 
 
-class AcknowledgeView(View):
+class AcknowledgeView(PermissionRequiredMixin, View):
     """GET shows the alerts and asks for a note, POST acknowledges those that are still active."""
 
-    @override
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.user.has_perm(PERMISSION):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+    permission_required = PERMISSION
+    raise_exception = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return ask(request, _ids(request.GET.get("alerts", "")))
