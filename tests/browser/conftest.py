@@ -31,6 +31,12 @@ class Site:
     url: str
 
 
+def expect_focus(page: Page, selector: str) -> None:
+    """That keys typed on this page go to this control. `to_be_focused` asks for more: that the
+    window has the focus as well, which the browser gives to one of several windows only."""
+    page.wait_for_function("selector => document.activeElement?.matches(selector)", arg=selector)
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not PROGRAM:

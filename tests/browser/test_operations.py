@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from execution import context
 from execution.entry import acceptance
 from execution.models import Order
-from tests.browser.conftest import PHONE, Site, barriers
+from tests.browser.conftest import PHONE, Site, barriers, expect_focus
 
 PAGES = (
     "",
@@ -64,10 +64,10 @@ def test_risk_halts_and_resumes_with_the_keyboard(visitor: Callable[..., Page]) 
     page.focus("text=HALT ALL")
     page.keyboard.press("Enter")
     page.wait_for_url("**/halt-all/")
-    expect(page.locator("#id_reason")).to_be_focused()
+    expect_focus(page, "#id_reason")
     page.keyboard.type("runaway strategy")
     page.keyboard.press("Tab")
-    expect(page.locator("button.ds-danger")).to_be_focused()
+    expect_focus(page, "button.ds-danger")
     page.keyboard.press("Enter")
     expect(page.locator("body")).to_contain_text("sends drained")
     expect(page.locator("#figures")).to_contain_text("Children not confirmed as ended")

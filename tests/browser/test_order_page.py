@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Site, barriers
+from tests.browser.conftest import PHONE, Site, barriers, expect_focus
 from tests.browser.test_operations import new_order
 
 
@@ -72,7 +72,7 @@ def test_an_order_is_amended_and_cancelled_with_the_keyboard_on_a_phone(
 
     page.focus("a.ds-control:has-text('Cancel')")
     page.keyboard.press("Enter")
-    expect(page.locator("#id_reason")).to_be_focused()
+    expect_focus(page, "#id_reason")
     assert barriers(page) == []
     assert fits(page)
     page.keyboard.type("wrong side")
