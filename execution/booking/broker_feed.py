@@ -35,12 +35,12 @@ SELDOM = timedelta(seconds=2.5)
 LONG_UNHEARD = timedelta(seconds=15)
 
 
-def hear(account: str, desk: Context) -> int:
+def hear(account: str, context: Context) -> int:
     """Take over the broker's news of one account since they were last heard; how many orders."""
-    if forget_foreign(account, desk):
+    if forget_foreign(account, context):
         return 0
     try:
-        return len(catch_up(account, desk))
+        return len(catch_up(account, context))
     except TooSoon:
         return 0
     except BrokerError as error:
@@ -48,18 +48,20 @@ def hear(account: str, desk: Context) -> int:
         return 0
 
 
-def catch_up(account: str, desk: Context, since: datetime | None = None) -> Sequence[BrokerOrder]:
+def catch_up(
+    account: str, context: Context, since: datetime | None = None
+) -> Sequence[BrokerOrder]:
     """The broker's news of one account, taken over; since they were last heard, or since an
     earlier moment. Raises what the broker raises, and then nothing is taken for heard."""
-    now = desk.now()
+    now = context.now()
     cursor, _ = BrokerCursor.objects.get_or_create(
-        broker=desk.broker.name,
+        broker=context.broker.name,
         account=account,
         defaults={"heard_until": now - timedelta(days=1)},
     )
     heard = unheard_since(cursor.heard_until, now, speed=clock.speed())
-    news = desk.broker.news(account, min(heard, since or heard), now=now)
-    if take_over_all(news, desk):
+    news = context.broker.news(account, min(heard, since or heard), now=now)
+    if take_over_all(news, context):
         BrokerCursor.objects.filter(pk=cursor.pk, heard_until__lt=now).update(heard_until=now)
     return news
 
@@ -71,17 +73,17 @@ def unheard_since(heard_until: datetime, now: datetime, *, speed: float) -> date
     return heard_until - (LATE if first_since_long else OVERLAP) * speed
 
 
-def unheard(account: str, desk: Context) -> bool:
+def unheard(account: str, context: Context) -> bool:
     """Whether the last news are so old that whoever should hear them must be frozen."""
-    old = desk.now() - LONG_UNHEARD * clock.speed()
-    cursors = BrokerCursor.objects.filter(broker=desk.broker.name, account=account)
+    old = context.now() - LONG_UNHEARD * clock.speed()
+    cursors = BrokerCursor.objects.filter(broker=context.broker.name, account=account)
     return cursors.filter(heard_until__lt=old).exists()
 
 
-def just_heard(account: str, desk: Context) -> bool:
+def just_heard(account: str, context: Context) -> bool:
     """Whether the news were heard within half the time in which they are asked for once."""
-    now, every = desk.now(), desk.config.execution.scheduling.news_seconds
+    now, every = context.now(), context.config.execution.scheduling.news_seconds
     recent = now - timedelta(seconds=every / 2 * clock.speed())
-    cursors = BrokerCursor.objects.filter(broker=desk.broker.name, account=account)
+    cursors = BrokerCursor.objects.filter(broker=context.broker.name, account=account)
     # Not what a process has noted whose clock is ahead of ours.
     return cursors.filter(heard_until__gt=recent, heard_until__lte=now).exists()

@@ -52,7 +52,7 @@ def apply(
     order: Order,
     part: Slice,
     seen: BrokerOrder,
-    desk: Context,
+    context: Context,
     *,
     asked: bool,
     at: datetime,
@@ -67,7 +67,7 @@ def apply(
     before, reason, named = part.status, part.reason, _is_named(part, seen)
     if named:
         part.broker_order_id = seen.broker_order_id
-    fills.book(order, part, seen.executions, broker=desk.broker.name, at=at, entered=entered)
+    fills.book(order, part, seen.executions, broker=context.broker.name, at=at, entered=entered)
     _follow(order, part, seen, asked=asked, at=at)
     if named and part.status == before:
         save(part, "broker_order_id")
@@ -75,7 +75,7 @@ def apply(
     if before in SLICE_TERMINAL and part.reason not in ("", reason):
         completion.explain_end(order, at=at)
     if (part.status, part.reason) != (before, reason):
-        rejections.pause_after_too_many(order, part, desk, at=at)
+        rejections.pause_after_too_many(order, part, context, at=at)
 
 
 def _is_named(part: Slice, seen: BrokerOrder) -> bool:
@@ -193,21 +193,21 @@ _BOOKED = Prepared[tuple[str, str, int, int, Decimal, Decimal | None]](
 )
 
 
-def take_over(part: Slice, seen: BrokerOrder, desk: Context, *, asked: bool = False) -> None:
+def take_over(part: Slice, seen: BrokerOrder, context: Context, *, asked: bool = False) -> None:
     """Book what the broker reports of one child, of its own accord or because it was `asked`; a
     child that works there although we have ended it is cancelled there."""
     with locked(part.order_id) as order:
-        at = desk.now()
+        at = context.now()
         part = slice_of(order, part.pk)
-        execution_reports.apply(order, part, seen, desk, asked=asked, at=at)
+        execution_reports.apply(order, part, seen, context, asked=asked, at=at)
         stray = part.status in SLICE_TERMINAL and seen.status == SliceStatus.WORKING
     if stray:
-        _cancel(part, desk)
+        _cancel(part, context)
 
 
-def _cancel(part: Slice, desk: Context) -> None:
+def _cancel(part: Slice, context: Context) -> None:
     try:
-        desk.broker.cancel(part.client_order_id, now=desk.now())
+        context.broker.cancel(part.client_order_id, now=context.now())
     except BrokerRejected as error:
         # Too late to cancel, most often because it filled; the look-up that follows tells.
         log.info("cancel refused", code=error.code, text=error.text)
@@ -215,25 +215,25 @@ def _cancel(part: Slice, desk: Context) -> None:
         log.warning("cancel not confirmed, asked again later", error=str(error))
 
 
-def take_over_all(news: Sequence[BrokerOrder], desk: Context) -> bool:
+def take_over_all(news: Sequence[BrokerOrder], context: Context) -> bool:
     """Book what the broker reports of many children, where it is news; False if any cannot be."""
     parts = {row[0]: row for row in _TOLD.all(ids=[seen.client_order_id for seen in news])}
     executions = [execution.execution_id for seen in news for execution in seen.executions]
-    fills = _BOOKED.all(ids=executions, broker=desk.broker.name) if executions else []
+    fills = _BOOKED.all(ids=executions, broker=context.broker.name) if executions else []
     booked: dict[ExecutionKey, _Booked] = {(row[0], row[1]): row[2:] for row in fills}
     taken = [
-        try_take_over(Slice(pk=row[1], order_id=row[2]), seen, desk)
+        try_take_over(Slice(pk=row[1], order_id=row[2]), seen, context)
         for seen in news
         if (row := parts.get(seen.client_order_id)) and _differs(row[3:], seen, booked)
     ]
     return all(taken)
 
 
-def try_take_over(part: Slice, seen: BrokerOrder, desk: Context) -> bool:
+def try_take_over(part: Slice, seen: BrokerOrder, context: Context) -> bool:
     """One order's impossible news must not keep those of all others from being booked; the cursor
     stays, so that they are told again and again until a person looks. Whether they were booked."""
     try:
-        take_over(part, seen, desk)
+        take_over(part, seen, context)
     except (IllegalTransition, IntegrityError):
         log.exception("news that cannot be", client_order_id=seen.client_order_id, seen=str(seen))
         return False

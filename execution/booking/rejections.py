@@ -36,12 +36,12 @@ def note(order: Order, part: Slice, reason: str, *, at: datetime) -> None:
     record_event(order, EventKind.BROKER_REJECTED, facts, at=at, part=part)
 
 
-def pause_after_too_many(order: Order, part: Slice, desk: Context, *, at: datetime) -> None:
+def pause_after_too_many(order: Order, part: Slice, context: Context, *, at: datetime) -> None:
     """After `part` ended at the broker: pause its locked order when too many ended so in a row."""
     if order.status not in ORDER_SENDING or not _counts(part):
         return
     run = _in_a_row(order)
-    if run >= desk.config.execution.scheduling.max_permanent_rejects:
+    if run >= context.config.execution.scheduling.max_permanent_rejects:
         reason = f"{run} permanent rejects in a row, the last {part.reason}"
         move_order(order, OrderStatus.PAUSED, at=at, reason=reason)
 

@@ -11,9 +11,9 @@ from execution.domain.risk_checks import Denial
 from execution.models import BrokerAccount, BrokerCursor, Order
 
 
-def of_login(desk: Context) -> Sequence[str]:
+def of_login(context: Context) -> Sequence[str]:
     """The accounts that orders may be in; empty where any may, or the broker has not said."""
-    broker = desk.broker.broker
+    broker = context.broker.broker
     return broker.accounts() if isinstance(broker, LoginBroker) else ()
 
 
@@ -23,14 +23,14 @@ def refusal(account: str, known: Sequence[str]) -> Denial | None:
     return Denial("ACCOUNT_UNKNOWN", {"account": account, "accounts": " ".join(known)})
 
 
-def forget_foreign(account: str, desk: Context) -> bool:
+def forget_foreign(account: str, context: Context) -> bool:
     """Whether the account is surely not the login's and has no live order: then it is not asked
     about any more, and what an earlier order under it left behind is taken away."""
-    if refusal(account, of_login(desk)) is None:
+    if refusal(account, of_login(context)) is None:
         return False
     if Order.objects.filter(account=account, status__in=ORDER_LIVE).exists():
         return False
-    here = {"broker": desk.broker.name, "account": account}
+    here = {"broker": context.broker.name, "account": account}
     with transaction.atomic():
         BrokerCursor.objects.filter(**here).delete()
         BrokerAccount.objects.filter(**here, compared_at_real=None).delete()

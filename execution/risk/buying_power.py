@@ -64,14 +64,14 @@ _cache: TLRUCache[tuple[str, str], Funds | None] = TLRUCache(
 _lock = Lock()
 
 
-def _of_account(account: str, desk: Context, *, now: datetime) -> tuple[str, str]:
-    return desk.broker.name, account
+def _of_account(account: str, context: Context, *, now: datetime) -> tuple[str, str]:
+    return context.broker.name, account
 
 
 @cached(_cache, key=_of_account, lock=_lock)
-def told(account: str, desk: Context, *, now: datetime) -> Funds | None:
+def told(account: str, context: Context, *, now: datetime) -> Funds | None:
     """None while the broker does not say."""
-    return _ask(account, desk, now=now)
+    return _ask(account, context, now=now)
 
 
 def forget() -> None:
@@ -80,9 +80,9 @@ def forget() -> None:
         _cache.clear()
 
 
-def _ask(account: str, desk: Context, *, now: datetime) -> Funds | None:
+def _ask(account: str, context: Context, *, now: datetime) -> Funds | None:
     asked = timezone.now()
-    broker = desk.broker.broker
+    broker = context.broker.broker
     if not isinstance(broker, AccountBroker):
         return None
     try:

@@ -58,14 +58,14 @@ _TRADED = Prepared[tuple[str, str, int, Decimal, Decimal]](
 )
 
 
-def read_ahead(orders: Iterable[Order], bounds: Bounds, desk: Context, *, now: datetime) -> None:
+def read_ahead(orders: Iterable[Order], bounds: Bounds, context: Context, *, now: datetime) -> None:
     """For `read`, of orders of which a child is about to leave at about `now`."""
     orders = list(orders)
     if bounds.max_position is not None or bounds.max_portfolio_heat is not None:
-        positions.read_ahead(((order.account, order.symbol) for order in orders), desk)
+        positions.read_ahead(((order.account, order.symbol) for order in orders), context)
         _PENDING.read_ahead(map(_pending_beside, orders))
     if bounds.max_daily_loss is not None:
-        _TRADED.read_ahead(_traded_on(order.account, now, desk) for order in orders)
+        _TRADED.read_ahead(_traded_on(order.account, now, context) for order in orders)
     if bounds.max_messages_per_minute is not None:
         _EVENT_SPAN.read_ahead([{"since": _a_minute_ago()}])
 
@@ -79,11 +79,11 @@ def _pending_beside(order: Order) -> dict[str, object]:
     }
 
 
-def _traded_on(account: str, now: datetime, desk: Context) -> dict[str, object]:
+def _traded_on(account: str, now: datetime, context: Context) -> dict[str, object]:
     return {
         "account": account,
         "midnight": exchange_midnight(now),
-        "broker": desk.broker.name,
+        "broker": context.broker.name,
     }
 
 
@@ -114,7 +114,7 @@ class Moment:
 def read(
     at: Moment,
     bounds: Bounds,
-    desk: Context,
+    context: Context,
     *,
     restricted: str | None,
     broken: tuple[str, str] | None,
@@ -126,7 +126,7 @@ def read(
     held = pending = None
     hot = bounds.max_portfolio_heat is not None
     if reducing or hot or bounds.max_position is not None:
-        held, pending = position(at, desk)
+        held, pending = position(at, context)
     return Exposure(
         restricted=restricted,
         broken=broken,
@@ -137,17 +137,17 @@ def read(
         open_orders=open_orders(at) if bounds.max_open_orders is not None else None,
         recent_orders=recent_orders(at) if bounds.max_orders_per_minute is not None else None,
         recent_messages=messages,
-        day_result=day_result(at, desk) if bounds.max_daily_loss is not None else None,
+        day_result=day_result(at, context) if bounds.max_daily_loss is not None else None,
         unspent=unspent(at),
-        heat=heat(at, bounds.equity, pending or 0, desk) if hot else None,
+        heat=heat(at, bounds.equity, pending or 0, context) if hot else None,
     )
 
 
-def position(at: Moment, desk: Context) -> tuple[int | None, int]:
+def position(at: Moment, context: Context) -> tuple[int | None, int]:
     """Signed shares of the symbol in the account, None where that is not known, and the shares
     pending on the order's side."""
     order = at.order
-    known = positions.held(order.account, desk, symbol=order.symbol)
+    known = positions.held(order.account, context, symbol=order.symbol)
     (pending,) = _PENDING.first(**_pending_beside(order)) or (0,)
     batch = sum(each.quantity for each in at.alongside if _same_book(each, order))
     return None if known is None else known[order.symbol], pending + at.working + batch
@@ -265,15 +265,15 @@ def unspent(at: Moment) -> Decimal | None:
     return at.marks.funds.left(at.order.account) - batch
 
 
-def day_result(at: Moment, desk: Context) -> Decimal | None:
+def day_result(at: Moment, context: Context) -> Decimal | None:
     """Sold less bought less commission, and what is left over marked at the mid: the result of
-    the day's fills at the desk's broker alone. None where a price is missing.
+    the day's fills at the context's broker alone. None where a price is missing.
 
     What is traded at the first time after the marks were read has no mid yet: it counts at the
     price that it was just traded at.
     """
     result, left, paid = ZERO, dict[str, int](), dict[tuple[str, int], Decimal]()
-    traded = _TRADED.all(**_traded_on(at.order.account, at.now, desk))
+    traded = _TRADED.all(**_traded_on(at.order.account, at.now, context))
     for symbol, side, shares, money, fees in traded:
         sign = 1 if side == Side.BUY else -1
         result -= sign * money + fees
@@ -290,7 +290,7 @@ def day_result(at: Moment, desk: Context) -> Decimal | None:
     return result
 
 
-def heat(at: Moment, equity: Decimal | None, pending: int, desk: Context) -> Heat | None:
+def heat(at: Moment, equity: Decimal | None, pending: int, context: Context) -> Heat | None:
     """None where equity is not configured, or a position is not known, nor its price or
     volatility.
 
@@ -299,7 +299,7 @@ def heat(at: Moment, equity: Decimal | None, pending: int, desk: Context) -> Hea
     mark.
     """
     order = at.order
-    held = positions.held(order.account, desk) if equity else None
+    held = positions.held(order.account, context) if equity else None
     if not equity or held is None:
         return None
     held = {symbol: shares for symbol, shares in held.items() if at.marks.read_before(symbol)}

@@ -81,48 +81,50 @@ class Asked:
     traded: Collection[str] | None = None
 
 
-def asked(desk: Context) -> Asked:
+def asked(context: Context) -> Asked:
     set_by_hand = RiskLimit.objects.aggregate(
         loss=Count("max_daily_loss"), heat=Count("max_portfolio_heat")
     )
-    return _asked(desk, loss=bool(set_by_hand["loss"]), heat=bool(set_by_hand["heat"]))
+    return _asked(context, loss=bool(set_by_hand["loss"]), heat=bool(set_by_hand["heat"]))
 
 
-def asked_by(limits: Sequence[RiskLimit], desk: Context) -> Asked:
+def asked_by(limits: Sequence[RiskLimit], context: Context) -> Asked:
     """`asked`, by all the limits there are."""
     return _asked(
-        desk,
+        context,
         loss=any(row.max_daily_loss is not None for row in limits),
         heat=any(row.max_portfolio_heat is not None for row in limits),
     )
 
 
-def wanted(part: Slice, desk: Context) -> Asked:
+def wanted(part: Slice, context: Context) -> Asked:
     """`asked`, of a slice that was read with SET_BY_HAND and perhaps TRADED."""
-    known = _asked(desk, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
+    known = _asked(context, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
     return replace(known, traded=vars(part).get("traded"))
 
 
-def _asked(desk: Context, *, loss: bool, heat: bool) -> Asked:
-    limits = desk.config.limits
+def _asked(context: Context, *, loss: bool, heat: bool) -> Asked:
+    limits = context.config.limits
     return Asked(
         loss=loss or limits.max_daily_loss is not None,
         heat=heat or limits.max_portfolio_heat is not None,
     )
 
 
-def read(account: str, symbol: str, desk: Context, *, wanted: Asked, now: datetime) -> Marks:
+def read(account: str, symbol: str, context: Context, *, wanted: Asked, now: datetime) -> Marks:
     """The market is asked for nothing that no limit needs."""
     symbols = set(wanted.traded or ()) if wanted.loss else set()
     if wanted.loss and wanted.traded is None:
         symbols = _traded_today(account, now)
-    held = positions.held(account, desk) if wanted.heat else {}
+    held = positions.held(account, context) if wanted.heat else {}
     if wanted.heat:
         symbols |= {symbol, *(held or ())}
     return Marks(
-        _prices(symbols, desk.market, now),
-        _volatilities(symbols, desk.market, now) if wanted.heat else {},
-        buying_power.told(account, desk, now=now) if desk.bounds.within_buying_power else None,
+        _prices(symbols, context.market, now),
+        _volatilities(symbols, context.market, now) if wanted.heat else {},
+        buying_power.told(account, context, now=now)
+        if context.bounds.within_buying_power
+        else None,
         frozenset(symbols) if (wanted.loss or wanted.heat) and held is not None else None,
     )
 

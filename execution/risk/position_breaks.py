@@ -9,19 +9,19 @@ from execution.domain.reconciliation import Kind
 from execution.models import BrokerDifference, Order
 
 
-def of(order: Order, desk: Context) -> tuple[str, str] | None:
+def of(order: Order, context: Context) -> tuple[str, str] | None:
     """The shares that the break of an order's symbol is about, ours and the broker's."""
     return (
         still_open()
-        .filter(broker=desk.broker.name, account=order.account, symbol=order.symbol)
+        .filter(broker=context.broker.name, account=order.account, symbol=order.symbol)
         .values_list("ours", "theirs")
         .first()
     )
 
 
-def all_open(desk: Context) -> Mapping[tuple[str, str], tuple[str, str]]:
+def all_open(context: Context) -> Mapping[tuple[str, str], tuple[str, str]]:
     """`of` by account and symbol, for orders that are not stored yet."""
-    rows = still_open().filter(broker=desk.broker.name).order_by("-pk")  # the first one counts
+    rows = still_open().filter(broker=context.broker.name).order_by("-pk")  # the first one counts
     return {
         (account, symbol): (ours, theirs)
         for account, symbol, ours, theirs in rows.values_list("account", "symbol", "ours", "theirs")

@@ -28,22 +28,22 @@ _ACCOUNT = Prepared[BrokerAccount](
 )
 
 
-def read_ahead(books: Iterable[tuple[str, str]], desk: Context) -> None:
+def read_ahead(books: Iterable[tuple[str, str]], context: Context) -> None:
     """For `held` of one symbol, of accounts and symbols."""
-    books, broker = list(books), desk.broker.name
+    books, broker = list(books), context.broker.name
     _ACCOUNT.read_ahead({"broker": broker, "account": account} for account, _ in books)
     _OWN_OF_SYMBOL.read_ahead(
         {"broker": broker, "account": account, "symbol": symbol} for account, symbol in books
     )
 
 
-def held(account: str, desk: Context, *, symbol: str | None = None) -> dict[str, int] | None:
+def held(account: str, context: Context, *, symbol: str | None = None) -> dict[str, int] | None:
     """Signed shares by symbol, of all symbols or of one; None where what the account holds beside
     our fills is not known: it trades live and was never compared with its broker."""
-    extra = _beside(account, desk)
+    extra = _beside(account, context)
     if extra is None:
         return None
-    broker = desk.broker.name
+    broker = context.broker.name
     if symbol is None:
         own = dict(_OWN.all(broker=broker, account=account))
         return {each: own.get(each, 0) + extra.get(each, 0) for each in {*own, *extra}}
@@ -51,11 +51,11 @@ def held(account: str, desk: Context, *, symbol: str | None = None) -> dict[str,
     return {symbol: (row[0] if row else 0) + extra.get(symbol, 0)}
 
 
-def _beside(account: str, desk: Context) -> Mapping[str, int] | None:
-    row = _ACCOUNT.first(broker=desk.broker.name, account=account)
+def _beside(account: str, context: Context) -> Mapping[str, int] | None:
+    row = _ACCOUNT.first(broker=context.broker.name, account=account)
     if row is not None and row.accepted_at_real is not None:
         beside: dict[str, int] = row.positions_beside
         return beside
-    live = desk.config.trading_mode == "live"
+    live = context.config.trading_mode == "live"
     # Of a broker that tells nothing of its accounts nobody ever learns more.
-    return None if live and isinstance(desk.broker.broker, AccountBroker) else {}
+    return None if live and isinstance(context.broker.broker, AccountBroker) else {}

@@ -56,7 +56,7 @@ def worth(at: Moment, priced: Priced, bounds: Bounds) -> Decimal | None:
 def verdict(
     at: Moment,
     priced: Priced,
-    desk: Context,
+    context: Context,
     *,
     book: Book,
     states: Iterable[TradingState],
@@ -69,7 +69,7 @@ def verdict(
     facts, bounds = _known(
         at,
         priced,
-        desk,
+        context,
         book=book,
         halted=halted,
         opposing=opposing,
@@ -82,57 +82,57 @@ def verdict(
     )
 
 
-def read_ahead(parts: Sequence[tuple[Order, int]], desk: Context, *, now: datetime) -> None:
+def read_ahead(parts: Sequence[tuple[Order, int]], context: Context, *, now: datetime) -> None:
     """Read together what `child_denial` asks of each of the slices, by id, of locked orders that
     `send_snapshot.claimable` tells of; what is not read here is read when it is asked for."""
     orders = [order for order, _ in parts]
     if send_snapshot.read_ahead(parts):
         limits.read_ahead(orders)
-    exposure.read_ahead(orders, desk.bounds, desk, now=now)
+    exposure.read_ahead(orders, context.bounds, context, now=now)
 
 
-def child_denial(at: Moment, priced: Priced, desk: Context, seen: Snapshot) -> Denial | None:
+def child_denial(at: Moment, priced: Priced, context: Context, seen: Snapshot) -> Denial | None:
     """Why a child of a locked order may not leave. Where messages are bounded, the account's
     sends are counted one after the other until the transaction ends."""
-    return _child_denial(risk_checks.CHILD_CHECKS, at, priced, desk, seen)
+    return _child_denial(risk_checks.CHILD_CHECKS, at, priced, context, seen)
 
 
-def resend_denial(at: Moment, priced: Priced, desk: Context, seen: Snapshot) -> Denial | None:
+def resend_denial(at: Moment, priced: Priced, context: Context, seen: Snapshot) -> Denial | None:
     """Why an intent may not be sent once more."""
-    return _child_denial(risk_checks.RESEND_CHECKS, at, priced, desk, seen)
+    return _child_denial(risk_checks.RESEND_CHECKS, at, priced, context, seen)
 
 
-def last_denial(part: Slice, desk: Context, seen: Snapshot) -> Denial | None:
+def last_denial(part: Slice, context: Context, seen: Snapshot) -> Denial | None:
     """What may have changed since the intent was committed: a trading state, or an opposite order
     whose intent was committed at the same moment; here each of the two sees the other."""
     halted = kill_switch.in_force(part.order) if seen.halted else ()
     working = exposure.working_leaves(part.order, beside=part) if halted else 0
-    at = Moment(part.order, part.quantity or 0, NO_MARKS, desk.now(), working=working)
-    held, pending = exposure.position(at, desk) if halted else (None, None)
-    broken = position_breaks.of(part.order, desk) if seen.broken else None
+    at = Moment(part.order, part.quantity or 0, NO_MARKS, context.now(), working=working)
+    held, pending = exposure.position(at, context) if halted else (None, None)
+    broken = position_breaks.of(part.order, context) if seen.broken else None
     known = Exposure(position=held, pending=pending, opposing=seen.opposing, broken=broken)
     priced = Priced(part.limit_price, None)
     return risk_checks.first_denial(
-        risk_checks.LAST_CHECKS, _facts(at, priced, halted, known), desk.bounds
+        risk_checks.LAST_CHECKS, _facts(at, priced, halted, known), context.bounds
     )
 
 
 def _child_denial(
-    table: Iterable[Check], at: Moment, priced: Priced, desk: Context, seen: Snapshot
+    table: Iterable[Check], at: Moment, priced: Priced, context: Context, seen: Snapshot
 ) -> Denial | None:
     book = limits.in_force(at.order) if seen.limited or seen.restricted else limits.EMPTY
     halted = kill_switch.in_force(at.order) if seen.halted else ()
     opposing = seen.opposing if priced.limit is not None else None
-    messages = _messages(at.order, book.bounds(at.order, desk.bounds).max_messages_per_minute)
+    messages = _messages(at.order, book.bounds(at.order, context.bounds).max_messages_per_minute)
     facts, bounds = _known(
         at,
         priced,
-        desk,
+        context,
         book=book,
         halted=halted,
         opposing=opposing,
         messages=messages,
-        broken=position_breaks.of(at.order, desk) if seen.broken else None,
+        broken=position_breaks.of(at.order, context) if seen.broken else None,
     )
     denial = risk_checks.first_denial(table, facts, bounds)
     if denial is not None:
@@ -155,7 +155,7 @@ def _messages(order: Order, most: int | None) -> int | None:
 def _known(
     at: Moment,
     priced: Priced,
-    desk: Context,
+    context: Context,
     *,
     book: Book,
     halted: tuple[tuple[str, str], ...],
@@ -164,13 +164,13 @@ def _known(
     broken: tuple[str, str] | None = None,
 ) -> tuple[Facts, Bounds]:
     order = at.order
-    bounds = book.bounds(order, desk.bounds)
+    bounds = book.bounds(order, context.bounds)
     facts = _facts(at, priced, halted, Exposure())
     price = risk_checks.worth(facts, bounds)
     known = exposure.read(
         replace(at, price=price),
         bounds,
-        desk,
+        context,
         restricted=book.restricted.get(order.symbol),
         broken=broken,
         reducing=bool(halted),

@@ -20,9 +20,9 @@ THREADS = 4
 
 
 class CancelLane:
-    def __init__(self, desk: Callable[[], Context]) -> None:
-        """`desk` is asked for in the lane's threads: a broker's library is slow to load."""
-        self._desk = desk
+    def __init__(self, context: Callable[[], Context]) -> None:
+        """`context` is asked for in the lane's threads: a broker's library is slow to load."""
+        self._context = context
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cancel")
         self._offered: frozenset[int] = frozenset()
         self._in_hand: set[int] = set()
@@ -45,13 +45,13 @@ class CancelLane:
 
     def _warm(self) -> None:
         try:
-            self._desk()
+            self._context()
         except Exception:  # told again by each cancel that fails
             log.exception("the lane for cancels has no broker")
 
     def _cancel(self, slice_id: int) -> None:
         try:
-            resolver.ask_to_cancel(slice_id, self._desk())
+            resolver.ask_to_cancel(slice_id, self._context())
         except Exception:  # it is offered again while the child works
             log.exception("a cancel failed", slice_id=slice_id)
         finally:

@@ -58,7 +58,7 @@ def decide(
     order: Order,
     part: Slice,
     quote: Quote | None,
-    desk: Context,
+    context: Context,
     *,
     aim: Aim,
     seen: Look,
@@ -67,7 +67,7 @@ def decide(
     now: datetime,
 ) -> Child | NotNow:
     """`working` is W of the order."""
-    over = _too_late(order, part, desk, now=now)
+    over = _too_late(order, part, context, now=now)
     if over:
         told: dict[str, object] = {"now": now.isoformat(), "due_at": part.due_at.isoformat()}
         return NotNow(over, told, late=True)
@@ -86,19 +86,21 @@ def decide(
     }
     if quantity == 0:
         return NotNow(why, explanation)
-    capped = _capped(order, part, quantity, explanation, seen, desk, now=now)
+    capped = _capped(order, part, quantity, explanation, seen, context, now=now)
     if isinstance(capped, NotNow):
         return capped
     quantity = capped
-    hurried = _hurried(order, part, explanation, desk, now=now)
+    hurried = _hurried(order, part, explanation, context, now=now)
     if hurried is not None:
         return hurried
-    limit = _limit(order, part, quote, desk, would) if quote else None
+    limit = _limit(order, part, quote, context, would) if quote else None
     explanation |= _quoted(quote)
     moment = Moment(
         order, quantity, seen.marks, now, working=working, whole=value_check.whole(order)
     )
-    denial = pretrade.child_denial(moment, value_check.priced(order, limit, quote), desk, snapshot)
+    denial = pretrade.child_denial(
+        moment, value_check.priced(order, limit, quote), context, snapshot
+    )
     if denial is not None:
         return NotNow(str(denial), explanation, passing=denial.code in PASSING)
     if quote is None or limit is None:
@@ -135,7 +137,7 @@ def _capped(
     wanted: int,
     explanation: dict[str, object],
     seen: Look,
-    desk: Context,
+    context: Context,
     *,
     now: datetime,
 ) -> int | NotNow:
@@ -143,13 +145,13 @@ def _capped(
 
     A child that would lose more than half waits for the tape's next minute while the slice lasts.
     """
-    pace = participation.pace(order, part, desk.config.execution)
+    pace = participation.pace(order, part, context.config.execution)
     if pace is None:
         return wanted
     budget = targeting.budget(order, seen, pace)
     explanation["participation"] = budget.told() | {"wanted": wanted}
     allowed = _in_lots(order, min(budget.allowed, wanted), wanted)
-    pause = retry_pause(desk)
+    pause = retry_pause(context)
     until = max(now + pause, now.replace(second=0, microsecond=0) + MINUTE + pause)
     if allowed and (
         allowed * 2 >= wanted or registry.of(order.algorithm).follows_tape or until >= part.end_at
@@ -169,14 +171,14 @@ def _in_lots(order: Order, allowed: int, wanted: int) -> int:
     return whole if whole >= order_parameters.least(order) else 0
 
 
-def retry_pause(desk: Context) -> timedelta:
-    return timedelta(seconds=desk.config.execution.scheduling.defer_seconds) * clock.speed()
+def retry_pause(context: Context) -> timedelta:
+    return timedelta(seconds=context.config.execution.scheduling.defer_seconds) * clock.speed()
 
 
-def _too_late(order: Order, part: Slice, desk: Context, *, now: datetime) -> str:
+def _too_late(order: Order, part: Slice, context: Context, *, now: datetime) -> str:
     if now >= order.end_at:
         return "WINDOW_OVER"
-    grace = timedelta(seconds=desk.config.execution.scheduling.missed_grace_seconds)
+    grace = timedelta(seconds=context.config.execution.scheduling.missed_grace_seconds)
     if now > max(part.end_at, part.due_at + grace * clock.speed()):
         # The rest of the plan catches up smoothly; what was missed is not sent in a burst.
         return "MISSED"
@@ -184,13 +186,13 @@ def _too_late(order: Order, part: Slice, desk: Context, *, now: datetime) -> str
 
 
 def _hurried(
-    order: Order, part: Slice, explanation: dict[str, object], desk: Context, *, now: datetime
+    order: Order, part: Slice, explanation: dict[str, object], context: Context, *, now: datetime
 ) -> NotNow | None:
     """Slices that were missed do not leave in a burst: those for which no gap is left before their
     end are given up, and caught up by the ones that follow."""
-    if part.attempt and _sent_too_often(order, desk):
+    if part.attempt and _sent_too_often(order, context):
         return NotNow("MESSAGE_RATE", explanation, passing=True)
-    gap = timedelta(seconds=desk.config.execution.scheduling.min_gap_seconds) * clock.speed()
+    gap = timedelta(seconds=context.config.execution.scheduling.min_gap_seconds) * clock.speed()
     if not gap:
         return None
     last = order.slices.exclude(pk=part.pk).aggregate(at=Max("sent_at"))["at"]
@@ -199,14 +201,14 @@ def _hurried(
     return NotNow("MIN_GAP", explanation, passing=True, until=last + gap)
 
 
-def _sent_too_often(order: Order, desk: Context) -> bool:
+def _sent_too_often(order: Order, context: Context) -> bool:
     """Only retries can run away: the first sends are bounded by the plan."""
     recent = OrderEvent.objects.filter(
         order=order,
         kind=EventKind.SLICE_SENDING,
         recorded_at_real__gt=timezone.now() - timedelta(minutes=1),
     ).count()
-    return recent >= desk.config.execution.scheduling.max_sends_per_minute
+    return recent >= context.config.execution.scheduling.max_sends_per_minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,25 +244,25 @@ def _far_touch(order: Order, quote: Quote) -> Decimal:
     return quote.ask if order.side_sign > 0 else quote.bid
 
 
-def _limit(order: Order, part: Slice, quote: Quote, desk: Context, would: Would) -> Decimal:
+def _limit(order: Order, part: Slice, quote: Quote, context: Context, would: Would) -> Decimal:
     policy = residual.final_policy(order, part)
     if order_parameters.native(order):
         return protective_limit(
             side_sign=order.side_sign,
             reference=quote.mid,
-            collar=desk.config.limits.price_collar,
+            collar=context.config.limits.price_collar,
             parent_limit=order.limit_price,
         )
     if registry.of(order.algorithm).rests and policy is None:
         return _patient_limit(order, quote)
-    routing = desk.config.execution.routing
+    routing = context.config.execution.routing
     urgent = registry.of(order.algorithm).urgent or policy in URGENT
     return marketable_limit(
         side_sign=order.side_sign,
         far_touch=_far_touch(order, quote),
         tolerance_bps=routing.urgent_tolerance_bps if urgent else routing.child_tolerance_bps,
         reference=quote.mid,
-        collar=desk.config.limits.price_collar,
+        collar=context.config.limits.price_collar,
         # What is added because the price is good is not paid for at a worse one.
         parent_limit=stricter(
             order.side_sign, order.limit_price, would.price if would.good else None

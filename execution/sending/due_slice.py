@@ -47,11 +47,11 @@ class _Wanted:
         return {"slice": self.slice_id, "midnight": self.midnight}
 
 
-def read(slice_id: int, desk: Context, *, now: datetime) -> Slice | None:
+def read(slice_id: int, context: Context, *, now: datetime) -> Slice | None:
     """As it was at one moment, perhaps read together with others; its order's lock comes later."""
-    with_traded = desk.config.limits.max_daily_loss is not None
+    with_traded = context.config.limits.max_daily_loss is not None
     wanted = _Wanted(slice_id, exchange_midnight(now), with_traded)
-    return _reads.do(wanted, most=desk.config.execution.scheduling.set_size)
+    return _reads.do(wanted, most=context.config.execution.scheduling.set_size)
 
 
 def _read_by_itself(wanted: _Wanted) -> Slice | None:

@@ -85,7 +85,7 @@ class Result:
     slice_id: int
     token: UUID
     outcome: Outcome
-    desk: Context
+    context: Context
     left_at: datetime | None = None
     again: bool = False
 
@@ -100,7 +100,7 @@ def record(
     slice_id: int,
     token: UUID,
     outcome: Outcome,
-    desk: Context,
+    context: Context,
     *,
     left_at: datetime | None = None,
     again: bool = False,
@@ -111,9 +111,9 @@ def record(
     Its commit does not wait for the disk: the intent is there, and the broker, asked for it, tells
     the same again.
     """
-    result = Result(order_id, slice_id, token, outcome, desk, left_at, again)
+    result = Result(order_id, slice_id, token, outcome, context, left_at, again)
     if isinstance(outcome, BrokerOrder):
-        _results.do(result, most=desk.config.execution.scheduling.set_size)
+        _results.do(result, most=context.config.execution.scheduling.set_size)
     else:
         _record_by_itself(result)
 
@@ -144,7 +144,7 @@ def _enter(parts: Mapping[int, Slice], results: Sequence[Result]) -> dict[int, E
         if isinstance(each.outcome, BrokerOrder)
         and (part := parts[each.order_id]).claim_token == each.token
     ]
-    return fills.enter(children, broker=results[0].desk.broker.name) if children else {}
+    return fills.enter(children, broker=results[0].context.broker.name) if children else {}
 
 
 _results = GroupCommit[Result, None](record_together, _record_by_itself)
@@ -152,20 +152,20 @@ _results = GroupCommit[Result, None](record_together, _record_by_itself)
 
 def _record(order: Order, part: Slice, result: Result, entered: Entered | None = None) -> None:
     outcome = result.outcome
-    now = result.desk.now()  # the wait for the lock may be long: what came first is told first
+    now = result.context.now()  # the wait for the lock may be long: what came first is told first
     if part.claim_token != result.token:
         log.warning("claim taken over, its outcome is left to the resolver", outcome=str(outcome))
         return
     if result.left_at is not None and not isinstance(outcome, NotSent):
         _note_leaving(part, result.left_at, again=result.again)
     if isinstance(outcome, BrokerOrder):
-        apply(order, part, outcome, result.desk, asked=True, at=now, entered=entered)
+        apply(order, part, outcome, result.context, asked=True, at=now, entered=entered)
     elif part.status != SliceStatus.SENDING:
         return  # the broker's own news came first and are better
     elif isinstance(outcome, NotSent):
         not_sent(order, part, outcome, at=now)
     elif isinstance(outcome, Refused):
-        _refused(order, part, outcome, result.desk, at=now)
+        _refused(order, part, outcome, result.context, at=now)
     else:
         _unknown(part, outcome, at=now)
 
@@ -222,9 +222,11 @@ def not_sent(order: Order, part: Slice, outcome: NotSent, *, at: datetime) -> No
         completion.finish_if_done(order, at=at)
 
 
-def _refused(order: Order, part: Slice, outcome: Refused, desk: Context, *, at: datetime) -> None:
+def _refused(
+    order: Order, part: Slice, outcome: Refused, context: Context, *, at: datetime
+) -> None:
     reason = f"{outcome.code}: {outcome.text}"
     rejections.note(order, part, reason, at=at)
     move_slice(part, SliceStatus.REJECTED, at=at, reason=reason)
     completion.finish_if_done(order, at=at)
-    rejections.pause_after_too_many(order, part, desk, at=at)
+    rejections.pause_after_too_many(order, part, context, at=at)

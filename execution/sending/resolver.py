@@ -35,7 +35,7 @@ LOST_PAUSE = timedelta(seconds=30)
 NEVER_ARRIVED = NotSent("NEVER_ARRIVED", retry=True)
 
 
-def resolve(slice_id: int, desk: Context) -> None:
+def resolve(slice_id: int, context: Context) -> None:
     """Settle a slice of which nobody knows what became, by asking the broker for its id."""
     part = Slice.objects.filter(pk=slice_id).first()
     if part is None or not _is_open_question(part):
@@ -45,18 +45,18 @@ def resolve(slice_id: int, desk: Context) -> None:
     # wake up and leave, in between.
     with sole_sender(part.pk) as alone:
         try:
-            seen = desk.broker.find(part.client_order_id, now=desk.now())
+            seen = context.broker.find(part.client_order_id, now=context.now())
         except BrokerError as error:
-            _still_unknown(part, str(error), desk)
+            _still_unknown(part, str(error), context)
             if part.status == SliceStatus.CANCELLING:
-                _cancel(part, desk)  # what holds up a look-up need not hold up a cancel
+                _cancel(part, context)  # what holds up a look-up need not hold up a cancel
             return
         if seen is None:
-            _not_found(part, desk, alone=alone)
+            _not_found(part, context, alone=alone)
             return
-    take_over(part, seen, desk, asked=True)
+    take_over(part, seen, context, asked=True)
     if part.status == SliceStatus.CANCELLING and seen.status == SliceStatus.WORKING:
-        _cancel(part, desk)  # the first request was lost, or is slow: repeating it is harmless
+        _cancel(part, context)  # the first request was lost, or is slow: repeating it is harmless
 
 
 def _is_open_question(part: Slice) -> bool:
@@ -69,10 +69,10 @@ def _lease_over(part: Slice) -> bool:
     return part.lease_until_real is not None and part.lease_until_real <= timezone.now()
 
 
-def _still_unknown(part: Slice, why: str, desk: Context) -> None:
+def _still_unknown(part: Slice, why: str, context: Context) -> None:
     """It keeps counting as working; after some questions a person is told."""
     with locked(part.order_id) as order:
-        at = desk.now()
+        at = context.now()
         part = slice_of(order, part.pk)
         if not _is_open_question(part):
             return
@@ -81,10 +81,10 @@ def _still_unknown(part: Slice, why: str, desk: Context) -> None:
         execution_reports.ask_later(part, why, at=at)
 
 
-def _not_found(part: Slice, desk: Context, *, alone: bool) -> None:
-    proven = alone and desk.broker.never_arrived(part.client_order_id)
+def _not_found(part: Slice, context: Context, *, alone: bool) -> None:
+    proven = alone and context.broker.never_arrived(part.client_order_id)
     with locked(part.order_id) as order:
-        at = desk.now()
+        at = context.now()
         part = slice_of(order, part.pk)
         if not _is_open_question(part):
             return
@@ -107,7 +107,7 @@ def _not_found(part: Slice, desk: Context, *, alone: bool) -> None:
             outcomes.not_sent(order, part, NEVER_ARRIVED, at=at)
             return
         claim = part.claim_token
-    slices.send_again(part.order_id, part.pk, desk, after=claim, absent=absent)
+    slices.send_again(part.order_id, part.pk, context, after=claim, absent=absent)
 
 
 def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
@@ -117,21 +117,21 @@ def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
     record_event(order, EventKind.MISSING_AT_BROKER, {"slice": part.sequence}, at=at, part=part)
 
 
-def close(slice_id: int, desk: Context) -> None:
+def close(slice_id: int, context: Context) -> None:
     """`ask_to_cancel`, and then how the child stands."""
-    part = ask_to_cancel(slice_id, desk)
+    part = ask_to_cancel(slice_id, context)
     if part is None:
         return
     try:
-        seen = desk.broker.find(part.client_order_id, now=desk.now())
+        seen = context.broker.find(part.client_order_id, now=context.now())
     except BrokerError as error:
         log.warning("cancel not confirmed, asked again later", error=str(error))
         return
     if seen is not None:
-        take_over(part, seen, desk, asked=True)
+        take_over(part, seen, context, asked=True)
 
 
-def ask_to_cancel(slice_id: int, desk: Context) -> Slice | None:
+def ask_to_cancel(slice_id: int, context: Context) -> Slice | None:
     """Ask the broker to cancel what is left of a child; None where there is no reason to now. Only
     the broker's confirmation ends the child, and a cancel that gets none is `resolve`'s."""
     part = Slice.objects.filter(pk=slice_id).first()
@@ -139,12 +139,12 @@ def ask_to_cancel(slice_id: int, desk: Context) -> Slice | None:
         return None
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
     with locked(part.order_id) as order:
-        at = desk.now()
+        at = context.now()
         part = slice_of(order, slice_id)
         why = holds.why_cancelled(order, part, at=at)
         if part.status != SliceStatus.WORKING or why is None:
             return None  # trading may have resumed before the task was taken
         asked = {"check_at_real": timezone.now() + SETTLING, "checks": 0}
         move_slice(part, SliceStatus.CANCELLING, at=at, reason=why, **asked)
-    _cancel(part, desk)
+    _cancel(part, context)
     return part

@@ -100,26 +100,26 @@ class Intent:
     held_until: datetime | None = None
 
 
-def send(slice_id: int, desk: Context) -> None:
+def send(slice_id: int, context: Context) -> None:
     """Send one slice if it is due, alive and nobody else's; harmless to call again at any time."""
-    now, most = desk.now(), desk.config.execution.scheduling.set_size
-    part = due_slice.read(slice_id, desk, now=now)
+    now, most = context.now(), context.config.execution.scheduling.set_size
+    part = due_slice.read(slice_id, context, now=now)
     if part is None or part.status not in SLICE_CLAIMABLE:
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
     begins = part.due_at - task_queue.AHEAD - EARLY * clock.speed()
     if now < begins or part.order.status not in ORDER_SENDING:
         return
-    desk = desk.of(part.order)
+    context = context.of(part.order)
     # Asked before the transaction: a source of quotes may be a network away.
-    symbol, wanted = part.order.symbol, marks.wanted(part, desk)
-    quote = _asked(lambda: desk.market.quote(symbol, now), None, symbol)
-    seen = _asked(lambda: targeting.look(part, desk, now=now, wanted=wanted), UNSEEN, symbol)
-    due = Due(part, quote, seen, desk, max(now, part.due_at))
+    symbol, wanted = part.order.symbol, marks.wanted(part, context)
+    quote = _asked(lambda: context.market.quote(symbol, now), None, symbol)
+    seen = _asked(lambda: targeting.look(part, context, now=now, wanted=wanted), UNSEEN, symbol)
+    due = Due(part, quote, seen, context, max(now, part.due_at))
     intent = _claims.do(due, most=most) if due.may_join else _claim_by_itself(due)
     if intent is not None:
         # Not the claimed one's moment, which may be another by now, and far off.
-        deliver(intent, desk, moment=part.due_at)
+        deliver(intent, context, moment=part.due_at)
 
 
 def _asked(ask: Callable[[], T], nothing: T, symbol: str) -> T:
@@ -143,7 +143,7 @@ class Due:
     part: Slice
     quote: Quote | None
     seen: Look
-    desk: Context
+    context: Context
     now: datetime
 
     @property
@@ -156,9 +156,9 @@ class Due:
     @property
     def may_join(self) -> bool:
         """Not where more than its order's lock is needed, or earlier sends are counted."""
-        order, desk = self.part.order, self.desk
-        paced = participation.pace(order, self.part, desk.config.execution) is not None
-        return not (self.part.attempt or paced or counts_each_message(desk.bounds))
+        order, context = self.part.order, self.context
+        paced = participation.pace(order, self.part, context.config.execution) is not None
+        return not (self.part.attempt or paced or counts_each_message(context.bounds))
 
 
 def claim_together(dues: Sequence[Due]) -> list[Intent | Alone | None]:
@@ -167,7 +167,7 @@ def claim_together(dues: Sequence[Due]) -> list[Intent | Alone | None]:
     with locked_together(due.part.order_id for due in dues) as orders:
         parts = [(orders.get(due.part.order_id), due.part.pk) for due in dues]
         free = [(order, slice_id) for order, slice_id in parts if order is not None]
-        pretrade.read_ahead(free, dues[0].desk, now=dues[0].now)
+        pretrade.read_ahead(free, dues[0].context, now=dues[0].now)
         return [_claim_among(orders, due) for due in dues]
 
 
@@ -176,33 +176,33 @@ def _claim_among(orders: Mapping[int, Order], due: Due) -> Intent | Alone | None
     if order is None:
         return Alone.ALONE
     try:
-        return _claim(order, due.part.pk, due.quote, due.desk, now=due.now, seen=due.seen)
+        return _claim(order, due.part.pk, due.quote, due.context, now=due.now, seen=due.seen)
     except NeedsOwnTransaction:  # raised before anything of the slice was written
         return Alone.ALONE
 
 
 def _claim_by_itself(due: Due) -> Intent | None:
-    return claim(due.part, due.quote, due.desk, now=due.now, seen=due.seen)
+    return claim(due.part, due.quote, due.context, now=due.now, seen=due.seen)
 
 
 _claims = GroupCommit[Due, "Intent | None"](claim_together, _claim_by_itself)
 
 
 def claim(
-    part: Slice, quote: Quote | None, desk: Context, *, now: datetime, seen: Look = UNSEEN
+    part: Slice, quote: Quote | None, context: Context, *, now: datetime, seen: Look = UNSEEN
 ) -> Intent | None:
     """Claim the slice and commit its intent; None when there is nothing to send."""
     try:
         with locked(part.order_id) as order:
-            return _claim(order, part.pk, quote, desk, now=now, seen=seen)
+            return _claim(order, part.pk, quote, context, now=now, seen=seen)
     except Overtaken:
         return None
 
 
 def _claim(
-    order: Order, slice_id: int, quote: Quote | None, desk: Context, *, now: datetime, seen: Look
+    order: Order, slice_id: int, quote: Quote | None, context: Context, *, now: datetime, seen: Look
 ) -> Intent | None:
-    desk = desk.of(order)
+    context = context.of(order)
     part, working, seen_now = send_snapshot.claimable(order, slice_id)
     if part.status not in SLICE_CLAIMABLE or order.status not in ORDER_SENDING:
         return None
@@ -212,7 +212,7 @@ def _claim(
         order,
         part,
         quote,
-        desk,
+        context,
         aim=aim,
         seen=seen,
         working=working,
@@ -220,16 +220,16 @@ def _claim(
         now=now,
     )
     if isinstance(decision, NotNow):
-        _stay(order, part, decision, desk, now=now)
+        _stay(order, part, decision, context, now=now)
         return None
-    intent = _intend(order, part, decision, desk, now=now)
+    intent = _intend(order, part, decision, context, now=now)
     if order.status == OrderStatus.ACCEPTED:
         move_order(order, OrderStatus.WORKING, at=now)
     return intent
 
 
-def _stay(order: Order, part: Slice, why: NotNow, desk: Context, *, now: datetime) -> None:
-    until = why.until or now + _pause(part, why.reason, desk, now=now)
+def _stay(order: Order, part: Slice, why: NotNow, context: Context, *, now: datetime) -> None:
+    until = why.until or now + _pause(part, why.reason, context, now=now)
     part.explanation = why.explanation
     save(part, "explanation", "aimed_quantity")
     if why.passing and until < part.end_at:
@@ -250,10 +250,10 @@ def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: dateti
         record_event(order, EventKind.SLICE_DEFERRED, facts, at=at, part=part)
 
 
-def _pause(part: Slice, reason: str, desk: Context, *, now: datetime) -> timedelta:
+def _pause(part: Slice, reason: str, context: Context, *, now: datetime) -> timedelta:
     """Until the next look at a slice that may not leave: a quarter of the time that it has waited
     for the same already, so that an outage is not made worse by those who wait for its end."""
-    usual, code = retry_pause(desk), code_of(reason)
+    usual, code = retry_pause(context), code_of(reason)
     if code_of(part.reason) != code:
         return min(usual, SOON * clock.speed()) if code in RACED else usual
     told = part.events.filter(kind=EventKind.SLICE_DEFERRED).order_by("-pk")
@@ -261,8 +261,8 @@ def _pause(part: Slice, reason: str, desk: Context, *, now: datetime) -> timedel
     return max(usual, min((now - began) / 4, LONGEST_PAUSE * clock.speed()))
 
 
-def _intend(order: Order, part: Slice, child: Child, desk: Context, *, now: datetime) -> Intent:
-    scheduling = desk.config.execution.scheduling
+def _intend(order: Order, part: Slice, child: Child, context: Context, *, now: datetime) -> Intent:
+    scheduling = context.config.execution.scheduling
     wall = timezone.now()
     life = timedelta(seconds=scheduling.min_life_seconds) * clock.speed()
     part.status, part.reason = SliceStatus.SENDING, ""
@@ -272,7 +272,7 @@ def _intend(order: Order, part: Slice, child: Child, desk: Context, *, now: date
     part.end_at = min(order.end_at, max(part.end_at, now + life))
     part.quantity, part.limit_price = child.quantity, child.limit_price
     part.reference_price, part.explanation = child.reference_price, child.explanation
-    part.broker, part.sent_at = desk.broker.name, now
+    part.broker, part.sent_at = context.broker.name, now
     save(part, *_INTENT, among=SLICE_CLAIMABLE)
     facts = {
         "slice": part.sequence,
@@ -283,13 +283,13 @@ def _intend(order: Order, part: Slice, child: Child, desk: Context, *, now: date
         **child.explanation,
     }
     record_event(order, EventKind.SLICE_SENDING, facts, at=now, part=part)
-    return Intent(part, token, _ticket(part, child.quantity, child.limit_price, desk, now=now))
+    return Intent(part, token, _ticket(part, child.quantity, child.limit_price, context, now=now))
 
 
 def _ticket(
-    part: Slice, quantity: int, limit_price: Decimal, desk: Context, *, now: datetime
+    part: Slice, quantity: int, limit_price: Decimal, context: Context, *, now: datetime
 ) -> Ticket:
-    order, session = part.order, desk.market.session(now)
+    order, session = part.order, context.market.session(now)
     return Ticket(
         client_order_id=part.client_order_id,
         account=order.account,
@@ -302,18 +302,18 @@ def _ticket(
     )
 
 
-def deliver(intent: Intent, desk: Context, *, moment: datetime | None = None) -> None:
+def deliver(intent: Intent, context: Context, *, moment: datetime | None = None) -> None:
     """The final check, at `moment` if that is still to come, the broker call with no transaction
     open, and the fenced record of both."""
     left_at, alone = None, False
     try:
         with sending(intent.part.pk) as alone:
             if moment is not None:
-                _await(moment, desk)
-            outcome: outcomes.Outcome | None = final_check(intent, desk) if alone else CLAIM_LOST
+                _await(moment, context)
+            outcome: outcomes.Outcome | None = final_check(intent, context) if alone else CLAIM_LOST
             if outcome is None:
-                left_at = desk.now()
-                outcome = outcomes.of(desk.broker.place, intent.ticket, now=left_at)
+                left_at = context.now()
+                outcome = outcomes.of(context.broker.place, intent.ticket, now=left_at)
     except Error as error:
         # Only the locks and the look can raise this; the broker's answer is never an exception.
         outcome = NotSent(f"the final check failed: {error}".strip(), retry=True)
@@ -325,19 +325,19 @@ def deliver(intent: Intent, desk: Context, *, moment: datetime | None = None) ->
         intent.part.pk,
         intent.token,
         outcome,
-        desk,
+        context,
         left_at=left_at,
         again=intent.again,
     )
 
 
-def _await(moment: datetime, desk: Context) -> None:
-    left = (moment - desk.now()) / clock.speed()
+def _await(moment: datetime, context: Context) -> None:
+    left = (moment - context.now()) / clock.speed()
     if left > timedelta(0):
         time.sleep(left.total_seconds())
 
 
-def final_check(intent: Intent, desk: Context) -> NotSent | None:
+def final_check(intent: Intent, context: Context) -> NotSent | None:
     """Why this claim may not be sent after all, read at the last moment; None when it may."""
     part = intent.part
     seen = send_snapshot.final_check(part, intent.token)
@@ -347,36 +347,36 @@ def final_check(intent: Intent, desk: Context) -> NotSent | None:
         # A paused order goes on: the slice waits for that.
         return NotSent(f"ORDER_{seen.order_status}", retry=seen.order_status == OrderStatus.PAUSED)
     if intent.again:
-        denial = _resend_denial(part, desk)
+        denial = _resend_denial(part, context)
     else:
-        denial = pretrade.last_denial(part, desk, seen.snapshot)
+        denial = pretrade.last_denial(part, context, seen.snapshot)
     return None if denial is None else NotSent(str(denial), retry=True)
 
 
-def _resend_denial(part: Slice, desk: Context) -> Denial | None:
+def _resend_denial(part: Slice, context: Context) -> Denial | None:
     """All limits anew: the intent may have been stored long ago."""
-    order, now = part.order, desk.now()
-    desk = desk.of(order)
+    order, now = part.order, context.now()
+    context = context.of(order)
     moment = Moment(
         order,
         part.quantity or 0,
-        marks.read(order.account, order.symbol, desk, wanted=marks.asked(desk), now=now),
+        marks.read(order.account, order.symbol, context, wanted=marks.asked(context), now=now),
         now,
         working=working_leaves(part.order, beside=part),
     )
     priced = Priced(part.limit_price, None)
     with transaction.atomic():
-        return pretrade.resend_denial(moment, priced, desk, send_snapshot.anew(part))
+        return pretrade.resend_denial(moment, priced, context, send_snapshot.anew(part))
 
 
 def send_again(
-    order_id: int, slice_id: int, desk: Context, *, after: UUID | None, absent: bool
+    order_id: int, slice_id: int, context: Context, *, after: UUID | None, absent: bool
 ) -> None:
     """Send the stored intent once more under its own id, after the broker did not find that of the
     claim `after`. The broker refuses the id should the first request still come through, which it
     cannot where it is `absent`: what keeps the repetition from leaving frees the shares then."""
     with locked(order_id) as order:
-        now = desk.now()
+        now = context.now()
         part = slice_of(order, slice_id)
         if part.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
             return
@@ -384,7 +384,9 @@ def send_again(
             return  # somebody else has sent it since the broker was asked
         if part.quantity is None or part.limit_price is None:
             return
-        lease = timezone.now() + timedelta(seconds=desk.config.execution.scheduling.lease_seconds)
+        lease = timezone.now() + timedelta(
+            seconds=context.config.execution.scheduling.lease_seconds
+        )
         before = part.lease_until_real
         part.claim_token = token = uuid4()
         part.attempt += 1
@@ -393,5 +395,5 @@ def send_again(
         if part.status == SliceStatus.UNKNOWN:
             move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived")
         record_event(order, EventKind.SLICE_RESENDING, {"slice": part.sequence}, at=now, part=part)
-        ticket = _ticket(part, part.quantity, part.limit_price, desk, now=now)
-    deliver(Intent(part, token, ticket, again=True, absent=absent, held_until=before), desk)
+        ticket = _ticket(part, part.quantity, part.limit_price, context, now=now)
+    deliver(Intent(part, token, ticket, again=True, absent=absent, held_until=before), context)

@@ -93,14 +93,14 @@ class Budget:
         return told
 
 
-def look(part: Slice, desk: Context, *, now: datetime, wanted: Asked | None = None) -> Look:
-    order, wanted = part.order, wanted or marks.asked(desk)
-    capped = pace(order, part, desk.config.execution) is not None
+def look(part: Slice, context: Context, *, now: datetime, wanted: Asked | None = None) -> Look:
+    order, wanted = part.order, wanted or marks.asked(context)
+    capped = pace(order, part, context.config.execution) is not None
     return Look(
-        curve=_curve(order, part, desk, now=now),
-        traded=_traded(order, desk, now=now) if capped else None,
-        ahead=_ahead(order, part, desk, now=now),
-        marks=marks.read(order.account, order.symbol, desk, wanted=wanted, now=now),
+        curve=_curve(order, part, context, now=now),
+        traded=_traded(order, context, now=now) if capped else None,
+        ahead=_ahead(order, part, context, now=now),
+        marks=marks.read(order.account, order.symbol, context, wanted=wanted, now=now),
     )
 
 
@@ -140,11 +140,11 @@ def _before(order: Order, part: Slice, curve: Curve) -> int:
     return max(reached, int(last[1] or 0) if last else 0)
 
 
-def _curve(order: Order, part: Slice, desk: Context, *, now: datetime) -> Curve | None:
-    dynamic = registry.of(order.algorithm).dynamic and desk.config.execution.vwap.dynamic
+def _curve(order: Order, part: Slice, context: Context, *, now: datetime) -> Curve | None:
+    dynamic = registry.of(order.algorithm).dynamic and context.config.execution.vwap.dynamic
     if not dynamic or residual.final_policy(order, part):
         return None
-    today = _today(order, desk, now=now)
+    today = _today(order, context, now=now)
     if today is None:
         return None  # the plan stands
     plan = residual.schedule(order)
@@ -160,14 +160,14 @@ def _curve(order: Order, part: Slice, desk: Context, *, now: datetime) -> Curve 
     return Curve(share(part.due_at), done, today.row, len(today.known["minutes"]))
 
 
-def _ahead(order: Order, part: Slice, desk: Context, *, now: datetime) -> float:
+def _ahead(order: Order, part: Slice, context: Context, *, now: datetime) -> float:
     """Until the close, for the last slice of an order that goes by the tape until then."""
     if not registry.of(order.algorithm).follows_tape or residual.final_policy(order, part):
         return 0.0
-    session = desk.market.session(now)
+    session = context.market.session(now)
     if session is None or session.always or order.end_at < session.close:
         return 0.0
-    today = None if _following(order, part) else _today(order, desk, now=now)
+    today = None if _following(order, part) else _today(order, context, now=now)
     if today is None:
         return 0.0
     return volume_ahead(
@@ -200,16 +200,16 @@ class _Today:
     known: _Volumes
 
 
-def _today(order: Order, desk: Context, *, now: datetime) -> _Today | None:
+def _today(order: Order, context: Context, *, now: datetime) -> _Today | None:
     """None where nothing was learned of the symbol, or its tape is not known."""
-    session = desk.market.session(now)
+    session = context.market.session(now)
     if session is None or session.always:
         return None
     try:
         known = volume_profiles.of_order(order.routing.get("profile") or {}, session)
         if known is None or known.row is None:
             return None
-        bars = desk.market.bars(order.symbol, session.open, now)
+        bars = context.market.bars(order.symbol, session.open, now)
     except (VolumeProfile.DoesNotExist, MarketDataUnavailable):
         return None
     part_of_day = known.part_of_day(session)
@@ -235,10 +235,10 @@ def _minutes(bars: Sequence[TapeBar], session: Session, *, now: datetime) -> lis
     return minutes
 
 
-def _traded(order: Order, desk: Context, *, now: datetime) -> float | None:
+def _traded(order: Order, context: Context, *, now: datetime) -> float | None:
     """Since the order's start; of a bar that began before it, the part that lies inside."""
     try:
-        bars = desk.market.bars(order.symbol, order.start_at - MINUTE, now)
+        bars = context.market.bars(order.symbol, order.start_at - MINUTE, now)
     except MarketDataUnavailable:
         return None
     return sum(

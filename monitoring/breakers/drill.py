@@ -76,19 +76,19 @@ def _held(trip: BreakerTrip, order: Order) -> Outcome:
 
 
 def _problems(trip: BreakerTrip, target: Target, order: Order) -> Iterator[str]:
-    desk = context.default()
+    usual = context.default()
     if target.scope == trips.ORDER:
         order.refresh_from_db()
         if order.status != OrderStatus.PAUSED:
             yield f"the order is {order.status} instead of PAUSED"
-        order_controls.resume(order.pk, by=BY, now=desk.now(), reason="drill over")
+        order_controls.resume(order.pk, by=BY, now=usual.now(), reason="drill over")
     else:
         refused = _order()
         if not refused.status_reason.startswith("TRADING_HALTED"):
             yield f"an order was {refused.status} in spite of it"
-            order_controls.cancel(refused.pk, by=BY, now=desk.now(), reason="drill over")
+            order_controls.cancel(refused.pk, by=BY, now=usual.now(), reason="drill over")
         kill_switch.resume(
-            scope=target.scope, key=target.key, by=BY, reason="drill over", now=desk.now()
+            scope=target.scope, key=target.key, by=BY, reason="drill over", now=usual.now()
         )
     trips.note_resumed()
     trip.refresh_from_db()
@@ -98,8 +98,8 @@ def _problems(trip: BreakerTrip, target: Target, order: Order) -> Iterator[str]:
 
 def _order() -> Order:
     """A small order whose window begins tomorrow: nothing of it is ever sent."""
-    desk = context.default()
-    start = desk.market.next_session(desk.now() + timedelta(days=1)).open
+    usual = context.default()
+    start = usual.market.next_session(usual.now() + timedelta(days=1)).open
     signal = {
         "symbol": SYMBOL,
         "side": "BUY",
@@ -111,7 +111,7 @@ def _order() -> Order:
         "start_at": start.isoformat(),
         "window_minutes": 10,
     }
-    return acceptance.accept_all([signal], desk)[0]
+    return acceptance.accept_all([signal], usual)[0]
 
 
 def _measured_last(name: str) -> Decimal:

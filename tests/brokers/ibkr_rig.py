@@ -95,7 +95,7 @@ class Context:
 
 
 @contextmanager
-def running_desk(folder: Path) -> Iterator[Context]:
+def running_context(folder: Path) -> Iterator[Context]:
     with running_tws(folder) as tws:
         environment = {
             "IBKR_HOST": "127.0.0.1",
@@ -103,12 +103,12 @@ def running_desk(folder: Path) -> Iterator[Context]:
             "IBKR_CLIENT_ID": str(CLIENT_ID),
             **{f"IBKR__{name.upper()}": str(value) for name, value in TIMES.items()},
         }
-        desk = Context(tws, Stack(folder, environment))
+        context = Context(tws, Stack(folder, environment))
         try:
-            yield desk
+            yield context
         finally:
-            desk.stack.kill_all()
-            desk.forget()
+            context.stack.kill_all()
+            context.forget()
 
 
 def _refuse(code: int, text: str) -> Callable[[Rig], None]:
@@ -128,11 +128,11 @@ class IbkrRig(Rig):
         Refusal("ACCOUNT_UNKNOWN", ticket={"account": "U999"}),
     )
 
-    def __init__(self, desk: Context) -> None:
-        self.desk = desk
-        self.tws = desk.tws
-        self.config = desk.config
-        self.broker = InteractiveBrokers(config=desk.config)
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.tws = context.tws
+        self.config = context.config
+        self.broker = InteractiveBrokers(config=context.config)
 
     def refuse_next(self, code: int, text: str) -> None:
         self.tws.do("once", refuse=[code, text])
@@ -141,7 +141,7 @@ class IbkrRig(Rig):
         return timezone.now()
 
     def another(self) -> InteractiveBrokers:
-        return InteractiveBrokers(config=self.desk.config)
+        return InteractiveBrokers(config=self.context.config)
 
     def fill(self, client_order_id: str, quantity: int, price: Decimal) -> None:
         self.tws.do("fill", ref=client_order_id, quantity=quantity, price=str(price))
@@ -220,20 +220,20 @@ class IbkrRig(Rig):
 
 
 @pytest.fixture(scope="module")
-def desk(
+def context(
     django_db_setup: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Context]:
-    with django_db_blocker.unblock(), running_desk(tmp_path_factory.mktemp("ibkr")) as desk:
-        desk.begin()
-        yield desk
+    with django_db_blocker.unblock(), running_context(tmp_path_factory.mktemp("ibkr")) as context:
+        context.begin()
+        yield context
 
 
 @pytest.fixture
-def rig(desk: Context, django_db_blocker: DjangoDbBlocker) -> Iterator[IbkrRig]:
+def rig(context: Context, django_db_blocker: DjangoDbBlocker) -> Iterator[IbkrRig]:
     with django_db_blocker.unblock():
-        desk.tws.do("reset")
-        desk.tws.do("up")
-        desk.ready()
-        yield IbkrRig(desk)
+        context.tws.do("reset")
+        context.tws.do("up")
+        context.ready()
+        yield IbkrRig(context)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from execution.context import default as desk
+from execution.context import default as default_context
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.entry import order_controls
 from execution.models import Order
@@ -219,14 +219,16 @@ def _halt(scene: Scene) -> None:
     """Engaged while everything is due at once; released later, so that the rest can leave."""
     first = min(order.start_at for order in scene.orders).timestamp()
     time.sleep(max(first + scene.rng.uniform(0.1, 0.6) - time.time(), 0))
-    now = desk().now()
+    now = default_context().now()
     report = kill_switch.halt(scope="SYSTEM", key="", by="chaos", reason="torture", now=now)
     scene.strike()
     wait_until(lambda: report.quiet or kill_switch.quiet(), 20, "the sends under way to end")
     scene.silent_after = time.time()
     time.sleep(5)
     scene.silent_until = time.time()
-    kill_switch.resume(scope="SYSTEM", key="", by="chaos", reason="torture over", now=desk().now())
+    kill_switch.resume(
+        scope="SYSTEM", key="", by="chaos", reason="torture over", now=default_context().now()
+    )
     scene.heal()
 
 
@@ -236,7 +238,7 @@ def _hold(scene: Scene) -> None:
     for first in (0.2, 0.83):
         scene.between(first, first + 0.02)
         report = kill_switch.halt(
-            scope="SYSTEM", key="", by="chaos", reason="hold", now=desk().now()
+            scope="SYSTEM", key="", by="chaos", reason="hold", now=default_context().now()
         )
         paused = _pause_some(scene)
         scene.strike()
@@ -246,10 +248,12 @@ def _hold(scene: Scene) -> None:
         scene.silent_after = time.time()
         time.sleep(1)
         scene.silent_until = time.time()
-        kill_switch.resume(scope="SYSTEM", key="", by="chaos", reason="over", now=desk().now())
+        kill_switch.resume(
+            scope="SYSTEM", key="", by="chaos", reason="over", now=default_context().now()
+        )
         for order in paused:
             with suppress(order_controls.NotAllowed):  # filled meanwhile, or its window is over
-                order_controls.resume(order.pk, by="chaos", now=desk().now())
+                order_controls.resume(order.pk, by="chaos", now=default_context().now())
         scene.heal()
 
 
@@ -257,7 +261,7 @@ def _pause_some(scene: Scene) -> list[Order]:
     paused = []
     for order in scene.rng.sample(scene.orders, len(scene.orders) // 10):
         with suppress(order_controls.NotAllowed):  # it has ended by now
-            paused.append(order_controls.pause(order.pk, by="chaos", now=desk().now()))
+            paused.append(order_controls.pause(order.pk, by="chaos", now=default_context().now()))
     return paused
 
 
@@ -266,7 +270,7 @@ def _cancel_all(scene: Scene) -> None:
     scene.strike()
     for order in Order.objects.filter(status__in=ORDER_LIVE):
         with suppress(order_controls.NotAllowed):  # it has ended meanwhile
-            order_controls.cancel(order.pk, by="chaos", now=desk().now())
+            order_controls.cancel(order.pk, by="chaos", now=default_context().now())
     wait_until(kill_switch.quiet, 20, "the sends under way to end")
     scene.silent_after = time.time()
     scene.heal()

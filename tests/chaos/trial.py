@@ -50,7 +50,7 @@ def run(name: str, ground: Ground, seed: int, asked: Namespace) -> Row:
     ground.mend(**fault.env)
     ground.broker.behave(**fault.conduct)
     seconds = max(asked.window, fault.seconds)
-    orders = acceptance.accept_all(_signals(rng, asked, fault, seconds), _desk(fault))
+    orders = acceptance.accept_all(_signals(rng, asked, fault, seconds), _context(fault))
     plan = planned(orders)
     scene = Scene(ground, rng, seconds, orders)
     fault.strike(scene)
@@ -95,7 +95,7 @@ def _signals(
     ]
 
 
-def _desk(fault: Fault) -> Context:
+def _context(fault: Fault) -> Context:
     """Without jitter where everything is to be due in one and the same millisecond."""
     usual = context.default()
     if not fault.together:

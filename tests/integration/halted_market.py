@@ -8,7 +8,15 @@ from deepstack.config import Scheduling
 from execution.models import Order
 from execution.risk import kill_switch
 from tests.integration.rebuild import assert_audit_trail_matches
-from tests.integration.thin_market import STEP, Trial, at_minute, desk_at, none_of, order_of, trade
+from tests.integration.thin_market import (
+    STEP,
+    Trial,
+    at_minute,
+    context_at,
+    none_of,
+    order_of,
+    trade,
+)
 
 TEN = 30  # minutes of the session; the order's window is an hour from there on
 FLAT = [900.0] * 390
@@ -17,10 +25,10 @@ FLAT = [900.0] * 390
 def trial(answer: Any = none_of, **terms: Any) -> Trial:
     trade(FLAT)
     scheduling = Scheduling(defer_seconds=STEP.total_seconds())
-    desk = desk_at(at_minute(TEN), scheduling=scheduling)
+    context = context_at(at_minute(TEN), scheduling=scheduling)
     if terms.get("algorithm") == "LIMIT":
         terms = {"limit_price": 899} | terms
-    return Trial(order_of(desk, **terms), desk, answer)
+    return Trial(order_of(context, **terms), context, answer)
 
 
 class Halted:
@@ -45,7 +53,7 @@ def until(given: Trial, minute: float) -> None:
     """From where it is, with everything that comes due in between."""
     now = at_minute(minute)
     given.run(until=now)
-    given.desk = replace(given.desk, now=lambda: now)
+    given.context = replace(given.context, now=lambda: now)
     given.hold(now)
 
 

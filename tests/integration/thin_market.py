@@ -21,7 +21,7 @@ from execution.market.replay import ReplayMarket
 from execution.models import Bar, Order, Slice
 from execution.sending import outcomes, resolver, slices, targeting
 from execution.sending.slices import Intent
-from tests.integration.desk_work import execution, report, working
+from tests.integration.order_steps import execution, report, working
 
 TODAY, HALF_DAY = date(2024, 6, 12), date(2024, 7, 3)
 MINUTE = timedelta(minutes=1)
@@ -68,7 +68,7 @@ def trade(prices: list[float], *, day: date = TODAY, volume: int = 1_000) -> Non
     )
 
 
-def desk_at(moment: datetime, **more: Any) -> Context:
+def context_at(moment: datetime, **more: Any) -> Context:
     settings = {
         "twap": Twap(timing_randomization=0),
         "routing": Routing(**TOLERANCES),
@@ -82,7 +82,7 @@ def desk_at(moment: datetime, **more: Any) -> Context:
     return Context(config, ReplayMarket(config), OrderManager(config=config), lambda: moment)
 
 
-def order_of(desk: Context, **terms: Any) -> Order:
+def order_of(context: Context, **terms: Any) -> Order:
     """1,000 shares in ten slices over the hour from 10:00 on."""
     signal: dict[str, Any] = {
         "symbol": "GWW",
@@ -92,7 +92,7 @@ def order_of(desk: Context, **terms: Any) -> Order:
         "decision_price": 900,
         "window_minutes": 60,
     }
-    return acceptance.accept(signal | terms, desk)
+    return acceptance.accept(signal | terms, context)
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Trial:
     no more works than is left."""
 
     order: Order
-    desk: Context
+    context: Context
     answer: Answer = all_of
     day: date = TODAY
     children: list[Child] = field(default_factory=list)
@@ -117,7 +117,7 @@ class Trial:
     def run(self, until: datetime | None = None) -> Order:
         """From event to event up to the order's end, or until a time; at most until the extended
         close."""
-        now, last = self.desk.now(), until or session_on(self.day).extended_close
+        now, last = self.context.now(), until or session_on(self.day).extended_close
         while now < last and not self.order.is_terminal:
             self.step(now)
             now = self._next(now)
@@ -131,7 +131,7 @@ class Trial:
         return min(at if at > now else now + STEP for at in (*due, *over, self.order.end_at))
 
     def step(self, now: datetime) -> None:
-        self.desk = replace(self.desk, now=lambda: now)
+        self.context = replace(self.context, now=lambda: now)
         self._cancel_what_is_over(now)
         if self.order.pk in completion.overdue(now):
             completion.expire(self.order.pk, at=now)
@@ -151,9 +151,9 @@ class Trial:
         part = Slice.objects.select_related("order").get(pk=part.pk)
         if part.status not in SLICE_CLAIMABLE or part.order.status not in ORDER_SENDING:
             return
-        quote = self.desk.market.quote(part.order.symbol, now)
-        seen = targeting.look(part, self.desk, now=now)
-        intent = slices.claim(part, quote, self.desk, now=now, seen=seen)
+        quote = self.context.market.quote(part.order.symbol, now)
+        seen = targeting.look(part, self.context, now=now)
+        intent = slices.claim(part, quote, self.context, now=now, seen=seen)
         if intent is None:
             return
         child, size = Child(intent, part), intent.ticket.quantity
@@ -161,7 +161,7 @@ class Trial:
         self.sent.append((self.minute(now), size))
         self.check()
         outcome = self._outcome(child, now)
-        outcomes.record(part.order_id, part.pk, intent.token, outcome, self.desk)
+        outcomes.record(part.order_id, part.pk, intent.token, outcome, self.context)
 
     def _outcome(self, child: Child, now: datetime) -> outcomes.Outcome:
         intent, size = child.intent, child.intent.ticket.quantity
@@ -176,14 +176,14 @@ class Trial:
     def end(self, child: Child) -> None:
         """The broker confirms the end of a child."""
         cancelled = report(child.intent, SliceStatus.CANCELLED, child.trades)
-        execution_reports.take_over(child.part, cancelled, self.desk)
+        execution_reports.take_over(child.part, cancelled, self.context)
         self.check()
 
     def hold(self, now: datetime) -> None:
         """The dispatch loop has what works cancelled, if it is to be; the broker confirms it."""
-        self.desk = replace(self.desk, now=lambda: now)
+        self.context = replace(self.context, now=lambda: now)
         for child in self.children:
-            resolver.close(child.part.pk, self.desk)
+            resolver.close(child.part.pk, self.context)
             child.part.refresh_from_db()
             if child.part.status == SliceStatus.CANCELLING:
                 self.end(child)

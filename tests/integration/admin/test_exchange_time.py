@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from execution.models import CalendarOverride, MarketHalt
 from monitoring.models import Alert
-from tests.integration.desk_work import new_order
+from tests.integration.order_steps import new_order
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from django.test import Client
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.models import Order
 from tests.integration.admin.test_admin import ORDERS, accept, client_of
-from tests.integration.desk_work import claim, hear, new_order, report
+from tests.integration.order_steps import claim, hear, new_order, report
 
 pytestmark = pytest.mark.django_db
 

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import execution_reports
 from execution.domain.lifecycle import SliceStatus
 from execution.models import Fill
-from tests.integration.desk_work import claim, execution, hear, new_order, report
+from tests.integration.order_steps import claim, execution, hear, new_order, report
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def test_a_second_commission_report_with_another_amount_is_followed_and_told() -
     reports = [replace(first, commission=amount) for amount in (None, Decimal(5), Decimal(3))]
     for each in [*reports, reports[-1], reports[0]]:
         news = [report(intent, SliceStatus.FILLED, [each])]
-        assert execution_reports.take_over_all(news, desks.default())
+        assert execution_reports.take_over_all(news, contexts.default())
     order.refresh_from_db()
     assert (Fill.objects.get(order=order).commission, order.commission) == (3, 3)
     told = order.events.filter(kind="COMMISSION").order_by("id")

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import position_check
 from execution.domain.exchange_time import exchange_midnight
 from execution.entry import acceptance
@@ -27,7 +27,7 @@ SIGNAL = {"side": "BUY", "quantity": 1_000, "algorithm": "TWAP", "slices": 1}
 
 
 def order(symbol: str = "AAPL", **changes: Any) -> Order:
-    return acceptance.accept(SIGNAL | {"symbol": symbol} | changes, desks.default())
+    return acceptance.accept(SIGNAL | {"symbol": symbol} | changes, contexts.default())
 
 
 def fill(of: Order, number: int, **changes: Any) -> Fill:
@@ -54,7 +54,7 @@ def test_each_fill_moves_the_position_of_its_broker_alone() -> None:
     fill(bought, 2, quantity=50, broker="alpaca")
     fill(sold, 1, quantity=30)
     assert kept() == {("paper", "AAPL"): 70, ("alpaca", "AAPL"): 50}
-    assert positions.held("default", desks.default()) == {"AAPL": 70}
+    assert positions.held("default", contexts.default()) == {"AAPL": 70}
     assert position_check.differences() == []
 
 
@@ -109,8 +109,8 @@ def test_the_checks_before_a_send_read_no_history(history: None) -> None:
     new = order(quantity=10)
     at = exposure.Moment(new, 10, NO_MARKS, LATE_EVENING)
     with CaptureQueriesContext(connection) as asked:
-        held = positions.held("default", desks.default(), symbol="AAPL")
-        exposure.day_result(at, desks.default())
+        held = positions.held("default", contexts.default(), symbol="AAPL")
+        exposure.day_result(at, contexts.default())
     assert held == {"AAPL": 3_000}
     texts = [query["sql"] for query in asked]
     assert any("execution_position" in text for text in texts)

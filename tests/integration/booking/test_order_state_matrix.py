@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import completion
 from execution.broker.base import BrokerOrder, Execution
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import order_controls
 from execution.models import Order, Slice
 from execution.sending import outcomes, resolver
-from tests.integration.desk_work import claim, execution, hear, new_order, report, working
+from tests.integration.order_steps import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +38,7 @@ class Life:
         assert self.intent is not None
         intent = self.intent
         outcomes.record(
-            intent.part.order_id, intent.part.pk, intent.token, outcome, desks.default()
+            intent.part.order_id, intent.part.pk, intent.token, outcome, contexts.default()
         )
 
     def _report(self, status: SliceStatus) -> BrokerOrder:
@@ -77,7 +77,7 @@ class Life:
         self._hear(SliceStatus.CANCELLED)
 
     def cancel(self) -> None:
-        order_controls.cancel(self.order.pk, by="test", now=desks.default().now())
+        order_controls.cancel(self.order.pk, by="test", now=contexts.default().now())
         Slice.objects.filter(order=self.order, status=SliceStatus.WORKING).update(
             status=SliceStatus.CANCELLING
         )
@@ -270,5 +270,5 @@ def test_a_close_that_nobody_needs_changes_nothing() -> None:
     life.live("acknowledged", "filled 1000")
     assert life.intent is not None
     before = list(Slice.objects.filter(pk=life.intent.part.pk).values())
-    resolver.close(life.intent.part.pk, desks.default())
+    resolver.close(life.intent.part.pk, contexts.default())
     assert list(Slice.objects.filter(pk=life.intent.part.pk).values()) == before

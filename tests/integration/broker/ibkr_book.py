@@ -15,10 +15,10 @@ EXECUTIONS_ASKED, EXECUTIONS_SHOWN = (7, "in"), (11, "out")
 
 def compared(rig: IbkrRig) -> None:
     """Once all that TWS has said so far is in the book, and the orders were compared again."""
-    before = rig.desk.row.reconciled_at_real
+    before = rig.context.row.reconciled_at_real
     rig.tws.do("say", code=1102)
     wait_for(
-        lambda: rig.desk.row.reconciled_at_real != before and rig.desk.row.state == "READY",
+        lambda: rig.context.row.reconciled_at_real != before and rig.context.row.state == "READY",
         PATIENCE,
         "a comparison",
     )

@@ -10,10 +10,10 @@ from deepstack.config import Config
 from execution.broker import links
 from execution.broker.links import Trouble, trouble
 from execution.models import BrokerLink
-from tests.brokers.ibkr_rig import IbkrRig, desk, rig
+from tests.brokers.ibkr_rig import IbkrRig, context, rig
 from tests.stack import wait_for
 
-__all__ = ["desk", "rig"]
+__all__ = ["context", "rig"]
 
 WITHIN = 5.0  # seconds
 PAPER = Config()
@@ -111,8 +111,8 @@ def test_a_tws_that_lost_its_own_servers_is_known_within_five_seconds(
 
 def test_a_gateway_process_that_is_killed_is_known_within_five_seconds(rig: IbkrRig) -> None:
     _well_again(rig)
-    gateway = rig.desk.gateways[-1]
+    gateway = rig.context.gateways[-1]
     gateway.kill()
     assert "manage.py ibkr_gateway" in _within(rig)
-    rig.desk.start()
+    rig.context.start()
     _well_again(rig)

@@ -6,10 +6,10 @@ import pytest
 
 from execution.domain.lifecycle import SliceStatus
 from tests.brokers.contract import BrokerContract
-from tests.brokers.ibkr_rig import IbkrRig, desk, rig
+from tests.brokers.ibkr_rig import IbkrRig, context, rig
 from tests.brokers.rig import Can, Rig
 
-__all__ = ["desk", "rig"]
+__all__ = ["context", "rig"]
 
 
 class TestIbkr(BrokerContract):

@@ -6,21 +6,21 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.broker.order_manager import OrderManager
 from execution.context import Context
 from execution.models import IbkrGateway, IbkrOrder, RestrictedSymbol, Slice
 from execution.sending import outcomes, resolver
-from tests.integration.desk_work import claim, new_order, working
+from tests.integration.order_steps import claim, new_order, working
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def desk() -> Context:
+def context() -> Context:
     """Before a gateway that is connected, has compared its book, and hears TWS."""
-    usual = desks.default()
+    usual = contexts.default()
     now = timezone.now()
     IbkrGateway.objects.create(
         endpoint=endpoint_of(usual.config),
@@ -68,7 +68,7 @@ def row(client_order_id: str, stage: str) -> IbkrOrder:
 def test_only_what_never_left_or_was_looked_for_in_vain_never_arrived(
     stage: str, proof: bool
 ) -> None:
-    broker = desk().broker
+    broker = context().broker
     assert broker.never_arrived("nobody's")
     row("c1", stage)
     assert broker.never_arrived("c1") is proof
@@ -76,7 +76,7 @@ def test_only_what_never_left_or_was_looked_for_in_vain_never_arrived(
 
 def test_an_order_that_the_broker_does_not_have_is_free_at_once() -> None:
     """Its repetition is denied before it leaves: it waits for no lease and no end of a window."""
-    at = desk()
+    at = context()
     order = new_order()
     intent = claim(order.slices.get(sequence=0))
     assert intent is not None

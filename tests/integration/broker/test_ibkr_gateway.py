@@ -27,13 +27,13 @@ from execution.broker.ibkr.gateway import LEASE
 from execution.broker.ibkr.outbox import ORDERS_AT_ONCE
 from execution.domain.lifecycle import SliceStatus
 from execution.models import IbkrGateway, IbkrOrder
-from tests.brokers.ibkr_rig import IbkrRig, desk, rig, running_desk
+from tests.brokers.ibkr_rig import IbkrRig, context, rig, running_context
 from tests.brokers.rig import PATIENCE, PRICE, executed
 from tests.stack import wait_for
 
 pytestmark = pytest.mark.any_date
 
-__all__ = ["desk", "rig"]
+__all__ = ["context", "rig"]
 
 PLACE, CANCEL = "3", "4"
 TWS_LIMIT = 50  # messages in any second
@@ -59,21 +59,21 @@ def serves(pid: int) -> bool:
 
 
 def test_a_second_copy_refuses_to_start_and_names_the_first(rig: IbkrRig) -> None:
-    first = rig.desk.gateways[-1]
-    second = rig.desk.stack.manage("ibkr_gateway")
+    first = rig.context.gateways[-1]
+    second = rig.context.stack.manage("ibkr_gateway")
     assert second.returncode == 1
-    assert f"already served by process {rig.desk.row.process}" in second.stderr
+    assert f"already served by process {rig.context.row.process}" in second.stderr
     assert str(first.pid) in second.stderr
-    assert rig.desk.row.state == IbkrGateway.State.READY
+    assert rig.context.row.state == IbkrGateway.State.READY
 
 
 def test_a_gateway_that_is_asked_to_stop_stops_and_its_successor_takes_over(rig: IbkrRig) -> None:
     ticket = rig.placed()
-    assert rig.desk.gateways[-1].stop() == 0
-    assert rig.desk.row.state == IbkrGateway.State.DOWN
+    assert rig.context.gateways[-1].stop() == 0
+    assert rig.context.row.state == IbkrGateway.State.DOWN
     with pytest.raises(BrokerUnavailable):
         rig.broker.place(rig.ticket(), now=rig.now())
-    rig.desk.start()
+    rig.context.start()
     rig.broker.cancel(ticket.client_order_id, now=rig.now())
     rig.sees(ticket, lambda seen: seen.status == SliceStatus.CANCELLED, "cancelled")
 
@@ -85,9 +85,9 @@ def test_killed_between_send_and_acknowledgement_the_order_is_found_and_not_sent
     rig.lose_answer()
     outcome = in_a_thread(lambda: rig.broker.place(ticket, now=rig.now()))
     wait_for(lambda: rig.accepted(ticket.client_order_id), PATIENCE, "the order to arrive")
-    rig.desk.gateways[-1].kill()
+    rig.context.gateways[-1].kill()
     assert isinstance(outcome.exception(PATIENCE), OutcomeUnknown)
-    rig.desk.start()
+    rig.context.start()
     rig.sees(ticket, lambda seen: seen.status == SliceStatus.WORKING, "working")
     with pytest.raises(DuplicateOrder):
         rig.broker.place(ticket, now=rig.now())
@@ -102,9 +102,9 @@ def test_killed_after_the_order_was_lost_it_is_sent_again_only_once_it_is_surely
     before = len(rig.tws.log(3))
     outcome = in_a_thread(lambda: rig.broker.place(ticket, now=rig.now()))
     wait_for(lambda: len(rig.tws.log(3)) > before, PATIENCE, "the placement to leave")
-    rig.desk.gateways[-1].kill()
+    rig.context.gateways[-1].kill()
     assert isinstance(outcome.exception(PATIENCE), OutcomeUnknown)
-    rig.desk.start()
+    rig.context.start()
     assert len(rig.tws.log(3)) == before + 1, "a restart sends nothing blind"
     assert settle(rig, ticket).status == SliceStatus.WORKING
     assert rig.accepted(ticket.client_order_id) == 1
@@ -114,14 +114,14 @@ def test_what_happens_while_the_gateway_is_away_is_known_when_it_is_back(rig: Ib
     filled, part, cancelled, corrected, quiet = (rig.placed() for _ in range(5))
     rig.fill(corrected.client_order_id, 40, PRICE)
     rig.sees_filled(corrected, 40)
-    rig.desk.gateways[-1].kill()
+    rig.context.gateways[-1].kill()
     rig.fill(filled.client_order_id, 60, PRICE)
     rig.fill(filled.client_order_id, 40, PRICE)
     rig.fill(part.client_order_id, 30, PRICE)
     rig.fill(cancelled.client_order_id, 20, PRICE)
     rig.tws.do("end", ref=cancelled.client_order_id, status="Cancelled")
     rig.correct(corrected.client_order_id, 39, PRICE)
-    rig.desk.start()
+    rig.context.start()
     expected = {
         filled: (SliceStatus.FILLED, 100),
         part: (SliceStatus.WORKING, 30),
@@ -140,14 +140,14 @@ def test_an_order_that_a_frozen_gateway_does_not_take_up_is_withdrawn_for_good(
 ) -> None:
     rig.placed()
     ticket = rig.ticket()
-    gateway = rig.desk.gateways[-1]
+    gateway = rig.context.gateways[-1]
     gateway.signal(signal.SIGSTOP)
     try:
         with pytest.raises(BrokerUnavailable):
             rig.broker.place(ticket, now=rig.now())
     finally:
         gateway.signal(signal.SIGCONT)
-    rig.desk.ready()
+    rig.context.ready()
     rig.sees_none(ticket)
     rig.placed()
     assert rig.accepted(ticket.client_order_id) == 0
@@ -155,32 +155,32 @@ def test_an_order_that_a_frozen_gateway_does_not_take_up_is_withdrawn_for_good(
 
 def test_an_order_whose_worker_died_is_not_sent(rig: IbkrRig) -> None:
     ticket = rig.ticket()
-    gateway = rig.desk.gateways[-1]
+    gateway = rig.context.gateways[-1]
     gateway.signal(signal.SIGSTOP)
     try:
-        worker = in_a_thread(lambda: rig.broker._queue(ticket, rig.desk.row))  # and dies
+        worker = in_a_thread(lambda: rig.broker._queue(ticket, rig.context.row))  # and dies
         worker.result(PATIENCE)
         waiter = IbkrOrder.objects.get(client_order_id=ticket.client_order_id).waiter_pid
         # PostgreSQL notices a closed connection a moment later.
         wait_for(lambda: not serves(waiter), PATIENCE, "the worker's session to end")
     finally:
         gateway.signal(signal.SIGCONT)
-    rig.desk.ready()
+    rig.context.ready()
     rig.sees_none(ticket)
     assert rig.accepted(ticket.client_order_id) == 0
 
 
 def test_an_order_that_nobody_waits_for_any_more_is_not_sent_late(rig: IbkrRig) -> None:
     ticket = rig.ticket()
-    gateway = rig.desk.gateways[-1]
+    gateway = rig.context.gateways[-1]
     gateway.signal(signal.SIGSTOP)
     try:
-        rig.broker._queue(ticket, rig.desk.row)
+        rig.broker._queue(ticket, rig.context.row)
         row = IbkrOrder.objects.get(client_order_id=ticket.client_order_id)
         wait_for(lambda: rig.now() > row.valid_until_real, PATIENCE, "its time to pass")
     finally:
         gateway.signal(signal.SIGCONT)
-    rig.desk.ready()
+    rig.context.ready()
     rig.sees_none(ticket)
     assert rig.accepted(ticket.client_order_id) == 0
 
@@ -189,10 +189,10 @@ def test_a_cancel_asked_for_while_the_gateway_is_away_is_sent_when_it_is_back(
     rig: IbkrRig,
 ) -> None:
     ticket = rig.placed()
-    rig.desk.gateways[-1].kill()
+    rig.context.gateways[-1].kill()
     with suppress(BrokerUnavailable):
         rig.broker.cancel(ticket.client_order_id, now=rig.now())
-    rig.desk.start()
+    rig.context.start()
     rig.sees(ticket, lambda seen: seen.status == SliceStatus.CANCELLED, "cancelled")
 
 
@@ -207,8 +207,8 @@ def test_a_lost_database_connection_loses_no_fill_and_no_lease(rig: IbkrRig) -> 
         )
     rig.fill(ticket.client_order_id, 100, PRICE)
     assert rig.sees_filled(ticket, 100).status == SliceStatus.FILLED
-    assert rig.desk.gateways[-1].alive
-    assert rig.desk.stack.manage("ibkr_gateway").returncode == 1, "the lease was taken again"
+    assert rig.context.gateways[-1].alive
+    assert rig.context.stack.manage("ibkr_gateway").returncode == 1, "the lease was taken again"
 
 
 def test_a_message_that_cannot_be_booked_holds_up_no_other(rig: IbkrRig) -> None:
@@ -220,7 +220,7 @@ def test_a_message_that_cannot_be_booked_holds_up_no_other(rig: IbkrRig) -> None
 
 
 def test_a_burst_of_orders_stays_below_the_limit_and_cancels_go_first(rig: IbkrRig) -> None:
-    patient = rig.desk.config.model_copy(update={"ibkr": Ibkr(pick_up_seconds=60)})
+    patient = rig.context.config.model_copy(update={"ibkr": Ibkr(pick_up_seconds=60)})
     broker = InteractiveBrokers(config=patient)
     tickets = [rig.ticket() for _ in range(300)]
     working = [rig.placed() for _ in range(10)]
@@ -255,9 +255,9 @@ def fresh(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
 ) -> Iterator[IbkrRig]:
     """A TWS with an empty book and a gateway of its own."""
-    with django_db_blocker.unblock(), running_desk(tmp_path) as desk:
-        desk.start()
-        yield IbkrRig(desk)
+    with django_db_blocker.unblock(), running_context(tmp_path) as context:
+        context.start()
+        yield IbkrRig(context)
 
 
 def test_torture_every_order_is_placed_once_and_every_share_is_known(fresh: IbkrRig) -> None:
@@ -280,8 +280,8 @@ def test_torture_every_order_is_placed_once_and_every_share_is_known(fresh: Ibkr
     kills = 0
     while kills < 3 or len(tickets) < 20:
         time.sleep(rng.uniform(2.5, 4.5))  # what is killed when is the test
-        rig.desk.gateways[-1].kill()
-        rig.desk.start()
+        rig.context.gateways[-1].kill()
+        rig.context.start()
         kills += 1
     over.set()
     for each in workers:

@@ -12,14 +12,14 @@ from execution.broker.paper_trader import PaperTrader
 from execution.domain.algorithms.broker_native import Native, instructions
 from execution.domain.lifecycle import SliceStatus
 from execution.models import PaperOrder
-from tests.brokers.ibkr_rig import IbkrRig, desk, rig
+from tests.brokers.ibkr_rig import IbkrRig, context, rig
 from tests.brokers.peers.tws_algos import PIECES
 from tests.brokers.peers.tws_wire import Placement, placement
 from tests.brokers.rig import PATIENCE
 from tests.integration.broker.test_ibkr_gateway import in_a_thread
 from tests.stack import wait_for
 
-__all__ = ["desk", "rig"]
+__all__ = ["context", "rig"]
 
 START, END = datetime(2026, 11, 23, 15, tzinfo=UTC), datetime(2026, 11, 23, 20, tzinfo=UTC)
 WINDOW = {"startTime": "20261123-15:00:00", "endTime": "20261123-20:00:00"}
@@ -93,9 +93,9 @@ def test_killed_between_send_and_acknowledgement_it_is_found_and_not_sent_again(
     rig.lose_answer()
     outcome = in_a_thread(lambda: rig.broker.place(ticket, now=rig.now()))
     wait_for(lambda: rig.accepted(ticket.client_order_id), PATIENCE, "the order to arrive")
-    rig.desk.gateways[-1].kill()
+    rig.context.gateways[-1].kill()
     assert isinstance(outcome.exception(PATIENCE), OutcomeUnknown)
-    rig.desk.start()
+    rig.context.start()
     rig.sees(ticket, lambda seen: seen.status == SliceStatus.WORKING, "working")
     with pytest.raises(DuplicateOrder):
         rig.broker.place(ticket, now=rig.now())

@@ -14,7 +14,7 @@ from execution.broker.base import (
 )
 from execution.domain.lifecycle import SliceStatus
 from execution.models import IbkrGateway, IbkrOrder
-from tests.brokers.ibkr_rig import CLIENT_ID, IbkrRig, desk, rig
+from tests.brokers.ibkr_rig import CLIENT_ID, IbkrRig, context, rig
 from tests.brokers.rig import PATIENCE, PRICE
 from tests.integration.broker.ibkr_book import (
     EXECUTIONS_ASKED,
@@ -25,7 +25,7 @@ from tests.integration.broker.ibkr_book import (
 )
 from tests.stack import wait_for
 
-__all__ = ["desk", "rig"]
+__all__ = ["context", "rig"]
 
 
 def test_an_order_id_is_never_used_for_two_orders(rig: IbkrRig) -> None:
@@ -34,7 +34,7 @@ def test_an_order_id_is_never_used_for_two_orders(rig: IbkrRig) -> None:
     used = int(rig.tws.log(PLACE)[-1]["fields"][1])
     rig.tws.do("set", next_valid_id=1)
     rig.tws.do("cut")
-    rig.desk.ready()
+    rig.context.ready()
     rig.placed()
     assert int(rig.tws.log(PLACE)[-1]["fields"][1]) > used
 
@@ -165,17 +165,17 @@ def test_an_order_says_for_how_long_and_whether_outside_regular_hours(
 
 def test_a_broker_clock_far_from_ours_stops_orders(rig: IbkrRig) -> None:
     rig.tws.do("set", clock_skew=30)
-    rig.desk.in_state(IbkrGateway.State.HELD)
+    rig.context.in_state(IbkrGateway.State.HELD)
     with pytest.raises(BrokerUnavailable, match="clock"):
         rig.broker.place(rig.ticket(), now=rig.now())
     rig.tws.do("set", clock_skew=0)
-    rig.desk.ready()
+    rig.context.ready()
 
 
 def test_a_read_only_api_is_named_and_nothing_leaves(rig: IbkrRig) -> None:
     rig.tws.do("set", open_end=False)
     rig.tws.do("cut")
-    wait_for(lambda: "read-only" in rig.desk.row.detail, PATIENCE, "the reason to be shown")
+    wait_for(lambda: "read-only" in rig.context.row.detail, PATIENCE, "the reason to be shown")
     with pytest.raises(BrokerUnavailable, match="read-only"):
         rig.broker.place(rig.ticket(), now=rig.now())
 
@@ -195,23 +195,23 @@ def test_a_question_for_executions_without_an_answer_is_put_again_within_seconds
 ) -> None:
     rig.tws.do("set", mute_executions=2)
     rig.tws.do("cut")
-    wait_for(lambda: "executions" in rig.desk.row.detail, PATIENCE, "the reason to be shown")
-    assert rig.desk.row.state == "RECONCILING"
-    assert "read-only" not in rig.desk.row.detail
+    wait_for(lambda: "executions" in rig.context.row.detail, PATIENCE, "the reason to be shown")
+    assert rig.context.row.state == "RECONCILING"
+    assert "read-only" not in rig.context.row.detail
     began = monotonic()
-    rig.desk.in_state("READY")
+    rig.context.in_state("READY")
     assert monotonic() - began < 10
     rig.placed()
 
 
 def test_an_answer_that_takes_long_and_makes_progress_is_waited_for(rig: IbkrRig) -> None:
-    gateway = rig.desk.gateways[-1]
+    gateway = rig.context.gateways[-1]
     before = len(gateway.output())
     rig.tws.do("crowd", orders=40)
     rig.tws.do("set", ignore_filter=True, seconds_per_execution=0.15)  # six seconds in all
     rig.tws.do("cut")
-    wait_for(lambda: rig.desk.row.state == "RECONCILING", PATIENCE, "the comparison to begin")
-    rig.desk.in_state("READY")
+    wait_for(lambda: rig.context.row.state == "RECONCILING", PATIENCE, "the comparison to begin")
+    rig.context.in_state("READY")
     assert "does not answer" not in gateway.output()[before:]
 
 
@@ -233,12 +233,12 @@ def test_thousands_of_executions_of_another_client_hold_nothing_up(rig: IbkrRig)
     rig.tws.do("crowd", orders=20, executions=100)
     rig.tws.do("set", ignore_filter=True)  # and if TWS shows them all the same
     rig.tws.do("cut")
-    rig.desk.ready()
+    rig.context.ready()
     wait_for(
-        lambda: "executions of orders that are not ours" in rig.desk.gateways[-1].output(),
+        lambda: "executions of orders that are not ours" in rig.context.gateways[-1].output(),
         PATIENCE,
         "their count in the log",
     )
-    said = [line for line in rig.desk.gateways[-1].output().splitlines() if "not ours" in line]
+    said = [line for line in rig.context.gateways[-1].output().splitlines() if "not ours" in line]
     assert len(said) <= 3, "one line for each comparison"
     assert json.loads(said[-1])["count"] >= 2_000

@@ -11,12 +11,12 @@ from execution.broker.base import (
 from execution.broker.ibkr.connection import FIRST_REQUEST_ID
 from execution.domain.lifecycle import SliceStatus
 from execution.models import IbkrGateway, IbkrOrder
-from tests.brokers.ibkr_rig import CLIENT_ID, IbkrRig, desk, rig
+from tests.brokers.ibkr_rig import CLIENT_ID, IbkrRig, context, rig
 from tests.brokers.rig import PATIENCE, PRICE, executed
 from tests.integration.broker.ibkr_book import PLACE, compared, now_is
 from tests.stack import wait_for
 
-__all__ = ["desk", "rig"]
+__all__ = ["context", "rig"]
 
 
 @pytest.mark.parametrize("code", [10349, 161, 105, 104, 103, 201, 202, 321, 399, 404, 2109, 12345])
@@ -123,7 +123,7 @@ def test_trap_7_orders_live_on_after_the_socket_was_lost(rig: IbkrRig) -> None:
     rig.tws.do("cut")
     rig.fill(ticket.client_order_id, 40, PRICE)
     assert rig.sees_filled(ticket, 40).status == SliceStatus.WORKING
-    rig.desk.ready()
+    rig.context.ready()
     rig.broker.cancel(ticket.client_order_id, now=rig.now())
     rig.sees(ticket, lambda seen: seen.status == SliceStatus.CANCELLED, "cancelled")
 
@@ -131,15 +131,15 @@ def test_trap_7_orders_live_on_after_the_socket_was_lost(rig: IbkrRig) -> None:
 def test_trap_8_a_lost_connection_ends_no_process(rig: IbkrRig) -> None:
     for _ in range(3):
         rig.tws.do("cut")
-        rig.desk.ready()
-    assert rig.desk.gateways[-1].alive
+        rig.context.ready()
+    assert rig.context.gateways[-1].alive
 
 
 @pytest.mark.parametrize("lost", [1100, 2110])
 def test_trap_9_nothing_leaves_while_tws_has_lost_its_servers(rig: IbkrRig, lost: int) -> None:
     known = rig.placed()
     rig.tws.do("say", code=lost, text="Connectivity has been lost")
-    rig.desk.in_state(IbkrGateway.State.LINK_LOST)
+    rig.context.in_state(IbkrGateway.State.LINK_LOST)
     placements = len(rig.tws.log(PLACE))
     with pytest.raises(BrokerUnavailable, match="LINK_LOST"):
         rig.broker.place(rig.ticket(), now=rig.now())
@@ -148,15 +148,15 @@ def test_trap_9_nothing_leaves_while_tws_has_lost_its_servers(rig: IbkrRig, lost
     assert len(rig.tws.log(PLACE)) == placements
     rig.fill(known.client_order_id, 100, PRICE)
     rig.tws.do("say", code=1101)
-    rig.desk.ready()
+    rig.context.ready()
     assert rig.sees_filled(known, 100).status == SliceStatus.FILLED
 
 
 def test_trap_9_a_frozen_tws_is_noticed_and_its_thaw_too(rig: IbkrRig) -> None:
     rig.tws.do("set", hang=True)
-    rig.desk.in_state(IbkrGateway.State.DOWN)
+    rig.context.in_state(IbkrGateway.State.DOWN)
     rig.tws.do("set", hang=False)
-    rig.desk.ready()
+    rig.context.ready()
 
 
 def test_trap_10_an_error_on_a_request_is_not_an_empty_answer(rig: IbkrRig) -> None:
@@ -171,9 +171,9 @@ def test_trap_10_an_error_on_a_request_is_not_an_empty_answer(rig: IbkrRig) -> N
 def test_trap_11_a_client_id_in_use_is_told_at_once_and_tried_again(rig: IbkrRig) -> None:
     rig.tws.do("occupy", client_id=CLIENT_ID)
     rig.tws.do("cut")
-    wait_for(lambda: "326" in rig.desk.row.detail, 5, "the 326 to be shown")
+    wait_for(lambda: "326" in rig.context.row.detail, 5, "the 326 to be shown")
     rig.tws.do("release", client_id=CLIENT_ID)
-    rig.desk.ready()
+    rig.context.ready()
 
 
 def test_trap_12_completed_orders_that_never_end_hold_nothing_up_and_prove_nothing(
@@ -185,7 +185,7 @@ def test_trap_12_completed_orders_that_never_end_hold_nothing_up_and_prove_nothi
     with pytest.raises(OutcomeUnknown):
         rig.broker.place(ticket, now=rig.now())
     rig.tws.do("cut")
-    rig.desk.ready()
+    rig.context.ready()
     rig.placed()  # orders leave although the list of ended ones is not answered
     compared(rig)
     with pytest.raises(OutcomeUnknown):

@@ -13,11 +13,11 @@ from execution.broker.ibkr import account_check
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.models import IbkrGateway
-from tests.brokers.ibkr_rig import IbkrRig, desk, rig
+from tests.brokers.ibkr_rig import IbkrRig, context, rig
 from tests.brokers.rig import PATIENCE
 from tests.stack import wait_for
 
-__all__ = ["desk", "rig"]
+__all__ = ["context", "rig"]
 
 PLACE = 3
 

@@ -9,7 +9,7 @@ from django.forms.models import model_to_dict
 
 from deepstack.database.bulk_copy import copy_in
 from execution.models import Order, Slice
-from tests.integration.desk_work import new_order
+from tests.integration.order_steps import new_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from deepstack.database import prepared_query
 from deepstack.database.prepared_query import Param, Prepared, execute
 from execution.models import Order, Slice
-from tests.integration.desk_work import new_order
+from tests.integration.order_steps import new_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 

@@ -10,13 +10,13 @@ from django.db import Error, close_old_connections, connection, transaction
 
 from deepstack.database import prepared_query
 from deepstack.database.prepared_query import execute
-from execution import context as desks
+from execution import context as contexts
 from execution.entry.submission import NoLiveWorker
 from execution.entry.submission import execute as execute_order
 from execution.models import Heartbeat, Order
 from execution.orders.locks import locked
 from tests.faults import in_own_session, read_only_database
-from tests.integration.desk_work import new_order
+from tests.integration.order_steps import new_order
 from tests.stack import Stack, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
@@ -81,7 +81,7 @@ def test_a_script_that_slept_while_its_session_ended_goes_on() -> None:
     before = asyncio.run(sync_to_async(pid)())
     in_own_session(f"SELECT pg_terminate_backend({before})")
     with pytest.raises(NoLiveWorker):
-        asyncio.run(execute_order({}, desks.default(), wait=False))
+        asyncio.run(execute_order({}, contexts.default(), wait=False))
     assert asyncio.run(sync_to_async(pid)()) != before
 
 

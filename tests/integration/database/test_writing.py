@@ -10,7 +10,7 @@ from deepstack.database.prepared_query import Param, Prepared
 from deepstack.database.unit_of_work import Overtaken, gathered, insert, save
 from execution.models import Order, OrderEvent, Slice
 from execution.orders.journal import event
-from tests.integration.desk_work import new_order
+from tests.integration.order_steps import new_order
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from deepstack.config import Config
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import broker_feed
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.ibkr.endpoint import endpoint_of
@@ -26,7 +26,7 @@ SIGNAL: dict[str, object] = {"symbol": "AAPL", "side": "BUY", "quantity": 10, "a
 
 @pytest.fixture
 def login() -> Callable[..., Context]:
-    """A desk before a gateway whose login has these accounts."""
+    """A context before a gateway whose login has these accounts."""
 
     def made(*accounts: str, default: str = "default", age: float = 0.0) -> Context:
         config = Config(ibkr_client_id=17, account=default)
@@ -41,7 +41,7 @@ def login() -> Callable[..., Context]:
             },
         )
         manager = OrderManager(config=config, paper_trader=InteractiveBrokers(config))
-        return replace(desks.default(), config=config, broker=manager)
+        return replace(contexts.default(), config=config, broker=manager)
 
     return made
 
@@ -62,11 +62,11 @@ def test_an_order_for_an_account_of_another_login_is_denied_with_those_that_are(
     login: Callable[..., Context], accounts: list[str], account: str, denied: str, by: str
 ) -> None:
     named = by == "order"
-    desk = login(*accounts, default="default" if named else account)
+    context = login(*accounts, default="default" if named else account)
     signal = SIGNAL | ({"account": account} if named else {})
-    order = acceptance.accept(signal, desk)
+    order = acceptance.accept(signal, context)
     assert (order.account, order.status_reason) == (account, denied)
-    assert preview(signal, desk)["reason"] == denied
+    assert preview(signal, context)["reason"] == denied
 
 
 def test_nobody_is_denied_while_the_gateway_does_not_say(login: Callable[..., Context]) -> None:
@@ -75,21 +75,21 @@ def test_nobody_is_denied_while_the_gateway_does_not_say(login: Callable[..., Co
 
 
 def test_paper_trades_any_account() -> None:
-    order = acceptance.accept(SIGNAL | {"account": "DU999"}, desks.default())
+    order = acceptance.accept(SIGNAL | {"account": "DU999"}, contexts.default())
     assert order.status == "ACCEPTED"
 
 
 def test_a_row_that_no_login_owns_is_forgotten_and_not_asked_about(
     login: Callable[..., Context],
 ) -> None:
-    desk = login("DU1", "DU2", default="DU1")
+    context = login("DU1", "DU2", default="DU1")
     here = {"broker": "ibkr", "account": "DU999"}
     BrokerCursor.objects.create(**here, heard_until=timezone.now())
     BrokerAccount.objects.create(
         **here, failing_since_real=timezone.now(), problem="not of this login"
     )
-    assert account_reconciliation.accounts(desk) == ["DU1"]
-    assert broker_feed.hear("DU999", desk) == 0
+    assert account_reconciliation.accounts(context) == ["DU1"]
+    assert broker_feed.hear("DU999", context) == 0
     assert not BrokerCursor.objects.filter(**here).exists()
     assert not BrokerAccount.objects.filter(**here).exists()
 
@@ -97,8 +97,8 @@ def test_a_row_that_no_login_owns_is_forgotten_and_not_asked_about(
 def test_a_live_order_keeps_its_account_in_sight(login: Callable[..., Context]) -> None:
     """The gateway may be at another login for a while."""
     order = acceptance.accept(SIGNAL | {"account": "DU2"}, login("DU1", "DU2"))
-    desk = login("DU7")
+    context = login("DU7")
     BrokerCursor.objects.create(broker="ibkr", account="DU2", heard_until=timezone.now())
-    broker_feed.hear("DU2", desk)
+    broker_feed.hear("DU2", context)
     assert BrokerCursor.objects.filter(account="DU2").exists()
     assert Order.objects.get(pk=order.pk).is_terminal is False

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import completion
 from execution.context import Context
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
@@ -19,14 +19,14 @@ from execution.entry import amend, order_controls
 from execution.entry.order_controls import NotAllowed
 from execution.models import Order
 from execution.risk import kill_switch
-from tests.integration.desk_work import claim, execution, hear, new_order, report, working
+from tests.integration.order_steps import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
 
 
 def change(order: Order, *, version: int = 1, **values: object) -> Order:
-    return amend.amend(order.pk, values, version=version, by="trader", context=desks.default())
+    return amend.amend(order.pk, values, version=version, by="trader", context=contexts.default())
 
 
 def partly_worked() -> Order:
@@ -88,7 +88,7 @@ def test_the_same_amendment_twice_is_one() -> None:
 def test_an_order_that_has_not_begun_keeps_its_start_when_it_is_amended(
     values: dict[str, object],
 ) -> None:
-    start = desks.default().now() + timedelta(hours=3)
+    start = contexts.default().now() + timedelta(hours=3)
     order = change(new_order(start_at=start), **values)
     assert order.start_at == start
     unsent_parts = order.slices.filter(status__in=SLICE_CLAIMABLE)
@@ -97,7 +97,7 @@ def test_an_order_that_has_not_begun_keeps_its_start_when_it_is_amended(
 
 
 def test_an_end_before_the_start_of_an_order_is_refused() -> None:
-    start = desks.default().now() + timedelta(hours=3)
+    start = contexts.default().now() + timedelta(hours=3)
     order = new_order(start_at=start)
     with pytest.raises(InvalidSignal, match="end_at: must be after start_at"):
         change(order, end_at=(start - timedelta(minutes=1)).isoformat())
@@ -116,18 +116,18 @@ BOUNDS: dict[str, object] = {
 
 def value_of_order() -> Decimal:
     """1,000 shares at the dearest of their market, decision and limit prices."""
-    desk = desks.default()
-    quote = desk.market.quote("AAPL", desk.now())
+    context = contexts.default()
+    quote = context.market.quote("AAPL", context.now())
     assert quote is not None
     return 1_000 * max(quote.ask, Decimal("150.60"))
 
 
 def bounded(**values: Any) -> Context:
-    desk = desks.default()
+    context = contexts.default()
     if "max_order_notional" in values:
         values |= {"max_order_notional": values["max_order_notional"] * value_of_order()}
-    bounds = desk.config.limits.model_copy(update=values)
-    return replace(desk, config=desk.config.model_copy(update={"limits": bounds}))
+    bounds = context.config.limits.model_copy(update=values)
+    return replace(context, config=context.config.model_copy(update={"limits": bounds}))
 
 
 @pytest.mark.parametrize("make", [new_order, partly_worked], ids=["unsent", "partly worked"])
@@ -136,9 +136,9 @@ def test_an_amendment_does_not_count_against_itself(make: Callable[[], Order], b
     values = BOUNDS if bound == "all" else {bound: BOUNDS[bound]}
     order = make()
     Order.objects.filter(pk=order.pk).update(average_daily_volume=10_000)
-    desk = bounded(**values)
+    context = bounded(**values)
     for version, limit in enumerate(("150.50", "150.60"), start=1):
-        amend.amend(order.pk, {"limit_price": limit}, version=version, by="trader", context=desk)
+        amend.amend(order.pk, {"limit_price": limit}, version=version, by="trader", context=context)
     order.refresh_from_db()
     assert (order.version, order.limit_price) == (3, Decimal("150.60"))
 
@@ -156,9 +156,9 @@ def test_a_limit_holds_for_the_whole_order_that_an_amendment_makes(bound: str, c
     """400 of 1,000 are filled or working: a rest of 700 alone would pass."""
     order = partly_worked()
     Order.objects.filter(pk=order.pk).update(average_daily_volume=10_000)
-    desk = bounded(**{bound: BOUNDS[bound]})
+    context = bounded(**{bound: BOUNDS[bound]})
     with pytest.raises(NotAllowed, match=code):
-        amend.amend(order.pk, {"quantity": 1_100}, version=1, by="trader", context=desk)
+        amend.amend(order.pk, {"quantity": 1_100}, version=1, by="trader", context=context)
 
 
 EASIER: list[dict[str, Any]] = [
@@ -175,7 +175,7 @@ HARDER: list[dict[str, Any]] = [
 
 
 def halt(scope: str, key: str) -> None:
-    at = desks.default().now()
+    at = contexts.default().now()
     kill_switch.change(scope=scope, key=key, state="HALTED", reason="x", by="risk", now=at)
 
 
@@ -206,11 +206,11 @@ def test_the_limit_of_a_sale_is_eased_upwards() -> None:
 
 
 def test_a_limit_that_has_become_tighter_lets_an_order_be_made_smaller() -> None:
-    order, desk = new_order(), bounded(max_order_quantity=500)
-    smaller = amend.amend(order.pk, {"quantity": 800}, version=1, by="risk", context=desk)
+    order, context = new_order(), bounded(max_order_quantity=500)
+    smaller = amend.amend(order.pk, {"quantity": 800}, version=1, by="risk", context=context)
     assert smaller.quantity == 800
     with pytest.raises(NotAllowed, match="QUANTITY_EXCEEDS_MAX"):
-        amend.amend(order.pk, {"quantity": 900}, version=2, by="risk", context=desk)
+        amend.amend(order.pk, {"quantity": 900}, version=2, by="risk", context=context)
 
 
 def test_a_limit_outside_the_collar_is_refused_although_every_share_is_working() -> None:
@@ -221,12 +221,12 @@ def test_a_limit_outside_the_collar_is_refused_although_every_share_is_working()
     assert working(order) == order.quantity
     with pytest.raises(NotAllowed, match="PRICE_OUTSIDE_COLLAR"):
         change(order, limit_price="500")
-    desk = bounded(max_position=order.quantity - 1)
+    context = bounded(max_position=order.quantity - 1)
     with pytest.raises(NotAllowed, match="POSITION_EXCEEDS_MAX"):
-        amend.amend(order.pk, {"limit_price": "150.50"}, version=1, by="trader", context=desk)
-    desk = bounded(max_position=order.quantity)
+        amend.amend(order.pk, {"limit_price": "150.50"}, version=1, by="trader", context=context)
+    context = bounded(max_position=order.quantity)
     asked = {"limit_price": "150.50"}
-    amended = amend.amend(order.pk, asked, version=1, by="trader", context=desk)
+    amended = amend.amend(order.pk, asked, version=1, by="trader", context=context)
     assert (amended.limit_price, amended.version) == (Decimal("150.50"), 2)
 
 
@@ -265,7 +265,7 @@ def test_what_is_not_allowed_changes_nothing(
 @pytest.mark.parametrize(
     "end",
     [
-        lambda order: order_controls.cancel(order.pk, by="x", now=desks.default().now()),
+        lambda order: order_controls.cancel(order.pk, by="x", now=contexts.default().now()),
         lambda order: completion.expire(order.pk, at=order.end_at),
     ],
     ids=["cancelled", "expired"],

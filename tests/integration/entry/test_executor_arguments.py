@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from execution import context as desks
+from execution import context as contexts
 from execution import heartbeat
 from execution.broker.order_manager import OrderManager
 from execution.domain.signal import InvalidSignal
@@ -15,7 +15,7 @@ from execution.vwap import VWAPExecutor
 
 
 def manager() -> OrderManager:
-    return desks.default().broker
+    return contexts.default().broker
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,8 +20,8 @@ ALL_BUT_NOTHING = Disk(low=0.9999999, least_free=0.9999999)  # no disk of a mach
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> context.Context:
     config = current().model_copy(update={"disk": ALL_BUT_NOTHING})
-    desk = context.default()
-    return context.Context(config, desk.market, desk.broker, desk.now)
+    usual = context.default()
+    return context.Context(config, usual.market, usual.broker, usual.now)
 
 
 def test_no_order_is_taken_and_what_is_stored_can_be_cancelled(full: context.Context) -> None:

@@ -72,10 +72,10 @@ def test_it_follows_the_participation_cap_and_the_residual_policies() -> None:
 
 @pytest.mark.django_db
 def test_it_is_judged_against_the_vwap_where_its_entry_says_so() -> None:
-    desk = context.default()
-    order = acceptance.accept(ASKED, desk)
+    usual = context.default()
+    order = acceptance.accept(ASKED, usual)
     later = NOON + timedelta(minutes=10)
-    assert queries.tracking(order, desk.market, now=later) is not None
+    assert queries.tracking(order, usual.market, now=later) is not None
 
 
 @pytest.mark.django_db

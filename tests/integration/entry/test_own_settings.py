@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deepstack.config import Config, ConfigError
-from execution import context as desks
+from execution import context as contexts
 from execution import heartbeat
 from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
@@ -22,7 +22,7 @@ from execution.router import ExecutionRouter
 from execution.sending import slices
 from execution.twap import TWAPExecutor
 from monitoring.monitor import ExecutionMonitor
-from tests.integration.desk_work import quote_at
+from tests.integration.order_steps import quote_at
 
 SERVICE = Config()
 SIGNAL: dict[str, object] = {
@@ -48,9 +48,11 @@ def changed(config: Config, values: Mapping[str, object]) -> Config:
     return config
 
 
-def desk_with(**values: object) -> Context:
-    config = changed(desks.default().config, {k.replace("__", "."): v for k, v in values.items()})
-    return desks.on(OrderManager(config=config, paper_trader=PaperTrader(config=config)))
+def context_with(**values: object) -> Context:
+    config = changed(
+        contexts.default().config, {k.replace("__", "."): v for k, v in values.items()}
+    )
+    return contexts.on(OrderManager(config=config, paper_trader=PaperTrader(config=config)))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_a_service_that_has_become_tighter_wins() -> None:
 
 
 def test_a_paper_trader_of_another_configuration_is_refused() -> None:
-    config = desks.default().config
+    config = contexts.default().config
     other = changed(config, {"limits.max_order_notional": Decimal(2_000)})
     manager = OrderManager(config=config, paper_trader=PaperTrader(config=other))
     with pytest.raises(
@@ -154,7 +156,7 @@ def test_a_monitor_refuses_a_configuration_that_was_never_checked() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_limit_of_a_passed_config_holds_in_the_router_and_the_executors() -> None:
     heartbeat.beat(Heartbeat.Kind.WORKER)
-    config = changed(desks.default().config, {"limits.max_order_notional": Decimal(2_000)})
+    config = changed(contexts.default().config, {"limits.max_order_notional": Decimal(2_000)})
     manager = OrderManager(config=config, paper_trader=PaperTrader(config=config))
     router, twap = ExecutionRouter(order_manager=manager), TWAPExecutor(order_manager=manager)
     seen = asyncio.run(router.preview("AAPL", 1_000, "BUY", 150.0))
@@ -166,9 +168,9 @@ def test_the_limit_of_a_passed_config_holds_in_the_router_and_the_executors() ->
 
 @pytest.mark.django_db
 def test_the_workers_keep_to_it_for_each_child() -> None:
-    order = acceptance.accept(SIGNAL, desk_with(limits__max_spread_bps=Decimal(1)))
+    order = acceptance.accept(SIGNAL, context_with(limits__max_spread_bps=Decimal(1)))
     part = order.slices.order_by("sequence")[0]
-    worker = desks.default()
+    worker = contexts.default()
     assert worker.own_settings == {}
     slices.claim(part, quote_at(part.due_at), worker, now=part.due_at)
     part.refresh_from_db()
@@ -178,13 +180,13 @@ def test_the_workers_keep_to_it_for_each_child() -> None:
 @pytest.mark.django_db
 def test_a_child_pays_no_more_than_the_passed_config_allows() -> None:
     orders = [
-        acceptance.accept(SIGNAL, desks.default()),
-        acceptance.accept(SIGNAL, desk_with(execution__routing__child_tolerance_bps=Decimal(0))),
+        acceptance.accept(SIGNAL, contexts.default()),
+        acceptance.accept(SIGNAL, context_with(execution__routing__child_tolerance_bps=Decimal(0))),
     ]
     limits = []
     for order in orders:
         part = order.slices.order_by("sequence")[0]
-        intent = slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at)
+        intent = slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
         assert intent is not None
         limits.append(intent.ticket.limit_price)
     assert limits == [Decimal("150.16"), Decimal("150.01")]
@@ -192,22 +194,22 @@ def test_a_child_pays_no_more_than_the_passed_config_allows() -> None:
 
 @pytest.mark.django_db
 def test_an_amendment_by_another_door_keeps_to_it() -> None:
-    order = acceptance.accept(SIGNAL, desk_with(limits__max_order_quantity=1_200))
+    order = acceptance.accept(SIGNAL, context_with(limits__max_order_quantity=1_200))
     assert order.own_settings == {"limits.max_order_quantity": 1_200}
     with pytest.raises(NotAllowed, match="QUANTITY_EXCEEDS_MAX: max=1200"):
-        amend.amend(order.pk, {"quantity": 1_500}, version=1, by="ann", context=desks.default())
-    amend.amend(order.pk, {"quantity": 1_200}, version=1, by="ann", context=desks.default())
+        amend.amend(order.pk, {"quantity": 1_500}, version=1, by="ann", context=contexts.default())
+    amend.amend(order.pk, {"quantity": 1_200}, version=1, by="ann", context=contexts.default())
     assert Order.objects.get(pk=order.pk).quantity == 1_200
 
 
 @pytest.mark.django_db
 def test_the_same_reference_under_another_configuration_is_refused_and_named() -> None:
     asked, tighter = SIGNAL | {"client_reference": "once"}, {"limits__max_order_quantity": 5_000}
-    first = acceptance.accept(asked, desk_with(**tighter))
-    assert acceptance.accept(asked, desk_with(**tighter)).pk == first.pk
+    first = acceptance.accept(asked, context_with(**tighter))
+    assert acceptance.accept(asked, context_with(**tighter)).pk == first.pk
     for other, said in (({}, "is not given"), ({"limits__max_order_quantity": 4_000}, "is 4000")):
         with pytest.raises(
             ReferenceConflict, match=rf"limits\.max_order_quantity was 5000, {said}"
         ):
-            acceptance.accept(asked, desk_with(**other))
+            acceptance.accept(asked, context_with(**other))
     assert Order.objects.count() == 1

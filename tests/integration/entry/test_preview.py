@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.order_manager import OrderManager
 from execution.domain.algorithms.registry import ALGOS
 from execution.entry import acceptance
@@ -35,7 +35,7 @@ NOON = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(12), 
 
 
 def asked(**changes: Any) -> Any:
-    return preview(GOOD | {"start_at": NOON} | changes, desks.default())
+    return preview(GOOD | {"start_at": NOON} | changes, contexts.default())
 
 
 def by_name(seen: Any) -> dict[str, Any]:
@@ -77,10 +77,10 @@ def test_what_does_not_fit_under_the_cap_says_by_when_it_would() -> None:
 
 
 def test_the_price_tags_are_stored_with_the_order_and_agree_with_the_preview() -> None:
-    desk = desks.default()
+    context = contexts.default()
     at = {"start_at": NOON, "decision_price": 150}
-    seen = preview(GOOD | at, desk)
-    order = Order.objects.get(pk=acceptance.accept(GOOD | at, desk).pk)
+    seen = preview(GOOD | at, context)
+    order = Order.objects.get(pk=acceptance.accept(GOOD | at, context).pk)
     assert order.algorithm == seen["algorithm"]
     assert [each["algorithm"] for each in order.routing["alternatives"]] == list(ALGOS)
     assert by_name(order.routing) == by_name(seen)
@@ -101,7 +101,7 @@ def test_a_signal_that_would_be_denied_says_why() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_router_shows_a_preview() -> None:
-    router = ExecutionRouter(OrderManager(config=desks.default().config))
+    router = ExecutionRouter(OrderManager(config=contexts.default().config))
     seen = asyncio.run(router.preview("AAPL", 10_000, "BUY", 150, avg_daily_volume=20_000_000))
     assert seen["algorithm"] == "VWAP"
     assert len(seen["alternatives"]) == len(ALGOS)
@@ -170,7 +170,7 @@ def test_with_an_unknown_volume_it_says_that_no_way_is_cheaper() -> None:
 
 def test_the_cheapest_way_is_chosen_where_the_configuration_says_so() -> None:
     """The simulated market tells no volatility, and without one no risk can be weighed."""
-    here = desks.default()
+    here = contexts.default()
     routing = here.config.execution.routing.model_copy(update={"mode": "cost"})
     execution = here.config.execution.model_copy(update={"routing": routing})
     by_cost = replace(here, config=here.config.model_copy(update={"execution": execution}))

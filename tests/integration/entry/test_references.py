@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from execution import context as desks
+from execution import context as contexts
 from execution import heartbeat
 from execution.broker.order_manager import OrderManager
 from execution.entry import acceptance
@@ -36,7 +36,7 @@ ORDERS = "/api/v1/orders/"
 
 
 def accept(**changes: Any) -> Order:
-    return acceptance.accept(SIGNAL | changes, desks.default())
+    return acceptance.accept(SIGNAL | changes, contexts.default())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ OTHER_TERMS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("other", OTHER_TERMS, ids=[",".join(map(str, t)) for t in OTHER_TERMS])
 def test_another_term_under_the_same_reference_is_refused_and_named(other: dict[str, Any]) -> None:
     first = accept()
-    now = desks.default().now()
+    now = contexts.default().now()
     moments = {n: v if not isinstance(v, timedelta) else now + v for n, v in other.items()}
     with pytest.raises(ReferenceConflict) as refused:
         accept(**moments)
@@ -128,19 +128,19 @@ def test_an_idempotency_key_stands_for_one_order_too() -> None:
 
 
 def test_one_reference_twice_in_a_batch_is_one_order_or_refused() -> None:
-    desk = desks.default()
-    one, two = acceptance.accept_all([SIGNAL, SIGNAL], desk)
+    context = contexts.default()
+    one, two = acceptance.accept_all([SIGNAL, SIGNAL], context)
     assert one.pk == two.pk
     fresh = SIGNAL | {"client_reference": "r-9"}
     with pytest.raises(ReferenceConflict, match="another order of this batch"):
-        acceptance.accept_all([fresh, fresh | {"quantity": 77}], desk)
+        acceptance.accept_all([fresh, fresh | {"quantity": 77}], context)
     assert not Order.objects.filter(client_reference="r-9").exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_python_and_the_command_name_the_term_in_their_own_words() -> None:
     heartbeat.beat(Heartbeat.Kind.WORKER)
-    router = ExecutionRouter(OrderManager(config=desks.default().config))
+    router = ExecutionRouter(OrderManager(config=contexts.default().config))
 
     def ask(window: float) -> int:
         wish = {"algorithm": "TWAP", "client_reference": "r-5", "wait": False}

@@ -8,7 +8,7 @@ from pytest_django import DjangoDbBlocker
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.models import Fill
 from tests.brokers.children import becomes, working
-from tests.brokers.ibkr_rig import IbkrRig, running_desk
+from tests.brokers.ibkr_rig import IbkrRig, running_context
 from tests.brokers.rig import PATIENCE, PRICE
 from tests.brokers.simulator import LIVE
 from tests.stack import wait_for
@@ -21,9 +21,9 @@ def live(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[IbkrRig]:
     folder = tmp_path_factory.mktemp("ibkr")
-    with django_db_blocker.unblock(), running_desk(folder) as desk:
-        desk.start(**LIVE, TRADING_MODE="live", LIVE_BROKER="ibkr")
-        yield IbkrRig(desk)
+    with django_db_blocker.unblock(), running_context(folder) as context:
+        context.start(**LIVE, TRADING_MODE="live", LIVE_BROKER="ibkr")
+        yield IbkrRig(context)
 
 
 def test_executions_commissions_and_the_end_are_booked_as_they_are_heard(live: IbkrRig) -> None:

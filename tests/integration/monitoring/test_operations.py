@@ -14,8 +14,8 @@ from django.urls import reverse
 from execution.management.roles import ensure_roles
 from execution.models import TradingState
 from monitoring.operations import slippage
-from tests.integration.desk_work import new_order
 from tests.integration.monitoring.rows import NOON, filled
+from tests.integration.order_steps import new_order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
 

@@ -13,7 +13,7 @@ from execution.entry import order_controls
 from execution.models import Order, OrderEvent
 from execution.orders.journal import record_event
 from execution.risk import kill_switch
-from tests.integration.desk_work import claim, execution, hear, new_order, report
+from tests.integration.order_steps import claim, execution, hear, new_order, report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

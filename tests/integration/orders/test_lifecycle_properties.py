@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import completion
 from execution.broker.base import BrokerOrder, Execution
 from execution.domain.lifecycle import (
@@ -33,7 +33,7 @@ from execution.models import Order
 from execution.orders import verification
 from execution.sending import outcomes
 from execution.sending.slices import Intent
-from tests.integration.desk_work import claim, execution, hear, new_order, report, working
+from tests.integration.order_steps import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.any_date
@@ -112,7 +112,7 @@ class OrderLife(RuleBasedStateMachine):
 
     def _record(self, intent: Intent, outcome: outcomes.Outcome) -> None:
         outcomes.record(
-            intent.part.order_id, intent.part.pk, intent.token, outcome, desks.default()
+            intent.part.order_id, intent.part.pk, intent.token, outcome, contexts.default()
         )
 
     @precondition(lambda self: self._accepted())
@@ -172,15 +172,15 @@ class OrderLife(RuleBasedStateMachine):
     @rule()
     def strategy_cancels(self) -> None:
         with suppress(order_controls.NotAllowed):  # it has ended
-            order_controls.cancel(self.order.pk, by="test", now=desks.default().now())
+            order_controls.cancel(self.order.pk, by="test", now=contexts.default().now())
 
     @rule()
-    def desk_pauses_and_resumes(self) -> None:
+    def trader_pauses_and_resumes(self) -> None:
         self.order.refresh_from_db()
         if self.order.status in ORDER_SENDING:
-            order_controls.pause(self.order.pk, by="test", now=desks.default().now())
+            order_controls.pause(self.order.pk, by="test", now=contexts.default().now())
         elif self.order.status == OrderStatus.PAUSED:
-            order_controls.resume(self.order.pk, by="test", now=desks.default().now())
+            order_controls.resume(self.order.pk, by="test", now=contexts.default().now())
 
     @rule(certain=st.integers(0, 9))
     def window_ends(self, certain: int) -> None:

@@ -14,7 +14,7 @@ from django.test import Client
 from typing_extensions import override
 
 from deepstack.config import Config
-from execution import context as desks
+from execution import context as contexts
 from execution.context import Context
 from execution.entry import acceptance
 from execution.management import progress
@@ -102,7 +102,7 @@ def shown_by(command: str, *options: str) -> str:
 def test_list_api_and_admin_show_the_same() -> None:
     """On the process's own market, whose VWAP is what it is."""
     order = bought("150.00", routing={"typical_vwap_deviation_bps": 6.5})
-    here = desks.default()
+    here = contexts.default()
     seen = queries.tracking(order, here.market, now=here.now())
     assert seen is not None
     assert seen.deviation_bps is not None
@@ -146,7 +146,7 @@ def store(days: list[date]) -> None:
 
 
 @pytest.fixture
-def desk() -> Iterator[Context]:
+def context() -> Iterator[Context]:
     days = sessions_before(TODAY, 10)
     store([*days, TODAY])
     opens = session_on(TODAY).open
@@ -154,19 +154,19 @@ def desk() -> Iterator[Context]:
     config = Config(limits={"max_adv_share": 1})  # type: ignore[arg-type]  # read by pydantic
     market = ReplayMarket(config)
     yield replace(
-        desks.default(), config=config, market=market, now=lambda: opens + timedelta(minutes=90)
+        contexts.default(), config=config, market=market, now=lambda: opens + timedelta(minutes=90)
     )
     clock.forget()
 
 
-def accept(desk: Context, **changes: Any) -> Order:
+def accept(context: Context, **changes: Any) -> Order:
     signal = {"symbol": "GWW", "side": "BUY", "quantity": 900, "window_minutes": 120}
-    return acceptance.accept(signal | changes, desk)
+    return acceptance.accept(signal | changes, context)
 
 
 @pytest.mark.parametrize("algorithm", ["VWAP", "POV", "TWAP"])
-def test_an_accepted_order_knows_how_far_away_is_usual(desk: Context, algorithm: str) -> None:
-    usual = accept(desk, algorithm=algorithm).routing["typical_vwap_deviation_bps"]
+def test_an_accepted_order_knows_how_far_away_is_usual(context: Context, algorithm: str) -> None:
+    usual = accept(context, algorithm=algorithm).routing["typical_vwap_deviation_bps"]
     row = VolumeProfile.objects.get(symbol="GWW")
     schedule = "even" if algorithm == "TWAP" else "profile"
     # From 11:00 until 13:00, the fourth to the seventh half-hour.
@@ -178,13 +178,13 @@ def test_an_accepted_order_knows_how_far_away_is_usual(desk: Context, algorithm:
     ("symbol", "algorithm"), [("GWW", "IS"), ("GWW", "MARKET"), ("TYL", "VWAP")]
 )
 def test_where_nothing_was_learned_nothing_is_usual(
-    desk: Context, symbol: str, algorithm: str
+    context: Context, symbol: str, algorithm: str
 ) -> None:
     changes = {"decision_price": 900, "symbol": symbol}
-    order = accept(desk, algorithm=algorithm, **changes)
+    order = accept(context, algorithm=algorithm, **changes)
     assert order.status == "ACCEPTED"
     assert order.routing["typical_vwap_deviation_bps"] is None
 
 
-def test_the_profile_of_all_has_no_deviation_of_its_own(desk: Context) -> None:
+def test_the_profile_of_all_has_no_deviation_of_its_own(context: Context) -> None:
     assert VolumeProfile.objects.get(symbol="").deviations == {}

@@ -16,7 +16,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from deepstack.config import Config, current
-from execution import context as desks
+from execution import context as contexts
 from execution.context import Context
 from execution.entry import acceptance
 from execution.entry.preview import preview
@@ -51,7 +51,7 @@ def _by_the_guides_formula(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _forget() -> None:
     current.cache_clear()
-    desks.default.cache_clear()
+    contexts.default.cache_clear()
 
 
 def trade(count: int, *, truth: float = TRUTH, seed: int = 1, **changes: Any) -> None:
@@ -83,9 +83,9 @@ def learn(*options: str) -> str:
     return said.getvalue()
 
 
-def desk(**slippage: Any) -> Context:
+def context(**slippage: Any) -> Context:
     config = Config(execution={"slippage": slippage})  # type: ignore[arg-type]  # read by pydantic
-    return replace(desks.default(), config=config)
+    return replace(contexts.default(), config=config)
 
 
 CALIBRATED = {"calibrated": True}
@@ -93,7 +93,7 @@ CALIBRATED = {"calibrated": True}
 
 def estimate(**slippage: Any) -> dict[str, Any]:
     """But for the spread, which is of the moment."""
-    seen = preview(ASKED, desk(**slippage))["estimate"]
+    seen = preview(ASKED, context(**slippage))["estimate"]
     return {name: seen[name] for name in ("impact_bps", "standard_error_bps", "basis")}
 
 
@@ -137,7 +137,7 @@ def test_estimates_use_it_only_where_the_configuration_says_so() -> None:
 def test_price_tags_and_stored_orders_carry_the_standard_error() -> None:
     trade(60)
     learn()
-    order = Order.objects.get(pk=acceptance.accept(ASKED, desk(**CALIBRATED)).pk)
+    order = Order.objects.get(pk=acceptance.accept(ASKED, context(**CALIBRATED)).pk)
     tags = {each["algorithm"]: each for each in order.routing["alternatives"]}
     error = order.routing["estimate"]["standard_error_bps"]
     assert tags["TWAP"]["standard_error_bps"] == error > 0
@@ -157,7 +157,7 @@ def test_price_tags_and_stored_orders_carry_the_standard_error() -> None:
 def test_the_slippage_model_uses_it(given: Any, impact: float | None, error: bool | None) -> None:
     trade(60)
     learn()
-    model = SlippageModel(**given, config=desk(**CALIBRATED).config)
+    model = SlippageModel(**given, config=context(**CALIBRATED).config)
 
     async def within_a_loop() -> SlippageEstimate:
         return model.estimate_slippage("AAPL", 100_000, "BUY", 150, ADV, volatility=0.02)
@@ -183,7 +183,7 @@ def test_a_symbols_own_fit_comes_before_that_of_all() -> None:
     trade(40, truth=0.3, seed=2, symbol="MSFT")
     learn("--all")
     learn("--symbol", "MSFT")
-    config = desk(**CALIBRATED).config
+    config = context(**CALIBRATED).config
     own, all_ = (cost_calibration.in_force(symbol, config).impact for symbol in ("MSFT", "AAPL"))
     assert own == pytest.approx(0.3, abs=0.01)
     assert TRUTH < all_ < 0.3
@@ -225,7 +225,7 @@ def test_another_model_has_its_own_coefficients() -> None:
     """A volatility is needed, and the simulated market has no sessions to learn it from."""
     trade(40)
     with pytest.raises(cost_calibration.NothingToLearn, match="volatility unknown"):
-        cost_calibration.learn(by="ann", context=desk(model="almgren"))
+        cost_calibration.learn(by="ann", context=context(model="almgren"))
 
 
 def test_uncalibrated_estimates_read_nothing() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from execution import context as desks
+from execution import context as contexts
 from execution import heartbeat
 from execution.broker.order_manager import OrderManager
 from execution.domain.signal import InvalidSignal
@@ -19,7 +19,7 @@ from execution.models import Heartbeat, Order
 from execution.router import ExecutionRouter
 from tests.integration.api.test_api import client_of
 from tests.integration.planning.test_residuals import ELEVEN, FLAT, TEN, ended, trial
-from tests.integration.thin_market import MINUTE, TODAY, at_minute, desk_at, none_of, trade
+from tests.integration.thin_market import MINUTE, TODAY, at_minute, context_at, none_of, trade
 from tests.stack import empty_redis
 
 pytestmark = pytest.mark.django_db
@@ -180,9 +180,9 @@ KEPT = CONTROLS | {"residual_minutes": 5.0, "would_price": "140.500000"}
 
 def test_a_preview_tells_when_the_rest_would_be_forced() -> None:
     trade(FLAT)
-    desk = desk_at(at_minute(TEN))
+    context = context_at(at_minute(TEN))
     wish = {"symbol": "GWW", "side": "BUY", "quantity": 100, "algorithm": "TWAP"}
-    seen = preview(wish | {"residual": "FORCE", "window_minutes": 60}, desk)
+    seen = preview(wish | {"residual": "FORCE", "window_minutes": 60}, context)
     assert seen["residual"] == {
         "policy": "FORCE",
         "then": "LEAVE",
@@ -190,7 +190,7 @@ def test_a_preview_tells_when_the_rest_would_be_forced() -> None:
         "until": at_minute(ELEVEN).isoformat(),
         "turns": 3,
     }
-    assert preview(wish, desk)["residual"] == {}
+    assert preview(wish, context)["residual"] == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -201,7 +201,7 @@ def test_every_door_takes_the_controls() -> None:
     answer = client_of("Trader").post("/api/v1/orders/", body | CONTROLS, format="json")
     assert (answer.status_code, answer.json()["parameters"]) == (201, KEPT)
 
-    router = ExecutionRouter(OrderManager(config=desks.default().config))
+    router = ExecutionRouter(OrderManager(config=contexts.default().config))
     wanted = {"algorithm": "TWAP", "wait": False, **CONTROLS}
     asyncio.run(router.route_order("AAPL", 1_000, "BUY", **wanted))
     words = [f"--{name.replace('_', '-')}={value}" for name, value in CONTROLS.items()]
@@ -214,6 +214,8 @@ def test_every_door_takes_the_controls() -> None:
     call_command("preview", "BUY", "1000", "AAPL", *options, stdout=said)
     assert "what its slices leave: FORCE, from " in said.getvalue()
     assert (
-        drafting.draft(body | {"residual": "LEAVE"}, desks.default()).order.routing.get("residual")
+        drafting.draft(body | {"residual": "LEAVE"}, contexts.default()).order.routing.get(
+            "residual"
+        )
         is None
     )

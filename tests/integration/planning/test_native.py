@@ -26,9 +26,9 @@ from execution.risk import kill_switch, limits
 from execution.sending import slices
 from execution.sending.slices import Intent
 from tests.integration.api.test_api import client_of
-from tests.integration.desk_work import hear, report
+from tests.integration.order_steps import hear, report
 from tests.integration.rebuild import assert_audit_trail_matches
-from tests.integration.thin_market import at_minute, desk_at, order_of, trade
+from tests.integration.thin_market import at_minute, context_at, order_of, trade
 
 pytestmark = pytest.mark.django_db
 
@@ -44,27 +44,27 @@ def prices() -> None:
     trade([900.0] * 390)
 
 
-def desk(minute: float = TEN, **more: Any) -> Context:
+def context(minute: float = TEN, **more: Any) -> Context:
     """At Interactive Brokers, whose gateway nobody asks."""
-    made = desk_at(at_minute(minute), **more)
+    made = context_at(at_minute(minute), **more)
     manager = OrderManager(made.config, InteractiveBrokers(config=made.config))
     return replace(made, broker=manager)
 
 
-def taken(desk: Context, **terms: Any) -> Order:
-    order = order_of(desk, **{"algorithm": None, **VWAP, **terms})
+def taken(context: Context, **terms: Any) -> Order:
+    order = order_of(context, **{"algorithm": None, **VWAP, **terms})
     assert order.status == OrderStatus.ACCEPTED, order.status_reason
     return order
 
 
-def claimed(order: Order, desk: Context) -> Intent | None:
+def claimed(order: Order, context: Context) -> Intent | None:
     part = order.slices.select_related("order").get()
-    quote = desk.market.quote(order.symbol, desk.now())
-    return slices.claim(part, quote, desk, now=desk.now())
+    quote = context.market.quote(order.symbol, context.now())
+    return slices.claim(part, quote, context, now=context.now())
 
 
-def refused(desk: Context, **terms: Any) -> Order:
-    order = order_of(desk, **{"algorithm": None, **VWAP, **terms})
+def refused(context: Context, **terms: Any) -> Order:
+    order = order_of(context, **{"algorithm": None, **VWAP, **terms})
     assert order.status == OrderStatus.DENIED
     assert not order.slices.exists()
     assert "native" not in order.routing
@@ -72,7 +72,7 @@ def refused(desk: Context, **terms: Any) -> Order:
 
 
 def test_the_whole_order_is_one_child_that_carries_the_algorithm() -> None:
-    at = desk()
+    at = context()
     order = taken(at)
     assert (order.algorithm, order.slice_count) == ("LIMIT", 1)
     assert order.parameters == {"native": "Vwap", "native_parameters": {"maxPctVol": "0.2"}}
@@ -102,14 +102,14 @@ def test_the_whole_order_is_one_child_that_carries_the_algorithm() -> None:
 def test_its_limit_is_the_orders_and_never_beyond_the_collar(
     side: str, limit: Decimal | None, leaves_at: Decimal
 ) -> None:
-    at = desk()
+    at = context()
     intent = claimed(taken(at, side=side, limit_price=limit), at)
     assert intent is not None
     assert intent.ticket.limit_price == leaves_at
 
 
 def test_a_limit_beyond_the_collar_is_denied_as_for_any_order() -> None:
-    assert refused(desk(), limit_price=960).status_reason.startswith("PRICE_OUTSIDE_COLLAR")
+    assert refused(context(), limit_price=960).status_reason.startswith("PRICE_OUTSIDE_COLLAR")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_limit_beyond_the_collar_is_denied_as_for_any_order() -> None:
 def test_its_value_is_bounded_at_the_worst_price(terms: dict[str, Any], value: str | None) -> None:
     bound = {"scope": "SYSTEM", "key": "", "field": "max_order_notional", "by": "ann"}
     limits.set_limit(**bound, value=Decimal(920_000))
-    at = desk()
+    at = context()
     if value is None:
         assert claimed(taken(at, **terms), at) is not None
     else:
@@ -146,7 +146,7 @@ def test_its_value_is_bounded_at_the_worst_price(terms: dict[str, Any], value: s
 def test_a_participation_cap_becomes_the_algorithms_share_and_cuts_no_child(
     configured: float | None, terms: dict[str, Any], told: str
 ) -> None:
-    at = desk(max_participation=configured)
+    at = context(max_participation=configured)
     intent = claimed(taken(at, **terms), at)
     assert intent is not None
     assert intent.ticket.quantity == 1_000
@@ -165,37 +165,37 @@ def test_a_participation_cap_becomes_the_algorithms_share_and_cuts_no_child(
 def test_a_cap_that_it_cannot_keep_denies(
     configured: float | None, terms: dict[str, Any], code: str
 ) -> None:
-    assert refused(desk(max_participation=configured), **terms).status_reason.startswith(code)
+    assert refused(context(max_participation=configured), **terms).status_reason.startswith(code)
 
 
 def test_what_starts_at_once_has_the_configured_cap_as_little_as_a_limit_order() -> None:
-    taken(desk(max_participation=0.3), native="Adaptive", native_parameters=None)
+    taken(context(max_participation=0.3), native="Adaptive", native_parameters=None)
 
 
 def test_a_broker_without_algorithms_denies() -> None:
-    order = refused(desk_at(at_minute(TEN)))
+    order = refused(context_at(at_minute(TEN)))
     assert order.status_reason == "NATIVE_UNAVAILABLE: native=Vwap, broker=paper"
 
 
 def test_outside_regular_hours_it_is_denied() -> None:
-    order = refused(desk(EVENING), limit_price=900)
+    order = refused(context(EVENING), limit_price=900)
     assert order.status_reason.startswith("AFTER_HOURS_LIMIT_ONLY: algorithm=Vwap")
 
 
 def test_a_share_that_nobody_says_is_asked_for_and_nothing_is_stored() -> None:
     with pytest.raises(InvalidSignal, match="native_parameters: maxPctVol is needed"):
-        taken(desk(), native_parameters=None)
+        taken(context(), native_parameters=None)
     assert not Order.objects.exists()
 
 
 def test_without_a_window_it_works_until_the_close() -> None:
-    order = taken(desk(), window_minutes=None)
+    order = taken(context(), window_minutes=None)
     told = order.routing["native"]["parameters"]
     assert told["endTime"] == "20240612-20:00:00"
 
 
 def test_it_is_cancelled_but_not_amended() -> None:
-    at = desk()
+    at = context()
     order = taken(at)
     with pytest.raises(NotAllowed, match="worked by the broker's own Vwap"):
         amend.amend(order.pk, {"quantity": 2_000}, version=1, by="ann", context=at)
@@ -206,8 +206,8 @@ def test_it_is_cancelled_but_not_amended() -> None:
 
 
 def test_a_broker_that_was_changed_meanwhile_is_not_sent_the_bare_limit() -> None:
-    order = taken(desk())
-    paper = desk_at(at_minute(TEN))
+    order = taken(context())
+    paper = context_at(at_minute(TEN))
     intent = claimed(order, paper)
     assert intent is not None
     slices.deliver(intent, paper)
@@ -231,13 +231,13 @@ def test_every_door_knows_it() -> None:
 
 
 def test_what_a_halt_cancels_goes_to_the_same_algorithm_and_starts_when_it_leaves() -> None:
-    at = desk()
+    at = context()
     order = taken(at)
     first = claimed(order, at)
     assert first is not None
     hear(first, report(first, SliceStatus.WORKING))
     kill_switch.set_state(scope="SYSTEM", key="", state="HALTED", by="ann", reason="news")
-    later = desk(TEN + 10)
+    later = context(TEN + 10)
     move_slice(slice_of(order, first.part.pk), SliceStatus.CANCELLING, at=later.now(), reason=HELD)
     execution_reports.take_over(first.part, report(first, SliceStatus.CANCELLED), later)
     kill_switch.set_state(scope="SYSTEM", key="", state="ACTIVE", by="ann", reason="over")

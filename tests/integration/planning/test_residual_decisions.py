@@ -27,7 +27,7 @@ from tests.integration.thin_market import (
     TODAY,
     all_of,
     at_minute,
-    desk_at,
+    context_at,
     none_of,
     session_on,
     trade,
@@ -43,7 +43,7 @@ def test_nothing_is_planned_while_the_fate_of_a_child_is_unknown() -> None:
     given.run(until=at_minute(ELEVEN - 3))
     assert residual_plans(given.order) == []
 
-    given.desk = desk_at(at_minute(ELEVEN - 3))
+    given.context = context_at(at_minute(ELEVEN - 3))
     given.end(given.children[0])
     assert residual_plans(given.order)[0]["residual"] == 1_000
     given.run(until=at_minute(ELEVEN - 2))
@@ -56,7 +56,7 @@ def test_a_paused_order_does_not_go_on_by_itself(policy: str) -> None:
     given = trial(none_of, residual=policy)
     given.run(until=at_minute(ELEVEN - 20))
     order_controls.pause(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
-    given.desk = desk_at(at_minute(ELEVEN - 20))
+    given.context = context_at(at_minute(ELEVEN - 20))
     status, _, _ = ended(given.run())
     assert (status, residual_plans(given.order)) == ("EXPIRED", [])
 
@@ -66,7 +66,7 @@ def test_a_paused_order_that_is_resumed_in_time_is_forced() -> None:
     given = trial(none_of, residual="FORCE")
     given.run(until=at_minute(ELEVEN - 20))
     order_controls.pause(given.order.pk, by="ann", now=at_minute(ELEVEN - 20))
-    given.desk, given.answer = desk_at(at_minute(ELEVEN - 20)), all_of
+    given.context, given.answer = context_at(at_minute(ELEVEN - 20)), all_of
     given.run(until=at_minute(ELEVEN - 4))
     order_controls.resume(given.order.pk, by="ann", now=at_minute(ELEVEN - 4))
     assert ended(given.run())[:2] == ("FILLED", 1_000)
@@ -90,12 +90,12 @@ def test_a_halt_holds_a_forced_rest_back() -> None:
     given.run(until=at_minute(ELEVEN - 7))
     scope = {"scope": "SYMBOL", "key": "GWW", "by": "ann", "reason": "news"}
     kill_switch.set_state(state="HALTED", **scope)
-    given.desk, given.answer, before = desk_at(at_minute(ELEVEN - 7)), all_of, len(given.sent)
+    given.context, given.answer, before = context_at(at_minute(ELEVEN - 7)), all_of, len(given.sent)
     given.run(until=at_minute(ELEVEN - 1))
     assert (len(given.sent), len(residual_plans(given.order))) == (before, 3)
 
     kill_switch.set_state(state="ACTIVE", **scope)
-    given.desk = desk_at(at_minute(ELEVEN - 1))
+    given.context = context_at(at_minute(ELEVEN - 1))
     assert ended(given.run())[:2] == ("FILLED", 1_000)
 
 
@@ -183,10 +183,10 @@ def test_an_amended_order_is_forced_with_its_new_rest() -> None:
     given.run(until=at_minute(ELEVEN - 5))
     assert len(residual_plans(given.order)) == 1
     given.answer = all_of
-    now = desk_at(at_minute(ELEVEN - 5))
+    now = context_at(at_minute(ELEVEN - 5))
     amend.amend(given.order.pk, {"quantity": 1_500}, version=1, by="ann", context=now)
     given.order.refresh_from_db()
-    given.desk = now
+    given.context = now
     assert ended(given.run())[:2] == ("FILLED", 1_500)
     assert given.order.end_at == at_minute(ELEVEN)
 
@@ -203,9 +203,9 @@ def test_an_amended_order_crosses_with_what_was_added(terms: Any, minute: int) -
     given = trial(none_of, **terms)
     given.run(until=at_minute(minute))
     assert given.order.routing["residual"]["turns"] < 3
-    now = desk_at(at_minute(minute))
+    now = context_at(at_minute(minute))
     amend.amend(given.order.pk, {"quantity": 1_500}, version=1, by="ann", context=now)
-    given.desk, given.answer = now, all_of
+    given.context, given.answer = now, all_of
     given.end(given.children[-1])
     given.order.refresh_from_db()
     assert ended(given.run())[:2] == ("FILLED", 1_500)
@@ -215,9 +215,9 @@ def test_an_amended_order_that_waits_for_the_close_goes_on_waiting() -> None:
     trade(FLAT)
     given = trial(none_of, residual="CLOSE")
     given.run(until=at_minute(ELEVEN + 30))
-    now = desk_at(at_minute(ELEVEN + 30))
+    now = context_at(at_minute(ELEVEN + 30))
     amend.amend(given.order.pk, {"quantity": 700}, version=1, by="ann", context=now)
-    given.desk, given.answer = now, all_of
+    given.context, given.answer = now, all_of
     given.order.refresh_from_db()
     assert ended(given.run())[:2] == ("FILLED", 700)
     assert given.sent[-1] == (CLOSE - 5, 700)

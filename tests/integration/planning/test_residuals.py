@@ -17,7 +17,7 @@ from tests.integration.thin_market import (
     Trial,
     all_of,
     at_minute,
-    desk_at,
+    context_at,
     half_of,
     none_of,
     order_of,
@@ -32,8 +32,8 @@ FLAT = [900.0] * 390
 
 
 def trial(answer: Any = all_of, *, start: float = TEN, **terms: Any) -> Trial:
-    desk = desk_at(at_minute(start))
-    return Trial(order_of(desk, **terms), desk, answer)
+    context = context_at(at_minute(start))
+    return Trial(order_of(context, **terms), context, answer)
 
 
 def residual_plans(order: Order) -> list[dict[str, Any]]:
@@ -126,9 +126,9 @@ def test_pov_forced_leaves_its_pace_but_not_its_cap() -> None:
 @pytest.mark.parametrize(("day", "close"), [(TODAY, 390), (HALF_DAY, 210)])
 def test_the_rest_waits_for_the_close(day: Any, close: int) -> None:
     trade([900.0] * close, day=day)
-    desk = desk_at(at_minute(TEN, day))
-    order = order_of(desk, residual="CLOSE")
-    given = Trial(order, desk, lambda size, minute: size if minute > ELEVEN else 0, day)
+    context = context_at(at_minute(TEN, day))
+    order = order_of(context, residual="CLOSE")
+    given = Trial(order, context, lambda size, minute: size if minute > ELEVEN else 0, day)
     status, filled, at = ended(given.run())
 
     assert (status, filled) == ("FILLED", 1_000)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from execution import context as desks
+from execution import context as contexts
 from execution.entry import acceptance
 from execution.entry.order_controls import NotAllowed
 from execution.management import roles
@@ -15,7 +15,7 @@ from execution.models import BrokerDifference, Order, PaperOrder, Slice
 from execution.reconciliation import account_reconciliation, break_acceptance
 from execution.risk import position_breaks
 from execution.sending import slices
-from tests.integration.desk_work import quote_at
+from tests.integration.order_steps import quote_at
 from tests.integration.reconciliation.test_comparison import Account, account
 
 __all__ = ["account"]
@@ -38,19 +38,19 @@ def broken(account: Account) -> BrokerDifference:
     account.compare()
     lost(account)
     account.compare()
-    return break_acceptance.find(account.name, SYMBOL, account.desk)
+    return break_acceptance.find(account.name, SYMBOL, account.context)
 
 
 def retried(account: Account, **more: Any) -> Order:
     signal = {"symbol": SYMBOL, "side": "BUY", "quantity": 1_000, "algorithm": "TWAP", "slices": 1}
     values = signal | {"account": account.name, "client_reference": "wish-1", **more}
-    return acceptance.accept(values, desks.default())
+    return acceptance.accept(values, contexts.default())
 
 
 def tried(account: Account, order: Order) -> tuple[str, str]:
     """What becomes of the order's child at its moment."""
     part = order.slices.get()
-    slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at)
+    slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
     part.refresh_from_db()
     return part.status, part.reason
 
@@ -67,18 +67,20 @@ def test_what_a_restored_database_forgot_is_not_traded_a_second_time(account: Ac
     assert "ours=0" in reason
     assert "theirs=480" in reason
     assert tried(account, retried(account, symbol="MSFT", client_reference="2"))[0] == "SENDING"
-    break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
+    break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.context.now())
     part = order.slices.get()
-    assert slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at) is not None
+    assert (
+        slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at) is not None
+    )
 
 
 def test_a_break_that_appears_after_the_claim_holds_the_child_back(account: Account) -> None:
     account.compare()
     part = retried(account).slices.get()
-    intent = slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at)
+    intent = slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
     assert intent is not None
     broken(account)
-    slices.deliver(intent, desks.default())
+    slices.deliver(intent, contexts.default())
     part.refresh_from_db()
     assert (part.status, part.reason.partition(":")[0]) == ("PLANNED", "POSITION_BREAK")
     assert not PaperOrder.objects.filter(client_order_id=part.client_order_id).exists()
@@ -88,7 +90,7 @@ def test_the_break_names_the_orders_that_this_database_does_not_know(account: Ac
     account.compare()
     order = lost(account)
     account.compare(thorough=False)
-    words = break_acceptance.find(account.name, SYMBOL, account.desk).words
+    words = break_acceptance.find(account.name, SYMBOL, account.context).words
     assert "the broker has 480 shares, our fills make 0: +480" in words
     assert f"{order.client_order_id} (480 executed)" in words
 
@@ -100,10 +102,10 @@ def test_what_explains_itself_holds_nothing_back_any_more(account: Account) -> N
     waiting = retried(account)
     assert tried(account, waiting)[0] == "PLANNED"
     order.executions.all().delete()
-    assert account.name in account_reconciliation.nightly(account.desk) or account.compare()
+    assert account.name in account_reconciliation.nightly(account.context) or account.compare()
     assert tried(account, waiting)[0] == "SENDING"
     with pytest.raises(NotAllowed, match="no open POSITION break"):
-        break_acceptance.find(account.name, SYMBOL, account.desk)
+        break_acceptance.find(account.name, SYMBOL, account.context)
 
 
 def test_executions_that_are_under_way_are_no_break(account: Account) -> None:
@@ -119,7 +121,7 @@ def test_executions_that_are_under_way_are_no_break(account: Account) -> None:
             other.executions.all().delete()
 
     report = account_reconciliation.compare(
-        account.name, account.desk, thorough=False, sleep=told_late
+        account.name, account.context, thorough=False, sleep=told_late
     )
     assert [each.kind for each in report.differences if each.kind == "POSITION"] == []
     assert sum(pauses) > 4, "it looked again while a child of ours works"
@@ -130,9 +132,11 @@ def test_nobody_waits_for_executions_where_nothing_works(account: Account) -> No
     account.compare()
     lost(account)
     pauses: list[float] = []
-    account_reconciliation.compare(account.name, account.desk, thorough=False, sleep=pauses.append)
+    account_reconciliation.compare(
+        account.name, account.context, thorough=False, sleep=pauses.append
+    )
     assert sum(pauses) < 3
-    assert break_acceptance.find(account.name, SYMBOL, account.desk)
+    assert break_acceptance.find(account.name, SYMBOL, account.context)
 
 
 def test_an_acceptance_during_a_comparison_is_not_undone_by_it(account: Account) -> None:
@@ -140,10 +144,10 @@ def test_an_acceptance_during_a_comparison_is_not_undone_by_it(account: Account)
 
     def accept_meanwhile(seconds: float) -> None:
         if position_breaks.still_open().filter(pk=found.pk).exists():
-            break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
+            break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.context.now())
 
     account_reconciliation.compare(
-        account.name, account.desk, thorough=False, sleep=accept_meanwhile
+        account.name, account.context, thorough=False, sleep=accept_meanwhile
     )
     assert not position_breaks.still_open().filter(account=account.name).exists()
     assert account.found() == [("CASH", "cash")]
@@ -152,19 +156,19 @@ def test_an_acceptance_during_a_comparison_is_not_undone_by_it(account: Account)
 def test_the_acceptance_is_told_in_the_orders_that_waited(account: Account) -> None:
     found = broken(account)
     order = retried(account)
-    taken = break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.desk.now())
+    taken = break_acceptance.accept(found.pk, by="ann", reason=REASON, now=account.context.now())
     assert (taken.accepted_by, taken.accepted_reason) == ("ann", REASON)
     told = order.events.get(kind="POSITION_BREAK_ACCEPTED").data
     assert (told["ours"], told["theirs"], told["by"]) == ("0", "480", "ann")
     with pytest.raises(NotAllowed, match="accepted by ann"):
-        break_acceptance.accept(found.pk, by="bob", reason=REASON, now=account.desk.now())
+        break_acceptance.accept(found.pk, by="bob", reason=REASON, now=account.context.now())
 
 
 @pytest.mark.parametrize(("by", "reason"), [("", REASON), ("ann", " ")])
 def test_nobody_accepts_without_a_name_and_a_reason(account: Account, by: str, reason: str) -> None:
     found = broken(account)
     with pytest.raises(ValueError, match="required"):
-        break_acceptance.accept(found.pk, by=by, reason=reason, now=account.desk.now())
+        break_acceptance.accept(found.pk, by=by, reason=reason, now=account.context.now())
     assert position_breaks.still_open().filter(pk=found.pk).exists()
 
 

@@ -15,13 +15,13 @@ from execution.models import BrokerAccount, BrokerDifference, Fill, Slice, Tradi
 from execution.reconciliation import account_reconciliation
 from execution.reconciliation.account_reconciliation import Report
 from tests.brokers.alpaca_rig import AlpacaRig
-from tests.brokers.ibkr_rig import Context as IbkrDesk
-from tests.brokers.ibkr_rig import IbkrRig, desk
+from tests.brokers.ibkr_rig import Context as IbkrContext
+from tests.brokers.ibkr_rig import IbkrRig, context
 from tests.brokers.rig import PATIENCE, PRICE, Rig
-from tests.integration.desk_work import claim, hear, new_order
+from tests.integration.order_steps import claim, hear, new_order
 from tests.stack import wait_for
 
-__all__ = ["desk"]
+__all__ = ["context"]
 
 _numbers = count(1)
 
@@ -122,12 +122,12 @@ class TestAlpaca(ComparisonContract):
 
 class TestInteractiveBrokers(ComparisonContract):
     @pytest.fixture
-    def rig(self, desk: IbkrDesk, django_db_blocker: DjangoDbBlocker) -> Iterator[Rig]:
+    def rig(self, context: IbkrContext, django_db_blocker: DjangoDbBlocker) -> Iterator[Rig]:
         with django_db_blocker.unblock():
-            desk.tws.do("reset")
-            desk.tws.do("up")
-            desk.ready()
-            rig = IbkrRig(desk)
+            context.tws.do("reset")
+            context.tws.do("up")
+            context.ready()
+            rig = IbkrRig(context)
             forget(rig.account)
             yield rig
             forget(rig.account)

@@ -26,7 +26,7 @@ from execution.reconciliation.account_reconciliation import Busy, Report
 from execution.risk import kill_switch
 from tests.brokers.rig import PRICE
 from tests.integration.broker.test_paper import PaperRig
-from tests.integration.desk_work import claim, hear, new_order
+from tests.integration.order_steps import claim, hear, new_order
 from tests.integration.sending.claims import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,11 +44,11 @@ class Account:
 
     rig: PaperRig
     name: str
-    desk: Context
+    context: Context
 
     def compare(self, *, thorough: bool = True) -> Report:
         return account_reconciliation.compare(
-            self.name, self.desk, thorough=thorough, sleep=no_pause
+            self.name, self.context, thorough=thorough, sleep=no_pause
         )
 
     def found(self, *, thorough: bool = True) -> list[tuple[str, str]]:
@@ -153,8 +153,8 @@ def test_a_named_person_may_accept_what_somebody_else_traded(account: Account) -
     account.foreign("TSLA", 70, price=200)
     account.compare()
     with pytest.raises(ValueError, match="name of the person"):
-        account_reconciliation.accept(account.name, account.desk, by=" ")
-    report = account_reconciliation.accept(account.name, account.desk, by="ann")
+        account_reconciliation.accept(account.name, account.context, by=" ")
+    report = account_reconciliation.accept(account.name, account.context, by="ann")
     assert list(report.differences) == []
     assert (report.account.accepted_by, report.account.positions_beside) == ("ann", {"TSLA": 70})
     accepted = BrokerDifference.objects.filter(account=account.name)
@@ -196,12 +196,12 @@ def test_somebody_elses_order_is_left_alone_and_its_symbol_halted_once(account: 
 
 
 def test_orders_of_others_need_not_halt_anything(account: Account) -> None:
-    execution = account.desk.config.execution
+    execution = account.context.config.execution
     off = execution.comparison.model_copy(update={"halt_external_symbols": False})
-    config = account.desk.config.model_copy(
+    config = account.context.config.model_copy(
         update={"execution": execution.model_copy(update={"comparison": off})}
     )
-    account.desk = replace(account.desk, config=config)
+    account.context = replace(account.context, config=config)
     symbol = f"EXT{next(_numbers)}"
     account.foreign(symbol, 70)
     assert [kind for kind, _ in account.found()] == ["EXTERNAL_ORDER"]
@@ -249,20 +249,20 @@ def test_two_do_not_compare_at_once(account: Account) -> None:
 @pytest.fixture
 def only(account: Account) -> Account:
     """An account that is the only one there is, for what looks at all of them."""
-    config = account.desk.config.model_copy(update={"account": account.name})
-    account.desk = replace(account.desk, config=config)
+    config = account.context.config.model_copy(update={"account": account.name})
+    account.context = replace(account.context, config=config)
     return account
 
 
 def test_each_account_is_compared_once_a_night(only: Account) -> None:
-    assert only.name in account_reconciliation.nightly(only.desk)
-    assert only.name not in account_reconciliation.nightly(only.desk)
+    assert only.name in account_reconciliation.nightly(only.context)
+    assert only.name not in account_reconciliation.nightly(only.context)
     day_ago = BrokerAccount.objects.get(account=only.name).thorough_at_real
     assert day_ago is not None
     BrokerAccount.objects.filter(account=only.name).update(
         thorough_at_real=day_ago - timedelta(hours=25)
     )
-    assert only.name in account_reconciliation.nightly(only.desk)
+    assert only.name in account_reconciliation.nightly(only.context)
 
 
 @pytest.mark.parametrize(

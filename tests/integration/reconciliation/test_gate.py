@@ -13,11 +13,11 @@ from execution.context import Context, default
 from execution.models import BrokerAccount, Order, TradingState
 from execution.reconciliation import trading_gate
 from tests.brokers.alpaca_rig import AlpacaRig, environment
-from tests.brokers.ibkr_rig import Context as IbkrDesk
-from tests.brokers.ibkr_rig import desk
+from tests.brokers.ibkr_rig import Context as IbkrContext
+from tests.brokers.ibkr_rig import context
 from tests.stack import Stack, wait_for
 
-__all__ = ["desk"]
+__all__ = ["context"]
 
 PATIENCE = 40.0  # seconds
 ACCOUNT = "gated"
@@ -107,11 +107,11 @@ def test_after_a_gap_of_the_stream_the_account_is_compared_again(
     wait_for(lambda: compared_since(gap), PATIENCE, "the account to be compared again")
 
 
-def test_a_gateway_that_lost_its_connection_asks_for_a_comparison(desk: IbkrDesk) -> None:
-    desk.ready()
+def test_a_gateway_that_lost_its_connection_asks_for_a_comparison(context: IbkrContext) -> None:
+    context.ready()
     row, _ = BrokerAccount.objects.get_or_create(broker="ibkr", account="DU1234567")
     before = row.due_at_real
-    desk.tws.do("cut")
+    context.tws.do("cut")
 
     def gap_noted() -> bool:
         row.refresh_from_db()

@@ -101,17 +101,17 @@ def test_only_a_release_lets_the_system_trade_again(wanted: str) -> None:
 def test_a_named_person_releases_with_a_reason_and_once() -> None:
     moved()
     recovery_mode.check()
-    desk = context.default()
+    usual = context.default()
     for nobody in ({"by": " ", "reason": "x"}, {"by": "eve", "reason": ""}):
         with pytest.raises(NotReleased, match="are required"):
-            recovery.release(desk, **nobody)
-    told = recovery.release(desk, by="eve", reason="all explained")
+            recovery.release(usual, **nobody)
+    told = recovery.release(usual, by="eve", reason="all explained")
     assert told.compared
     assert told.accounts
     assert state() == ("ACTIVE", "eve")
     assert Recovery.objects.get().released_by == "eve"
     with pytest.raises(NotReleased, match="no recovery mode"):
-        recovery.release(desk, by="eve", reason="again")
+        recovery.release(usual, by="eve", reason="again")
     assert recovery_mode.check() is None
 
 

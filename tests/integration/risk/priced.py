@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from execution import context as desks
+from execution import context as contexts
 from execution.context import Context
 from execution.market.base import Quote
 from execution.market.simulated import SimulatedMarket
@@ -13,10 +13,10 @@ from execution.models import Order
 from execution.sending import slices, targeting
 
 
-def with_limits(desk: Context | None = None, **values: object) -> Context:
-    desk = desk or desks.default()
-    changed = desk.config.limits.model_copy(update=values)
-    return replace(desk, config=desk.config.model_copy(update={"limits": changed}))
+def with_limits(context: Context | None = None, **values: object) -> Context:
+    context = context or contexts.default()
+    changed = context.config.limits.model_copy(update=values)
+    return replace(context, config=context.config.model_copy(update={"limits": changed}))
 
 
 def told(order: Order) -> str:
@@ -46,23 +46,23 @@ class Crossed(SimulatedMarket):
         return seen and replace(seen, bid=seen.ask, ask=seen.bid)
 
 
-def on(market: type[SimulatedMarket], desk: Context | None = None) -> Context:
-    desk = desk or desks.default()
-    return replace(desk, market=market(desk.config))
+def on(market: type[SimulatedMarket], context: Context | None = None) -> Context:
+    context = context or contexts.default()
+    return replace(context, market=market(context.config))
 
 
 def quote_of(symbol: str, at: datetime) -> Quote:
-    quote = desks.default().market.quote(symbol, at)
+    quote = contexts.default().market.quote(symbol, at)
     assert quote is not None
     return quote
 
 
-def tried(order: Order, desk: Context | None = None) -> str:
+def tried(order: Order, context: Context | None = None) -> str:
     """What becomes of the order's next child at its moment, in a market that tells its quotes."""
-    desk, part = desk or desks.default(), order.slices.filter(status="PLANNED")[:1].get()
+    context, part = context or contexts.default(), order.slices.filter(status="PLANNED")[:1].get()
     now = part.due_at
-    seen = targeting.look(part, desk, now=now)
-    slices.claim(part, quote_of(order.symbol, now), desk, now=now, seen=seen)
+    seen = targeting.look(part, context, now=now)
+    slices.claim(part, quote_of(order.symbol, now), context, now=now, seen=seen)
     part.refresh_from_db()
     order.refresh_from_db()
     return f"{part.status} {part.reason.split(':')[0]}".strip()

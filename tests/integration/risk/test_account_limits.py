@@ -7,7 +7,7 @@ from decimal import Decimal as D
 import pytest
 from django.utils import timezone
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.base import AccountState, BrokerUnavailable
 from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
@@ -16,14 +16,14 @@ from execution.risk import buying_power, marks
 from execution.risk.exposure import Moment, day_result, heat
 from execution.risk.marks import Asked, Marks
 from execution.sending import targeting
-from tests.integration.desk_work import new_order
+from tests.integration.order_steps import new_order
 from tests.integration.risk.test_limits import code_of, filled, first, limit, tried, with_limits
 
 pytestmark = pytest.mark.django_db
 
 
 def moment(order: Order, quantity: int, known: Marks) -> Moment:
-    return Moment(order, quantity, known, desks.default().now())
+    return Moment(order, quantity, known, contexts.default().now())
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_result_of_the_day_marks_what_is_held(mid: D | None, result: D | Non
     order = new_order()
     filled(order)
     known = Marks({} if mid is None else {"AAPL": mid})
-    assert day_result(moment(order, 200, known), desks.default()) == result
+    assert day_result(moment(order, 200, known), contexts.default()) == result
 
 
 @pytest.mark.usefixtures("at_noon")  # its second slice is due two hours later
@@ -82,18 +82,20 @@ class Poor(PaperTrader):
 def test_buys_stay_within_the_buying_power_that_the_broker_tells() -> None:
     poor = with_limits(within_buying_power=True)
     broker = Poor(poor.config)
-    desk = replace(poor, broker=OrderManager(poor.config, broker))
+    context = replace(poor, broker=OrderManager(poor.config, broker))
     buying_power.forget()
     children = [new_order(10, 1).slices.get() for _ in range(3)]  # some 1,500 dollars each
-    assert tried(children[0], desk=desk) == "SENDING"
-    assert tried(children[1], desk=desk) == "PLANNED BUYING_POWER"  # its limit is above the mid
-    assert tried(new_order(9, 1).slices.get(), desk=desk) == "SENDING"
-    assert tried(new_order(1_000, 1, side="SELL", symbol="MSFT").slices.get(), desk=desk) != (
+    assert tried(children[0], context=context) == "SENDING"
+    assert (
+        tried(children[1], context=context) == "PLANNED BUYING_POWER"
+    )  # its limit is above the mid
+    assert tried(new_order(9, 1).slices.get(), context=context) == "SENDING"
+    assert tried(new_order(1_000, 1, side="SELL", symbol="MSFT").slices.get(), context=context) != (
         "PLANNED BUYING_POWER"
     )
     buying_power.forget()
     broker.says = False
-    assert tried(children[2], desk=desk) == "PLANNED BUYING_POWER_UNKNOWN"
+    assert tried(children[2], context=context) == "PLANNED BUYING_POWER_UNKNOWN"
     buying_power.forget()
 
 
@@ -101,7 +103,7 @@ def test_heat_is_positions_times_volatility_over_equity() -> None:
     order = new_order()
     filled(order)
     known = Marks({"AAPL": D(150), "MSFT": D(330)}, {"AAPL": 0.02, "MSFT": 0.01})
-    now = heat(moment(order, 200, known), D(100_000), 100, desks.default())
+    now = heat(moment(order, 200, known), D(100_000), 100, contexts.default())
     assert now is not None
     # 200 x 150 x 0.02 = 600; with 100 pending and 200 asked for, 500 x 150 x 0.02 = 1,500.
     assert (now.before, now.after) == (D("0.006"), D("0.015"))
@@ -110,7 +112,7 @@ def test_heat_is_positions_times_volatility_over_equity() -> None:
         (Marks({"AAPL": D(150)}), D(1)),
         (Marks({}, {"AAPL": 0.02}), D(1)),
     ):
-        assert heat(moment(order, 200, told), equity, 0, desks.default()) is None
+        assert heat(moment(order, 200, told), equity, 0, contexts.default()) is None
 
 
 @pytest.mark.parametrize(
@@ -120,16 +122,16 @@ def test_a_hot_portfolio_stops_children(bound: str, outcome: str) -> None:
     order = new_order(200, 1)
     limit("max_portfolio_heat", D(bound))
     # The trial market moves by about 2 % a day: 200 x 150 x 0.02 is some 600 of a million.
-    assert tried(first(order), desk=with_limits(account_equity=D(1_000_000))) == outcome
+    assert tried(first(order), context=with_limits(account_equity=D(1_000_000))) == outcome
 
 
 def test_the_market_is_asked_only_for_what_a_limit_needs() -> None:
     filled(new_order(symbol="AAPL"))
-    now, desk = desks.default().now(), desks.default()
-    assert marks.asked(desk) == Asked(loss=False, heat=False)
-    assert marks.read("default", "MSFT", desk, wanted=Asked(False, False), now=now) == Marks()
-    loss = marks.read("default", "MSFT", desk, wanted=Asked(True, False), now=now)
+    now, context = contexts.default().now(), contexts.default()
+    assert marks.asked(context) == Asked(loss=False, heat=False)
+    assert marks.read("default", "MSFT", context, wanted=Asked(False, False), now=now) == Marks()
+    loss = marks.read("default", "MSFT", context, wanted=Asked(True, False), now=now)
     assert (set(loss.prices), set(loss.volatility)) == ({"AAPL"}, set())
-    hot = marks.read("default", "MSFT", desk, wanted=Asked(False, True), now=now)
+    hot = marks.read("default", "MSFT", context, wanted=Asked(False, True), now=now)
     assert set(hot.prices) == set(hot.volatility) == {"AAPL", "MSFT"}
     assert all(0.005 < value < 0.06 for value in hot.volatility.values())

@@ -8,7 +8,7 @@ from decimal import Decimal as D
 import pytest
 from django.utils import timezone
 
-from execution import context as desks
+from execution import context as contexts
 from execution.context import Context
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.entry import acceptance
@@ -16,7 +16,7 @@ from execution.models import Order, OrderEvent, Slice, TradingState
 from execution.risk import kill_switch, limits, pretrade
 from execution.sending import slices, targeting
 from execution.sending.slices import Intent
-from tests.integration.desk_work import claim, execution, hear, new_order, quote_at, report
+from tests.integration.order_steps import claim, execution, hear, new_order, quote_at, report
 
 pytestmark = pytest.mark.django_db
 
@@ -50,21 +50,21 @@ def code_of(order: Order) -> str:
     return order.status_reason.split(":")[0] if order.status == OrderStatus.DENIED else "ACCEPTED"
 
 
-def tried(part: Slice, seen: targeting.Look | None = None, desk: Context | None = None) -> str:
+def tried(part: Slice, seen: targeting.Look | None = None, context: Context | None = None) -> str:
     """What becomes of a child at its moment: its status, and the code where it did not leave."""
-    desk = desk or desks.default()
+    context = context or contexts.default()
     now = part.due_at
-    seen = seen or targeting.look(part, desk, now=now)
-    intent = slices.claim(part, quote_at(now), desk, now=now, seen=seen)
+    seen = seen or targeting.look(part, context, now=now)
+    intent = slices.claim(part, quote_at(now), context, now=now, seen=seen)
     part.refresh_from_db()
     assert (intent is None) == (part.status in (SliceStatus.PLANNED, SliceStatus.SKIPPED))
     return f"{part.status} {part.reason.split(':')[0]}".strip()
 
 
 def with_limits(**values: object) -> Context:
-    desk = desks.default()
-    changed = desk.config.limits.model_copy(update=values)
-    return replace(desk, config=desk.config.model_copy(update={"limits": changed}))
+    context = contexts.default()
+    changed = context.config.limits.model_copy(update=values)
+    return replace(context, config=context.config.model_copy(update={"limits": changed}))
 
 
 def restrict() -> None:
@@ -136,7 +136,7 @@ def test_the_tightest_limit_counts_and_the_configuration_is_the_outermost() -> N
     limit("max_order_quantity", 300, ("SYMBOL", "AAPL"))
     limit("max_order_quantity", 400, ("ACCOUNT", "default"))
     order = new_order(100, 1)
-    book, outermost = limits.in_force(order), desks.default().bounds
+    book, outermost = limits.in_force(order), contexts.default().bounds
     assert book.bounds(order, outermost).max_quantity == 300
     assert book.bounds(order, replace(outermost, max_quantity=200)).max_quantity == 200
 
@@ -169,7 +169,7 @@ def test_what_works_already_counts_into_the_position(most: int, outcome: str) ->
 def test_orders_of_one_batch_count_for_each_other() -> None:
     limit("max_position", 250)
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 100, "algorithm": "TWAP", "slices": 1}
-    batch = acceptance.accept_all([signal] * 3, desks.default())
+    batch = acceptance.accept_all([signal] * 3, contexts.default())
     assert [code_of(order) for order in batch] == ["ACCEPTED", "ACCEPTED", "POSITION_EXCEEDS_MAX"]
 
 
@@ -184,14 +184,14 @@ def test_reducing_lets_a_position_be_sold_and_no_more() -> None:
     assert code_of(new_order(101, 1, side="SELL")) == "REDUCING_ONLY"
     intent = claim(first(sale))
     assert intent is not None
-    assert slices.final_check(intent, desks.default()) is None
+    assert slices.final_check(intent, contexts.default()) is None
 
 
 def test_reducing_set_after_the_claim_holds_the_child_back() -> None:
     intent = claim(first(new_order()))
     assert intent is not None
     reduce_only()
-    held = slices.final_check(intent, desks.default())
+    held = slices.final_check(intent, contexts.default())
     assert held is not None
     assert held.reason.startswith("REDUCING_ONLY")
 
@@ -216,7 +216,7 @@ def test_two_opposite_claims_at_once_see_each_other_at_the_last_look() -> None:
     Slice.objects.filter(order=buy).update(status=SliceStatus.SENDING)
     for intent in (one, other):
         assert intent is not None
-        held = slices.final_check(intent, desks.default())
+        held = slices.final_check(intent, contexts.default())
         assert held is not None
         assert held.reason.startswith("OPPOSITE_ORDER_WORKING")
         assert held.retry
@@ -235,18 +235,18 @@ def test_two_opposite_claims_at_once_see_each_other_at_the_last_look() -> None:
 )
 def test_the_same_order_within_seconds_is_a_mistake(change: dict[str, object], code: str) -> None:
     signal = {"symbol": "AAPL", "side": "BUY", "quantity": 100, "algorithm": "TWAP", "slices": 1}
-    desk = with_limits(duplicate_seconds=30.0)
-    assert code_of(acceptance.accept(signal, desk)) == "ACCEPTED"
-    assert code_of(acceptance.accept(signal | change, desk)) == code
+    context = with_limits(duplicate_seconds=30.0)
+    assert code_of(acceptance.accept(signal, context)) == "ACCEPTED"
+    assert code_of(acceptance.accept(signal | change, context)) == code
     Order.objects.update(created_at_real=timezone.now() - timedelta(seconds=31))
-    assert code_of(acceptance.accept(signal, desk)) == "ACCEPTED"
+    assert code_of(acceptance.accept(signal, context)) == "ACCEPTED"
 
 
 def test_of_two_same_orders_stored_at_once_only_the_first_trades() -> None:
     one, other = new_order(100, 1), new_order(100, 1)
-    desk = with_limits(duplicate_seconds=30.0)
-    assert tried(first(other), desk=desk) == "SKIPPED DUPLICATE_ORDER"
-    assert tried(first(one), desk=desk) == "SENDING"
+    context = with_limits(duplicate_seconds=30.0)
+    assert tried(first(other), context=context) == "SKIPPED DUPLICATE_ORDER"
+    assert tried(first(one), context=context) == "SENDING"
 
 
 def test_the_first_come_go_on_when_fewer_orders_may_be_open() -> None:
@@ -305,8 +305,8 @@ def test_messages_of_the_last_minute_are_counted_per_account() -> None:
 def test_an_intent_that_is_sent_once_more_meets_the_limits_of_now() -> None:
     intent = claim(first(new_order()))
     assert intent is not None
-    assert slices.final_check(replace(intent, again=True), desks.default()) is None
+    assert slices.final_check(replace(intent, again=True), contexts.default()) is None
     restrict()
-    held = slices.final_check(replace(intent, again=True), desks.default())
+    held = slices.final_check(replace(intent, again=True), contexts.default())
     assert held is not None
     assert held.reason.startswith("SYMBOL_RESTRICTED")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.order_manager import OrderManager
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance
@@ -19,7 +19,7 @@ from execution.risk import buying_power, limits, marks
 from execution.risk.exposure import Moment, day_result, heat
 from execution.risk.marks import Marks
 from execution.sending import slices, targeting
-from tests.integration.desk_work import execution, hear, new_order, report
+from tests.integration.order_steps import execution, hear, new_order, report
 from tests.integration.risk.priced import Silent, on, quote_of, told, tried, with_limits
 from tests.integration.risk.test_account_limits import Poor
 
@@ -28,11 +28,11 @@ pytestmark = pytest.mark.django_db
 
 def test_orders_of_one_list_share_the_buying_power() -> None:
     poor = with_limits(within_buying_power=True)
-    desk = replace(poor, broker=OrderManager(poor.config, Poor(poor.config)))  # $3,000
+    context = replace(poor, broker=OrderManager(poor.config, Poor(poor.config)))  # $3,000
     buying_power.forget()
     buy = {"symbol": "AAPL", "side": "BUY", "quantity": 12, "algorithm": "TWAP", "slices": 1}
     batch = [buy, buy, buy | {"side": "SELL"}, buy | {"account": "other"}]
-    found = [told(order) for order in acceptance.accept_all(batch, desk)]
+    found = [told(order) for order in acceptance.accept_all(batch, context)]
     buying_power.forget()
     assert found == ["ACCEPTED", "DENIED BUYING_POWER", "ACCEPTED", "ACCEPTED"]
 
@@ -42,10 +42,10 @@ def test_orders_of_one_list_share_the_buying_power() -> None:
 
 def bought(symbol: str, quantity: int = 100, **more: Any) -> Order:
     order = new_order(quantity, 1, symbol=symbol, **more)
-    part, desk = order.slices.get(), desks.default()
+    part, context = order.slices.get(), contexts.default()
     now = part.due_at
-    seen = targeting.look(part, desk, now=now)
-    intent = slices.claim(part, quote_of(symbol, now), desk, now=now, seen=seen)
+    seen = targeting.look(part, context, now=now)
+    intent = slices.claim(part, quote_of(symbol, now), context, now=now, seen=seen)
     assert intent is not None
     hear(intent, report(intent, SliceStatus.WORKING))
     hear(intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", quantity)]))
@@ -53,14 +53,16 @@ def bought(symbol: str, quantity: int = 100, **more: Any) -> Order:
 
 
 def test_a_symbol_first_traded_after_the_marks_were_read_is_no_unknown_loss() -> None:
-    desk, order = desks.default(), new_order()
-    now = desk.now()
-    before = marks.read("default", "AAPL", desk, wanted=marks.Asked(True, False), now=now)
+    context, order = contexts.default(), new_order()
+    now = context.now()
+    before = marks.read("default", "AAPL", context, wanted=marks.Asked(True, False), now=now)
     bought("IBM")  # at 150, while the first order's checks go on
-    result = day_result(Moment(order, 100, before, now), desk)
+    result = day_result(Moment(order, 100, before, now), context)
     assert result == D("-0.01")  # the commission: what was just bought is worth what it cost
     missing = replace(before, asked=frozenset({"IBM"}))
-    assert day_result(Moment(order, 100, missing, now), desk) is None  # asked about, and no answer
+    assert (
+        day_result(Moment(order, 100, missing, now), context) is None
+    )  # asked about, and no answer
 
 
 class Busy(SimulatedMarket):
@@ -81,15 +83,15 @@ class Busy(SimulatedMarket):
 def test_orders_for_new_symbols_one_after_another_all_pass_the_loss_limit() -> None:
     bought("N", 1)
     limits.set_limit(scope="SYSTEM", key="", field="max_daily_loss", value=50_000, by="ann")
-    desk = on(Busy)
+    context = on(Busy)
     for number in range(5):
         signal = {"symbol": f"M{number}", "side": "BUY", "quantity": 10, "algorithm": "MARKET"}
         traded = Order.objects.filter(filled_quantity__gt=0).count()
-        order = acceptance.accept(signal, desk)
+        order = acceptance.accept(signal, context)
         assert Order.objects.filter(filled_quantity__gt=0).count() > traded
         assert order.status == "ACCEPTED"
         assert "waits_for" not in order.routing
-        assert tried(order, desk) == "SENDING"
+        assert tried(order, context) == "SENDING"
 
 
 def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
@@ -104,7 +106,7 @@ def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
     slices.claim(
         part,
         quote_of("MSFT", part.due_at),
-        desks.default(),
+        contexts.default(),
         now=part.due_at,
         seen=targeting.Look(marks=Marks(asked=frozenset({"AAPL"}))),
     )
@@ -116,10 +118,10 @@ def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
 def test_the_heat_counts_an_order_at_its_worst_price() -> None:
     order = new_order()
     known = Marks({"AAPL": D(150)}, {"AAPL": 0.02})
-    at = Moment(order, 200, known, desks.default().now())
-    desk = desks.default()
-    plain = heat(at, D(100_000), 0, desk)
-    dear = heat(replace(at, price=D(165)), D(100_000), 0, desk)
+    at = Moment(order, 200, known, contexts.default().now())
+    context = contexts.default()
+    plain = heat(at, D(100_000), 0, context)
+    dear = heat(replace(at, price=D(165)), D(100_000), 0, context)
     assert plain is not None
     assert dear is not None
     assert (plain.after, dear.after) == (D("0.006"), D("0.0066"))

@@ -13,7 +13,7 @@ import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 
-from execution import context as desks
+from execution import context as contexts
 from execution import heartbeat
 from execution.entry import acceptance, amend
 from execution.entry.order_controls import NotAllowed
@@ -22,7 +22,7 @@ from execution.market.simulated import SimulatedMarket
 from execution.models import Heartbeat, Order
 from execution.sending import slices
 from tests.integration.api.test_api import client_of
-from tests.integration.desk_work import new_order
+from tests.integration.order_steps import new_order
 from tests.integration.risk.priced import (
     Crossed,
     Old,
@@ -43,7 +43,9 @@ OFF = "DECISION_PRICE_OFF_MARKET"
 
 @pytest.mark.parametrize("decision", ["0.15", "1.5", "15", "1500", "150000"])
 def test_a_mistyped_price_is_denied_with_both_prices_and_the_collar(decision: str) -> None:
-    order = acceptance.accept(SLIP | {"quantity": 100, "decision_price": decision}, desks.default())
+    order = acceptance.accept(
+        SLIP | {"quantity": 100, "decision_price": decision}, contexts.default()
+    )
     assert told(order) == f"DENIED {OFF}"
     numbers = order.routing["denial"]["numbers"]
     assert numbers["decision_price"] == decision
@@ -56,17 +58,17 @@ def test_the_price_of_the_guide_passes() -> None:
     for symbol, price in (("AAPL", 150), ("MSFT", 330), ("GOOGL", 125)):
         order = acceptance.accept(
             {"symbol": symbol, "side": "BUY", "quantity": 100, "decision_price": price},
-            desks.default(),
+            contexts.default(),
         )
         assert order.status == "ACCEPTED"
         assert order.decision_within_collar is True
 
 
 def test_the_collar_is_configurable() -> None:
-    desk = with_limits(decision_collar=D("0.0000001"))
-    assert told(acceptance.accept(SLIP | {"decision_price": "100"}, desk)) == f"DENIED {OFF}"
-    desk = with_limits(decision_collar=D("0.9999"))
-    assert acceptance.accept(SLIP | {"decision_price": "1.5"}, desk).status == "ACCEPTED"
+    context = with_limits(decision_collar=D("0.0000001"))
+    assert told(acceptance.accept(SLIP | {"decision_price": "100"}, context)) == f"DENIED {OFF}"
+    context = with_limits(decision_collar=D("0.9999"))
+    assert acceptance.accept(SLIP | {"decision_price": "1.5"}, context).status == "ACCEPTED"
 
 
 @pytest.mark.parametrize("decision", [None, "1.5", "150", "15000"])
@@ -104,7 +106,7 @@ def test_no_other_price_of_the_caller_passes_it(
 
 
 def test_every_door_refuses_it_alike() -> None:
-    seen = preview(SLIP, desks.default())
+    seen = preview(SLIP, contexts.default())
     assert (seen["status"], seen["reason"].split(":")[0]) == ("DENIED", OFF)
     out = StringIO()
     call_command("preview", "BUY", "60000", "AAPL", "--price", "0.15", stdout=out)
@@ -116,7 +118,7 @@ def test_every_door_refuses_it_alike() -> None:
     with pytest.raises(SystemExit):
         call_command("order", "BUY", "60000", "AAPL", "--price", "0.15", stdout=out)
     assert out.getvalue().count(OFF) == 2
-    batch = acceptance.accept_all([SLIP, SLIP | {"decision_price": None}], desks.default())
+    batch = acceptance.accept_all([SLIP, SLIP | {"decision_price": None}], contexts.default())
     assert [told(order) for order in batch] == [f"DENIED {OFF}", "ACCEPTED"]
 
 
@@ -131,10 +133,10 @@ def test_the_command_takes_the_names_that_python_callers_use() -> None:
 
 
 def test_routing_goes_by_the_market() -> None:
-    order = acceptance.accept(SLIP | {"decision_price": None}, desks.default())
+    order = acceptance.accept(SLIP | {"decision_price": None}, contexts.default())
     assert order.algorithm == "VWAP"
-    low = quote_of("AAPL", desks.default().now()).bid * D("0.92")  # within the collar
-    cheap = acceptance.accept(SLIP | {"quantity": 70, "decision_price": low}, desks.default())
+    low = quote_of("AAPL", contexts.default().now()).bid * D("0.92")  # within the collar
+    cheap = acceptance.accept(SLIP | {"quantity": 70, "decision_price": low}, contexts.default())
     assert cheap.algorithm in ("MARKET", "TWAP")
     value = D(cheap.routing["notional"])
     assert value >= 70 * min(quote_of("AAPL", cheap.created_at).ask, D(170)) * D("0.999")
@@ -168,24 +170,25 @@ def test_a_right_price_goes_on_once_it_is_compared(market: type[SimulatedMarket]
 
 def test_a_whole_that_is_worth_too_much_leaves_in_no_part() -> None:
     """Each child alone would pass."""
-    desk = with_limits(max_order_notional=D(20_000))
+    context = with_limits(max_order_notional=D(20_000))
     signal = SLIP | {"algorithm": "TWAP", "slices": 10, "quantity": 1_000, "decision_price": None}
-    order = acceptance.accept(signal, on(Silent, desk))
+    order = acceptance.accept(signal, on(Silent, context))
     assert order.status == "ACCEPTED"
-    assert tried(order, desk) == "SKIPPED NOTIONAL_EXCEEDS_MAX"
-    fits = acceptance.accept(signal | {"quantity": 100}, on(Silent, desk))
-    assert tried(fits, desk) == "SENDING"
+    assert tried(order, context) == "SKIPPED NOTIONAL_EXCEEDS_MAX"
+    fits = acceptance.accept(signal | {"quantity": 100}, on(Silent, context))
+    assert tried(fits, context) == "SENDING"
 
 
 def test_a_market_that_moves_does_not_stop_an_order_that_was_compared() -> None:
-    desk = with_limits(max_order_notional=D(200_000))
+    context = with_limits(max_order_notional=D(200_000))
     order = acceptance.accept(
-        SLIP | {"algorithm": "TWAP", "slices": 10, "quantity": 1_000, "decision_price": 150}, desk
+        SLIP | {"algorithm": "TWAP", "slices": 10, "quantity": 1_000, "decision_price": 150},
+        context,
     )
     assert order.settled_at == order.created_at
     part = order.slices.order_by("sequence")[0]
     risen = replace(quote_of("AAPL", part.due_at), bid=D("249.99"), ask=D("250.01"))
-    assert slices.claim(part, risen, desk, now=part.due_at) is not None
+    assert slices.claim(part, risen, context, now=part.due_at) is not None
 
 
 @pytest.mark.parametrize(
@@ -213,14 +216,15 @@ def test_without_a_quote_an_order_waits_for_the_first(terms: dict[str, Any]) -> 
 
 
 def test_an_amendment_cannot_raise_the_value_above_the_limit() -> None:
-    desk = with_limits(max_order_notional=D(20_000))
+    context = with_limits(max_order_notional=D(20_000))
     order = acceptance.accept(
-        {"symbol": "AAPL", "side": "BUY", "quantity": 100, "algorithm": "TWAP", "slices": 4}, desk
+        {"symbol": "AAPL", "side": "BUY", "quantity": 100, "algorithm": "TWAP", "slices": 4},
+        context,
     )
     for change in ({"quantity": 200}, {"limit_price": 250}):
         with pytest.raises(NotAllowed, match="NOTIONAL_EXCEEDS_MAX"):
-            amend.amend(order.pk, change, version=1, by="ann", context=desk)
-    amend.amend(order.pk, {"quantity": 110}, version=1, by="ann", context=on(Silent, desk))
+            amend.amend(order.pk, change, version=1, by="ann", context=context)
+    amend.amend(order.pk, {"quantity": 110}, version=1, by="ann", context=on(Silent, context))
     order.refresh_from_db()
     assert order.settled_at is None  # of another value, which is compared before the next child
 
@@ -252,7 +256,7 @@ def test_orders_of_before_are_judged_by_their_arrival() -> None:
 
 def test_a_start_hours_away_is_no_way_round() -> None:
     later = datetime.now(UTC) + timedelta(hours=3)
-    order = acceptance.accept(SLIP | {"start_at": later}, desks.default())
+    order = acceptance.accept(SLIP | {"start_at": later}, contexts.default())
     assert told(order) == f"DENIED {OFF}"
     waits = acceptance.accept(SLIP | {"quantity": 500, "start_at": later}, on(Silent))
     assert (waits.status, tried(waits)) == ("ACCEPTED", f"SKIPPED {OFF}")

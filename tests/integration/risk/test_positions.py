@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 from django.utils import timezone
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.order_manager import OrderManager
 from execution.context import Context
@@ -14,7 +14,7 @@ from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance
 from execution.models import BrokerAccount, Order, Slice
 from execution.risk import exposure, kill_switch, limits, marks, positions
-from tests.integration.desk_work import claim, execution, hear, new_order, report
+from tests.integration.order_steps import claim, execution, hear, new_order, report
 
 pytestmark = pytest.mark.django_db
 
@@ -28,9 +28,9 @@ def account(held: dict[str, int], *, compared: bool = True) -> BrokerAccount:
     )
 
 
-def ordered(side: str, quantity: int, desk: Context | None = None) -> Order:
+def ordered(side: str, quantity: int, context: Context | None = None) -> Order:
     signal = {"symbol": "AAPL", "side": side, "quantity": quantity, "algorithm": "TWAP"}
-    return acceptance.accept(signal | {"slices": 1}, desk or desks.default())
+    return acceptance.accept(signal | {"slices": 1}, context or contexts.default())
 
 
 def first(order: Order) -> Slice:
@@ -38,8 +38,8 @@ def first(order: Order) -> Slice:
 
 
 def live() -> Context:
-    """A desk that trades live with a broker whose accounts can be compared."""
-    usual = desks.default()
+    """A context that trades live with a broker whose accounts can be compared."""
+    usual = contexts.default()
     return replace(usual, config=usual.config.model_copy(update={"trading_mode": "live"}))
 
 
@@ -53,15 +53,15 @@ def filled(quantity: int) -> None:
 def test_a_position_is_what_was_there_before_and_our_fills() -> None:
     account({"AAPL": 900, "TSLA": -70})
     filled(200)
-    known = positions.held("default", desks.default())
+    known = positions.held("default", contexts.default())
     assert known == {"AAPL": 1_100, "TSLA": -70}
-    assert positions.held("default", desks.default(), symbol="TSLA") == {"TSLA": -70}
-    assert positions.held("another", desks.default(), symbol="TSLA") == {"TSLA": 0}
+    assert positions.held("default", contexts.default(), symbol="TSLA") == {"TSLA": -70}
+    assert positions.held("another", contexts.default(), symbol="TSLA") == {"TSLA": 0}
 
 
 def test_paper_fills_of_an_account_of_the_same_name_are_no_position_of_the_live_one() -> None:
     filled(900)  # on paper, before trading went live
-    usual = desks.default()
+    usual = contexts.default()
     broker = OrderManager(config=usual.config, paper_trader=InteractiveBrokers(usual.config))
     at_ibkr = replace(live(), broker=broker)
     BrokerAccount.objects.create(
@@ -115,8 +115,8 @@ def test_heat_counts_what_was_held_before() -> None:
     account({"TSLA": 100})
     order = new_order(100, parts=1)
     prices, volatility = {"AAPL": D(150), "TSLA": D(200)}, {"AAPL": 0.02, "TSLA": 0.05}
-    at = exposure.Moment(order, 100, marks.Marks(prices, volatility), desks.default().now())
-    found = exposure.heat(at, D(100_000), 0, desks.default())
+    at = exposure.Moment(order, 100, marks.Marks(prices, volatility), contexts.default().now())
+    found = exposure.heat(at, D(100_000), 0, contexts.default())
     assert found is not None
     assert found.before == D("0.01")  # 100 TSLA x $200 x 5 % of $100,000
 

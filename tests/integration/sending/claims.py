@@ -9,11 +9,11 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
-from execution import context as desks
+from execution import context as contexts
 from execution.context import Context
 from execution.models import Order, PaperOrder, Slice
 from execution.sending.slices import Intent
-from tests.integration.desk_work import claim, new_order
+from tests.integration.order_steps import claim, new_order
 
 
 @contextmanager
@@ -58,13 +58,13 @@ def sent(intent: Intent) -> int:
 
 def due_in(seconds: float) -> Slice:
     part = new_order(parts=1).slices.get()
-    part.due_at = desks.default().now() + timedelta(seconds=seconds)
+    part.due_at = contexts.default().now() + timedelta(seconds=seconds)
     part.save(update_fields=["due_at"])
     return part
 
 
 def gapped(seconds: float) -> Context:
-    usual = desks.default()
+    usual = contexts.default()
     scheduling = usual.config.execution.scheduling.model_copy(update={"min_gap_seconds": seconds})
     execution = usual.config.execution.model_copy(update={"scheduling": scheduling})
     return replace(usual, config=usual.config.model_copy(update={"execution": execution}))

@@ -23,7 +23,7 @@ from execution.models import Bar, Order, Slice
 from execution.planning import volume_profiles
 from execution.sending import outcomes, slices, targeting
 from execution.sending.slices import Intent
-from tests.integration.desk_work import execution, report
+from tests.integration.order_steps import execution, report
 
 TODAY, HALF_DAY = date(2024, 6, 12), date(2024, 7, 3)
 
@@ -65,7 +65,7 @@ def learn(before: date, symbol: str = "GWW") -> None:
     volume_profiles.learn_from_bars(now=session_on(before).open)
 
 
-def desk_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more: Any) -> Context:
+def context_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more: Any) -> Context:
     config = Config(
         execution=Execution(**{"twap": Twap(timing_randomization=0), **more}),
         limits=Limits(max_order_quantity=100_000_000, max_order_notional=Decimal(10**12)),
@@ -75,37 +75,37 @@ def desk_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **more:
     return Context(config, market(config), OrderManager(config=config), lambda: moment)
 
 
-def order_of(desk: Context, quantity: int = 100_000, **terms: Any) -> Order:
+def order_of(context: Context, quantity: int = 100_000, **terms: Any) -> Order:
     signal = {"symbol": "GWW", "side": "BUY", "quantity": quantity, "algorithm": "VWAP"}
-    return acceptance.accept({**signal, "decision_price": 900, **terms}, desk)
+    return acceptance.accept({**signal, "decision_price": 900, **terms}, context)
 
 
-def claim(part: Slice, desk: Context, now: datetime) -> Intent | None:
+def claim(part: Slice, context: Context, now: datetime) -> Intent | None:
     """As `slices.send` does it, up to the committed intent."""
     part = Slice.objects.select_related("order").get(pk=part.pk)
-    quote = desk.market.quote(part.order.symbol, now)
-    seen = targeting.look(part, desk, now=now)
-    return slices.claim(part, quote, desk, now=now, seen=seen)
+    quote = context.market.quote(part.order.symbol, now)
+    seen = targeting.look(part, context, now=now)
+    return slices.claim(part, quote, context, now=now, seen=seen)
 
 
-def fill(intent: Intent, desk: Context, quantity: int | None = None) -> None:
+def fill(intent: Intent, context: Context, quantity: int | None = None) -> None:
     done = intent.ticket.quantity if quantity is None else quantity
     status = SliceStatus.FILLED if done == intent.ticket.quantity else SliceStatus.CANCELLED
-    trades = [replace(execution(intent, "1", done), executed_at=desk.now())] if done else []
+    trades = [replace(execution(intent, "1", done), executed_at=context.now())] if done else []
     outcomes.record(
-        intent.part.order_id, intent.part.pk, intent.token, report(intent, status, trades), desk
+        intent.part.order_id, intent.part.pk, intent.token, report(intent, status, trades), context
     )
 
 
-def work(order: Order, desk: Context, *, missing: Iterable[int] = ()) -> dict[int, int]:
+def work(order: Order, context: Context, *, missing: Iterable[int] = ()) -> dict[int, int]:
     """The size of the child of each slice; the `missing` ones pass unattended."""
     sent = {}
     for part in order.slices.order_by("sequence"):
         if part.sequence not in missing:
-            intent = claim(part, replace(desk, now=lambda due=part.due_at: due), part.due_at)
+            intent = claim(part, replace(context, now=lambda due=part.due_at: due), part.due_at)
             if intent is not None:
                 sent[part.sequence] = intent.ticket.quantity
-                fill(intent, replace(desk, now=lambda due=part.due_at: due))
+                fill(intent, replace(context, now=lambda due=part.due_at: due))
     return sent
 
 

@@ -11,7 +11,7 @@ from execution import task_queue
 from execution.models import Order, Slice
 from execution.risk import kill_switch
 from execution.sending.dispatcher import Dispatcher, due_slices
-from tests.integration.desk_work import new_order
+from tests.integration.order_steps import new_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

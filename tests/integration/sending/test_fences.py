@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from execution import context as desks
+from execution import context as contexts
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import order_controls
 from execution.market import clock
@@ -17,7 +17,7 @@ from execution.models import OrderEvent, PaperOrder, Slice
 from execution.orders.locks import locked, sole_sender
 from execution.risk import kill_switch
 from execution.sending import outcomes, resolver, slices
-from tests.integration.desk_work import new_order, quote_at, working
+from tests.integration.order_steps import new_order, quote_at, working
 from tests.integration.sending.claims import (
     due_in,
     elsewhere,
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_what_is_ready_early_leaves_at_its_moment() -> None:
-    slices.send(due_in(0).pk, desks.default())  # what is asked for the first time takes longer
+    slices.send(due_in(0).pk, contexts.default())  # what is asked for the first time takes longer
     part = due_in(0.085)
-    slices.send(part.pk, desks.default())
+    slices.send(part.pk, contexts.default())
 
     sent = Slice.objects.get(pk=part.pk)
     taken = PaperOrder.objects.get(client_order_id=sent.client_order_id)
@@ -60,14 +60,14 @@ def test_a_halt_that_comes_while_a_ready_slice_waits_is_seen() -> None:
     rows = Slice.objects.filter(pk=part.pk)
 
     def send() -> None:
-        slices.send(part.pk, desks.default())
+        slices.send(part.pk, contexts.default())
         connection.close()
 
     sender = threading.Thread(target=send)
     sender.start()
     wait_for(lambda: rows.filter(status=SliceStatus.SENDING).exists(), 10, "the slice to be ready")
     kill_switch.set_state(scope="SYMBOL", key="AAPL", state="HALTED", by="ann", reason="news")
-    halted = desks.default().now()
+    halted = contexts.default().now()
     sender.join()
 
     assert halted < part.due_at
@@ -77,7 +77,7 @@ def test_a_halt_that_comes_while_a_ready_slice_waits_is_seen() -> None:
 
 def test_a_bell_that_rings_far_too_early_is_not_heard() -> None:
     part = due_in(0.5)
-    slices.send(part.pk, desks.default())
+    slices.send(part.pk, contexts.default())
 
     assert Slice.objects.get(pk=part.pk).attempt == 0
 
@@ -85,14 +85,14 @@ def test_a_bell_that_rings_far_too_early_is_not_heard() -> None:
 def test_a_slice_that_never_arrived_is_sent_again_under_its_own_id() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    resolver.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, contexts.default())
     assert sent(intent) == 1
     assert slice_of(intent).attempt == 2
 
 
 def test_within_its_lease_nobody_asks() -> None:
     intent = intended(new_order())
-    resolver.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, contexts.default())
     assert sent(intent) == 0
     assert slice_of(intent).status == SliceStatus.SENDING
 
@@ -100,9 +100,9 @@ def test_within_its_lease_nobody_asks() -> None:
 def test_the_shares_of_a_dead_order_that_never_left_are_given_up() -> None:
     order = new_order()
     intent = intended(order)
-    order_controls.cancel(order.pk, by="test", now=desks.default().now())
+    order_controls.cancel(order.pk, by="test", now=contexts.default().now())
     lease_over(intent)
-    resolver.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, contexts.default())
     assert (sent(intent), slice_of(intent).status) == (0, SliceStatus.SKIPPED)
     order.refresh_from_db()
     assert order.status == "CANCELLED"
@@ -112,10 +112,10 @@ def test_while_its_sender_lives_nothing_is_concluded_from_silence() -> None:
     """A worker that was frozen after its final check may still send."""
     order = new_order()
     intent = intended(order)
-    order_controls.cancel(order.pk, by="test", now=desks.default().now())
+    order_controls.cancel(order.pk, by="test", now=contexts.default().now())
     lease_over(intent)
     with elsewhere(lambda: sole_sender(intent.part.pk)):
-        resolver.resolve(intent.part.pk, desks.default())
+        resolver.resolve(intent.part.pk, contexts.default())
     assert slice_of(intent).status == SliceStatus.SENDING
     assert working(order) == intent.ticket.quantity
 
@@ -123,14 +123,14 @@ def test_while_its_sender_lives_nothing_is_concluded_from_silence() -> None:
 def test_two_processes_never_send_the_same_slice_at_once() -> None:
     intent = intended(new_order())
     with elsewhere(lambda: sole_sender(intent.part.pk)):
-        slices.deliver(intent, desks.default())
+        slices.deliver(intent, contexts.default())
     assert sent(intent) == 0
 
 
 def test_a_worker_that_wakes_after_its_lease_sends_nothing() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    slices.deliver(intent, desks.default())
+    slices.deliver(intent, contexts.default())
     assert sent(intent) == 0
 
 
@@ -152,10 +152,10 @@ def test_a_commit_waits_for_the_disk_unless_it_need_not() -> None:
 def test_the_outcome_of_a_claim_that_was_taken_over_is_not_written() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    resolver.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, contexts.default())
     before = slice_of(intent)
     late = outcomes.NotSent("too late")
-    outcomes.record(intent.part.order_id, intent.part.pk, intent.token, late, desks.default())
+    outcomes.record(intent.part.order_id, intent.part.pk, intent.token, late, contexts.default())
     assert slice_of(intent).status == before.status
 
 
@@ -165,11 +165,11 @@ def test_missed_slices_leave_with_the_gap_between_them_or_are_caught_up_by_later
     # Slices 0 and 1 come due together, after an outage that 0 and 1 have both survived.
     Slice.objects.filter(pk=parts[0].pk).update(end_at=parts[2].due_at)
     now = parts[1].due_at
-    desk = gapped(30)
+    context = gapped(30)
 
-    first = slices.claim(parts[0], quote_at(now), desk, now=now)
+    first = slices.claim(parts[0], quote_at(now), context, now=now)
     assert first is not None
-    assert slices.claim(parts[1], quote_at(now), desk, now=now) is None
+    assert slices.claim(parts[1], quote_at(now), context, now=now) is None
     waiting = order.slices.get(sequence=1)
     assert waiting.status == SliceStatus.PLANNED
     assert waiting.due_at == now + timedelta(seconds=30)
@@ -177,21 +177,21 @@ def test_missed_slices_leave_with_the_gap_between_them_or_are_caught_up_by_later
     assert told.data["reason"] == "MIN_GAP"
 
     later = now + timedelta(seconds=31)
-    assert slices.claim(parts[1], quote_at(later), desk, now=later) is not None
+    assert slices.claim(parts[1], quote_at(later), context, now=later) is not None
 
 
 def test_after_an_outage_what_was_missed_is_spread_over_what_is_left() -> None:
     order = new_order(quantity=1_000, parts=10)
-    desk = desks.default()
+    context = contexts.default()
     parts = list(order.slices.order_by("sequence"))
     for part in parts[:5]:
-        assert slices.claim(part, quote_at(parts[5].due_at), desk, now=parts[5].due_at) is None
+        assert slices.claim(part, quote_at(parts[5].due_at), context, now=parts[5].due_at) is None
     assert set(order.slices.filter(sequence__lt=5).values_list("status", "reason")) == {
         (SliceStatus.SKIPPED, "MISSED")
     }
     sizes = []
     for part in parts[5:]:
-        intent = slices.claim(part, quote_at(part.due_at), desk, now=part.due_at)
+        intent = slices.claim(part, quote_at(part.due_at), context, now=part.due_at)
         assert intent is not None
         sizes.append(intent.ticket.quantity)
     assert sizes == [200] * 5

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deepstack.config import Config
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import completion
 from execution.broker.base import BrokerOrder
 from execution.domain.lifecycle import SliceStatus
@@ -19,7 +19,7 @@ from execution.orders.journal import move_slice
 from execution.risk import kill_switch
 from execution.sending import resolver, slices
 from execution.sending.dispatcher import Dispatcher
-from tests.integration.desk_work import claim, execution, hear, new_order, report, working
+from tests.integration.order_steps import claim, execution, hear, new_order, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ class Slow:
 
 def cancel_slowly(intent: Any) -> Slow:
     broker = Slow()
-    resolver.close(intent.part.pk, replace(desks.default(), broker=broker))  # type: ignore[arg-type]
+    resolver.close(intent.part.pk, replace(contexts.default(), broker=broker))  # type: ignore[arg-type]
     return broker
 
 
@@ -99,7 +99,7 @@ def test_an_order_that_is_cancelled_while_it_is_held_goes_on_no_more() -> None:
     order, intent = resting()
     halt_all()
     cancel_slowly(intent)
-    order_controls.cancel(order.pk, by="ann", now=desks.default().now())
+    order_controls.cancel(order.pk, by="ann", now=contexts.default().now())
     hear(intent, report(intent, SliceStatus.CANCELLED))
     order.refresh_from_db()
     assert (order.status, waiting(order)) == ("CANCELLED", [])
@@ -117,8 +117,8 @@ def test_a_pause_between_claim_and_send_puts_the_slice_off() -> None:
     order = new_order(1_000, 1)
     intent = claim(order.slices.get())
     assert intent is not None
-    order_controls.pause(order.pk, by="ann", now=desks.default().now())
-    slices.deliver(intent, desks.default())
+    order_controls.pause(order.pk, by="ann", now=contexts.default().now())
+    slices.deliver(intent, contexts.default())
     part = order.slices.get()
     assert (part.status, part.reason, part.sent_at) == ("PLANNED", "ORDER_PAUSED", None)
 
@@ -130,7 +130,7 @@ def test_what_never_arrived_is_planned_again_at_a_growing_pause() -> None:
         assert claim(part) is not None
         order.refresh_from_db()
         part.refresh_from_db()
-        now = desks.default().now()
+        now = contexts.default().now()
         part.order = order
         move_slice(part, SliceStatus.SKIPPED, at=now, reason="NEVER_ARRIVED")
         completion.finish_if_done(order, at=now)
@@ -145,7 +145,7 @@ def test_an_amendment_while_a_cancel_is_pending_loses_nothing() -> None:
     cancel_slowly(intent)
     halt_all("ACTIVE")
     change = {"quantity": 1_200}
-    amend.amend(order.pk, change, version=1, by="ann", context=desks.default())
+    amend.amend(order.pk, change, version=1, by="ann", context=contexts.default())
     assert [part.planned_quantity for part in waiting(order)] == [200]
     hear(intent, report(intent, SliceStatus.CANCELLED))
     [part] = waiting(order)
@@ -160,11 +160,11 @@ def test_an_order_that_was_given_more_time_goes_on_when_its_last_child_ends(
 ) -> None:
     """Every share was working, so that the amendment planned nothing."""
     order, intent = resting()
-    desk = desks.default()
+    context = contexts.default()
     later = order.end_at + timedelta(hours=hours)
     if hours:
-        order = amend.amend(order.pk, {"end_at": later}, version=1, by="ann", context=desk)
-    ended = desk.now() - timedelta(seconds=1)
+        order = amend.amend(order.pk, {"end_at": later}, version=1, by="ann", context=context)
+    ended = context.now() - timedelta(seconds=1)
     due = ended - timedelta(seconds=1)
     Slice.objects.filter(pk=intent.part.pk).update(due_at=due, end_at=ended)
     if not hours:
@@ -190,9 +190,9 @@ def test_a_stricter_limit_takes_back_a_child_that_rests_beyond_it(
     assert intent is not None
     hear(intent, report(intent, SliceStatus.WORKING))
     assert intent.ticket.limit_price == Decimal("150.00")
-    desk, path = desks.default(), Dispatcher(Config().execution.scheduling)
-    amend.amend(order.pk, {"limit_price": limit}, version=1, by="ann", context=desk)
-    assert (intent.part.pk in path._to_cancel(desk.now())) == cancelled
+    context, path = contexts.default(), Dispatcher(Config().execution.scheduling)
+    amend.amend(order.pk, {"limit_price": limit}, version=1, by="ann", context=context)
+    assert (intent.part.pk in path._to_cancel(context.now())) == cancelled
     assert cancel_slowly(intent).cancels == cancelled
     if not cancelled:
         return
@@ -202,4 +202,4 @@ def test_a_stricter_limit_takes_back_a_child_that_rests_beyond_it(
     second = claim(again)
     assert second is not None
     assert second.ticket.limit_price == Decimal(limit)
-    assert intent.part.pk not in path._to_cancel(desk.now())
+    assert intent.part.pk not in path._to_cancel(context.now())

@@ -20,7 +20,7 @@ from tests.integration.thin_market import (
     Trial,
     all_of,
     at_minute,
-    desk_at,
+    context_at,
     order_of,
     trade,
 )
@@ -106,7 +106,7 @@ def test_a_pause_cancels_what_works_and_the_resume_sends_it_again() -> None:
     assert returned(given.order) == []  # while it is paused it may still be amended
 
     order_controls.resume(given.order.pk, by="ann", now=at_minute(TEN + 9))
-    given.desk = replace(given.desk, now=lambda: at_minute(TEN + 9))
+    given.context = replace(given.context, now=lambda: at_minute(TEN + 9))
     given.order.refresh_from_db()
     given.answer = all_of
     assert finished(given) == ("FILLED", 1_000)
@@ -217,9 +217,9 @@ def test_the_largest_slice_bounds_what_returns() -> None:
 def test_after_a_halt_children_keep_their_gap_and_the_cap() -> None:
     trade(FLAT)  # 1,000 shares a minute
     scheduling = Scheduling(defer_seconds=STEP.total_seconds(), min_gap_seconds=90)
-    desk = desk_at(at_minute(TEN), scheduling=scheduling)
-    order = order_of(desk, quantity=3_000, slices=30, max_participation=0.1)
-    given = Trial(order, desk, all_of)
+    context = context_at(at_minute(TEN), scheduling=scheduling)
+    order = order_of(context, quantity=3_000, slices=30, max_participation=0.1)
+    given = Trial(order, context, all_of)
     until(given, TEN + 5)
     halt = Halted(given, TEN + 5)
     until(given, TEN + 25)

@@ -24,7 +24,7 @@ from tests.integration.sending.replayed_days import (
     WHOLE,
     NoTape,
     claim,
-    desk_at,
+    context_at,
     fill,
     learn,
     order_of,
@@ -48,7 +48,7 @@ def busy(volumes: Sequence[int], first: int, last: int, factor: int) -> list[int
 def test_an_order_is_planned_by_the_learned_profile_and_says_which() -> None:
     learn(TODAY)
     store(TODAY, usual())
-    order = order_of(desk_at(OPEN), **FIVE_MINUTES)
+    order = order_of(context_at(OPEN), **FIVE_MINUTES)
 
     told = order.routing["profile"]
     assert told["origin"] == "symbol"
@@ -65,29 +65,29 @@ def test_an_order_is_planned_by_the_learned_profile_and_says_which() -> None:
 def test_without_a_learned_profile_the_plan_stands() -> None:
     store(TODAY - timedelta(days=1), [1] * 390)
     store(TODAY, busy(usual(), 0, 60, 5))
-    order = order_of(desk_at(OPEN), **WHOLE)
+    order = order_of(context_at(OPEN), **WHOLE)
     planned = dict(order.slices.values_list("sequence", "planned_quantity"))
 
     assert order.routing["profile"]["origin"] == "default"
-    assert work(order, desk_at(OPEN)) == planned
+    assert work(order, context_at(OPEN)) == planned
     assert "dynamic" not in explained(order, 20)
 
 
 def test_switched_off_the_plan_stands() -> None:
     learn(TODAY)
     store(TODAY, busy(usual(), 0, 60, 5))
-    desk = desk_at(OPEN, vwap=Vwap(dynamic=False))
-    order = order_of(desk, **WHOLE)
+    context = context_at(OPEN, vwap=Vwap(dynamic=False))
+    order = order_of(context, **WHOLE)
     planned = dict(order.slices.values_list("sequence", "planned_quantity"))
-    assert work(order, desk) == planned
+    assert work(order, context) == planned
 
 
 def test_slices_follow_the_day_as_the_benchmark_measures_it() -> None:
     learn(TODAY)
     today = busy(busy(usual(), 0, 60, 3), 200, 240, 4)
     store(TODAY, today)
-    desk = desk_at(OPEN)
-    order = order_of(desk, quantity=10_000_000, **FIVE_MINUTES)
+    context = context_at(OPEN)
+    order = order_of(context, quantity=10_000_000, **FIVE_MINUTES)
     known = volume_profiles.profile_for("GWW", before=TODAY)
     assert known.mean_volume is not None
     assert known.expected_volume is not None
@@ -99,7 +99,7 @@ def test_slices_follow_the_day_as_the_benchmark_measures_it() -> None:
         mean_volume=known.mean_volume,
         expected=known.expected_volume,
     )
-    sent = work(order, desk)
+    sent = work(order, context)
 
     expected = dynamic(case, OPEN, session_on(TODAY).close, profile=known.profile)
     assert list(sent.values()) == [size for _, size in expected]
@@ -123,7 +123,7 @@ def test_a_month_end_follows_what_earlier_ones_did_at_the_close() -> None:
     learn(MONTH_END)
     store(MONTH_END, usual())
     opened, close = session_on(MONTH_END).open, session_on(MONTH_END).close
-    order = order_of(desk_at(opened), quantity=10_000_000, **FIVE_MINUTES)
+    order = order_of(context_at(opened), quantity=10_000_000, **FIVE_MINUTES)
 
     told = order.routing["profile"]["special_day"]
     assert (told["kind"], told["days"]) == ("MONTH_END", 2)
@@ -145,7 +145,7 @@ def test_a_month_end_follows_what_earlier_ones_did_at_the_close() -> None:
     )
     planned = list(order.slices.order_by("sequence").values_list("planned_quantity", flat=True))
     assert sum(planned[-2:]) > 10_000_000 * (1 - plain.profile.reached(38 / 39)) * 1.2
-    sent = work(order, desk_at(opened))
+    sent = work(order, context_at(opened))
     assert list(sent.values()) == [
         size for _, size in dynamic(case, opened, close, profile=known.profile)
     ]
@@ -155,20 +155,20 @@ def test_an_order_without_a_number_of_slices_is_cut_where_volume_is_fast() -> No
     learn(TODAY)
     store(TODAY, usual())
     close = session_on(TODAY).close
-    order = order_of(desk_at(OPEN), quantity=1_000_000, window_minutes=390)
+    order = order_of(context_at(OPEN), quantity=1_000_000, window_minutes=390)
     due = list(order.slices.order_by("sequence").values_list("due_at", flat=True))
     assert due[-10:] == [close - MINUTE * left for left in range(10, 0, -1)]
     assert due[0] == OPEN
     assert 78 < len(due) < 390
-    small = order_of(desk_at(OPEN), quantity=7_800, window_minutes=390)
+    small = order_of(context_at(OPEN), quantity=7_800, window_minutes=390)
     assert small.slice_count == 78
 
 
 def test_slices_are_no_closer_than_their_children_may_be() -> None:
     learn(TODAY)
     store(TODAY, usual())
-    desk = desk_at(OPEN, scheduling=Scheduling(min_gap_seconds=150))
-    order = order_of(desk, quantity=1_000_000, window_minutes=390)
+    context = context_at(OPEN, scheduling=Scheduling(min_gap_seconds=150))
+    order = order_of(context, quantity=1_000_000, window_minutes=390)
     due = list(order.slices.order_by("sequence").values_list("due_at", flat=True))
     gaps = [after - before for before, after in pairwise(due)]
     assert min(gaps) == timedelta(seconds=150)
@@ -179,8 +179,8 @@ def test_another_future_leaves_every_decision_as_it_was() -> None:
     store(TODAY, usual())
 
     def decisions() -> dict[int, int]:
-        desk = desk_at(OPEN)
-        return work(order_of(desk, **WHOLE), desk)
+        context = context_at(OPEN)
+        return work(order_of(context, **WHOLE), context)
 
     before = decisions()
     noon = OPEN + MINUTE * 150
@@ -194,9 +194,9 @@ def test_another_future_leaves_every_decision_as_it_was() -> None:
 def test_missed_slices_are_caught_up_without_a_burst(missing: Iterable[int]) -> None:
     learn(TODAY)
     store(TODAY, busy(usual(), 0, 390, 2))
-    desk = desk_at(OPEN)
-    order = order_of(desk, **WHOLE)
-    sent = work(order, desk, missing=missing)
+    context = context_at(OPEN)
+    order = order_of(context, **WHOLE)
+    sent = work(order, context, missing=missing)
 
     assert sum(sent.values()) == 100_000
     for sequence, size in sent.items():
@@ -211,16 +211,16 @@ def test_missed_slices_are_caught_up_without_a_burst(missing: Iterable[int]) -> 
 def test_unfilled_children_roll_over_and_never_overfill() -> None:
     learn(TODAY)
     store(TODAY, usual())
-    desk = desk_at(OPEN)
-    order = order_of(desk, quantity=7_777, **WHOLE)
+    context = context_at(OPEN)
+    order = order_of(context, quantity=7_777, **WHOLE)
     for part in order.slices.order_by("sequence"):
         now = part.due_at
-        intent = claim(part, desk, now)
+        intent = claim(part, context, now)
         if intent is not None:
             order.refresh_from_db()
             assert order.filled_quantity + intent.ticket.quantity <= 7_777
             last = part.sequence == 25
-            at = replace(desk, now=lambda due=now: due)
+            at = replace(context, now=lambda due=now: due)
             fill(intent, at, None if last else intent.ticket.quantity // 3)
     order.refresh_from_db()
     assert order.filled_quantity == 7_777
@@ -231,9 +231,9 @@ def test_a_half_day_is_a_whole_profile_compressed() -> None:
     session = session_on(HALF_DAY)
     assert session.length == timedelta(hours=3.5)
     store(HALF_DAY, usual(210))
-    desk = desk_at(session.open)
-    order = order_of(desk, window_minutes=210, slices=42)
-    sent = work(order, desk)
+    context = context_at(session.open)
+    order = order_of(context, window_minutes=210, slices=42)
+    sent = work(order, context)
 
     assert order.end_at == session.close
     assert sum(sent.values()) == 100_000
@@ -245,7 +245,7 @@ def test_a_half_day_is_a_whole_profile_compressed() -> None:
 def test_without_a_tape_the_plan_stands() -> None:
     learn(TODAY)
     store(TODAY, busy(usual(), 0, 60, 5))
-    desk = desk_at(OPEN, NoTape)
-    order = order_of(desk, **WHOLE)
+    context = context_at(OPEN, NoTape)
+    order = order_of(context, **WHOLE)
     planned = dict(order.slices.values_list("sequence", "planned_quantity"))
-    assert work(order, desk) == planned
+    assert work(order, context) == planned

@@ -18,7 +18,7 @@ from tests.integration.sending.replayed_days import (
     TWAP,
     NoTape,
     claim,
-    desk_at,
+    context_at,
     fill,
     learn,
     order_of,
@@ -41,12 +41,12 @@ def test_a_thin_name_is_worked_under_its_cap_to_the_last_slice(wish: dict[str, A
     """50 shares a minute, 5 %: 2.5 a minute, so that 1,000 in an hour cannot be done."""
     learn(TODAY)
     store(TODAY, [50] * 390)
-    desk = desk_at(OPEN, max_participation=Decimal("0.05"))
-    order = order_of(desk, quantity=1_000, **TWAP | wish)
+    context = context_at(OPEN, max_participation=Decimal("0.05"))
+    order = order_of(context, quantity=1_000, **TWAP | wish)
     end = order.start_at + timedelta(hours=1)
     now = OPEN
     while now < end:
-        at = replace(desk, now=lambda now=now: now)
+        at = replace(context, now=lambda now=now: now)
         for part in order.slices.filter(due_at__lte=now, status__in=("PLANNED", "QUEUED")):
             intent = claim(part, at, now)
             if intent is not None:
@@ -65,12 +65,12 @@ def first_of(order: Order) -> Slice:
 
 def at_minute(minute: int, **more: Any) -> tuple[Context, datetime]:
     now = OPEN + MINUTE * minute
-    return desk_at(now, **more), now
+    return context_at(now, **more), now
 
 
-def parent(desk: Context, quantity: int = 1_200, **terms: Any) -> Order:
+def parent(context: Context, quantity: int = 1_200, **terms: Any) -> Order:
     """Worked from ten o'clock on; its first slice is of a hundred shares."""
-    return order_of(replace(desk, now=lambda: OPEN), quantity, **TWAP | terms)
+    return order_of(replace(context, now=lambda: OPEN), quantity, **TWAP | terms)
 
 
 CAP = {"max_participation": Decimal("0.1")}
@@ -95,9 +95,9 @@ def only_due(part: Slice, now: datetime) -> Slice:
 )
 def test_a_child_is_cut_or_waits(traded: int, terms: dict[str, Any], sent: int | None) -> None:
     store(TODAY, [traded])
-    desk, now = at_minute(1, **CAP)
-    part = only_due(first_of(parent(desk, **terms)), now)
-    intent = claim(part, desk, now)
+    context, now = at_minute(1, **CAP)
+    part = only_due(first_of(parent(context, **terms)), now)
+    intent = claim(part, context, now)
 
     assert (intent and intent.ticket.quantity) == sent
     part.refresh_from_db()
@@ -110,11 +110,11 @@ def test_a_child_is_cut_or_waits(traded: int, terms: dict[str, Any], sent: int |
 
 def test_near_its_end_a_slice_takes_what_there_is() -> None:
     store(TODAY, [300])
-    desk, now = at_minute(1, **CAP)
-    part = only_due(first_of(parent(desk)), now)
+    context, now = at_minute(1, **CAP)
+    part = only_due(first_of(parent(context)), now)
     part.end_at = now + timedelta(seconds=50)
     part.save()
-    intent = claim(part, desk, now)
+    intent = claim(part, context, now)
     assert intent is not None
     assert intent.ticket.quantity == 31
 
@@ -142,13 +142,13 @@ def beside(other: dict[str, Any], *, filled: bool) -> int:
     """What a child may take after another parent's child of 50, of a budget of 102."""
     store(TODAY, [1_010])
     store(TODAY, [1_010], "TYL")
-    desk, now = at_minute(1, **CAP)
-    first = claim(only_due(first_of(parent(desk, 600, **other)), now), desk, now)
+    context, now = at_minute(1, **CAP)
+    first = claim(only_due(first_of(parent(context, 600, **other)), now), context, now)
     assert first is not None
     assert first.ticket.quantity == 50
     if filled:
-        fill(first, desk)
-    second = claim(only_due(first_of(parent(desk)), now), desk, now)
+        fill(first, context)
+    second = claim(only_due(first_of(parent(context)), now), context, now)
     assert second is not None
     return second.ticket.quantity
 
@@ -162,25 +162,25 @@ def beside(other: dict[str, Any], *, filled: bool) -> int:
 )
 def test_the_cap_of_a_market_order(terms: dict[str, Any], sent: int | None) -> None:
     store(TODAY, [600])
-    desk, now = at_minute(1, **CAP)
-    order = parent(desk, algorithm="MARKET", slices=None, **terms)
-    intent = claim(only_due(first_of(order), now), desk, now)
+    context, now = at_minute(1, **CAP)
+    order = parent(context, algorithm="MARKET", slices=None, **terms)
+    intent = claim(only_due(first_of(order), now), context, now)
     assert (intent and intent.ticket.quantity) == sent
 
 
 def test_pov_takes_its_part_of_what_has_traded() -> None:
     learn(TODAY)
     store(TODAY, [1_000] * 60)
-    desk = desk_at(OPEN)
+    context = context_at(OPEN)
     order = order_of(
-        desk, 10_000, algorithm="POV", window_minutes=60, slices=60, max_participation=0.2
+        context, 10_000, algorithm="POV", window_minutes=60, slices=60, max_participation=0.2
     )
     sent = []
     for part in order.slices.order_by("sequence")[:5]:
         now = part.due_at
-        intent = claim(part, replace(desk, now=lambda due=now: due), now)
+        intent = claim(part, replace(context, now=lambda due=now: due), now)
         assert intent is not None
-        fill(intent, replace(desk, now=lambda due=now: due))
+        fill(intent, replace(context, now=lambda due=now: due))
         sent.append((round((now - OPEN) / MINUTE), intent.ticket.quantity))
     done = [sum(size for _, size in sent[: k + 1]) for k in range(len(sent))]
     assert done == [minute * 200 + 1 for minute, _ in sent]
@@ -200,18 +200,18 @@ def test_pov_counts_on_the_last_minute_before_the_close(terms: dict[str, Any], s
     """Its volume, 790 shares by the profile of so usual a day, is known when all is over."""
     learn(TODAY)
     store(TODAY, usual())
-    desk = desk_at(OPEN + MINUTE * 380)
-    order = order_of(desk, 10_000, algorithm="POV", window_minutes=10, slices=10, **terms)
+    context = context_at(OPEN + MINUTE * 380)
+    order = order_of(context, 10_000, algorithm="POV", window_minutes=10, slices=10, **terms)
     traded = sum(usual()[380:389])
-    assert sum(work(order, desk).values()) == traded // 10 + 1 + shares
+    assert sum(work(order, context).values()) == traded // 10 + 1 + shares
 
 
 def test_a_capped_order_waits_while_the_tape_is_silent() -> None:
     store(TODAY, [10_000] * 5)
     now = OPEN + MINUTE * 5
-    desk = desk_at(now, NoTape, **CAP)
-    part = only_due(first_of(parent(desk)), now)
-    assert claim(part, desk, now) is None
+    context = context_at(now, NoTape, **CAP)
+    part = only_due(first_of(parent(context)), now)
+    assert claim(part, context, now) is None
     part.refresh_from_db()
     assert (part.status, part.reason) == ("PLANNED", "VOLUME_UNKNOWN: symbol=GWW")
 
@@ -220,12 +220,12 @@ def test_a_capped_order_waits_while_the_tape_is_silent() -> None:
 def test_parents_that_claim_at_one_moment_do_not_share_the_same_budget_twice() -> None:
     empty_redis()
     store(TODAY, [1_500])
-    desk, now = at_minute(1, **CAP)
-    parts = [only_due(first_of(parent(desk, client_reference=f"{k}")), now) for k in range(6)]
+    context, now = at_minute(1, **CAP)
+    parts = [only_due(first_of(parent(context, client_reference=f"{k}")), now) for k in range(6)]
 
     def attempt(part: Slice) -> int:
         try:
-            intent = claim(part, desk, now)
+            intent = claim(part, context, now)
             return intent.ticket.quantity if intent else 0
         finally:
             connections.close_all()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from execution import context as desks
+from execution import context as contexts
 from execution.domain.signal import InvalidSignal
 from execution.entry import acceptance, amend
 from execution.market.base import Quote
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.django_db
 def limit_sent(order: Order, *, bid: str, ask: str) -> D:
     part = order.slices.order_by("sequence")[0]
     quote = Quote("AAPL", part.due_at, D(bid), D(ask), 500, 500)
-    intent = slices.claim(part, quote, desks.default(), now=part.due_at)
+    intent = slices.claim(part, quote, contexts.default(), now=part.due_at)
     assert intent is not None
     return intent.ticket.limit_price
 
 
 def order_of(side: str, **terms: Any) -> Order:
     signal: dict[str, Any] = {"symbol": "AAPL", "side": side, "quantity": 100, "window_minutes": 60}
-    return acceptance.accept(signal | terms, desks.default())
+    return acceptance.accept(signal | terms, contexts.default())
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_amended_limit_is_rounded_and_told_alike() -> None:
     order = order_of("BUY", algorithm="TWAP", slices=2, limit_price="140")
     assert "rounded" not in order.routing
     changed = amend.amend(
-        order.pk, {"limit_price": "19.8055"}, version=1, by="trader", context=desks.default()
+        order.pk, {"limit_price": "19.8055"}, version=1, by="trader", context=contexts.default()
     )
     changed.refresh_from_db()
     assert changed.routing["rounded"]["limit_price"]["sent"] == "19.80"
@@ -77,7 +77,7 @@ def test_an_amended_limit_is_rounded_and_told_alike() -> None:
     assert event.data["rounded"]["limit_price"]["asked"] == "19.8055"
     part = changed.slices.exclude(status="CANCELLED").order_by("sequence")[0]
     quote = Quote("AAPL", part.due_at, D("19.79"), D("19.81"), 500, 500)
-    intent = slices.claim(part, quote, desks.default(), now=part.due_at)
+    intent = slices.claim(part, quote, contexts.default(), now=part.due_at)
     assert intent is not None
     assert intent.ticket.limit_price == D("19.80")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import execution_reports
 from execution.broker.base import BrokerOrder
 from execution.domain.lifecycle import SliceStatus
@@ -14,7 +14,7 @@ from execution.entry import order_controls
 from execution.models import Order, OrderEvent, Slice
 from execution.sending import outcomes
 from execution.sending.slices import Intent
-from tests.integration.desk_work import claim, execution, hear, new_order, report
+from tests.integration.order_steps import claim, execution, hear, new_order, report
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ S = SliceStatus
 
 
 def answer(intent: Intent, outcome: outcomes.Outcome) -> None:
-    outcomes.record(intent.part.order_id, intent.part.pk, intent.token, outcome, desks.default())
+    outcomes.record(intent.part.order_id, intent.part.pk, intent.token, outcome, contexts.default())
 
 
 def said(intent: Intent, status: SliceStatus, reason: str = MARGIN) -> BrokerOrder:
@@ -173,7 +173,7 @@ def test_words_that_come_after_a_cancel_nobody_asked_for_reach_the_order() -> No
 def test_an_order_that_a_person_cancels_says_so_at_its_end() -> None:
     order = new_order(parts=5)
     live(order, by_news)
-    order_controls.cancel(order.pk, by="kim", now=desks.default().now())
+    order_controls.cancel(order.pk, by="kim", now=contexts.default().now())
     order.refresh_from_db()
     assert order.status == "CANCELLED"
     assert order.status_reason == "1,000 of 1,000 not executed: cancelled by kim"
@@ -185,7 +185,7 @@ def test_an_end_by_the_clock_is_not_the_brokers_refusal() -> None:
     intent = claim(part)
     assert intent is not None
     answer(intent, report(intent, S.WORKING))
-    desk = replace(desks.default(), now=lambda: part.end_at)
-    execution_reports.take_over(part, report(intent, S.EXPIRED), desk)
+    context = replace(contexts.default(), now=lambda: part.end_at)
+    execution_reports.take_over(part, report(intent, S.EXPIRED), context)
     order.refresh_from_db()
     assert "worked until its slice window ended" in order.status_reason

@@ -11,7 +11,7 @@ import pytest
 from django.db import DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.base import BrokerOrder
 from execution.domain.lifecycle import SliceStatus
 from execution.models import Fill, Order, Position, Slice
@@ -21,7 +21,7 @@ from execution.sending.group_commit import Alone
 from execution.sending.outcomes import Result
 from execution.sending.slices import Due, Intent
 from execution.sending.targeting import Look
-from tests.integration.desk_work import claim, execution, new_order, quote_at, report
+from tests.integration.order_steps import claim, execution, new_order, quote_at, report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
@@ -39,7 +39,7 @@ def first_of(order: Order) -> Slice:
 
 def due(order: Order) -> Due:
     part = first_of(order)
-    return Due(part, quote_at(part.due_at), Look(), desks.default(), part.due_at)
+    return Due(part, quote_at(part.due_at), Look(), contexts.default(), part.due_at)
 
 
 def claimed(among: Sequence[Order]) -> list[Intent]:
@@ -53,9 +53,9 @@ def filled(intent: Intent) -> BrokerOrder:
 
 
 def result(intent: Intent, outcome: BrokerOrder | None = None, **more: object) -> Result:
-    desk, part = desks.default(), intent.part
+    context, part = contexts.default(), intent.part
     token = more.get("token", intent.token)
-    return Result(part.order_id, part.pk, token, outcome or filled(intent), desk, desk.now())  # type: ignore[arg-type]
+    return Result(part.order_id, part.pk, token, outcome or filled(intent), context, context.now())  # type: ignore[arg-type]
 
 
 def story(order: Order) -> list[tuple[str, object]]:
@@ -106,7 +106,7 @@ def test_a_set_tells_the_story_that_each_tells_alone() -> None:
     by_itself = claim(first_of(alone))
     assert by_itself
     outcomes.record(
-        alone.pk, by_itself.part.pk, by_itself.token, filled(by_itself), desks.default()
+        alone.pk, by_itself.part.pk, by_itself.token, filled(by_itself), contexts.default()
     )
     part = first_of(alone)
     for order in among:
@@ -156,11 +156,11 @@ def test_what_cannot_be_stored_takes_back_the_whole_set() -> None:
 
 def test_a_slice_that_needs_a_further_lock_is_left_out_of_its_set() -> None:
     """Where an account comes near its bound of messages, they are counted one after the other."""
-    desk = desks.default()
-    few = desk.config.limits.model_copy(update={"max_messages_per_minute": 5})
-    near = replace(desk, config=desk.config.model_copy(update={"limits": few}))
+    context = contexts.default()
+    few = context.config.limits.model_copy(update={"max_messages_per_minute": 5})
+    near = replace(context, config=context.config.model_copy(update={"limits": few}))
     one, other = orders(2)
-    held_up = replace(due(one), desk=near)
+    held_up = replace(due(one), context=near)
     left, intent = slices.claim_together([held_up, due(other)])
     assert left is Alone.ALONE
     assert isinstance(intent, Intent)
@@ -168,14 +168,14 @@ def test_a_slice_that_needs_a_further_lock_is_left_out_of_its_set() -> None:
 
 
 def test_slices_that_would_be_left_out_do_not_join() -> None:
-    desk = desks.default()
-    few = desk.config.limits.model_copy(update={"max_messages_per_minute": 60})
-    counted = replace(desk, config=desk.config.model_copy(update={"limits": few}))
+    context = contexts.default()
+    few = context.config.limits.model_copy(update={"max_messages_per_minute": 60})
+    counted = replace(context, config=context.config.model_copy(update={"limits": few}))
     usual, capped = due(new_order()), due(new_order(max_participation=0.1))
     sent_before = due(new_order())
     sent_before.part.attempt = 1
     assert usual.may_join
-    assert not replace(usual, desk=counted).may_join
+    assert not replace(usual, context=counted).may_join
     assert not capped.may_join
     assert not sent_before.may_join
 

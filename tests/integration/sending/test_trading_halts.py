@@ -22,7 +22,7 @@ from execution.market.replay import ReplayMarket
 from execution.market.trading_halts import Span, TradingHalts
 from execution.models import MarketHalt
 from tests.integration.admin.test_limits_admin import client_of
-from tests.integration.thin_market import STEP, Trial, at_minute, desk_at, order_of, trade
+from tests.integration.thin_market import STEP, Trial, at_minute, context_at, order_of, trade
 from tests.stack import wait_for
 
 pytestmark = pytest.mark.django_db
@@ -31,18 +31,20 @@ HALT, HALT_OVER = 48, 63  # minutes of the session; slices are due at 30, 36, 42
 PAGE = "/admin/execution/markethalt/"
 
 
-def halted_desk(minute: float, until: float | None = HALT_OVER) -> Context:
+def halted_context(minute: float, until: float | None = HALT_OVER) -> Context:
     """Bars of GWW all day, which are not to be believed while it is halted."""
     trade([900.0] * 390)
     end = None if until is None else at_minute(until)
     halts = TradingHalts(lambda: {"GWW": [Span(at_minute(HALT), end, "news pending")]})
-    desk = desk_at(at_minute(minute), scheduling=Scheduling(defer_seconds=STEP.total_seconds()))
-    return replace(desk, market=ReplayMarket(desk.config, halts))
+    context = context_at(
+        at_minute(minute), scheduling=Scheduling(defer_seconds=STEP.total_seconds())
+    )
+    return replace(context, market=ReplayMarket(context.config, halts))
 
 
 def test_nothing_leaves_in_a_halt_and_the_rest_of_the_plan_catches_up() -> None:
-    desk = halted_desk(30)
-    trial = Trial(order_of(desk), desk)
+    context = halted_context(30)
+    trial = Trial(order_of(context), context)
     order = trial.run()
     minutes, shares = zip(*trial.sent, strict=True)
 
@@ -62,8 +64,8 @@ def test_nothing_leaves_in_a_halt_and_the_rest_of_the_plan_catches_up() -> None:
 
 
 def test_a_halt_that_outlasts_the_window_leaves_the_rest_undone() -> None:
-    desk = halted_desk(30, until=None)
-    order = Trial(order_of(desk), desk).run()
+    context = halted_context(30, until=None)
+    order = Trial(order_of(context), context).run()
 
     assert (order.status, order.filled_quantity) == ("EXPIRED", 300)
     assert order.status_reason == (
@@ -73,8 +75,8 @@ def test_a_halt_that_outlasts_the_window_leaves_the_rest_undone() -> None:
 
 
 def test_a_market_order_waits_for_the_end_of_the_halt_and_says_so() -> None:
-    desk = halted_desk(HALT + 2)
-    trial = Trial(order_of(desk, algorithm="MARKET"), desk)
+    context = halted_context(HALT + 2)
+    trial = Trial(order_of(context, algorithm="MARKET"), context)
     told = {"since": at_minute(HALT).isoformat(), "reason": "news pending"}
     assert trial.order.routing["halted"] == told
     order = trial.run()
@@ -88,16 +90,16 @@ def test_a_market_order_waits_for_the_end_of_the_halt_and_says_so() -> None:
 @pytest.mark.parametrize(("minute", "halted"), [(HALT - 1, False), (HALT + 2, True)])
 def test_a_preview_tells_a_halt_and_denies_nothing(minute: float, halted: bool) -> None:
     signal = {"symbol": "GWW", "side": "BUY", "quantity": 100, "algorithm": "TWAP"}
-    seen = preview(signal, halted_desk(minute))
+    seen = preview(signal, halted_context(minute))
     assert (seen["status"], bool(seen["halted"])) == ("ACCEPTED", halted)
 
 
 def test_bars_in_a_halt_are_no_prices_and_no_volume() -> None:
-    desk = halted_desk(HALT)
-    quote = desk.market.quote("GWW", at_minute(HALT + 10))
+    context = halted_context(HALT)
+    quote = context.market.quote("GWW", at_minute(HALT + 10))
     assert quote is not None
     assert quote.halt is not None
-    bars = desk.market.bars("GWW", at_minute(HALT - 2), at_minute(HALT_OVER + 2))
+    bars = context.market.bars("GWW", at_minute(HALT - 2), at_minute(HALT_OVER + 2))
     assert [(bar.start - at_minute(0)).seconds // 60 for bar in bars] == [46, 47, 63, 64]
 
 
@@ -112,8 +114,8 @@ def test_a_quote_in_a_halt_is_as_old_as_the_last_trade() -> None:
 
 @pytest.mark.parametrize("minute", [HALT - 1.5, HALT + 2], ids=["resting", "arrives in the halt"])
 def test_the_paper_exchange_takes_an_order_and_fills_nothing_in_a_halt(minute: float) -> None:
-    desk = halted_desk(minute)
-    paper = PaperTrader(config=desk.config, market=desk.market)
+    context = halted_context(minute)
+    paper = PaperTrader(config=context.config, market=context.market)
     ticket = Ticket("c1", "default", "GWW", "BUY", 2_000, Decimal("900.50"))
     placed = paper.place(ticket, now=at_minute(minute))
     assert bool(placed.executions) == (minute < HALT)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
@@ -20,7 +20,7 @@ from execution.orders.locks import sole_sender
 from execution.risk import kill_switch
 from execution.sending import outcomes, resolver, slices
 from execution.sending.slices import Intent
-from tests.integration.desk_work import hear, new_order, quote_at, report, working
+from tests.integration.order_steps import hear, new_order, quote_at, report, working
 from tests.integration.sending.claims import elsewhere, intended, lease_over, sent, slice_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def unknown(order: Order) -> Intent:
     """The first slice of the order, sent a moment ago to a broker whose answer got lost."""
     intent = intended(order)
     lost = outcomes.Ambiguous("OutcomeUnknown: the answer got lost")
-    outcomes.record(order.pk, intent.part.pk, intent.token, lost, desks.default())
+    outcomes.record(order.pk, intent.part.pk, intent.token, lost, contexts.default())
     assert slice_of(intent).status == SliceStatus.UNKNOWN
     return intent
 
@@ -64,11 +64,11 @@ def test_what_surely_never_arrived_and_may_not_leave_again_is_free_at_once() -> 
     order = new_order()
     intent = unknown(order)
     restrict()
-    resolver.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, contexts.default())
     part = slice_of(intent)
     assert (part.status, sent(intent), working(order)) == (SliceStatus.PLANNED, 0, 0)
     assert "SYMBOL_RESTRICTED" in part.reason
-    again = slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at)
+    again = slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
     assert again is None  # looked at anew, its shares are left to the slices after it
     assert slice_of(intent).status == SliceStatus.SKIPPED
 
@@ -78,7 +78,7 @@ def test_in_a_halt_a_definite_absence_waits_like_a_slice_that_has_not_left(state
     order = new_order(parts=1)
     intent = unknown(order)
     kill_switch.set_state(scope="SYMBOL", key="AAPL", state=state, by="ann", reason="news")
-    resolver.resolve(intent.part.pk, desks.default())
+    resolver.resolve(intent.part.pk, contexts.default())
     order.refresh_from_db()
     assert (slice_of(intent).status, working(order)) == (SliceStatus.PLANNED, 0)
     assert order.status == "WORKING"
@@ -86,29 +86,29 @@ def test_in_a_halt_a_definite_absence_waits_like_a_slice_that_has_not_left(state
 
 def test_a_silence_that_proves_nothing_keeps_being_asked_about_until_the_lease_is_over() -> None:
     broker = Unproving()
-    desk = replace(desks.default(), broker=broker)  # type: ignore[arg-type]
+    context = replace(contexts.default(), broker=broker)  # type: ignore[arg-type]
     order = new_order()
     intent = unknown(order)
     restrict()
     lease = slice_of(intent).lease_until_real
     for checks in (1, 2, 3):
-        resolver.resolve(intent.part.pk, desk)
+        resolver.resolve(intent.part.pk, context)
         part = slice_of(intent)
         assert (part.status, part.checks) == (SliceStatus.UNKNOWN, checks)
         # A repetition that did not leave keeps nobody waiting for it.
         assert part.lease_until_real == lease
     assert working(order) == intent.ticket.quantity
     lease_over(intent)
-    resolver.resolve(intent.part.pk, desk)
+    resolver.resolve(intent.part.pk, context)
     assert (slice_of(intent).status, working(order), broker.placed) == (SliceStatus.PLANNED, 0, 0)
 
 
 def test_a_repetition_that_may_have_left_is_waited_for_anew() -> None:
     broker = Unproving()
-    desk = replace(desks.default(), broker=broker)  # type: ignore[arg-type]
+    context = replace(contexts.default(), broker=broker)  # type: ignore[arg-type]
     intent = unknown(new_order())
     lease_over(intent)
-    resolver.resolve(intent.part.pk, desk)
+    resolver.resolve(intent.part.pk, context)
     part = slice_of(intent)
     assert (part.status, broker.placed) == (SliceStatus.UNKNOWN, 1)
     assert part.lease_until_real is not None
@@ -119,11 +119,11 @@ def test_of_two_that_heard_of_the_absence_one_sends_again() -> None:
     intent = unknown(new_order())
     heard = slice_of(intent).claim_token
     slices.send_again(
-        intent.part.order_id, intent.part.pk, desks.default(), after=heard, absent=True
+        intent.part.order_id, intent.part.pk, contexts.default(), after=heard, absent=True
     )
     first = slice_of(intent)
     slices.send_again(
-        intent.part.order_id, intent.part.pk, desks.default(), after=heard, absent=True
+        intent.part.order_id, intent.part.pk, contexts.default(), after=heard, absent=True
     )
     after = slice_of(intent)
     assert (sent(intent), after.attempt, after.status) == (1, first.attempt, first.status)
@@ -132,7 +132,7 @@ def test_of_two_that_heard_of_the_absence_one_sends_again() -> None:
 def test_while_another_sends_a_denied_repetition_concludes_nothing() -> None:
     intent = replace(intended(new_order()), again=True, absent=True)
     with elsewhere(lambda: sole_sender(intent.part.pk)):
-        slices.deliver(intent, desks.default())
+        slices.deliver(intent, contexts.default())
     assert slice_of(intent).status == SliceStatus.UNKNOWN
 
 
@@ -162,21 +162,21 @@ def test_only_a_first_attempt_can_be_known_not_to_have_arrived(
 ) -> None:
     """What an earlier request did is not told by the failure of a later one, unless it is known
     that it did nothing."""
-    usual = desks.default()
-    desk = replace(usual, broker=Answers(error))  # type: ignore[arg-type]
+    usual = contexts.default()
+    context = replace(usual, broker=Answers(error))  # type: ignore[arg-type]
     cases = ((False, False, first), (True, False, again), (True, True, first))
     for repeated, absent, expected in cases:
         intent = replace(intended(new_order()), again=repeated, absent=absent)
-        slices.deliver(intent, desk)
+        slices.deliver(intent, context)
         assert slice_of(intent).status == expected
 
 
 def test_what_a_cancelled_order_could_send_again_is_given_up() -> None:
     order = new_order()
     intent = intended(order)
-    order_controls.cancel(order.pk, by="test", now=desks.default().now())
+    order_controls.cancel(order.pk, by="test", now=contexts.default().now())
     busy = outcomes.NotSent("429", retry=True)
-    outcomes.record(order.pk, intent.part.pk, intent.token, busy, desks.default())
+    outcomes.record(order.pk, intent.part.pk, intent.token, busy, contexts.default())
     order.refresh_from_db()
     assert (slice_of(intent).status, order.status) == (SliceStatus.SKIPPED, "CANCELLED")
 
@@ -214,12 +214,12 @@ def test_a_lost_cancel_is_asked_for_again_and_each_answer_puts_the_next_one_off(
     seen = report(intent, SliceStatus.WORKING)
     hear(intent, seen)
     broker = Forgetful(seen)
-    desk = replace(desks.default(), broker=broker)  # type: ignore[arg-type]
+    context = replace(contexts.default(), broker=broker)  # type: ignore[arg-type]
     past = timezone.now() - timedelta(seconds=1)
     cancelling = Slice.objects.filter(pk=intent.part.pk)
     cancelling.update(status=SliceStatus.CANCELLING, check_at_real=past, checks=0)
     for asked in (1, 2):
-        resolver.resolve(intent.part.pk, desk)
+        resolver.resolve(intent.part.pk, context)
         part = slice_of(intent)
         assert (broker.cancels, part.checks) == (asked, asked)
         assert part.check_at_real is not None

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from execution import context as desks
+from execution import context as contexts
 from execution import task_queue
 from execution.market.base import MarketDataUnavailable, Quote
 from execution.models import Slice
 from execution.sending import outcomes, slices
-from tests.integration.desk_work import claim, new_order
 from tests.integration.halted_market import TEN, finished, trial, until
+from tests.integration.order_steps import claim, new_order
 from tests.integration.thin_market import (
     MINUTE,
     all_of,
@@ -59,19 +59,19 @@ def test_a_slice_waits_while_nobody_knows_the_price(
 ) -> None:
     limit = {"limit_price": 100} if algorithm == "LIMIT" else {"slices": None}
     order = new_order(10, 1, algorithm=algorithm, **{"slices": None} | limit | one(algorithm))
-    usual = desks.default()
+    usual = contexts.default()
     market = Silent(usual.market, failure)
     for _ in range(2):
         part = order.slices.get()
         later = part.due_at + timedelta(milliseconds=1)
-        desk = replace(usual, market=market, now=lambda at=later: at)  # type: ignore[arg-type]
-        slices.send(part.pk, desk)
+        context = replace(usual, market=market, now=lambda at=later: at)  # type: ignore[arg-type]
+        slices.send(part.pk, context)
         part.refresh_from_db()
         assert (part.status, part.reason.partition(":")[0]) == ("PLANNED", code)
         assert timedelta(seconds=1) <= part.due_at - later < timedelta(seconds=2)  # no hammering
 
     market.failure = None
-    slices.send(part.pk, replace(desk, now=lambda: part.due_at))
+    slices.send(part.pk, replace(context, now=lambda: part.due_at))
     part.refresh_from_db()
     assert part.attempt == 1
 
@@ -89,7 +89,7 @@ class NoTape(Silent):
 
 def test_a_capped_slice_waits_while_the_tape_fails() -> None:
     part = new_order(10, 1, max_participation=0.5).slices.get()
-    usual = desks.default()
+    usual = contexts.default()
     market: Any = NoTape(usual.market, None)
     slices.send(part.pk, replace(usual, market=market, now=lambda: part.due_at))
     part.refresh_from_db()
@@ -98,14 +98,14 @@ def test_a_capped_slice_waits_while_the_tape_fails() -> None:
 
 def test_a_slice_that_waits_long_is_read_more_rarely_and_is_one_line_in_the_audit_trail() -> None:
     order = new_order(10, 1)
-    part, usual = order.slices.get(), desks.default()
+    part, usual = order.slices.get(), contexts.default()
     market = Silent(usual.market, lambda quote: replace(quote, at=quote.at - OLD))
     pauses = []
     for _ in range(20):
         moment = part.due_at
         Slice.objects.filter(pk=part.pk).update(status="QUEUED")  # its task was published
-        desk = replace(usual, market=market, now=lambda at=moment: at)  # type: ignore[arg-type]
-        slices.send(part.pk, desk)
+        context = replace(usual, market=market, now=lambda at=moment: at)  # type: ignore[arg-type]
+        slices.send(part.pk, context)
         part.refresh_from_db()
         pauses.append((part.due_at - moment).total_seconds())
     assert pauses == sorted(pauses)
@@ -116,9 +116,9 @@ def test_a_slice_that_waits_long_is_read_more_rarely_and_is_one_line_in_the_audi
 
 def test_when_the_price_comes_back_after_a_slices_own_end_the_next_ones_catch_up() -> None:
     given = trial(all_of)
-    usual = given.desk.market
+    usual = given.context.market
     silent = Silent(usual, lambda quote: None)
-    given.desk = replace(given.desk, market=silent)  # type: ignore[arg-type]
+    given.context = replace(given.context, market=silent)  # type: ignore[arg-type]
     until(given, TEN + 15)
     assert given.sent == []
     silent.failure = None
@@ -128,8 +128,8 @@ def test_when_the_price_comes_back_after_a_slices_own_end_the_next_ones_catch_up
 
 def test_an_order_that_ends_without_a_price_says_so() -> None:
     given = trial(algorithm="MARKET")
-    silent = Silent(given.desk.market, lambda quote: None)
-    given.desk = replace(given.desk, market=silent)  # type: ignore[arg-type]
+    silent = Silent(given.context.market, lambda quote: None)
+    given.context = replace(given.context, market=silent)  # type: ignore[arg-type]
     assert finished(given) == ("EXPIRED", 0)
     assert given.order.status_reason == (
         "1,000 of 1,000 not executed: held back as the market has no quote for"
@@ -153,7 +153,7 @@ def test_a_note_that_a_task_was_enqueued_is_for_its_moment_alone() -> None:
 def test_sent_at_is_when_the_request_left() -> None:
     order = new_order(parts=1)
     part = order.slices.get()
-    usual, left = desks.default(), part.due_at + timedelta(milliseconds=37)
+    usual, left = contexts.default(), part.due_at + timedelta(milliseconds=37)
     intent = claim(part)
     assert intent is not None
     slices.deliver(intent, replace(usual, now=lambda: left))
@@ -167,7 +167,7 @@ def test_what_did_not_leave_has_no_moment_of_leaving() -> None:
     assert intent is not None
     busy = outcomes.NotSent("BROKER_UNAVAILABLE: refused", retry=True)
     outcomes.record(
-        order.pk, intent.part.pk, intent.token, busy, desks.default(), left_at=order.start_at
+        order.pk, intent.part.pk, intent.token, busy, contexts.default(), left_at=order.start_at
     )
     part = order.slices.get()
     assert (part.status, part.sent_at, part.lateness_ms) == ("PLANNED", None, None)

@@ -109,7 +109,7 @@ def _worked(stack: Stack) -> Orders:
 
 
 def _replayed() -> Context:
-    """This process's desk, in the market that the stack's processes see."""
+    """This process's context, in the market that the stack's processes see."""
     usual = context.default()
     config = current().model_copy(
         update={

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from execution import context as desks
+from execution import context as contexts
 from execution.broker.order_manager import OrderManager
 from execution.domain.signal import InvalidSignal
 from execution.router import ExecutionRouter
@@ -17,7 +17,7 @@ from monitoring.monitor import ExecutionMonitor
 
 
 def manager() -> OrderManager:
-    return desks.default().broker
+    return contexts.default().broker
 
 
 @pytest.mark.parametrize(

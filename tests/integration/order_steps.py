@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from execution import context as desks
+from execution import context as contexts
 from execution.booking import execution_reports
 from execution.broker.base import BrokerOrder, Execution
 from execution.domain.lifecycle import SliceStatus
@@ -26,7 +26,7 @@ def new_order(quantity: int = 1_000, parts: int = 5, **more: object) -> Order:
         "slices": parts,
         "window_minutes": 600,
     }
-    return acceptance.accept(signal | more, desks.default())
+    return acceptance.accept(signal | more, contexts.default())
 
 
 def quote_at(at: datetime) -> Quote:
@@ -35,7 +35,7 @@ def quote_at(at: datetime) -> Quote:
 
 def claim(part: Slice) -> Intent | None:
     """What a worker does at the slice's moment, up to the committed intent."""
-    return slices.claim(part, quote_at(part.due_at), desks.default(), now=part.due_at)
+    return slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
 
 
 def execution(intent: Intent, name: str, quantity: int, *, revision: int = 0) -> Execution:
@@ -45,7 +45,7 @@ def execution(intent: Intent, name: str, quantity: int, *, revision: int = 0) ->
         execution_id=f"{intent.ticket.client_order_id}/{name}",
         quantity=quantity,
         price=PRICE,
-        executed_at=desks.default().now(),
+        executed_at=contexts.default().now(),
         commission=Decimal("0.01"),
         revision=revision,
     )
@@ -66,7 +66,7 @@ def report(
 def hear(intent: Intent, seen: BrokerOrder) -> None:
     """The broker's report reaches us by news or by a look-up."""
     part = Slice.objects.select_related("order").get(pk=intent.part.pk)
-    execution_reports.take_over(part, seen, desks.default())
+    execution_reports.take_over(part, seen, contexts.default())
 
 
 def working(order: Order) -> int:
