@@ -19,7 +19,6 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -31,15 +30,19 @@ from yaml import YAMLError
 from deepstack import config_files, config_rules
 from deepstack.config_alerts import Alerts
 from deepstack.config_breakers import Breakers
+from deepstack.config_ibkr import Ibkr
 from deepstack.config_market import Market
 from deepstack.config_paper import Paper
 from deepstack.config_types import (
+    PRINTED,
     Bps,
     Checked,
     Count,
     DatabaseUrl,
     Deviation,
+    HeaderSecret,
     HttpUrl,
+    LogFile,
     Minutes,
     Money,
     OptionalHttpUrl,
@@ -229,21 +232,6 @@ class Limits(Section):
     duplicate_seconds: Seconds = 0.0  # 0: not compared
 
 
-class Ibkr(Section):
-    # None: the one that is installed. Both may be, each in a folder of its own.
-    library: Literal["ib_insync", "ib_async"] | None = None
-    pick_up_seconds: PositiveSeconds = 3.0  # what the gateway has not sent by then is withdrawn
-    answer_seconds: PositiveSeconds = 5.0  # an order that TWS leaves unanswered is unknown
-    request_seconds: PositiveSeconds = 4.0  # for any other request
-    heartbeat_seconds: PositiveSeconds = 1.0
-    fresh_seconds: PositiveSeconds = 4.0  # silence after which the gateway's book is not believed
-    grace_seconds: PositiveSeconds = 2.0  # between the two queries that make an absence definite
-    compare_seconds: PositiveSeconds = 120.0  # how often all open orders are compared
-    link_patience_seconds: PositiveSeconds = 90.0  # of a lost link, before connecting anew
-    # TWS cuts the connection above 50.
-    messages_per_second: Annotated[int, Field(ge=10, le=48)] = 45
-
-
 class Disk(Section):
     """Of the disks of this machine that rows and logs go to: shares of the whole that are free."""
 
@@ -273,8 +261,8 @@ class Config(Checked, BaseSettings):
     ibkr_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:%-]+$")] = "127.0.0.1"
     ibkr_port: Annotated[int, Field(ge=1, le=65535)] = 7497
     ibkr_client_id: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
-    alpaca_api_key: str = ""
-    alpaca_secret_key: SecretStr = SecretStr("")
+    alpaca_api_key: Annotated[str, Field(pattern=f"^{PRINTED}$")] = ""
+    alpaca_secret_key: HeaderSecret = SecretStr("")
     alpaca_base_url: HttpUrl = "https://paper-api.alpaca.markets"
     alpaca_data_url: HttpUrl = "https://data.alpaca.markets"
     alpaca_data_feed: Literal["iex", "sip"] = "iex"
@@ -292,7 +280,7 @@ class Config(Checked, BaseSettings):
     flower_basic_auth: SecretStr = SecretStr("")  # user:password
     # Encrypts backups (`manage.py backup`); empty: they are written as they are.
     backup_key: SecretStr = SecretStr("")
-    metrics_token: SecretStr = SecretStr("")  # bearer of /metrics; empty: there is no such page
+    metrics_token: HeaderSecret = SecretStr("")  # bearer of /metrics; empty: there is no such page
     allowed_hosts: Annotated[list[str], NoDecode] = ["localhost", "127.0.0.1", "[::1]"]
     # A login ends after so long without a person's doing, and after a working day.
     session_idle_minutes: PositiveMinutes = 30.0
@@ -300,7 +288,7 @@ class Config(Checked, BaseSettings):
     token_days: Annotated[int, Field(gt=0, le=3_650)] = 90  # an API token is taken so long
     https: bool = False  # behind a TLS proxy: secure cookies, redirect and HSTS
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_file: Path = ROOT / "logs" / "deepstack.log"
+    log_file: LogFile = ROOT / "logs" / "deepstack.log"
     # Takes a POST for each alert; empty: alerts go to the log only.
     alert_webhook_url: OptionalHttpUrl = ""
 
@@ -318,17 +306,20 @@ class Config(Checked, BaseSettings):
     def from_env(cls) -> Self:
         """Read every source once; raises ConfigError that names each wrong key."""
         try:
-            names = {*os.environ, *DotEnvSettingsSource(cls).env_vars}
-            twice = config_files.twice_in(Path(str(cls.model_config["env_file"])))
-            if wrong := [*config_rules.misspelt(names, cls.model_fields), *twice]:
+            own = Path(str(cls.model_config["env_file"]))
+            names = [line.key for line in config_files.variables(own) if line.key]
+            misspelt = config_rules.misspelt(os.environ, names, cls.model_fields)
+            if wrong := [*misspelt, *config_files.wrong_lines(own)]:
                 raise ConfigError("\n".join(["the configuration is wrong:", *wrong]))
             return cls()
+        except UnicodeDecodeError:
+            raise ConfigError(".env and config/config.yaml: only UTF-8 can be read") from None
         except ValidationError as error:
             raise ConfigError(config_rules.readable(error)) from None
         except SettingsError as error:
             raise ConfigError(f"{error}: a nested key is written SECTION__KEY=value") from None
         except YAMLError as error:
-            raise ConfigError(f"config/config.yaml is not YAML: {error}") from None
+            raise ConfigError(f"config/config.yaml cannot be read: {error}") from None
 
     @classmethod
     def settings_customise_sources(

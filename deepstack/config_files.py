@@ -1,16 +1,29 @@
-"""Files of settings, in which nothing may stand twice: of two values the last would win in silence,
-and of two sections the first would be gone whole."""
+"""Files of settings are read strictly. Nothing may stand twice: of two values the last would win in
+silence, and of two sections the first would be gone whole. No line may be passed over: a limit that
+nobody reads is none."""
 
+import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 from typing_extensions import override
 
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
-class OnceLoader(yaml.SafeLoader):
+
+class StrictLoader(yaml.SafeLoader):
+    """Numbers are those that people write: to YAML, 010 is eight and 1:30 ninety. Any other
+    spelling stays a text, which a setting then refuses."""
+
+    yaml_implicit_resolvers = {
+        first: [known for known in resolvers if known[0] not in _NUMBERS]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
     @override
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -19,19 +32,58 @@ class OnceLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key} stands twice", node.start_mark
                 )
+        for key in keys:
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is no name", node.start_mark
+                )
         return super().construct_mapping(node, deep)
+
+
+for tag, pattern, first in (
+    (_NUMBERS[0], r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    (_NUMBERS[1], r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    (_NUMBERS[1], r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+):
+    StrictLoader.add_implicit_resolver(tag, re.compile(f"(?:{pattern})$"), list(first))
 
 
 def yaml_of(path: Path) -> dict[str, Any]:
     """Raises YAMLError that names the place."""
     with path.open(encoding="utf-8") as text:
-        return yaml.load(text, OnceLoader) or {}  # noqa: S506
+        found = yaml.load(text, StrictLoader)  # noqa: S506
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise yaml.YAMLError("sections are allowed, each with its keys below it: `limits:`, ...")
+    return found
 
 
-def twice_in(path: Path) -> list[str]:
-    """A line for each variable that stands twice in a file of variables."""
+def variables(path: Path) -> list[Binding]:
+    """The lines of a file of variables, if there is one."""
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8") as text:
-        names = Counter(line.key.upper() for line in parse_stream(text) if line.key)
-    return [f"  {name}: stands twice in {path.name}" for name, count in names.items() if count > 1]
+    with path.open(encoding="utf-8-sig") as text:
+        return list(parse_stream(text))
+
+
+def wrong_lines(path: Path) -> Iterator[str]:
+    """A line for each variable that stands twice in the file, and for each line that names none."""
+    lines = variables(path)
+    names = Counter(line.key.upper() for line in lines if line.key)
+    yield from (f"  {name}: stands twice in {path.name}" for name, n in names.items() if n > 1)
+    for line in lines:
+        if line.error or (line.key and line.value is None):
+            yield f"  {path.name}, line {_number(line)}: KEY=value is allowed, {_begins(line)}"
+
+
+def _number(line: Binding) -> int:
+    """Blank lines count to what follows them."""
+    text = line.original.string
+    return line.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _begins(line: Binding) -> str:
+    """The name alone; what follows may be a secret."""
+    name = re.match(r"[A-Za-z_][\w.]*", line.original.string.strip())
+    return f"not what begins with {name[0]}" if name else "and a quote that opens also closes"

@@ -1,5 +1,6 @@
 """Settings that are right one by one and wrong together, and what is said about wrong ones."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from operator import attrgetter
@@ -23,9 +24,12 @@ _NOT_ABOVE = (
 
 # Sections that no other program's variables begin with.
 _OURS_ALONE = ("EXECUTION", "LIMITS")
+# Of what decides about real money, a variable that is nearly one of ours is meant for it.
+_GRAVE = ("TRADING_", "LIVE_", "ALPACA_", "IBKR_")
+_NEAR = 0.85
 
 # In a key's name; the path of a webhook is a password.
-_SECRET = ("secret", "auth", "webhook", "token", "backup_key")
+_SECRET = ("secret", "auth", "webhook", "token", "backup_key", "api_key")
 
 
 def out_of_order(config: object) -> list[str]:
@@ -38,33 +42,46 @@ def out_of_order(config: object) -> list[str]:
     ]
 
 
-def misspelt(names: Iterable[str], fields: Mapping[str, FieldInfo]) -> list[str]:
-    """A line for each variable that was surely meant for one of the settings and is none."""
+def misspelt(
+    environment: Iterable[str], file: Iterable[str], fields: Mapping[str, FieldInfo]
+) -> list[str]:
+    """A line for each variable that was surely meant for one of the settings and is none. A file of
+    variables is this service's own, the environment everybody's."""
     kinds = {name: field.annotation for name, field in fields.items()}
     sections = {
         name.upper(): {key.upper() for key in kind.model_fields}
         for name, kind in kinds.items()
         if isinstance(kind, type) and issubclass(kind, BaseModel)
     }
-    unknown = {name.upper() for name in names} - {name.upper() for name in fields}
+    settings = {name.upper() for name in fields}
+    own = {name.upper() for name in file} - settings
+    others = {name.upper() for name in environment} - settings
     return [
         f"  {name}: no setting has this name; {meant}"
-        for name in sorted(unknown)
-        if (meant := _meant(name, sections))
+        for name in sorted(own | others)
+        if (meant := _meant(name, sections) or _near(name, settings, own=name in own))
     ]
 
 
 def _meant(name: str, sections: Mapping[str, Collection[str]]) -> str:
-    """What may be meant; empty for a name that may well be somebody else's."""
+    """Of a section; empty for a name that may well be somebody else's."""
     first, nested, _ = name.partition("__")
     if first in sections:
         return ""
     for section, keys in sections.items():
-        key = first.removeprefix(f"{section}_")
+        key = re.sub(rf"^{section}[_.-]", "", first)
         if key != first and (section in _OURS_ALONE or key in keys):
             return f"one of a section is written {section}__KEY"
     near = get_close_matches(first, sections, 1, cutoff=0.8) if nested else []
     return f"the section is called {near[0]}" if near else ""
+
+
+def _near(name: str, settings: Collection[str], *, own: bool) -> str:
+    """Of no section: a letter too many or too few."""
+    if not own and not name.startswith(_GRAVE):
+        return ""
+    near = get_close_matches(name, settings, 1, cutoff=_NEAR)
+    return f"one that has is {near[0]}" if near else ""
 
 
 def _at(config: object, key: str) -> float:

@@ -13,7 +13,8 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
-from deepstack.config import Config, Ibkr
+from deepstack.config import Config
+from deepstack.config_ibkr import Ibkr
 from execution.broker.base import BrokerUnavailable, OutcomeUnknown, Ticket
 from execution.broker.ibkr.adapter import InteractiveBrokers
 from execution.broker.ibkr.endpoint import endpoint_of

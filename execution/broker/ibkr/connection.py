@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from deepstack.config import Ibkr
+from deepstack.config_ibkr import Ibkr
 from execution.broker.ibkr import client_library, contracts, requests
 from execution.broker.ibkr.callbacks import Ears
 from execution.broker.ibkr.client_library import RequestError

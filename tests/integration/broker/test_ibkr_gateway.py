@@ -14,7 +14,7 @@ import pytest
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
-from deepstack.config import Ibkr
+from deepstack.config_ibkr import Ibkr
 from execution.broker.base import (
     BrokerOrder,
     BrokerUnavailable,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepstack.config import Config, Ibkr
+from deepstack.config import Config
+from deepstack.config_ibkr import Ibkr
 from execution.broker.ibkr import order_state
 from execution.broker.ibkr.error_codes import Verdict, verdict
 from execution.broker.ibkr.messages import CompletedSeen, ErrorSeen, OpenSeen, StatusSeen
