@@ -43,7 +43,7 @@ _SHARE = _number(minimum=float(LEAST_SHARE), maximum=1)
 _MINUTES = _number(exclusiveMinimum=0, maximum=MAX_WINDOW_MINUTES)
 _TIME: list[Schema] = [{"type": "string", "format": "date-time"}]
 _REQUIRED: dict[str, list[Schema]] = {
-    "symbol": _text(r"^[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,3})?$"),
+    "symbol": _text(r"^[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?$"),
     "side": _one_of(SIDES),
     "quantity": _whole(),
 }

@@ -116,8 +116,9 @@ class OrderList(Door, ListAPIView[Order]):
     def _many(self, request: Request, signals: list[Mapping[str, Any]]) -> Response:
         began = timezone.now()
         orders = acceptance.accept_all(signals, context.default())
-        new = sum(order.created_at_real >= began for order in orders)
-        denied = sum(order.status == OrderStatus.DENIED for order in orders)
+        once = {order.pk: order for order in orders}.values()
+        new = sum(order.created_at_real >= began for order in once)
+        denied = sum(order.status == OrderStatus.DENIED for order in once)
         shown = {
             "new": new,
             "denied": denied,

@@ -39,6 +39,15 @@ def resolve(
     return fields, written, errors
 
 
+def written_in(values: Mapping[str, object]) -> dict[str, str]:
+    """The aliases that stand for their fields in these values, by field."""
+    return {
+        field: alias
+        for alias, field in ALIASES.items()
+        if values.get(alias) is not None and values.get(field) is None
+    }
+
+
 def _read(value: object, reader: Reader) -> object:
     """What the value means; what cannot be read is only the same as itself."""
     try:

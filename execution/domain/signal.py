@@ -30,7 +30,8 @@ OVER_TIME = (
     "max_slice",
 )
 
-_SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}([.\-][A-Z0-9]{1,3})?")
+# One spelling for each share: a limit or a halt of BRK.B would not see BRK-B.
+_SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?")
 _NAME = re.compile(r"(?! )[A-Za-z0-9_.:@/ -]{1,64}(?<! )")
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 MAX_QUANTITY = 1_000_000_000
@@ -74,7 +75,7 @@ def as_written(names: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except InvalidSignal as error:
-        raise error.renamed(names) from None
+        raise (error.renamed(names) if names else error) from None
 
 
 @dataclass(frozen=True, slots=True)

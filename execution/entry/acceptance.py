@@ -5,8 +5,9 @@ from datetime import datetime
 
 from execution import task_queue
 from execution.context import Context
+from execution.domain.field_aliases import written_in
 from execution.domain.routing import Thresholds
-from execution.domain.signal import Signal
+from execution.domain.signal import Signal, as_written
 from execution.entry import free_space, references
 from execution.entry.drafting import _configured, _Drafting, _parse_all, _Rules
 from execution.entry.store import ReferenceTaken, existing, store
@@ -37,7 +38,7 @@ def accept_all(
     signals = _parse_all(batch, context.config.account)
     for _ in range(3):
         now = context.now()
-        slots = _slots(signals, context, thresholds, now=now)
+        slots = _slots(batch, signals, context, thresholds, now=now)
         drafts = list({id(slot): slot for slot in slots if isinstance(slot, Draft)}.values())
         for draft in drafts:
             code = draft.order.routing.get("denial", {}).get("code", "")
@@ -55,14 +56,24 @@ def preview_all(batch: Sequence[Mapping[str, object]], context: Context) -> list
     """The orders that `accept_all` would answer with now, by the same code; nothing is stored.
     Raises InvalidSignal."""
     signals = _parse_all(batch, context.config.account)
-    slots = _slots(signals, context, None, now=context.now())
+    slots = _slots(batch, signals, context, None, now=context.now())
     return [slot.order if isinstance(slot, Draft) else slot for slot in slots]
 
 
 def _slots(
-    signals: Sequence[Signal], context: Context, thresholds: Thresholds | None, *, now: datetime
+    batch: Sequence[Mapping[str, object]],
+    signals: Sequence[Signal],
+    context: Context,
+    thresholds: Thresholds | None,
+    *,
+    now: datetime,
 ) -> list[Draft | Order]:
     """Each signal as the order that it is already, or as a draft that knows those before it."""
     known = existing((signal.account, signal.client_reference) for signal in signals)
     drafting = _Drafting(context, now, thresholds or _configured(context), _Rules.read(context))
-    return references.slots(signals, known, drafting.draft, context.own_settings)
+
+    def draft(index: int) -> Draft:
+        with as_written(written_in(batch[index])):
+            return drafting.draft(signals[index])
+
+    return references.slots(signals, known, draft, context.own_settings)

@@ -47,9 +47,8 @@ class Change:
     def read(cls, values: Mapping[str, object], order: Order) -> "Change":
         """Raises InvalidSignal naming every wrong field."""
         allowed = {"quantity", "end_at", "limit_price"}
-        unknown = {
-            name: f"cannot be amended; {sorted(allowed)} can" for name in values.keys() - allowed
-        }
+        can = ", ".join(sorted(allowed))
+        unknown = dict.fromkeys(values.keys() - allowed, f"cannot be amended; {can} can")
         if unknown:
             raise InvalidSignal(unknown)
         whole: dict[str, object] = {

@@ -12,12 +12,13 @@ from execution.domain.algorithm_comparison import Question, alternatives, rounde
 from execution.domain.algorithms import registry
 from execution.domain.algorithms.base import PlannedSlice
 from execution.domain.event_kinds import EventKind
+from execution.domain.field_aliases import written_in
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.order_terms import terms_of
 from execution.domain.risk_checks import Denial
 from execution.domain.routing import Route, Thresholds
 from execution.domain.session import Session
-from execution.domain.signal import MOST_ERRORS, InvalidSignal, Signal, parse
+from execution.domain.signal import MOST_ERRORS, InvalidSignal, Signal, as_written, parse
 from execution.market.base import Quote
 from execution.models import Order, TradingState
 from execution.orders import caller
@@ -74,7 +75,8 @@ def draft(
     drafting = _Drafting(
         context, context.now(), thresholds or _configured(context), rules, amending=amending
     )
-    return drafting.draft(signal)
+    with as_written(written_in(values)):
+        return drafting.draft(signal)
 
 
 def _parse_all(batch: Sequence[Mapping[str, object]], account: str) -> list[Signal]:

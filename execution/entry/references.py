@@ -4,7 +4,7 @@ refused."""
 from collections.abc import Callable, Mapping, Sequence
 
 from execution.domain.order_terms import differences, terms_of
-from execution.domain.signal import InvalidSignal, Signal
+from execution.domain.signal import MOST_ERRORS, InvalidSignal, Signal
 from execution.models import Order
 from execution.orders.draft import Draft
 
@@ -16,27 +16,37 @@ class ReferenceConflict(InvalidSignal):
 def slots(
     signals: Sequence[Signal],
     known: Mapping[tuple[str, str], Order],
-    draft: Callable[[Signal], Draft],
+    draft: Callable[[int], Draft],
     own_settings: Mapping[str, object],
 ) -> list[Draft | Order]:
-    """For each signal the order that exists, or a draft; one draft for one reference.
+    """For each signal the order that exists, or the draft of its index; one for one reference.
 
-    Raises ReferenceConflict, keyed by `index.client_reference` in a batch.
+    Raises InvalidSignal, keyed by `index.field` in a batch, or ReferenceConflict where nothing else
+    is wrong.
     """
     found: list[Draft | Order] = []
     drafted: dict[tuple[str, str], Draft] = {}
     conflicts: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for index, signal in enumerate(signals):
         key = (signal.account, signal.client_reference or "")
         slot = known.get(key) or drafted.get(key) if signal.client_reference else None
-        if slot is None:
-            slot = drafted[key] = draft(signal)
-        elif wrong := _conflict(
-            signal, slot.order if isinstance(slot, Draft) else slot, own_settings
-        ):
-            prefix = f"{index}." if len(signals) > 1 else ""
-            conflicts[f"{prefix}client_reference"] = wrong
+        prefix = f"{index}." if len(signals) > 1 else ""
+        if slot is not None:
+            order = slot.order if isinstance(slot, Draft) else slot
+            if wrong := _conflict(signal, order, own_settings):
+                conflicts[f"{prefix}client_reference"] = wrong
+        else:
+            try:
+                slot = drafted[key] = draft(index)
+            except InvalidSignal as error:
+                errors |= {f"{prefix}{name}": text for name, text in error.errors.items()}
+                if len(errors) > MOST_ERRORS:
+                    break
+                continue
         found.append(slot)
+    if errors:
+        raise InvalidSignal(errors | conflicts)
     if conflicts:
         raise ReferenceConflict(conflicts)
     return found

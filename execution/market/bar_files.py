@@ -79,6 +79,7 @@ def read_bars(
     A timestamp is the start of its minute, with its offset, or else in `zone`. A file without a
     column for the symbol is taken to hold the one that is named. Raises BarFileError.
     """
+    symbols = {_as_orders_name_it(symbol) for symbol in symbols}
     reader = csv.reader(text, strict=True)
     try:
         form = _Form.of(next(reader, None), symbols, zone)
@@ -146,12 +147,18 @@ def _bar(
     row = dict(zip(form.columns, fields, strict=True))
     if form.symbol is not None:
         row["symbol"] = form.symbol
+    row["symbol"] = _as_orders_name_it(row["symbol"])
     if symbols and row["symbol"] not in symbols:
         return None
     start = _minute(row["timestamp"], form.zone)
     if days and start.date() not in days:
         return None
     return _checked(row, start.astimezone(UTC), line)
+
+
+def _as_orders_name_it(symbol: str) -> str:
+    """Yahoo writes a share class BRK-B."""
+    return symbol.replace("-", ".")
 
 
 def _checked(row: Mapping[str, str], start: datetime, line: int) -> BarRow:

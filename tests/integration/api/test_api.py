@@ -213,12 +213,32 @@ def test_a_list_is_stored_whole(api: APIClient) -> None:
     assert Order.objects.count() == 21
     again = post(api, batch)
     assert (again.status_code, again.json()["new"]) == (200, 0)
+    twice = post(api, [GOOD | {"client_reference": "twice"}] * 2)
+    assert (twice.status_code, twice.json()["new"]) == (201, 1)
 
 
 def test_a_list_with_one_mistake_is_not_stored_at_all(api: APIClient) -> None:
     answer = post(api, [GOOD, GOOD | {"side": "HOLD"}, GOOD])
     assert answer.status_code == 400
     assert list(answer.json()["errors"]) == ["1.side"]
+    assert nothing_stored()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"start_at": "2020-01-02T15:00:00Z"}, "start_at"),
+        ({"end_at": "2020-01-02T15:00:00Z"}, "end_at"),
+        ({"num_slices": 2, "max_slice": 1}, "num_slices"),
+    ],
+)
+def test_of_a_list_every_order_that_no_plan_fits_is_named_by_its_place(
+    api: APIClient, wrong: dict[str, Any], named: str
+) -> None:
+    worked = GOOD | {"algorithm": "TWAP"}
+    answer = post(api, [worked, worked | wrong, worked, worked | wrong])
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [f"1.{named}", f"3.{named}"]
     assert nothing_stored()
 
 

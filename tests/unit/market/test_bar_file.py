@@ -38,6 +38,14 @@ def test_a_bar() -> None:
     ]
 
 
+@pytest.mark.parametrize("asked", [(), ("BRK.B",), ("BRK-B",)])
+def test_a_share_class_is_stored_as_orders_name_it(asked: tuple[str, ...]) -> None:
+    yahoo, ours = GOOD.replace("GWW", "BRK-B"), GOOD.replace("GWW", "BRK.B")
+
+    for line in (yahoo, ours):
+        assert [bar.symbol for bar in read(f"{HEADER}\n{line}\n", symbols=asked)] == ["BRK.B"]
+
+
 @pytest.mark.parametrize(
     ("timestamp", "zone", "start"),
     [
