@@ -174,7 +174,7 @@ class Scheduling(Section):
     missed_grace_seconds: PositiveSeconds = 10.0  # later than this, a slice is left to the catch-up
     min_life_seconds: PositiveSeconds = 2.0  # a child works at least this long
     defer_seconds: PositiveSeconds = 1.0  # a slice that may not trade now is tried again after this
-    news_seconds: PositiveSeconds = 0.5  # how often the broker is asked for executions
+    poll_seconds: PositiveSeconds = 0.5  # how often the broker is asked for executions
     min_gap_seconds: Seconds = 0.0  # between two children of one parent
     # Minutes after the open and before the close in which no order is worked over time.
     quiet_open_minutes: Annotated[float, Field(ge=0, le=60)] = 0.0

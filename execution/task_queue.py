@@ -13,7 +13,7 @@ from execution.market import clock
 SEND = "execution.tasks.send_slice"
 RESOLVE = "execution.tasks.resolve_slice"
 CLOSE = "execution.tasks.close_slice"
-NEWS = "execution.tasks.poll_executions"
+POLL = "execution.tasks.poll_executions"
 # Trading time. A task is due a little before its slice is: what leaves at its moment has been
 # sized, checked and stored by then.
 AHEAD = timedelta(milliseconds=80)
@@ -60,6 +60,6 @@ def horizon_end(now: datetime, seconds: float) -> datetime:
     return now + timedelta(seconds=seconds * clock.speed())
 
 
-def ask_for_news(accounts: Iterable[str]) -> None:
+def poll_brokers(accounts: Iterable[str]) -> None:
     for account in accounts:
-        current_app.send_task(NEWS, args=[account])
+        current_app.send_task(POLL, args=[account])

@@ -7,7 +7,7 @@ from celery.signals import worker_init, worker_ready, worker_shutting_down
 from deepstack import redis_check, thread_failures
 from deepstack.celery import thread_began
 from deepstack.database import prepared_query
-from deepstack.database.advisory_locks import NEWS, try_session_lock, unlock_session
+from deepstack.database.advisory_locks import POLL, try_session_lock, unlock_session
 from execution import context, heartbeat
 from execution.booking import broker_feed
 from execution.market import clock
@@ -43,16 +43,16 @@ def poll_executions(account: str) -> None:
     """One at a time: a second listener would only wait for the first one's locks. Of a heap of
     these tasks, which nobody took for a while, one does the work."""
     structlog.contextvars.clear_contextvars()
-    if broker_feed.just_heard(account, context.default()):
+    if broker_feed.just_polled(account, context.default()):
         return
-    alone = try_session_lock(NEWS)
-    if not alone and not broker_feed.unheard(account, context.default()):
+    alone = try_session_lock(POLL)
+    if not alone and not broker_feed.is_overdue(account, context.default()):
         return
     try:
-        broker_feed.hear(account, context.default())
+        broker_feed.poll(account, context.default())
     finally:
         if alone:
-            unlock_session(NEWS)
+            unlock_session(POLL)
 
 
 # The name of release 1.0: messages of that release may be under way. Goes with the next release.

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from execution.booking.execution_reports import take_over_all
+from execution.booking.execution_reports import book_reports
 from execution.broker.base import (
     BrokerError,
     BrokerOrder,
@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-# News are asked for anew from shortly before the last question, and from long before once in a
-# while: what the broker tells up to LATE - SELDOM after its moment is heard.
+# Each poll begins shortly before the last one, and once in a while long before it: what the broker
+# reports up to LATE - SELDOM after its moment is still booked.
 OVERLAP = timedelta(seconds=1)
 
 
@@ -32,11 +32,11 @@ LATE = timedelta(seconds=7.5)
 SELDOM = timedelta(seconds=2.5)
 
 
-LONG_UNHEARD = timedelta(seconds=15)
+OVERDUE_AFTER = timedelta(seconds=15)
 
 
-def hear(account: str, context: Context) -> int:
-    """Take over the broker's news of one account since they were last heard; how many orders."""
+def poll(account: str, context: Context) -> int:
+    """Book what the broker reports of one account since the last poll; how many orders."""
     if forget_foreign(account, context):
         return 0
     try:
@@ -44,45 +44,45 @@ def hear(account: str, context: Context) -> int:
     except TooSoon:
         return 0
     except BrokerError as error:
-        log.warning("no news from the broker", error=str(error))
+        log.warning("the broker did not answer the poll", error=str(error))
         return 0
 
 
 def catch_up(
     account: str, context: Context, since: datetime | None = None
 ) -> Sequence[BrokerOrder]:
-    """The broker's news of one account, taken over; since they were last heard, or since an
-    earlier moment. Raises what the broker raises, and then nothing is taken for heard."""
+    """Book the broker's reports on one account since the last poll, or since an earlier moment, and
+    return them. Raises what the broker raises, and then the cursor stays."""
     now = context.now()
     cursor, _ = BrokerCursor.objects.get_or_create(
         broker=context.broker.name,
         account=account,
         defaults={"heard_until": now - timedelta(days=1)},
     )
-    heard = unheard_since(cursor.heard_until, now, speed=clock.speed())
-    news = context.broker.news(account, min(heard, since or heard), now=now)
-    if take_over_all(news, context):
+    start = poll_from(cursor.heard_until, now, speed=clock.speed())
+    reports = context.broker.reports(account, min(start, since or start), now=now)
+    if book_reports(reports, context):
         BrokerCursor.objects.filter(pk=cursor.pk, heard_until__lt=now).update(heard_until=now)
-    return news
+    return reports
 
 
-def unheard_since(heard_until: datetime, now: datetime, *, speed: float) -> datetime:
-    """From when on news are asked for; `speed`: trading seconds per real second."""
+def poll_from(heard_until: datetime, now: datetime, *, speed: float) -> datetime:
+    """From when on reports are asked for; `speed`: trading seconds per real second."""
     seldom = SELDOM * speed
     first_since_long = (now - EPOCH) // seldom != (heard_until - EPOCH) // seldom
     return heard_until - (LATE if first_since_long else OVERLAP) * speed
 
 
-def unheard(account: str, context: Context) -> bool:
-    """Whether the last news are so old that whoever should hear them must be frozen."""
-    old = context.now() - LONG_UNHEARD * clock.speed()
+def is_overdue(account: str, context: Context) -> bool:
+    """Whether the last poll is so old that the process which should make it must be frozen."""
+    old = context.now() - OVERDUE_AFTER * clock.speed()
     cursors = BrokerCursor.objects.filter(broker=context.broker.name, account=account)
     return cursors.filter(heard_until__lt=old).exists()
 
 
-def just_heard(account: str, context: Context) -> bool:
-    """Whether the news were heard within half the time in which they are asked for once."""
-    now, every = context.now(), context.config.execution.scheduling.news_seconds
+def just_polled(account: str, context: Context) -> bool:
+    """Whether the last poll is younger than half the time between two."""
+    now, every = context.now(), context.config.execution.scheduling.poll_seconds
     recent = now - timedelta(seconds=every / 2 * clock.speed())
     cursors = BrokerCursor.objects.filter(broker=context.broker.name, account=account)
     # Not what a process has noted whose clock is ahead of ours.

@@ -13,7 +13,7 @@ from django.utils import timezone
 from deepstack.database.prepared_query import IsAny, Param, Prepared
 from deepstack.database.unit_of_work import save
 from execution.booking import completion, execution_reports, fills, rejections
-from execution.booking.fills import Entered
+from execution.booking.fills import Inserted
 from execution.broker.base import (
     BrokerError,
     BrokerOrder,
@@ -39,7 +39,7 @@ FIRST_PAUSE = timedelta(milliseconds=300)
 LONGEST_PAUSE = 30.0  # seconds
 
 
-WORRYING = 5  # questions without an answer
+UNKNOWN_AFTER = 5  # questions without an answer
 
 
 NO_REASON = "REJECTED: the broker gives no reason"
@@ -51,24 +51,24 @@ REASON_KNOWN_BY = 100  # characters of the broker's words: ours may stand before
 def apply(
     order: Order,
     part: Slice,
-    seen: BrokerOrder,
+    report: BrokerOrder,
     context: Context,
     *,
     asked: bool,
     at: datetime,
-    entered: Entered | None = None,
+    inserted: Inserted | None = None,
 ) -> None:
     """Take over what the broker says about one child: executions first, then its status.
-    `entered`: of its executions, where they were stored together with others.
+    `inserted`: of its executions, where they were stored together with others.
 
-    Only an answer to a question puts the next question off: news that repeat themselves would
+    Only an answer to a question puts the next question off: reports that repeat themselves would
     otherwise keep a lost cancel from ever being asked for again.
     """
-    before, reason, named = part.status, part.reason, _is_named(part, seen)
+    before, reason, named = part.status, part.reason, _is_named(part, report)
     if named:
-        part.broker_order_id = seen.broker_order_id
-    fills.book(order, part, seen.executions, broker=context.broker.name, at=at, entered=entered)
-    _follow(order, part, seen, asked=asked, at=at)
+        part.broker_order_id = report.broker_order_id
+    fills.book(order, part, report.executions, broker=context.broker.name, at=at, inserted=inserted)
+    _follow(order, part, report, asked=asked, at=at)
     if named and part.status == before:
         save(part, "broker_order_id")
     completion.finish_if_done(order, at=at, part=part)
@@ -78,25 +78,25 @@ def apply(
         rejections.pause_after_too_many(order, part, context, at=at)
 
 
-def _is_named(part: Slice, seen: BrokerOrder) -> bool:
-    return seen.broker_order_id not in ("", part.broker_order_id)
+def _is_named(part: Slice, report: BrokerOrder) -> bool:
+    return report.broker_order_id not in ("", part.broker_order_id)
 
 
-def _follow(order: Order, part: Slice, seen: BrokerOrder, *, asked: bool, at: datetime) -> None:
+def _follow(order: Order, part: Slice, report: BrokerOrder, *, asked: bool, at: datetime) -> None:
     """The child's status by what the broker says, once its executions are booked."""
-    status = seen.status
-    incomplete = status in SLICE_TERMINAL and seen.filled_quantity > part.filled_quantity
+    status = report.status
+    incomplete = status in SLICE_TERMINAL and report.filled_quantity > part.filled_quantity
     if incomplete:
         # Its executions are still on their way: until they are booked the leaves stay working,
         # or the plan would trade them a second time.
         status = SliceStatus.WORKING
-    # A broker that has not seen our cancel yet still says WORKING; and only the fills themselves,
+    # A broker that has not report our cancel yet still says WORKING; and only the fills themselves,
     # when they are corrected, make less of a child that has all its shares.
     known_better = part.status == SliceStatus.FILLED or (
         part.status == SliceStatus.CANCELLING and status == SliceStatus.WORKING
     )
     if not known_better and status in SLICE_TRANSITIONS[SliceStatus(part.status)]:
-        reason = _why_ended(part, status, seen.reason, at=at)
+        reason = _why_ended(part, status, report.reason, at=at)
         if status == SliceStatus.REJECTED:
             rejections.note(order, part, reason, at=at)
         move_slice(part, status, at=at, reason=reason, **_next_question(status, incomplete))
@@ -107,11 +107,11 @@ def _follow(order: Order, part: Slice, seen: BrokerOrder, *, asked: bool, at: da
     elif part.check_at_real is not None:
         part.check_at_real = None
         save(part, "check_at_real")
-    elif part.is_terminal and seen.reason[:REASON_KNOWN_BY] not in part.reason:
-        _give_reason(part, seen.reason, at=at)
+    elif part.is_terminal and report.reason[:REASON_KNOWN_BY] not in part.reason:
+        _add_reason(part, report.reason, at=at)
 
 
-def _give_reason(part: Slice, said: str, *, at: datetime) -> None:
+def _add_reason(part: Slice, said: str, *, at: datetime) -> None:
     """The broker's words came after the child's end."""
     ours = "" if part.reason == NO_REASON else part.reason
     joined = rejections.unasked(said) if ours == rejections.unasked("") else f"{ours}; {said}"
@@ -139,23 +139,24 @@ def _why_ended(part: Slice, status: str, said: str, *, at: datetime) -> str:
 
 
 def _next_question(status: str, incomplete: bool) -> dict[str, object]:
-    """A child that simply works raises no question; its news and its end are heard anyway."""
+    """A child that simply works raises no question; its fills and its end are reported anyway."""
     asks = incomplete or status == SliceStatus.CANCELLING
     return {"checks": 0, "check_at_real": timezone.now() + FIRST_PAUSE if asks else None}
 
 
 def ask_later(part: Slice, why: str, *, at: datetime) -> None:
     """Note when the broker is asked next about a slice that stays what it is."""
-    pause = pause_after(part.checks, None, _dice(part))
+    pause = pause_after(part.checks, None, random_of(part))
     part.check_at_real = timezone.now() + timedelta(seconds=pause)
     part.checks += 1
     save(part, "check_at_real", "checks")
-    _worry(part, why, at=at)
+    report_unknown(part, why, at=at)
 
 
-def _worry(part: Slice, why: str, *, at: datetime) -> None:
-    """After some questions a person is told; the slice keeps counting as working."""
-    if part.checks == WORRYING:
+def report_unknown(part: Slice, why: str, *, at: datetime) -> None:
+    """After some questions an event of the order says so, and an alert comes of it; the slice keeps
+    counting as working."""
+    if part.checks == UNKNOWN_AFTER:
         facts = {"slice": part.sequence, "last": why}
         record_event(part.order, EventKind.OUTCOME_UNKNOWN, facts, at=at, part=part)
 
@@ -167,7 +168,7 @@ def pause_after(tries: int, retry_after: float | None, rng: random.Random) -> fl
     return max(pause, retry_after or 0.0)
 
 
-def _dice(part: Slice) -> random.Random:
+def random_of(part: Slice) -> random.Random:
     return random.Random(  # noqa: S311
         f"{part.order.seed}:{part.sequence}:{part.attempt}:{part.checks}"
     )
@@ -175,8 +176,8 @@ def _dice(part: Slice) -> random.Random:
 
 log = structlog.get_logger(__name__)
 
-# Most news are known: the outcome of the send has told the same.
-_TOLD = Prepared[tuple[str, int, int, str, int, str]](
+# Most reports repeat what the outcome of the send has said.
+_SLICES = Prepared[tuple[str, int, int, str, int, str]](
     lambda: Slice.objects.filter(IsAny(F("client_order_id"), Param("ids", [""]))).values_list(
         "client_order_id", "pk", "order_id", "status", "filled_quantity", "reason"
     )
@@ -193,19 +194,19 @@ _BOOKED = Prepared[tuple[str, str, int, int, Decimal, Decimal | None]](
 )
 
 
-def take_over(part: Slice, seen: BrokerOrder, context: Context, *, asked: bool = False) -> None:
+def book_report(part: Slice, report: BrokerOrder, context: Context, *, asked: bool = False) -> None:
     """Book what the broker reports of one child, of its own accord or because it was `asked`; a
     child that works there although we have ended it is cancelled there."""
     with locked(part.order_id) as order:
         at = context.now()
         part = slice_of(order, part.pk)
-        execution_reports.apply(order, part, seen, context, asked=asked, at=at)
-        stray = part.status in SLICE_TERMINAL and seen.status == SliceStatus.WORKING
+        execution_reports.apply(order, part, report, context, asked=asked, at=at)
+        stray = part.status in SLICE_TERMINAL and report.status == SliceStatus.WORKING
     if stray:
-        _cancel(part, context)
+        cancel_child(part, context)
 
 
-def _cancel(part: Slice, context: Context) -> None:
+def cancel_child(part: Slice, context: Context) -> None:
     try:
         context.broker.cancel(part.client_order_id, now=context.now())
     except BrokerRejected as error:
@@ -215,43 +216,47 @@ def _cancel(part: Slice, context: Context) -> None:
         log.warning("cancel not confirmed, asked again later", error=str(error))
 
 
-def take_over_all(news: Sequence[BrokerOrder], context: Context) -> bool:
-    """Book what the broker reports of many children, where it is news; False if any cannot be."""
-    parts = {row[0]: row for row in _TOLD.all(ids=[seen.client_order_id for seen in news])}
-    executions = [execution.execution_id for seen in news for execution in seen.executions]
+def book_reports(reports: Sequence[BrokerOrder], context: Context) -> bool:
+    """Book what the broker reports of many children, where it is new; False if any cannot be."""
+    parts = {row[0]: row for row in _SLICES.all(ids=[report.client_order_id for report in reports])}
+    executions = [execution.execution_id for report in reports for execution in report.executions]
     fills = _BOOKED.all(ids=executions, broker=context.broker.name) if executions else []
     booked: dict[ExecutionKey, _Booked] = {(row[0], row[1]): row[2:] for row in fills}
     taken = [
-        try_take_over(Slice(pk=row[1], order_id=row[2]), seen, context)
-        for seen in news
-        if (row := parts.get(seen.client_order_id)) and _differs(row[3:], seen, booked)
+        try_book_report(Slice(pk=row[1], order_id=row[2]), report, context)
+        for report in reports
+        if (row := parts.get(report.client_order_id)) and _differs(row[3:], report, booked)
     ]
     return all(taken)
 
 
-def try_take_over(part: Slice, seen: BrokerOrder, context: Context) -> bool:
-    """One order's impossible news must not keep those of all others from being booked; the cursor
-    stays, so that they are told again and again until a person looks. Whether they were booked."""
+def try_book_report(part: Slice, report: BrokerOrder, context: Context) -> bool:
+    """Whether it was booked. One order's impossible report must not keep those of all others from
+    being booked; the cursor stays, so that it comes again and again until a person looks."""
     try:
-        take_over(part, seen, context)
+        book_report(part, report, context)
     except (IllegalTransition, IntegrityError):
-        log.exception("news that cannot be", client_order_id=seen.client_order_id, seen=str(seen))
+        log.exception(
+            "a report that cannot be booked",
+            client_order_id=report.client_order_id,
+            report=str(report),
+        )
         return False
     return True
 
 
 def _differs(
-    known: tuple[str, int, str], seen: BrokerOrder, booked: Mapping[ExecutionKey, _Booked]
+    known: tuple[str, int, str], report: BrokerOrder, booked: Mapping[ExecutionKey, _Booked]
 ) -> bool:
     """`known`: status, filled quantity and reason of our slice."""
-    if known[:2] != (seen.status, seen.filled_quantity):
+    if known[:2] != (report.status, report.filled_quantity):
         return True
-    if seen.reason[: execution_reports.REASON_KNOWN_BY] not in known[2]:
+    if report.reason[: execution_reports.REASON_KNOWN_BY] not in known[2]:
         return True
-    return any(_is_news(execution, booked.get(execution.key)) for execution in seen.executions)
+    return any(_is_new(execution, booked.get(execution.key)) for execution in report.executions)
 
 
-def _is_news(execution: Execution, booked: _Booked | None) -> bool:
+def _is_new(execution: Execution, booked: _Booked | None) -> bool:
     if booked is None:
         return True
     revision, quantity, price, commission = booked

@@ -39,8 +39,8 @@ _TOTALS = Prepared[_Totals](
         .values_list("part", "shares", "notional", "fees")
     )
 )
-# Books what is not known yet, and tells of each order which that was and what `_TOTALS` will say
-# then; the slices are one of each order.
+# Stores the fills that are new, and returns for each order which those were and what `_TOTALS` will
+# say then; the slices are one of each order.
 _BOOK = """
 WITH fresh AS ({insertion} ON CONFLICT (broker, account, execution_id) DO NOTHING
                RETURNING order_id, slice_id, account, execution_id, quantity, price, commission),
@@ -57,17 +57,17 @@ _CORRECTED = ("revision", "quantity", "price", "executed_at", "commission")
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class Inserted:
     """The executions of one child that nobody had booked before, and the totals with them."""
 
     new: frozenset[ExecutionKey] = frozenset()
     totals: _Totals = (0, 0, ZERO, ZERO)
 
 
-def enter(
+def insert(
     children: Sequence[tuple[Slice, Sequence[Execution]]], *, broker: str
-) -> dict[int, Entered]:
-    """Store what is new of the executions of children of different locked orders, and tell it by
+) -> dict[int, Inserted]:
+    """Store what is new of the executions of children of different locked orders, by
     the id of the order. One statement, so that its rows of positions are taken in one order."""
     fills = [
         _fill(part, execution, broker) for part, executions in children for execution in executions
@@ -77,7 +77,7 @@ def enter(
     orders, parts = zip(*((part.order_id, part.pk) for part, _ in children), strict=True)
     rows = execute(_booking(), [as_json(fills), list(orders), list(parts)]).fetchall()
     return {
-        order_id: Entered(frozenset((account, key) for account, key in new or ()), tuple(totals))
+        order_id: Inserted(frozenset((account, key) for account, key in new or ()), tuple(totals))
         for order_id, *totals, new in rows
     }
 
@@ -89,25 +89,25 @@ def book(
     *,
     broker: str,
     at: datetime,
-    entered: Entered | None = None,
+    inserted: Inserted | None = None,
 ) -> bool:
-    """Record the executions of one child under its order's lock; True if any was news. `entered`:
-    what `enter` has told of them.
+    """Record the executions of one child under its order's lock; True if any was new. `inserted`:
+    what `insert` returned for them.
 
     Repeats and shuffles change nothing. A higher revision replaces the numbers; the same
-    execution with other numbers is told and left alone, for a person to look at.
+    execution with other numbers is recorded and left alone, for a person to look at.
     """
     if not executions:
         return False
-    if entered is None:
-        entered = enter([(part, executions)], broker=broker).get(order.pk, Entered())
-    new, totals = entered.new, entered.totals
+    if inserted is None:
+        inserted = insert([(part, executions)], broker=broker).get(order.pk, Inserted())
+    new, totals = inserted.new, inserted.totals
     known = {} if len(new) == len(executions) else _known(executions, broker=broker)
-    changed, told = False, set[ExecutionKey]()
+    changed, recorded = False, set[ExecutionKey]()
     late = part.status in SLICE_TERMINAL
     for execution in executions:
-        if execution.key in new - told:
-            told.add(execution.key)
+        if execution.key in new - recorded:
+            recorded.add(execution.key)
             kind = EventKind.LATE_FILL if late else EventKind.FILL
             record_event(order, kind, _numbers(part, execution), at=at, part=part)
         else:

@@ -1,5 +1,5 @@
-"""Children that the broker refuses, or ends unasked: told with its own words, and counted, however
-they arrive; too many in a row pause the order."""
+"""Children that the broker refuses, or ends unasked: recorded with its own words and counted,
+however they arrive; too many in a row pause the order."""
 
 from datetime import datetime, timedelta
 
@@ -30,7 +30,7 @@ def unasked(said: str) -> str:
 
 
 def note(order: Order, part: Slice, reason: str, *, at: datetime) -> None:
-    """Tell of a refused child. `reason`: the broker's code and words."""
+    """Record a refused child. `reason`: the broker's code and words."""
     code, _, text = reason.partition(": ")
     facts = {"slice": part.sequence, "code": code, "text": text}
     record_event(order, EventKind.BROKER_REJECTED, facts, at=at, part=part)

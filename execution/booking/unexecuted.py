@@ -1,4 +1,4 @@
-"""Why an order ended with a rest, from what its slices tell."""
+"""Why an order ended with a rest, from the ends of its slices."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from execution.risk import holds
 
 def dominating(order: Order, *, at: datetime, cancelled: str = "") -> Cause | None:
     """The cause by which most shares of an order that ended at `at` were not executed; None where
-    nothing is left or nothing tells one. `cancelled`: how it was cancelled, for an order that ends
+    nothing is left or no cause is known. `cancelled`: how it was cancelled, for an order that ends
     so now."""
     rest = order.quantity - order.filled_quantity
     if rest <= 0:
@@ -24,7 +24,7 @@ def dominating(order: Order, *, at: datetime, cancelled: str = "") -> Cause | No
     if not cancelled and order.status == OrderStatus.CANCELLED:
         cancelled = _cancelled(order)
     if not cancelled and (span := holds.lasting(order, at=at)) is not None:
-        return Cause(span.hold, span.told(order.end_at), rest, alone=True)
+        return Cause(span.hold, span.sentence(order.end_at), rest, alone=True)
     limit = "" if order.limit_price is None else f"{order.limit_price.normalize():f}"
     slices = [] if cancelled else _slices(order)
     return unexecuted.dominating(slices, rest=rest, limit=limit, cancelled=cancelled)
@@ -62,8 +62,8 @@ def _held_back(order: Order) -> dict[int, str]:
     put_off = Q(kind=EventKind.SLICE_DEFERRED) | Q(
         kind=EventKind.SLICE_STATUS, data__to=SliceStatus.PLANNED
     )
-    told = OrderEvent.objects.filter(put_off, order=order).order_by("id")
-    return {data["slice"]: data["reason"] for data in told.values_list("data", flat=True)}
+    events = OrderEvent.objects.filter(put_off, order=order).order_by("id")
+    return {data["slice"]: data["reason"] for data in events.values_list("data", flat=True)}
 
 
 def _capped(participation: Any) -> bool:
@@ -75,8 +75,8 @@ def _capped(participation: Any) -> bool:
 
 def _cancelled(order: Order) -> str:
     """How an order that is CANCELLED came to it."""
-    told = OrderEvent.objects.filter(
+    events = OrderEvent.objects.filter(
         order=order, kind=EventKind.ORDER_STATUS, data__to=OrderStatus.CANCELLING
     )
-    data = told.order_by("-id").values_list("data", flat=True).first()
+    data = events.order_by("-id").values_list("data", flat=True).first()
     return (data or {}).get("reason") or "the order was cancelled"

@@ -142,7 +142,7 @@ class Broker(Protocol):
         """
         ...
 
-    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+    def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         """Orders of the account that changed or were executed after `since`; repeats are fine."""
         ...
 

@@ -89,8 +89,8 @@ class OrderManager:
         broker = self.broker
         return isinstance(broker, ProvingBroker) and broker.never_arrived(client_order_id)
 
-    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
-        return self.broker.news(account, since, now=now)
+    def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+        return self.broker.reports(account, since, now=now)
 
 
 def _live_broker(config: Config) -> Broker:

@@ -162,7 +162,7 @@ class PaperTrader:
         that lock now knows that all entries before are committed, or never will be."""
         return not PaperOrder.objects.filter(client_order_id=client_order_id).exists()
 
-    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+    def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         """Orders that changed at or after `since`; a change is seen when it is committed, seconds
         after its stamp at worst, so ask with an overlap."""
         self._book.match(now)

@@ -43,7 +43,7 @@ from execution.risk import (
     pretrade,
     value_check,
 )
-from execution.risk.exposure import Moment
+from execution.risk.exposure import CheckedOrder
 from execution.risk.marks import NO_MARKS, Marks
 from execution.risk.pretrade import Priced, Verdict
 
@@ -106,19 +106,19 @@ class _Rules:
     """What people have decided about trading, read once for a batch."""
 
     states: tuple[TradingState, ...]
-    book: limits.Book
+    limit_set: limits.LimitSet
     breaks: Mapping[tuple[str, str], tuple[str, str]]
-    marks_for: marks.Asked
+    marks_for: marks.Needed
     accounts: Sequence[str]  # that the broker's login has
 
     @classmethod
     def read(cls, context: Context) -> "_Rules":
-        book = limits.all_in_force()
+        limit_set = limits.all_in_force()
         return cls(
             kill_switch.all_in_force(),
-            book,
+            limit_set,
             position_breaks.all_open(context),
-            marks.asked_by(book.limits, context),
+            marks.needed_by(limit_set.limits, context),
             accounts.of_login(context),
         )
 
@@ -282,27 +282,27 @@ class _Drafting:
     def _value(self, order: Order, quote: Quote | None) -> Decimal | None:
         """Of the whole signal, before what a broker that works it may pay at most."""
         priced = Priced(order.limit_price, quote, order.decision_price)
-        price = pretrade.worth(self._moment(order, NO_MARKS), priced, self.context.bounds)
+        price = pretrade.worth(self._checked(order, NO_MARKS), priced, self.context.bounds)
         return None if price is None else price * order.quantity
 
     def _verdict(self, order: Order, quote: Quote | None) -> Verdict:
-        wanted = self.rules.marks_for
-        known = marks.read(order.account, order.symbol, self.context, wanted=wanted, now=self.now)
-        at = self._moment(order, known)
+        needed = self.rules.marks_for
+        known = marks.read(order.account, order.symbol, self.context, needed=needed, now=self.now)
+        checked = self._checked(order, known)
         reference = quote.mid if quote else order.decision_price
         protective = broker_algos.worst_price(order, reference, self.context)
         return pretrade.verdict(
-            at,
+            checked,
             Priced(order.limit_price, quote, order.decision_price, protective),
             self.context,
-            book=self.rules.book,
+            limit_set=self.rules.limit_set,
             states=self.rules.states,
             breaks=self.rules.breaks,
         )
 
-    def _moment(self, order: Order, known: Marks) -> Moment:
+    def _checked(self, order: Order, known: Marks) -> CheckedOrder:
         done = self.amending
-        return Moment(
+        return CheckedOrder(
             order,
             order.quantity,
             known,

@@ -8,7 +8,7 @@ import structlog
 from django.db import Error, connection
 from django.utils import timezone
 
-from deepstack.database.advisory_locks import NEWS, UPDATES, try_session_lock, unlock_session
+from deepstack.database.advisory_locks import POLL, UPDATES, try_session_lock, unlock_session
 from execution import heartbeat
 from execution.booking import broker_feed
 from execution.broker import links
@@ -107,7 +107,7 @@ class Listener:
         self._lost_at = self._lost_at or timezone.now()
 
     def _close_gap(self) -> None:
-        """Have the news read up to the moment from which the stream tells, by whichever process."""
+        """Have the broker polled up to the moment from which the stream reports, by any process."""
         until = self._gap_until
         if until is None:
             return
@@ -118,11 +118,11 @@ class Listener:
         )
         if heard.exists():
             self._gap_until = None if self._gap_until == until else self._gap_until
-        elif try_session_lock(NEWS):
+        elif try_session_lock(POLL):
             try:
-                broker_feed.hear(self._account, self._context)
+                broker_feed.poll(self._account, self._context)
             finally:
-                unlock_session(NEWS)
+                unlock_session(POLL)
 
     def _note_gap(self, until: datetime) -> None:
         """No child leaves before the account was compared again."""

@@ -120,12 +120,12 @@ class UpdateBook:
         except BrokerError as error:
             log.info("an update is taken up again", order=order_id, error=str(error))
             return False
-        execution_reports.take_over(part, seen, self._context)
+        execution_reports.book_report(part, seen, self._context)
         return sum(each.quantity for each in seen.executions) >= seen.filled_quantity
 
     def _again(self, key: str, heard: Heard) -> None:
         if heard.tries >= MOST_TRIES:
-            log.warning("an update is left to the news", order=key)
+            log.warning("an update is left to the next poll", order=key)
             return
         pause = min(FIRST_PAUSE * 2.0**heard.tries, LONGEST_PAUSE)
         self._inbox.put(key, replace(heard, tries=heard.tries + 1), delay=pause)

@@ -1,6 +1,6 @@
 """Has the fills booked that the gateway has just heard of.
 
-The workers look at the news every half second anyway, and find what is missed here.
+The workers poll the broker every half second anyway, and find what is missed here.
 """
 
 import queue
@@ -81,4 +81,4 @@ class FillListener:
 
     def _book(self, client_order_ids: Collection[str]) -> None:
         rows = _CHANGED.all(refs=list(client_order_ids))
-        execution_reports.take_over_all(order_reports.answers(rows), self._context)
+        execution_reports.book_reports(order_reports.answers(rows), self._context)

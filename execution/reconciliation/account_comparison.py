@@ -14,7 +14,7 @@ import structlog
 from django.db.models import Case, F, Q, Sum, When
 from django.utils import timezone
 
-from deepstack.database.advisory_locks import NEWS, try_session_lock, unlock_session
+from deepstack.database.advisory_locks import POLL, try_session_lock, unlock_session
 from execution.booking import broker_feed, execution_reports
 from execution.broker.base import (
     AccountBroker,
@@ -266,7 +266,7 @@ class Inspection:
                 return
             seen = self._context.broker.find(part.client_order_id, now=self._context.now())
             if seen is not None:
-                execution_reports.try_take_over(part, seen, self._context)
+                execution_reports.try_book_report(part, seen, self._context)
         except BrokerError as error:
             log.warning("not settled", client_order_id=part.client_order_id, error=str(error))
 
@@ -278,7 +278,7 @@ class Inspection:
                 lambda: self._context.broker.find(part.client_order_id, now=self._context.now())
             )
             if seen is not None:
-                execution_reports.try_take_over(part, seen, self._context)
+                execution_reports.try_book_report(part, seen, self._context)
             part.refresh_from_db(fields=["filled_quantity"])
             difference = _of_fills(part, seen)
             if difference is None:
@@ -294,7 +294,7 @@ class Inspection:
             broker=self._row.broker, account=self._account, heard_until__gte=began
         )
         while since is not None or not heard.exists():
-            if try_session_lock(NEWS):
+            if try_session_lock(POLL):
                 try:
                     return self._ask(
                         lambda: broker_feed.catch_up(self._account, self._context, since=since)
@@ -302,7 +302,7 @@ class Inspection:
                 except TooSoon:
                     pass
                 finally:
-                    unlock_session(NEWS)
+                    unlock_session(POLL)
             if time.monotonic() > deadline:
                 raise BrokerUnavailable("the broker's news could not be read in time")
             self._sleep(0.2)

@@ -1,4 +1,4 @@
-"""An account's buying power as its broker told it lately, less what has been sent since."""
+"""An account's buying power as its broker reported it lately, less what has been sent since."""
 
 import time
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from execution.models.orders import Side
 
 log = structlog.get_logger(__name__)
 
-KEPT_SECONDS = 10.0  # what a broker told is good for so long; asking may take several requests
+KEPT_SECONDS = 10.0  # what a broker reported is good for so long; asking may take several requests
 AGAIN_SECONDS = 1.0  # before a broker that did not answer is asked again
 MOST_ACCOUNTS = 10_000  # that are remembered
 # A send that the broker had not counted yet when it answered.
@@ -43,7 +43,7 @@ _SENT = Prepared[tuple[Decimal]](
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """`power` in dollars, told at `asked_at_real` or a little later."""
+    """`power` in dollars, reported at `asked_at_real` or a little later."""
 
     power: Decimal
     asked_at_real: datetime
@@ -69,7 +69,7 @@ def _of_account(account: str, context: Context, *, now: datetime) -> tuple[str, 
 
 
 @cached(_cache, key=_of_account, lock=_lock)
-def told(account: str, context: Context, *, now: datetime) -> Funds | None:
+def of(account: str, context: Context, *, now: datetime) -> Funds | None:
     """None while the broker does not say."""
     return _ask(account, context, now=now)
 

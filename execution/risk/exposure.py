@@ -93,7 +93,7 @@ def _a_minute_ago() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class CheckedOrder:
     """One order when it is about to leave, or one child of it of `quantity` shares.
 
     `working`: shares of the order that the broker holds beside them. `alongside`: orders of the
@@ -112,7 +112,7 @@ class Moment:
 
 
 def read(
-    at: Moment,
+    checked: CheckedOrder,
     bounds: Bounds,
     context: Context,
     *,
@@ -126,31 +126,33 @@ def read(
     held = pending = None
     hot = bounds.max_portfolio_heat is not None
     if reducing or hot or bounds.max_position is not None:
-        held, pending = position(at, context)
+        held, pending = position(checked, context)
     return Exposure(
         restricted=restricted,
         broken=broken,
         position=held,
         pending=pending,
         opposing=opposing,
-        twin=twin(at, bounds.duplicate_seconds) if bounds.duplicate_seconds else None,
-        open_orders=open_orders(at) if bounds.max_open_orders is not None else None,
-        recent_orders=recent_orders(at) if bounds.max_orders_per_minute is not None else None,
+        duplicate_of=duplicate(checked, bounds.duplicate_seconds)
+        if bounds.duplicate_seconds
+        else None,
+        open_orders=open_orders(checked) if bounds.max_open_orders is not None else None,
+        recent_orders=recent_orders(checked) if bounds.max_orders_per_minute is not None else None,
         recent_messages=messages,
-        day_result=day_result(at, context) if bounds.max_daily_loss is not None else None,
-        unspent=unspent(at),
-        heat=heat(at, bounds.equity, pending or 0, context) if hot else None,
+        day_result=day_result(checked, context) if bounds.max_daily_loss is not None else None,
+        unspent=unspent(checked),
+        heat=heat(checked, bounds.equity, pending or 0, context) if hot else None,
     )
 
 
-def position(at: Moment, context: Context) -> tuple[int | None, int]:
+def position(checked: CheckedOrder, context: Context) -> tuple[int | None, int]:
     """Signed shares of the symbol in the account, None where that is not known, and the shares
     pending on the order's side."""
-    order = at.order
+    order = checked.order
     known = positions.held(order.account, context, symbol=order.symbol)
     (pending,) = _PENDING.first(**_pending_beside(order)) or (0,)
-    batch = sum(each.quantity for each in at.alongside if _same_book(each, order))
-    return None if known is None else known[order.symbol], pending + at.working + batch
+    batch = sum(each.quantity for each in checked.alongside if _same_book(each, order))
+    return None if known is None else known[order.symbol], pending + checked.working + batch
 
 
 def working_leaves(order: Order, *, beside: Slice | None = None) -> int:
@@ -188,13 +190,15 @@ _OPPOSING = {
 }
 
 
-def twin(at: Moment, seconds: float) -> str | None:
+def duplicate(checked: CheckedOrder, seconds: float) -> str | None:
     """An earlier order like this one; one with a reference of its own is meant to be another, and
     one that is amended was compared when it came."""
-    order = at.order
+    order = checked.order
     if order.client_reference or _is_amended(order):
         return None
-    if any(_same_book(each, order) and each.quantity == order.quantity for each in at.alongside):
+    if any(
+        _same_book(each, order) and each.quantity == order.quantity for each in checked.alongside
+    ):
         return "of the same batch"
     alike = _before(order).filter(
         account=order.account, symbol=order.symbol, side=order.side, quantity=order.quantity
@@ -208,15 +212,15 @@ def twin(at: Moment, seconds: float) -> str | None:
     return None if found is None else str(found.pk)
 
 
-def open_orders(at: Moment) -> int:
-    account = at.order.account
-    live = _before(at.order).filter(account=account, status__in=ORDER_LIVE).count()
-    return live + sum(each.account == account for each in at.alongside) + 1
+def open_orders(checked: CheckedOrder) -> int:
+    account = checked.order.account
+    live = _before(checked.order).filter(account=account, status__in=ORDER_LIVE).count()
+    return live + sum(each.account == account for each in checked.alongside) + 1
 
 
-def recent_orders(at: Moment) -> int:
+def recent_orders(checked: CheckedOrder) -> int:
     """Of the strategy, or of an account's orders without one; counted anew after a resume."""
-    order = at.order
+    order = checked.order
     since = timezone.now() - MINUTE
     scope, key = runaway_scope(order)
     resumed = TradingState.objects.filter(scope=scope, key=key, changed_at_real__gt=since)
@@ -225,7 +229,7 @@ def recent_orders(at: Moment) -> int:
     if not order.strategy:
         recent = recent.filter(account=order.account)
     stored = recent.exclude(status=OrderStatus.DENIED).count()
-    batch = sum(runaway_scope(each) == (scope, key) for each in at.alongside)
+    batch = sum(runaway_scope(each) == (scope, key) for each in checked.alongside)
     return stored + batch + (order._state.adding and not _is_amended(order))
 
 
@@ -254,18 +258,18 @@ def recent_messages(account: str) -> int:
     ).count()
 
 
-def unspent(at: Moment) -> Decimal | None:
-    """The buying power less what was sent since it was told, and less the buys of the same batch.
-    None while the broker does not say."""
-    if at.marks.funds is None:
+def unspent(checked: CheckedOrder) -> Decimal | None:
+    """The buying power less what was sent since it was reported, and less the buys of the same
+    batch. None while the broker does not say."""
+    if checked.marks.funds is None:
         return None
-    mine = [each for each in at.alongside if each.account == at.order.account]
+    mine = [each for each in checked.alongside if each.account == checked.order.account]
     buys = [each.routing["notional"] for each in mine if each.side == Side.BUY]
     batch = sum((Decimal(value) for value in buys if value is not None), ZERO)
-    return at.marks.funds.left(at.order.account) - batch
+    return checked.marks.funds.left(checked.order.account) - batch
 
 
-def day_result(at: Moment, context: Context) -> Decimal | None:
+def day_result(checked: CheckedOrder, context: Context) -> Decimal | None:
     """Sold less bought less commission, and what is left over marked at the mid: the result of
     the day's fills at the context's broker alone. None where a price is missing.
 
@@ -273,7 +277,7 @@ def day_result(at: Moment, context: Context) -> Decimal | None:
     price that it was just traded at.
     """
     result, left, paid = ZERO, dict[str, int](), dict[tuple[str, int], Decimal]()
-    traded = _TRADED.all(**_traded_on(at.order.account, at.now, context))
+    traded = _TRADED.all(**_traded_on(checked.order.account, checked.now, context))
     for symbol, side, shares, money, fees in traded:
         sign = 1 if side == Side.BUY else -1
         result -= sign * money + fees
@@ -281,8 +285,8 @@ def day_result(at: Moment, context: Context) -> Decimal | None:
         if shares > 0:
             paid[symbol, sign] = money / shares
     for symbol, shares in left.items():
-        mark = at.marks.prices.get(symbol)
-        if mark is None and not at.marks.read_before(symbol):
+        mark = checked.marks.prices.get(symbol)
+        if mark is None and not checked.marks.read_before(symbol):
             mark = paid.get((symbol, 1 if shares > 0 else -1))
         if shares and mark is None:
             return None
@@ -290,29 +294,33 @@ def day_result(at: Moment, context: Context) -> Decimal | None:
     return result
 
 
-def heat(at: Moment, equity: Decimal | None, pending: int, context: Context) -> Heat | None:
+def heat(
+    checked: CheckedOrder, equity: Decimal | None, pending: int, context: Context
+) -> Heat | None:
     """None where equity is not configured, or a position is not known, nor its price or
     volatility.
 
-    A position that is new since the marks were read counts from the next look on. A position that
+    A position that is new since the marks were read counts from the next check on. A position that
     the order makes larger counts at what the order's shares are worth, if that is more than the
     mark.
     """
-    order = at.order
+    order = checked.order
     held = positions.held(order.account, context) if equity else None
     if not equity or held is None:
         return None
-    held = {symbol: shares for symbol, shares in held.items() if at.marks.read_before(symbol)}
+    held = {symbol: shares for symbol, shares in held.items() if checked.marks.read_before(symbol)}
     after = dict(held)
-    after[order.symbol] = held.get(order.symbol, 0) + order.side_sign * (at.quantity + pending)
-    known = at.marks.prices.keys() & at.marks.volatility.keys()
+    after[order.symbol] = held.get(order.symbol, 0) + order.side_sign * (checked.quantity + pending)
+    known = checked.marks.prices.keys() & checked.marks.volatility.keys()
     if any(shares and symbol not in known for symbol, shares in (held | after).items()):
         return None
-    before, hot = _heat(held, at.marks), _heat(after, at.marks)
-    mark = at.marks.prices.get(order.symbol)
+    before, hot = _heat(held, checked.marks), _heat(after, checked.marks)
+    mark = checked.marks.prices.get(order.symbol)
     grown = abs(after[order.symbol]) > abs(held.get(order.symbol, 0))
-    if grown and at.price is not None and mark is not None and at.price > mark:
-        hot += _heat({order.symbol: after[order.symbol]}, at.marks) * (at.price / mark - 1)
+    if grown and checked.price is not None and mark is not None and checked.price > mark:
+        hot += _heat({order.symbol: after[order.symbol]}, checked.marks) * (
+            checked.price / mark - 1
+        )
     return Heat(before / equity, hot / equity)
 
 

@@ -60,7 +60,7 @@ class Span:
     start: datetime
     end: datetime | None = None
 
-    def told(self, at: datetime) -> str:
+    def sentence(self, at: datetime) -> str:
         end = self.end or at
         return f"{self.hold} from {exchange_time(self.start)} to {exchange_time(end)}{self.why}"
 

@@ -50,7 +50,7 @@ class Affected:
 class HaltReport:
     """`quiet`: every send that began before the change has ended, and none can begin.
     `orders`: the live orders in the scope; after a halt their children are being cancelled.
-    `cancels_enqueued`: the workers were told at once; if not, the dispatch loop tells them."""
+    `cancels_enqueued`: the workers got them at once; if not, the dispatch loop enqueues them."""
 
     state: TradingState
     quiet: bool
@@ -127,7 +127,7 @@ def change(
     enqueued = row.state != State.HALTED or _enqueue_cancels(row)
     still = quiet() if row.state != State.ACTIVE else True
     affected = _affected(row)
-    tell_orders(row, [each.order_id for each in affected], now=now, numbers=numbers)
+    record_on_orders(row, [each.order_id for each in affected], now=now, numbers=numbers)
     return HaltReport(row, still, affected, enqueued)
 
 
@@ -249,7 +249,7 @@ def to_cancel() -> Q:
 
 
 def waiting(*, lifted_since: datetime | None = None) -> Q:
-    """The slices that were put off by a halt which still lasts: looking again tells nothing new.
+    """The slices that were put off by a halt which still lasts: trying again changes nothing.
     With `lifted_since`, in real time, also those of a halt that was lifted since then."""
     lasting, found = Q(state=State.HALTED), Q(pk__in=())
     if lifted_since is not None:
@@ -293,11 +293,11 @@ def reserve_events(row: TradingState) -> Sequence[int]:
         return [number for (number,) in cursor.fetchall()]
 
 
-def tell_orders(
+def record_on_orders(
     row: TradingState, order_ids: Iterable[int], *, now: datetime, numbers: Sequence[int]
 ) -> None:
-    """Tell each order of the state, under the reserved numbers; an order that was accepted since
-    gets one of its own."""
+    """Record the state in each order's audit trail, under the reserved numbers; an order that was
+    accepted since gets a number of its own."""
     facts = {
         "scope": f"{row.scope} {row.key}".strip(),
         "state": row.state,
@@ -307,8 +307,8 @@ def tell_orders(
     }
     orders = Order.objects.filter(pk__in=list(order_ids)).order_by("pk")
     events = [event(order, EventKind.TRADING_STATE, facts, at=now) for order in orders]
-    for told, number in zip(events, numbers, strict=False):
-        told.pk = number
+    for each, number in zip(events, numbers, strict=False):
+        each.pk = number
     with transaction.atomic():
         OrderEvent.objects.bulk_create(events)
         log_when_committed(events)

@@ -41,7 +41,7 @@ Limit = int | Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class LimitSet:
     """The limits and restrictions that somebody has set, as they were when they were read."""
 
     limits: tuple[RiskLimit, ...]
@@ -59,7 +59,7 @@ class Book:
         return replace(outermost, **found, adv_required=asked)
 
 
-EMPTY = Book((), {})
+EMPTY = LimitSet((), {})
 _LIMITS = Prepared[RiskLimit](
     lambda: RiskLimit.objects.filter(scopes.applying_by_name()), many=True
 )
@@ -68,9 +68,9 @@ _LISTED = Prepared[RestrictedSymbol](
 )
 
 
-def in_force(order: Order) -> Book:
+def in_force(order: Order) -> LimitSet:
     """What may apply to one order."""
-    return _book(_LIMITS.all(**scopes.own(order)), _LISTED.all(symbol=order.symbol))
+    return _limit_set(_LIMITS.all(**scopes.own(order)), _LISTED.all(symbol=order.symbol))
 
 
 def read_ahead(orders: Sequence[Order]) -> None:
@@ -79,12 +79,12 @@ def read_ahead(orders: Sequence[Order]) -> None:
     _LISTED.read_ahead({"symbol": order.symbol} for order in orders)
 
 
-def all_in_force() -> Book:
-    return _book(RiskLimit.objects.all(), RestrictedSymbol.objects.all())
+def all_in_force() -> LimitSet:
+    return _limit_set(RiskLimit.objects.all(), RestrictedSymbol.objects.all())
 
 
-def _book(limits: Iterable[RiskLimit], listed: Iterable[RestrictedSymbol]) -> Book:
-    return Book(tuple(limits), {row.symbol: row.reason for row in listed})
+def _limit_set(limits: Iterable[RiskLimit], listed: Iterable[RestrictedSymbol]) -> LimitSet:
+    return LimitSet(tuple(limits), {row.symbol: row.reason for row in listed})
 
 
 def read_value(field: str, value: object) -> Limit:

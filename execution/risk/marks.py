@@ -36,23 +36,23 @@ class TooFewSessions(LookupError):
 @dataclass(frozen=True, slots=True)
 class Marks:
     """Mids per share, and daily volatilities as shares (0.02 is 2 %); a symbol that the market
-    says nothing about is left out. `funds` where buys are held within the buying power. `asked`:
+    says nothing about is left out. `funds` where buys are held within the buying power. `symbols`:
     the symbols that the market was asked about; None: nobody asked."""
 
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     volatility: Mapping[str, float] = field(default_factory=dict)
     funds: Funds | None = None
-    asked: frozenset[str] | None = None
+    symbols: frozenset[str] | None = None
 
     def read_before(self, symbol: str) -> bool:
         """Whether the symbol was among the account's when the marks were read."""
-        return self.asked is None or symbol in self.asked
+        return self.symbols is None or symbol in self.symbols
 
 
 NO_MARKS = Marks()
 
 
-def _lately(account: Expression | F) -> "QuerySet[DayTrade, Any]":
+def _traded_since_midnight(account: Expression | F) -> "QuerySet[DayTrade, Any]":
     """The symbols that an account has traded since the exchange's midnight, at any broker."""
     return (
         DayTrade.objects.filter(account=account, midnight=Param("midnight", NEVER))
@@ -62,17 +62,17 @@ def _lately(account: Expression | F) -> "QuerySet[DayTrade, Any]":
     )
 
 
-_LATELY = Prepared[tuple[str]](lambda: _lately(Param("account", "")))
+_TRADED_TODAY = Prepared[tuple[str]](lambda: _traded_since_midnight(Param("account", "")))
 # For a query of slices that is made anyway; the symbols where a limit surely asks for them.
 SET_BY_HAND = {
     "loss_set": Exists(RiskLimit.objects.filter(max_daily_loss__isnull=False)),
     "heat_set": Exists(RiskLimit.objects.filter(max_portfolio_heat__isnull=False)),
 }
-TRADED = {"traded": ArraySubquery(_lately(OuterRef("order__account")))}
+TRADED = {"traded": ArraySubquery(_traded_since_midnight(OuterRef("order__account")))}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Needed:
     """Which limits need marks; `traded`: the account's symbols of the day, where they were read
     already."""
 
@@ -81,56 +81,54 @@ class Asked:
     traded: Collection[str] | None = None
 
 
-def asked(context: Context) -> Asked:
+def needed(context: Context) -> Needed:
     set_by_hand = RiskLimit.objects.aggregate(
         loss=Count("max_daily_loss"), heat=Count("max_portfolio_heat")
     )
-    return _asked(context, loss=bool(set_by_hand["loss"]), heat=bool(set_by_hand["heat"]))
+    return _needed(context, loss=bool(set_by_hand["loss"]), heat=bool(set_by_hand["heat"]))
 
 
-def asked_by(limits: Sequence[RiskLimit], context: Context) -> Asked:
-    """`asked`, by all the limits there are."""
-    return _asked(
+def needed_by(limits: Sequence[RiskLimit], context: Context) -> Needed:
+    """`needed`, by all the limits there are."""
+    return _needed(
         context,
         loss=any(row.max_daily_loss is not None for row in limits),
         heat=any(row.max_portfolio_heat is not None for row in limits),
     )
 
 
-def wanted(part: Slice, context: Context) -> Asked:
-    """`asked`, of a slice that was read with SET_BY_HAND and perhaps TRADED."""
-    known = _asked(context, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
+def needed_for(part: Slice, context: Context) -> Needed:
+    """`needed`, of a slice that was read with SET_BY_HAND and perhaps TRADED."""
+    known = _needed(context, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
     return replace(known, traded=vars(part).get("traded"))
 
 
-def _asked(context: Context, *, loss: bool, heat: bool) -> Asked:
+def _needed(context: Context, *, loss: bool, heat: bool) -> Needed:
     limits = context.config.limits
-    return Asked(
+    return Needed(
         loss=loss or limits.max_daily_loss is not None,
         heat=heat or limits.max_portfolio_heat is not None,
     )
 
 
-def read(account: str, symbol: str, context: Context, *, wanted: Asked, now: datetime) -> Marks:
+def read(account: str, symbol: str, context: Context, *, needed: Needed, now: datetime) -> Marks:
     """The market is asked for nothing that no limit needs."""
-    symbols = set(wanted.traded or ()) if wanted.loss else set()
-    if wanted.loss and wanted.traded is None:
+    symbols = set(needed.traded or ()) if needed.loss else set()
+    if needed.loss and needed.traded is None:
         symbols = _traded_today(account, now)
-    held = positions.held(account, context) if wanted.heat else {}
-    if wanted.heat:
+    held = positions.held(account, context) if needed.heat else {}
+    if needed.heat:
         symbols |= {symbol, *(held or ())}
     return Marks(
         _prices(symbols, context.market, now),
-        _volatilities(symbols, context.market, now) if wanted.heat else {},
-        buying_power.told(account, context, now=now)
-        if context.bounds.within_buying_power
-        else None,
-        frozenset(symbols) if (wanted.loss or wanted.heat) and held is not None else None,
+        _volatilities(symbols, context.market, now) if needed.heat else {},
+        buying_power.of(account, context, now=now) if context.bounds.within_buying_power else None,
+        frozenset(symbols) if (needed.loss or needed.heat) and held is not None else None,
     )
 
 
 def _traded_today(account: str, now: datetime) -> set[str]:
-    rows = _LATELY.all(account=account, midnight=exchange_midnight(now))
+    rows = _TRADED_TODAY.all(account=account, midnight=exchange_midnight(now))
     return {symbol for (symbol,) in rows}
 
 

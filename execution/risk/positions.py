@@ -57,5 +57,5 @@ def _beside(account: str, context: Context) -> Mapping[str, int] | None:
         beside: dict[str, int] = row.positions_beside
         return beside
     live = context.config.trading_mode == "live"
-    # Of a broker that tells nothing of its accounts nobody ever learns more.
+    # Of a broker that cannot be asked about its accounts nobody ever learns more.
     return None if live and isinstance(context.broker.broker, AccountBroker) else {}

@@ -1,4 +1,4 @@
-"""The last word on an order and on each of its children, with limits and book read fresh."""
+"""The pre-trade checks of an order and of each child, with limits and exposure read fresh."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +14,8 @@ from execution.market.base import Quote
 from execution.models import Order, Slice, TradingState
 from execution.orders import locks
 from execution.risk import exposure, kill_switch, limits, position_breaks, send_snapshot
-from execution.risk.exposure import Moment
-from execution.risk.limits import Book
+from execution.risk.exposure import CheckedOrder
+from execution.risk.limits import LimitSet
 from execution.risk.marks import NO_MARKS
 from execution.risk.send_snapshot import Snapshot
 
@@ -48,32 +48,32 @@ class Verdict:
     settled: bool
 
 
-def worth(at: Moment, priced: Priced, bounds: Bounds) -> Decimal | None:
+def worth(checked: CheckedOrder, priced: Priced, bounds: Bounds) -> Decimal | None:
     """Of a share: see `checks.worth`."""
-    return risk_checks.worth(_facts(at, priced, (), Exposure()), bounds)
+    return risk_checks.worth(_facts(checked, priced, (), Exposure()), bounds)
 
 
 def verdict(
-    at: Moment,
+    checked: CheckedOrder,
     priced: Priced,
     context: Context,
     *,
-    book: Book,
+    limit_set: LimitSet,
     states: Iterable[TradingState],
     breaks: Mapping[tuple[str, str], tuple[str, str]],
 ) -> Verdict:
     """Why an order that is not stored yet is refused or waits; changes nothing. `breaks`: as
-    `position_breaks.all_open` tells them."""
-    opposing = exposure.opposing(at.order) if priced.limit is not None else None
-    halted = kill_switch.applies(states, at.order)
+    `position_breaks.all_open` gives them."""
+    opposing = exposure.opposing(checked.order) if priced.limit is not None else None
+    halted = kill_switch.applies(states, checked.order)
     facts, bounds = _known(
-        at,
+        checked,
         priced,
         context,
-        book=book,
+        limit_set=limit_set,
         halted=halted,
         opposing=opposing,
-        broken=breaks.get((at.order.account, at.order.symbol)),
+        broken=breaks.get((checked.order.account, checked.order.symbol)),
     )
     return Verdict(
         denial=risk_checks.first_fact(risk_checks.PARENT_CHECKS, facts, bounds),
@@ -84,22 +84,26 @@ def verdict(
 
 def read_ahead(parts: Sequence[tuple[Order, int]], context: Context, *, now: datetime) -> None:
     """Read together what `child_denial` asks of each of the slices, by id, of locked orders that
-    `send_snapshot.claimable` tells of; what is not read here is read when it is asked for."""
+    `send_snapshot.claimable` reads; what is not read here is read when it is asked for."""
     orders = [order for order, _ in parts]
     if send_snapshot.read_ahead(parts):
         limits.read_ahead(orders)
     exposure.read_ahead(orders, context.bounds, context, now=now)
 
 
-def child_denial(at: Moment, priced: Priced, context: Context, seen: Snapshot) -> Denial | None:
+def child_denial(
+    checked: CheckedOrder, priced: Priced, context: Context, seen: Snapshot
+) -> Denial | None:
     """Why a child of a locked order may not leave. Where messages are bounded, the account's
     sends are counted one after the other until the transaction ends."""
-    return _child_denial(risk_checks.CHILD_CHECKS, at, priced, context, seen)
+    return _child_denial(risk_checks.CHILD_CHECKS, checked, priced, context, seen)
 
 
-def resend_denial(at: Moment, priced: Priced, context: Context, seen: Snapshot) -> Denial | None:
+def resend_denial(
+    checked: CheckedOrder, priced: Priced, context: Context, seen: Snapshot
+) -> Denial | None:
     """Why an intent may not be sent once more."""
-    return _child_denial(risk_checks.RESEND_CHECKS, at, priced, context, seen)
+    return _child_denial(risk_checks.RESEND_CHECKS, checked, priced, context, seen)
 
 
 def last_denial(part: Slice, context: Context, seen: Snapshot) -> Denial | None:
@@ -107,36 +111,38 @@ def last_denial(part: Slice, context: Context, seen: Snapshot) -> Denial | None:
     whose intent was committed at the same moment; here each of the two sees the other."""
     halted = kill_switch.in_force(part.order) if seen.halted else ()
     working = exposure.working_leaves(part.order, beside=part) if halted else 0
-    at = Moment(part.order, part.quantity or 0, NO_MARKS, context.now(), working=working)
-    held, pending = exposure.position(at, context) if halted else (None, None)
+    checked = CheckedOrder(part.order, part.quantity or 0, NO_MARKS, context.now(), working=working)
+    held, pending = exposure.position(checked, context) if halted else (None, None)
     broken = position_breaks.of(part.order, context) if seen.broken else None
     known = Exposure(position=held, pending=pending, opposing=seen.opposing, broken=broken)
     priced = Priced(part.limit_price, None)
     return risk_checks.first_denial(
-        risk_checks.LAST_CHECKS, _facts(at, priced, halted, known), context.bounds
+        risk_checks.LAST_CHECKS, _facts(checked, priced, halted, known), context.bounds
     )
 
 
 def _child_denial(
-    table: Iterable[Check], at: Moment, priced: Priced, context: Context, seen: Snapshot
+    table: Iterable[Check], checked: CheckedOrder, priced: Priced, context: Context, seen: Snapshot
 ) -> Denial | None:
-    book = limits.in_force(at.order) if seen.limited or seen.restricted else limits.EMPTY
-    halted = kill_switch.in_force(at.order) if seen.halted else ()
+    limit_set = limits.in_force(checked.order) if seen.limited or seen.restricted else limits.EMPTY
+    halted = kill_switch.in_force(checked.order) if seen.halted else ()
     opposing = seen.opposing if priced.limit is not None else None
-    messages = _messages(at.order, book.bounds(at.order, context.bounds).max_messages_per_minute)
+    messages = _messages(
+        checked.order, limit_set.bounds(checked.order, context.bounds).max_messages_per_minute
+    )
     facts, bounds = _known(
-        at,
+        checked,
         priced,
         context,
-        book=book,
+        limit_set=limit_set,
         halted=halted,
         opposing=opposing,
         messages=messages,
-        broken=position_breaks.of(at.order, context) if seen.broken else None,
+        broken=position_breaks.of(checked.order, context) if seen.broken else None,
     )
     denial = risk_checks.first_denial(table, facts, bounds)
     if denial is not None:
-        stop_runaway(at.order, denial.code, str(denial), now=at.now)
+        stop_runaway(checked.order, denial.code, str(denial), now=checked.now)
     return denial
 
 
@@ -153,25 +159,25 @@ def _messages(order: Order, most: int | None) -> int | None:
 
 
 def _known(
-    at: Moment,
+    checked: CheckedOrder,
     priced: Priced,
     context: Context,
     *,
-    book: Book,
+    limit_set: LimitSet,
     halted: tuple[tuple[str, str], ...],
     opposing: Decimal | None,
     messages: int | None = None,
     broken: tuple[str, str] | None = None,
 ) -> tuple[Facts, Bounds]:
-    order = at.order
-    bounds = book.bounds(order, context.bounds)
-    facts = _facts(at, priced, halted, Exposure())
+    order = checked.order
+    bounds = limit_set.bounds(order, context.bounds)
+    facts = _facts(checked, priced, halted, Exposure())
     price = risk_checks.worth(facts, bounds)
     known = exposure.read(
-        replace(at, price=price),
+        replace(checked, price=price),
         bounds,
         context,
-        restricted=book.restricted.get(order.symbol),
+        restricted=limit_set.restricted.get(order.symbol),
         broken=broken,
         reducing=bool(halted),
         opposing=opposing,
@@ -181,16 +187,16 @@ def _known(
 
 
 def _facts(
-    at: Moment, priced: Priced, halted: tuple[tuple[str, str], ...], known: Exposure
+    checked: CheckedOrder, priced: Priced, halted: tuple[tuple[str, str], ...], known: Exposure
 ) -> Facts:
-    order, quote = at.order, priced.quote
+    order, quote = checked.order, priced.quote
     halt = quote.halt if quote else None
     return Facts(
-        now=at.now,
+        now=checked.now,
         side_sign=order.side_sign,
-        quantity=at.quantity,
-        parent_quantity=order.quantity if at.whole is None else at.whole,
-        whole=at.whole,
+        quantity=checked.quantity,
+        parent_quantity=order.quantity if checked.whole is None else checked.whole,
+        whole=checked.whole,
         price=priced.limit,
         decision_price=priced.decision,
         protective_price=priced.protective,
@@ -221,7 +227,7 @@ def stop_runaway(order: Order, code: str, reason: str, *, now: datetime) -> None
             numbers = kill_switch.reserve_events(row)
             # Not under the locks of the order that ran away.
             transaction.on_commit(
-                lambda: kill_switch.tell_orders(
+                lambda: kill_switch.record_on_orders(
                     row,
                     kill_switch.live_orders(row).values_list("pk", flat=True),
                     now=now,

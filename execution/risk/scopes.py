@@ -45,7 +45,7 @@ def applying(*, account: object, strategy: object, symbol: object) -> Q:
 
 
 def applying_by_name() -> Q:
-    """`applying` for a prepared query that is given what `own` tells."""
+    """`applying` for a prepared query whose parameters `own` gives."""
     return applying(
         account=Param("account", ""), strategy=Param("strategy", ""), symbol=Param("symbol", "")
     )

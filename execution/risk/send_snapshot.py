@@ -33,7 +33,7 @@ _NAMES = ("halted", "limited", "restricted", "broken", "opposing")
 class Snapshot:
     """`halted`, `limited`, `restricted`, `broken`: whether a trading state other than ACTIVE, a
     limit, the restricted list, or a break of a position applies to the order; `opposing` as
-    `exposure.opposing` tells it."""
+    `exposure.opposing` gives it."""
 
     halted: bool
     limited: bool

@@ -21,7 +21,7 @@ THREADS = 4
 
 class CancelLane:
     def __init__(self, context: Callable[[], Context]) -> None:
-        """`context` is asked for in the lane's threads: a broker's library is slow to load."""
+        """`context` is called in the lane's threads: a broker's library is slow to load."""
         self._context = context
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="cancel")
         self._offered: frozenset[int] = frozenset()
@@ -46,7 +46,7 @@ class CancelLane:
     def _warm(self) -> None:
         try:
             self._context()
-        except Exception:  # told again by each cancel that fails
+        except Exception:  # logged again by each cancel that fails
             log.exception("the lane for cancels has no broker")
 
     def _cancel(self, slice_id: int) -> None:

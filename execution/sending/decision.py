@@ -25,10 +25,10 @@ from execution.market.base import Quote
 from execution.models import Order, OrderEvent, Slice
 from execution.planning import order_parameters, participation, price_rounding, residual
 from execution.risk import pretrade, value_check
-from execution.risk.exposure import Moment
+from execution.risk.exposure import CheckedOrder
 from execution.risk.send_snapshot import Snapshot
 from execution.sending import targeting
-from execution.sending.targeting import Aim, Look
+from execution.sending.targeting import Aim, Tape
 
 MINUTE = timedelta(minutes=1)
 URGENT = (Policy.FORCE, Policy.CLOSE)
@@ -61,7 +61,7 @@ def decide(
     context: Context,
     *,
     aim: Aim,
-    seen: Look,
+    tape: Tape,
     working: int,
     snapshot: Snapshot,
     now: datetime,
@@ -69,8 +69,8 @@ def decide(
     """`working` is W of the order."""
     over = _too_late(order, part, context, now=now)
     if over:
-        told: dict[str, object] = {"now": now.isoformat(), "due_at": part.due_at.isoformat()}
-        return NotNow(over, told, late=True)
+        facts: dict[str, object] = {"now": now.isoformat(), "due_at": part.due_at.isoformat()}
+        return NotNow(over, facts, late=True)
     would = _would(order, quote)
     quantity, why = _size(order, part, aim, working, would)
     explanation: dict[str, object] = {
@@ -86,20 +86,20 @@ def decide(
     }
     if quantity == 0:
         return NotNow(why, explanation)
-    capped = _capped(order, part, quantity, explanation, seen, context, now=now)
+    capped = _capped(order, part, quantity, explanation, tape, context, now=now)
     if isinstance(capped, NotNow):
         return capped
     quantity = capped
-    hurried = _hurried(order, part, explanation, context, now=now)
-    if hurried is not None:
-        return hurried
+    early = _too_soon(order, part, explanation, context, now=now)
+    if early is not None:
+        return early
     limit = _limit(order, part, quote, context, would) if quote else None
     explanation |= _quoted(quote)
-    moment = Moment(
-        order, quantity, seen.marks, now, working=working, whole=value_check.whole(order)
+    checked = CheckedOrder(
+        order, quantity, tape.marks, now, working=working, whole=value_check.whole(order)
     )
     denial = pretrade.child_denial(
-        moment, value_check.priced(order, limit, quote), context, snapshot
+        checked, value_check.priced(order, limit, quote), context, snapshot
     )
     if denial is not None:
         return NotNow(str(denial), explanation, passing=denial.code in PASSING)
@@ -115,7 +115,7 @@ def decide(
 
 
 def _size(
-    order: Order, part: Slice, aim: Aim, working: int, would: "Would"
+    order: Order, part: Slice, aim: Aim, working: int, would: "WouldPrice"
 ) -> tuple[int, ChildReason]:
     return next_child(
         quantity=order.quantity,
@@ -136,7 +136,7 @@ def _capped(
     part: Slice,
     wanted: int,
     explanation: dict[str, object],
-    seen: Look,
+    tape: Tape,
     context: Context,
     *,
     now: datetime,
@@ -148,8 +148,8 @@ def _capped(
     pace = participation.pace(order, part, context.config.execution)
     if pace is None:
         return wanted
-    budget = targeting.budget(order, seen, pace)
-    explanation["participation"] = budget.told() | {"wanted": wanted}
+    budget = targeting.budget(order, tape, pace)
+    explanation["participation"] = budget.facts() | {"wanted": wanted}
     allowed = _in_lots(order, min(budget.allowed, wanted), wanted)
     pause = retry_pause(context)
     until = max(now + pause, now.replace(second=0, microsecond=0) + MINUTE + pause)
@@ -158,7 +158,7 @@ def _capped(
     ):
         return allowed
     denial = Denial("PARTICIPATION_CAP", {"cap": pace.share, "allowed": allowed, "wanted": wanted})
-    if seen.traded is None:
+    if tape.traded is None:
         denial = Denial("VOLUME_UNKNOWN", {"symbol": order.symbol})
     return NotNow(str(denial), explanation, passing=True, until=until)
 
@@ -185,7 +185,7 @@ def _too_late(order: Order, part: Slice, context: Context, *, now: datetime) -> 
     return ""
 
 
-def _hurried(
+def _too_soon(
     order: Order, part: Slice, explanation: dict[str, object], context: Context, *, now: datetime
 ) -> NotNow | None:
     """Slices that were missed do not leave in a burst: those for which no gap is left before their
@@ -212,7 +212,7 @@ def _sent_too_often(order: Order, context: Context) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Would:
+class WouldPrice:
     """`price`: at the far touch or better, all that is left is taken. None: not asked for."""
 
     price: Decimal | None = None
@@ -220,14 +220,14 @@ class Would:
     explanation: dict[str, object] = field(default_factory=dict)
 
 
-def _would(order: Order, quote: Quote | None) -> Would:
+def _would(order: Order, quote: Quote | None) -> WouldPrice:
     price = order_parameters.would_price(order)
     if price is None:
-        return Would()
+        return WouldPrice()
     far = _far_touch(order, quote) if quote else None
     good = far is not None and is_good(side_sign=order.side_sign, far_touch=far, would_price=price)
-    told = {"price": f"{price:f}", "far_touch": None if far is None else f"{far:f}", "good": good}
-    return Would(price, good, {"would": told})
+    facts = {"price": f"{price:f}", "far_touch": None if far is None else f"{far:f}", "good": good}
+    return WouldPrice(price, good, {"would": facts})
 
 
 def _policy(order: Order, part: Slice) -> dict[str, object]:
@@ -244,7 +244,7 @@ def _far_touch(order: Order, quote: Quote) -> Decimal:
     return quote.ask if order.side_sign > 0 else quote.bid
 
 
-def _limit(order: Order, part: Slice, quote: Quote, context: Context, would: Would) -> Decimal:
+def _limit(order: Order, part: Slice, quote: Quote, context: Context, would: WouldPrice) -> Decimal:
     policy = residual.final_policy(order, part)
     if order_parameters.native(order):
         return protective_limit(

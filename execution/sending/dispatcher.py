@@ -50,7 +50,7 @@ PATIENCE = timedelta(seconds=2)
 LONGEST_WAIT = 1.0  # seconds, while a store is down
 SILENCE = timedelta(seconds=3)  # a leader that shows no life for this long is stood in for
 _NOTHING_WORKS = [*ORDER_TERMINAL, OrderStatus.CANCELLING, OrderStatus.PAUSED]
-OLD_NEWS_SECONDS = 5.0  # how often an account is asked about that has nothing at the broker
+IDLE_POLL_SECONDS = 5.0  # how often an account is asked about that has nothing at the broker
 
 
 @dataclass(slots=True)
@@ -75,8 +75,8 @@ class Dispatcher:
     leads: bool = False
     stopping: bool = False
     _failures: int = 0
-    _news_after: float = 0.0
-    _old_news_after: float = 0.0
+    _poll_after: float = 0.0
+    _idle_poll_after: float = 0.0
     _trouble: str = ""
     _shown: tuple[str, str] = ("", "")
     _show_after: float = 0.0
@@ -94,7 +94,7 @@ class Dispatcher:
         self._redis.end()
 
     def run_once(self) -> None:
-        """One turn if this loop is to act, and a sign of life; errors are told, never raised."""
+        """One turn if this loop is to act, and a sign of life; errors are logged, never raised."""
         self._show_life(self._turn())
 
     def _show_life(self, state: str) -> None:
@@ -156,7 +156,7 @@ class Dispatcher:
         )
         for order_id in completion.overdue(now):
             done.expired += self._expire(order_id, now)
-        self._ask_for_news()
+        self._poll_brokers()
         return done
 
     def _expire(self, order_id: int, now: datetime) -> bool:
@@ -176,7 +176,7 @@ class Dispatcher:
 
     def _repair(self) -> int:
         open_questions = Q(status__in=SLICE_AT_BROKER, check_at_real__lte=self.wall())
-        return self._ring(task_queue.RESOLVE, open_questions)
+        return self._enqueue(task_queue.RESOLVE, open_questions)
 
     def _to_cancel(self, now: datetime) -> list[int]:
         ended = Q(end_at__lte=now) | Q(order__status__in=_NOTHING_WORKS) | holds.beyond_limit()
@@ -188,9 +188,9 @@ class Dispatcher:
         if not over:
             return 0
         rested = Q(check_at_real__isnull=True) | Q(check_at_real__lte=self.wall())
-        return self._ring(task_queue.CLOSE, Q(pk__in=over) & rested)
+        return self._enqueue(task_queue.CLOSE, Q(pk__in=over) & rested)
 
-    def _ring(self, task: str, condition: Q) -> int:
+    def _enqueue(self, task: str, condition: Q) -> int:
         ids = list(
             Slice.objects.filter(condition, status__in=SLICE_AT_BROKER).values_list(
                 "pk", flat=True
@@ -203,17 +203,17 @@ class Dispatcher:
                 free_rows(asked).update(check_at_real=self.wall() + PATIENCE)
         return len(ids)
 
-    def _ask_for_news(self) -> None:
-        if time.monotonic() < self._news_after:
+    def _poll_brokers(self) -> None:
+        if time.monotonic() < self._poll_after:
             return
-        self._news_after = time.monotonic() + self.scheduling.news_seconds
+        self._poll_after = time.monotonic() + self.scheduling.poll_seconds
         working = Slice.objects.filter(status__in=SLICE_AT_BROKER)
         accounts = set(working.values_list("order__account", flat=True).distinct())
-        if time.monotonic() >= self._old_news_after:
+        if time.monotonic() >= self._idle_poll_after:
             # Executions and corrections come late, after every child has ended, too.
-            self._old_news_after = time.monotonic() + OLD_NEWS_SECONDS
+            self._idle_poll_after = time.monotonic() + IDLE_POLL_SECONDS
             accounts |= set(BrokerCursor.objects.values_list("account", flat=True))
-        task_queue.ask_for_news(sorted(accounts))
+        task_queue.poll_brokers(sorted(accounts))
 
 
 def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tuple[int, datetime]]:

@@ -1,4 +1,4 @@
-"""Group commit: work that several threads bring at about the same time is done by one of them.
+"""Group commit: work that several threads submit at about the same time is done by one of them.
 
 Nobody waits for company. While one thread does the work of a set, what comes up meanwhile gathers;
 the first of those does the next set. A set of one is the usual case where there is little to do.
@@ -35,7 +35,7 @@ class Alone(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class _Brought(Generic[ItemT, ResultT]):
+class _Submitted(Generic[ItemT, ResultT]):
     item: ItemT
     result: ResultT | Alone = Alone.ALONE
     done: bool = False
@@ -54,17 +54,17 @@ class GroupCommit(Generic[ItemT, ResultT]):
     ) -> None:
         self._together, self._alone = together, alone
         self._lock = threading.Lock()
-        self._waiting: list[_Brought[ItemT, ResultT]] = []
+        self._waiting: list[_Submitted[ItemT, ResultT]] = []
         self._busy = False
 
     def do(self, item: ItemT, *, most: int) -> ResultT:
         """What comes of the item, done in this thread or another; `most`: in one set."""
-        mine = _Brought[ItemT, ResultT](item)
+        mine = _Submitted[ItemT, ResultT](item)
         if self._leads(mine):
             self._lead(mine, most)
         return self._alone(item) if isinstance(mine.result, Alone) else mine.result
 
-    def _leads(self, mine: "_Brought[ItemT, ResultT]") -> bool:
+    def _leads(self, mine: "_Submitted[ItemT, ResultT]") -> bool:
         """Whether this thread does the next set; else another one has done its item."""
         with self._lock:
             self._waiting.append(mine)
@@ -73,7 +73,7 @@ class GroupCommit(Generic[ItemT, ResultT]):
             mine.awake.wait()
         return not mine.done
 
-    def _lead(self, mine: "_Brought[ItemT, ResultT]", most: int) -> None:
+    def _lead(self, mine: "_Submitted[ItemT, ResultT]", most: int) -> None:
         taken = [mine]  # should even this fail, it is not left to wait for itself
         try:
             with self._lock:
@@ -82,7 +82,7 @@ class GroupCommit(Generic[ItemT, ResultT]):
         finally:  # whatever ends this thread, the others go on
             self._hand_over(taken)
 
-    def _try(self, taken: Sequence["_Brought[ItemT, ResultT]"]) -> None:
+    def _try(self, taken: Sequence["_Submitted[ItemT, ResultT]"]) -> None:
         try:
             results = self._together([each.item for each in taken])
         except NeedsOwnTransaction:
@@ -95,7 +95,7 @@ class GroupCommit(Generic[ItemT, ResultT]):
         for each, result in zip(taken, results, strict=True):
             each.result = result
 
-    def _hand_over(self, taken: Sequence["_Brought[ItemT, ResultT]"]) -> None:
+    def _hand_over(self, taken: Sequence["_Submitted[ItemT, ResultT]"]) -> None:
         with self._lock:
             self._waiting = [each for each in self._waiting if each not in taken]
             self._busy = bool(self._waiting)
@@ -107,10 +107,10 @@ class GroupCommit(Generic[ItemT, ResultT]):
 
 
 def _compatible(
-    waiting: Iterable["_Brought[ItemT, ResultT]"], most: int
-) -> list["_Brought[ItemT, ResultT]"]:
+    waiting: Iterable["_Submitted[ItemT, ResultT]"], most: int
+) -> list["_Submitted[ItemT, ResultT]"]:
     """The first, and those after it that may be in one set with all before them."""
-    taken: list[_Brought[ItemT, ResultT]] = []
+    taken: list[_Submitted[ItemT, ResultT]] = []
     values: dict[Hashable, object] = {}
     for each in waiting:
         keys = each.item.keys

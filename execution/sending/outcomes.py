@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from deepstack.database.unit_of_work import save
 from execution.booking import completion, fills, rejections
-from execution.booking.execution_reports import _dice, _worry, apply, pause_after
-from execution.booking.fills import Entered
+from execution.booking.execution_reports import apply, pause_after, random_of, report_unknown
+from execution.booking.fills import Inserted
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
@@ -108,8 +108,8 @@ def record(
     """Write the outcome of a claim, what the broker has answered perhaps together with others; a
     claim that was taken over writes nothing.
 
-    Its commit does not wait for the disk: the intent is there, and the broker, asked for it, tells
-    the same again.
+    Its commit does not wait for the disk: the intent is there, and the broker, asked for it,
+    answers the same again.
     """
     result = Result(order_id, slice_id, token, outcome, context, left_at, again)
     if isinstance(outcome, BrokerOrder):
@@ -129,14 +129,14 @@ def record_together(results: Sequence[Result]) -> list[Alone | None]:
         free = [each for each in results if each.order_id in orders]
         read_slices_ahead(each.slice_id for each in free)
         parts = {each.order_id: slice_of(orders[each.order_id], each.slice_id) for each in free}
-        entered = _enter(parts, free)
+        inserted = _insert_fills(parts, free)
         for each in free:
-            own = entered.get(each.order_id, Entered())
+            own = inserted.get(each.order_id, Inserted())
             _record(orders[each.order_id], parts[each.order_id], each, own)
     return [None if each.order_id in orders else Alone.ALONE for each in results]
 
 
-def _enter(parts: Mapping[int, Slice], results: Sequence[Result]) -> dict[int, Entered]:
+def _insert_fills(parts: Mapping[int, Slice], results: Sequence[Result]) -> dict[int, Inserted]:
     """Book the executions of the children whose claims still hold; `parts` by their orders."""
     children = [
         (part, each.outcome.executions)
@@ -144,24 +144,24 @@ def _enter(parts: Mapping[int, Slice], results: Sequence[Result]) -> dict[int, E
         if isinstance(each.outcome, BrokerOrder)
         and (part := parts[each.order_id]).claim_token == each.token
     ]
-    return fills.enter(children, broker=results[0].context.broker.name) if children else {}
+    return fills.insert(children, broker=results[0].context.broker.name) if children else {}
 
 
 _results = GroupCommit[Result, None](record_together, _record_by_itself)
 
 
-def _record(order: Order, part: Slice, result: Result, entered: Entered | None = None) -> None:
+def _record(order: Order, part: Slice, result: Result, inserted: Inserted | None = None) -> None:
     outcome = result.outcome
-    now = result.context.now()  # the wait for the lock may be long: what came first is told first
+    now = result.context.now()  # the wait for the lock may be long: events follow in order
     if part.claim_token != result.token:
         log.warning("claim taken over, its outcome is left to the resolver", outcome=str(outcome))
         return
     if result.left_at is not None and not isinstance(outcome, NotSent):
-        _note_leaving(part, result.left_at, again=result.again)
+        _record_sent_at(part, result.left_at, again=result.again)
     if isinstance(outcome, BrokerOrder):
-        apply(order, part, outcome, result.context, asked=True, at=now, entered=entered)
+        apply(order, part, outcome, result.context, asked=True, at=now, inserted=inserted)
     elif part.status != SliceStatus.SENDING:
-        return  # the broker's own news came first and are better
+        return  # the broker's own report came first and is better
     elif isinstance(outcome, NotSent):
         not_sent(order, part, outcome, at=now)
     elif isinstance(outcome, Refused):
@@ -170,7 +170,7 @@ def _record(order: Order, part: Slice, result: Result, entered: Entered | None =
         _unknown(part, outcome, at=now)
 
 
-def _note_leaving(part: Slice, left_at: datetime, *, again: bool) -> None:
+def _record_sent_at(part: Slice, left_at: datetime, *, again: bool) -> None:
     """Until here `sent_at` is the moment that was meant. From a later request nobody learns when
     the first one left, nor how late."""
     if again and part.lateness_ms is not None:
@@ -183,9 +183,9 @@ def _note_leaving(part: Slice, left_at: datetime, *, again: bool) -> None:
 
 
 def _unknown(part: Slice, outcome: Ambiguous, *, at: datetime) -> None:
-    """A slice that was sent again counts as one more question: it tells how long nobody has known,
+    """A slice that was sent again counts as one more question: it counts how long nobody has known,
     and lets the tries grow rarer."""
-    pause = pause_after(part.checks, outcome.retry_after, _dice(part))
+    pause = pause_after(part.checks, outcome.retry_after, random_of(part))
     move_slice(
         part,
         SliceStatus.UNKNOWN,
@@ -195,13 +195,13 @@ def _unknown(part: Slice, outcome: Ambiguous, *, at: datetime) -> None:
         checks=part.checks + (part.attempt > 1),
         lease_until_real=outcome.held_until or part.lease_until_real,
     )
-    _worry(part, outcome.text, at=at)
+    report_unknown(part, outcome.text, at=at)
 
 
 def not_sent(order: Order, part: Slice, outcome: NotSent, *, at: datetime) -> None:
     """Surely nothing of the slice is at the broker: it is due again in its time, or its shares
     return to the plan at once."""
-    pause = pause_after(part.attempt, outcome.retry_after, _dice(part))
+    pause = pause_after(part.attempt, outcome.retry_after, random_of(part))
     until = at + timedelta(seconds=pause) * clock.speed()
     # A slice of an order that has ended, or is being cancelled, would be planned for nobody.
     lives = order.status in ORDER_SENDING or order.status == OrderStatus.PAUSED

@@ -1,4 +1,4 @@
-"""What the broker says is taken over; what nobody knows is asked, never guessed."""
+"""Settles unknown outcomes by asking the broker, never by guessing; cancels working children."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,7 @@ import structlog
 from django.utils import timezone
 
 from execution.booking import execution_reports
-from execution.booking.execution_reports import _cancel, take_over
+from execution.booking.execution_reports import book_report, cancel_child
 from execution.broker.base import (
     BrokerError,
 )
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 SETTLING = timedelta(seconds=1)
 
 
-LOST_PAUSE = timedelta(seconds=30)
+MISSING_PAUSE = timedelta(seconds=30)
 
 
 NEVER_ARRIVED = NotSent("NEVER_ARRIVED", retry=True)
@@ -45,18 +45,20 @@ def resolve(slice_id: int, context: Context) -> None:
     # wake up and leave, in between.
     with sole_sender(part.pk) as alone:
         try:
-            seen = context.broker.find(part.client_order_id, now=context.now())
+            report = context.broker.find(part.client_order_id, now=context.now())
         except BrokerError as error:
             _still_unknown(part, str(error), context)
             if part.status == SliceStatus.CANCELLING:
-                _cancel(part, context)  # what holds up a look-up need not hold up a cancel
+                cancel_child(part, context)  # what holds up a look-up need not hold up a cancel
             return
-        if seen is None:
+        if report is None:
             _not_found(part, context, alone=alone)
             return
-    take_over(part, seen, context, asked=True)
-    if part.status == SliceStatus.CANCELLING and seen.status == SliceStatus.WORKING:
-        _cancel(part, context)  # the first request was lost, or is slow: repeating it is harmless
+    book_report(part, report, context, asked=True)
+    if part.status == SliceStatus.CANCELLING and report.status == SliceStatus.WORKING:
+        cancel_child(
+            part, context
+        )  # the first request was lost, or is slow: repeating it is harmless
 
 
 def _is_open_question(part: Slice) -> bool:
@@ -70,7 +72,7 @@ def _lease_over(part: Slice) -> bool:
 
 
 def _still_unknown(part: Slice, why: str, context: Context) -> None:
-    """It keeps counting as working; after some questions a person is told."""
+    """It keeps counting as working; after some questions the order records it."""
     with locked(part.order_id) as order:
         at = context.now()
         part = slice_of(order, part.pk)
@@ -89,7 +91,7 @@ def _not_found(part: Slice, context: Context, *, alone: bool) -> None:
         if not _is_open_question(part):
             return
         if part.status in (SliceStatus.CANCELLING, SliceStatus.WORKING):
-            _lost_at_broker(order, part, at=at)
+            _missing_at_broker(order, part, at=at)
             return
         wanted = (
             order.status in ORDER_SENDING and at < part.end_at and not kill_switch.in_force(order)
@@ -107,12 +109,12 @@ def _not_found(part: Slice, context: Context, *, alone: bool) -> None:
             outcomes.not_sent(order, part, NEVER_ARRIVED, at=at)
             return
         claim = part.claim_token
-    slices.send_again(part.order_id, part.pk, context, after=claim, absent=absent)
+    slices.resend(part.order_id, part.pk, context, after=claim, absent=absent)
 
 
-def _lost_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
+def _missing_at_broker(order: Order, part: Slice, *, at: datetime) -> None:
     """Acknowledged once and gone now: not a case to be guessed at."""
-    part.check_at_real = timezone.now() + LOST_PAUSE
+    part.check_at_real = timezone.now() + MISSING_PAUSE
     part.save(update_fields=["check_at_real"])
     record_event(order, EventKind.MISSING_AT_BROKER, {"slice": part.sequence}, at=at, part=part)
 
@@ -123,12 +125,12 @@ def close(slice_id: int, context: Context) -> None:
     if part is None:
         return
     try:
-        seen = context.broker.find(part.client_order_id, now=context.now())
+        report = context.broker.find(part.client_order_id, now=context.now())
     except BrokerError as error:
         log.warning("cancel not confirmed, asked again later", error=str(error))
         return
-    if seen is not None:
-        take_over(part, seen, context, asked=True)
+    if report is not None:
+        book_report(part, report, context, asked=True)
 
 
 def ask_to_cancel(slice_id: int, context: Context) -> Slice | None:
@@ -146,5 +148,5 @@ def ask_to_cancel(slice_id: int, context: Context) -> Slice | None:
             return None  # trading may have resumed before the task was taken
         asked = {"check_at_real": timezone.now() + SETTLING, "checks": 0}
         move_slice(part, SliceStatus.CANCELLING, at=at, reason=why, **asked)
-    _cancel(part, context)
+    cancel_child(part, context)
     return part

@@ -43,13 +43,13 @@ from execution.orders.locks import (
 )
 from execution.planning import broker_algos, participation
 from execution.risk import marks, pretrade, send_snapshot
-from execution.risk.exposure import Moment, counts_each_message, working_leaves
+from execution.risk.exposure import CheckedOrder, counts_each_message, working_leaves
 from execution.risk.pretrade import Priced
 from execution.sending import due_slice, outcomes, targeting
 from execution.sending.decision import Child, NotNow, decide, retry_pause
 from execution.sending.group_commit import Alone, GroupCommit
 from execution.sending.outcomes import NotSent
-from execution.sending.targeting import Look
+from execution.sending.targeting import Tape
 
 log = structlog.get_logger(__name__)
 
@@ -61,25 +61,14 @@ LONGEST_PAUSE = timedelta(seconds=5)  # of the wall clock, between two looks at 
 # A price may be missing only because its symbol was traded after the prices were read.
 RACED, SOON = frozenset({"DAILY_LOSS_UNKNOWN", "HEAT_UNKNOWN"}), timedelta(milliseconds=100)
 CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
-UNSEEN = Look()
+NO_TAPE = Tape()
 
-
+# What a claim writes.
 _INTENT = (
-    "status",
-    "reason",
-    "claim_token",
-    "attempt",
-    "lease_until_real",
-    "check_at_real",
-    "end_at",
-    "quantity",
-    "limit_price",
-    "reference_price",
-    "broker",
-    "sent_at",
-    "explanation",
+    "status", "reason", "claim_token", "attempt", "lease_until_real", "check_at_real", "end_at",
+    "quantity", "limit_price", "reference_price", "broker", "sent_at", "explanation",
     "aimed_quantity",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +100,20 @@ def send(slice_id: int, context: Context) -> None:
     if now < begins or part.order.status not in ORDER_SENDING:
         return
     context = context.of(part.order)
-    # Asked before the transaction: a source of quotes may be a network away.
-    symbol, wanted = part.order.symbol, marks.wanted(part, context)
-    quote = _asked(lambda: context.market.quote(symbol, now), None, symbol)
-    seen = _asked(lambda: targeting.look(part, context, now=now, wanted=wanted), UNSEEN, symbol)
-    due = Due(part, quote, seen, context, max(now, part.due_at))
+    # Needed before the transaction: a source of quotes may be a network away.
+    symbol, needed = part.order.symbol, marks.needed_for(part, context)
+    quote = _ask_market(lambda: context.market.quote(symbol, now), None, symbol)
+    tape = _ask_market(
+        lambda: targeting.read_tape(part, context, now=now, needed=needed), NO_TAPE, symbol
+    )
+    due = Due(part, quote, tape, context, max(now, part.due_at))
     intent = _claims.do(due, most=most) if due.may_join else _claim_by_itself(due)
     if intent is not None:
         # Not the claimed one's moment, which may be another by now, and far off.
-        deliver(intent, context, moment=part.due_at)
+        transmit(intent, context, moment=part.due_at)
 
 
-def _asked(ask: Callable[[], T], nothing: T, symbol: str) -> T:
+def _ask_market(ask: Callable[[], T], nothing: T, symbol: str) -> T:
     """What the market says, or `nothing` where it cannot answer, whatever the way it fails: then
     the slice is put off. What PostgreSQL raises, where halts are stored, is no answer of its."""
     try:
@@ -142,7 +133,7 @@ class Due:
 
     part: Slice
     quote: Quote | None
-    seen: Look
+    tape: Tape
     context: Context
     now: datetime
 
@@ -176,37 +167,37 @@ def _claim_among(orders: Mapping[int, Order], due: Due) -> Intent | Alone | None
     if order is None:
         return Alone.ALONE
     try:
-        return _claim(order, due.part.pk, due.quote, due.context, now=due.now, seen=due.seen)
+        return _claim(order, due.part.pk, due.quote, due.context, now=due.now, tape=due.tape)
     except NeedsOwnTransaction:  # raised before anything of the slice was written
         return Alone.ALONE
 
 
 def _claim_by_itself(due: Due) -> Intent | None:
-    return claim(due.part, due.quote, due.context, now=due.now, seen=due.seen)
+    return claim(due.part, due.quote, due.context, now=due.now, tape=due.tape)
 
 
 _claims = GroupCommit[Due, "Intent | None"](claim_together, _claim_by_itself)
 
 
 def claim(
-    part: Slice, quote: Quote | None, context: Context, *, now: datetime, seen: Look = UNSEEN
+    part: Slice, quote: Quote | None, context: Context, *, now: datetime, tape: Tape = NO_TAPE
 ) -> Intent | None:
     """Claim the slice and commit its intent; None when there is nothing to send."""
     try:
         with locked(part.order_id) as order:
-            return _claim(order, part.pk, quote, context, now=now, seen=seen)
+            return _claim(order, part.pk, quote, context, now=now, tape=tape)
     except Overtaken:
         return None
 
 
 def _claim(
-    order: Order, slice_id: int, quote: Quote | None, context: Context, *, now: datetime, seen: Look
+    order: Order, slice_id: int, quote: Quote | None, context: Context, *, now: datetime, tape: Tape
 ) -> Intent | None:
     context = context.of(order)
-    part, working, seen_now = send_snapshot.claimable(order, slice_id)
+    part, working, snapshot = send_snapshot.claimable(order, slice_id)
     if part.status not in SLICE_CLAIMABLE or order.status not in ORDER_SENDING:
         return None
-    aim = targeting.aim(order, part, seen.curve)
+    aim = targeting.aim(order, part, tape.curve)
     part.aimed_quantity = aim.aimed
     decision = decide(
         order,
@@ -214,21 +205,23 @@ def _claim(
         quote,
         context,
         aim=aim,
-        seen=seen,
+        tape=tape,
         working=working,
-        snapshot=seen_now,
+        snapshot=snapshot,
         now=now,
     )
     if isinstance(decision, NotNow):
-        _stay(order, part, decision, context, now=now)
+        _defer_or_skip(order, part, decision, context, now=now)
         return None
-    intent = _intend(order, part, decision, context, now=now)
+    intent = _store_intent(order, part, decision, context, now=now)
     if order.status == OrderStatus.ACCEPTED:
         move_order(order, OrderStatus.WORKING, at=now)
     return intent
 
 
-def _stay(order: Order, part: Slice, why: NotNow, context: Context, *, now: datetime) -> None:
+def _defer_or_skip(
+    order: Order, part: Slice, why: NotNow, context: Context, *, now: datetime
+) -> None:
     until = why.until or now + _pause(part, why.reason, context, now=now)
     part.explanation = why.explanation
     save(part, "explanation", "aimed_quantity")
@@ -245,23 +238,25 @@ def defer(order: Order, part: Slice, *, until: datetime, reason: str, at: dateti
     known, part.reason = part.reason, reason[:300]
     part.status, part.due_at, part.enqueued_at_real = SliceStatus.PLANNED, until, None
     save(part, "status", "due_at", "enqueued_at_real", "reason")
-    if code_of(part.reason) != code_of(known):  # a halt of an hour is one event, not one each look
+    if code_of(part.reason) != code_of(known):  # a halt of an hour is one event, not one each try
         facts = {"slice": part.sequence, "reason": reason}
         record_event(order, EventKind.SLICE_DEFERRED, facts, at=at, part=part)
 
 
 def _pause(part: Slice, reason: str, context: Context, *, now: datetime) -> timedelta:
-    """Until the next look at a slice that may not leave: a quarter of the time that it has waited
+    """Until the next try of a slice that may not leave: a quarter of the time that it has waited
     for the same already, so that an outage is not made worse by those who wait for its end."""
     usual, code = retry_pause(context), code_of(reason)
     if code_of(part.reason) != code:
         return min(usual, SOON * clock.speed()) if code in RACED else usual
-    told = part.events.filter(kind=EventKind.SLICE_DEFERRED).order_by("-pk")
-    began = told.values_list("at", flat=True).first() or now
+    deferrals = part.events.filter(kind=EventKind.SLICE_DEFERRED).order_by("-pk")
+    began = deferrals.values_list("at", flat=True).first() or now
     return max(usual, min((now - began) / 4, LONGEST_PAUSE * clock.speed()))
 
 
-def _intend(order: Order, part: Slice, child: Child, context: Context, *, now: datetime) -> Intent:
+def _store_intent(
+    order: Order, part: Slice, child: Child, context: Context, *, now: datetime
+) -> Intent:
     scheduling = context.config.execution.scheduling
     wall = timezone.now()
     life = timedelta(seconds=scheduling.min_life_seconds) * clock.speed()
@@ -302,20 +297,20 @@ def _ticket(
     )
 
 
-def deliver(intent: Intent, context: Context, *, moment: datetime | None = None) -> None:
+def transmit(intent: Intent, context: Context, *, moment: datetime | None = None) -> None:
     """The final check, at `moment` if that is still to come, the broker call with no transaction
     open, and the fenced record of both."""
     left_at, alone = None, False
     try:
         with sending(intent.part.pk) as alone:
             if moment is not None:
-                _await(moment, context)
+                _wait_until(moment, context)
             outcome: outcomes.Outcome | None = final_check(intent, context) if alone else CLAIM_LOST
             if outcome is None:
                 left_at = context.now()
                 outcome = outcomes.of(context.broker.place, intent.ticket, now=left_at)
     except Error as error:
-        # Only the locks and the look can raise this; the broker's answer is never an exception.
+        # Only the locks and the check can raise this; the broker's answer is never an exception.
         outcome = NotSent(f"the final check failed: {error}".strip(), retry=True)
     if intent.again and isinstance(outcome, NotSent) and not (intent.absent and alone):
         held_until = intent.held_until if alone else None
@@ -331,7 +326,7 @@ def deliver(intent: Intent, context: Context, *, moment: datetime | None = None)
     )
 
 
-def _await(moment: datetime, context: Context) -> None:
+def _wait_until(moment: datetime, context: Context) -> None:
     left = (moment - context.now()) / clock.speed()
     if left > timedelta(0):
         time.sleep(left.total_seconds())
@@ -340,16 +335,18 @@ def _await(moment: datetime, context: Context) -> None:
 def final_check(intent: Intent, context: Context) -> NotSent | None:
     """Why this claim may not be sent after all, read at the last moment; None when it may."""
     part = intent.part
-    seen = send_snapshot.final_check(part, intent.token)
-    if seen is None or seen.lease_until_real <= timezone.now():
+    claim = send_snapshot.final_check(part, intent.token)
+    if claim is None or claim.lease_until_real <= timezone.now():
         return CLAIM_LOST
-    if seen.order_status not in ORDER_SENDING:
+    if claim.order_status not in ORDER_SENDING:
         # A paused order goes on: the slice waits for that.
-        return NotSent(f"ORDER_{seen.order_status}", retry=seen.order_status == OrderStatus.PAUSED)
+        return NotSent(
+            f"ORDER_{claim.order_status}", retry=claim.order_status == OrderStatus.PAUSED
+        )
     if intent.again:
         denial = _resend_denial(part, context)
     else:
-        denial = pretrade.last_denial(part, context, seen.snapshot)
+        denial = pretrade.last_denial(part, context, claim.snapshot)
     return None if denial is None else NotSent(str(denial), retry=True)
 
 
@@ -357,19 +354,19 @@ def _resend_denial(part: Slice, context: Context) -> Denial | None:
     """All limits anew: the intent may have been stored long ago."""
     order, now = part.order, context.now()
     context = context.of(order)
-    moment = Moment(
+    checked = CheckedOrder(
         order,
         part.quantity or 0,
-        marks.read(order.account, order.symbol, context, wanted=marks.asked(context), now=now),
+        marks.read(order.account, order.symbol, context, needed=marks.needed(context), now=now),
         now,
         working=working_leaves(part.order, beside=part),
     )
     priced = Priced(part.limit_price, None)
     with transaction.atomic():
-        return pretrade.resend_denial(moment, priced, context, send_snapshot.anew(part))
+        return pretrade.resend_denial(checked, priced, context, send_snapshot.anew(part))
 
 
-def send_again(
+def resend(
     order_id: int, slice_id: int, context: Context, *, after: UUID | None, absent: bool
 ) -> None:
     """Send the stored intent once more under its own id, after the broker did not find that of the
@@ -396,4 +393,4 @@ def send_again(
             move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived")
         record_event(order, EventKind.SLICE_RESENDING, {"slice": part.sequence}, at=now, part=part)
         ticket = _ticket(part, part.quantity, part.limit_price, context, now=now)
-    deliver(Intent(part, token, ticket, again=True, absent=absent, held_until=before), context)
+    transmit(Intent(part, token, ticket, again=True, absent=absent, held_until=before), context)

@@ -26,7 +26,7 @@ from execution.orders.locks import lock_participation
 from execution.planning import order_parameters, residual, volume_profiles
 from execution.planning.participation import pace
 from execution.risk import marks
-from execution.risk.marks import NO_MARKS, Asked, Marks
+from execution.risk.marks import NO_MARKS, Marks, Needed
 
 MINUTE = timedelta(minutes=1)
 
@@ -42,7 +42,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Tape:
     """What the tape says about one slice. `curve`: None where the plan stands as it was made;
     `traded`: shares that the market has traded since the order's start, None where unasked or
     unknown; `ahead`: that it is expected to trade until the close, for the last slice of an order
@@ -81,26 +81,28 @@ class Budget:
             return 0
         return max(self.pace.shares(self.traded, self.ahead) + self.lot - self.used, 0)
 
-    def told(self) -> dict[str, object]:
+    def facts(self) -> dict[str, object]:
         traded = None if self.traded is None else round(self.traded)
-        told: dict[str, object] = {
+        facts: dict[str, object] = {
             "cap": self.pace.cap,
             "market_volume": traded,
             "used": self.used,
         }
         if self.pace.share != self.pace.cap:
-            told |= {"share": self.pace.share, "expected_until_close": round(self.ahead)}
-        return told
+            facts |= {"share": self.pace.share, "expected_until_close": round(self.ahead)}
+        return facts
 
 
-def look(part: Slice, context: Context, *, now: datetime, wanted: Asked | None = None) -> Look:
-    order, wanted = part.order, wanted or marks.asked(context)
+def read_tape(
+    part: Slice, context: Context, *, now: datetime, needed: Needed | None = None
+) -> Tape:
+    order, needed = part.order, needed or marks.needed(context)
     capped = pace(order, part, context.config.execution) is not None
-    return Look(
+    return Tape(
         curve=_curve(order, part, context, now=now),
         traded=_traded(order, context, now=now) if capped else None,
         ahead=_ahead(order, part, context, now=now),
-        marks=marks.read(order.account, order.symbol, context, wanted=wanted, now=now),
+        marks=marks.read(order.account, order.symbol, context, needed=needed, now=now),
     )
 
 
@@ -248,7 +250,7 @@ def _traded(order: Order, context: Context, *, now: datetime) -> float | None:
     )
 
 
-def budget(order: Order, seen: Look, pace: Pace) -> Budget:
+def budget(order: Order, tape: Tape, pace: Pace) -> Budget:
     """Of a locked order, under the lock of its symbol and side: whoever claims at the same moment
     sees what this claim takes."""
     lock_participation(order.symbol, order.side)
@@ -256,4 +258,4 @@ def budget(order: Order, seen: Look, pace: Pace) -> Budget:
     filled = Fill.objects.filter(**alike, executed_at__gte=order.start_at).exclude(order=order)
     used = order.filled_quantity + working(Slice.objects.filter(**alike))
     used += filled.aggregate(n=Coalesce(Sum("quantity"), 0))["n"]
-    return Budget(pace, seen.traded, used, order_parameters.lot(order), seen.ahead)
+    return Budget(pace, tape.traded, used, order_parameters.lot(order), tape.ahead)

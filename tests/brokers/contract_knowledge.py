@@ -120,7 +120,7 @@ class KnowledgeContract:
             lambda: rig.find(known),
             lambda: rig.find(rig.ticket()),
             lambda: rig.broker.cancel(known.client_order_id, now=rig.now()),
-            lambda: rig.broker.news(rig.account, rig.now() - timedelta(hours=1), now=rig.now()),
+            lambda: rig.broker.reports(rig.account, rig.now() - timedelta(hours=1), now=rig.now()),
         ]
         for call in calls:
             with pytest.raises((BrokerUnavailable, OutcomeUnknown)):
@@ -141,7 +141,7 @@ class KnowledgeContract:
         told: dict[str, tuple[SliceStatus, int]] = {}
 
         def all_told() -> bool:
-            for seen in listener.news(rig.account, since - timedelta(seconds=5), now=rig.now()):
+            for seen in listener.reports(rig.account, since - timedelta(seconds=5), now=rig.now()):
                 if executed(seen) == seen.filled_quantity:
                     told[seen.client_order_id] = (seen.status, seen.filled_quantity)
             return all(told.get(key) == value for key, value in wanted.items())
@@ -161,7 +161,9 @@ class KnowledgeContract:
         told: set[str] = set()
 
         def all_told() -> bool:
-            for seen in rig.broker.news(rig.account, since - timedelta(seconds=5), now=rig.now()):
+            for seen in rig.broker.reports(
+                rig.account, since - timedelta(seconds=5), now=rig.now()
+            ):
                 if seen.client_order_id == ticket.client_order_id:
                     told.update(ids(seen))
             return len(told) >= len(set(known))

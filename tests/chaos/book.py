@@ -150,7 +150,7 @@ class Book:
                 "executions": [self._report(placed, done) for done in told],
             }
 
-    def news(self, account: str, since: float) -> list[dict[str, object]]:
+    def reports(self, account: str, since: float) -> list[dict[str, object]]:
         with self.lock:
             found = [
                 placed

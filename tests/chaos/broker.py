@@ -38,7 +38,7 @@ class Context(BaseHTTPRequestHandler):
             self._answer(200, self.book.executed())
         elif where.path == "/news":
             asked = parse_qs(where.query)
-            self._answer(200, self.book.news(asked["account"][0], float(asked["since"][0])))
+            self._answer(200, self.book.reports(asked["account"][0], float(asked["since"][0])))
         else:
             placed = self.book.orders.get(where.path.removeprefix("/orders/"))
             self._answer(200, self.book.view(placed)) if placed else self._answer(404, {})

@@ -73,7 +73,7 @@ class StandInBroker:
             raise OutcomeUnknown(f"status {status}")
         return _order(body) if status == 200 else None
 
-    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+    def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         asked = urlencode({"account": account, "since": since.timestamp()})
         _, body = self._ask("GET", f"/news?{asked}")
         return [_order(each) for each in body]

@@ -63,10 +63,10 @@ def report(
     )
 
 
-def hear(intent: Intent, seen: BrokerOrder) -> None:
+def receive(intent: Intent, seen: BrokerOrder) -> None:
     """The broker's report reaches us by news or by a look-up."""
     part = Slice.objects.select_related("order").get(pk=intent.part.pk)
-    execution_reports.take_over(part, seen, contexts.default())
+    execution_reports.book_report(part, seen, contexts.default())
 
 
 def working(order: Order) -> int:

@@ -25,7 +25,7 @@ class Rebuilt:
     def filled_of(self, sequence: int) -> int:
         return sum(quantity for part, quantity, _ in self.fills.values() if part == sequence)
 
-    def hear(self, event: OrderEvent) -> None:
+    def apply(self, event: OrderEvent) -> None:
         data = event.data
         match event.kind:
             case "ORDER_ACCEPTED":
@@ -56,7 +56,7 @@ class Rebuilt:
 def rebuild(order: Order) -> Rebuilt:
     rebuilt = Rebuilt()
     for event in order.events.order_by("id"):
-        rebuilt.hear(event)
+        rebuilt.apply(event)
     return rebuilt
 
 

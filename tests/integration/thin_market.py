@@ -152,8 +152,8 @@ class Trial:
         if part.status not in SLICE_CLAIMABLE or part.order.status not in ORDER_SENDING:
             return
         quote = self.context.market.quote(part.order.symbol, now)
-        seen = targeting.look(part, self.context, now=now)
-        intent = slices.claim(part, quote, self.context, now=now, seen=seen)
+        tape = targeting.read_tape(part, self.context, now=now)
+        intent = slices.claim(part, quote, self.context, now=now, tape=tape)
         if intent is None:
             return
         child, size = Child(intent, part), intent.ticket.quantity
@@ -176,7 +176,7 @@ class Trial:
     def end(self, child: Child) -> None:
         """The broker confirms the end of a child."""
         cancelled = report(child.intent, SliceStatus.CANCELLED, child.trades)
-        execution_reports.take_over(child.part, cancelled, self.context)
+        execution_reports.book_report(child.part, cancelled, self.context)
         self.check()
 
     def hold(self, now: datetime) -> None:

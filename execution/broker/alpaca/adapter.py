@@ -89,7 +89,7 @@ class AlpacaBroker:
         order = self._orders.by_client_id(client_order_id, Lanes.ASK)
         return None if order is None else self._orders.whole(order)
 
-    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+    def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         """Raises TooSoon while the news' share of the message budget is spent."""
         return self._news.since(since, now=now) if account == self.account else ()
 

@@ -131,7 +131,7 @@ class InteractiveBrokers:
         order is queued on the database connection that holds its sender's lock, as in paper."""
         return not self._known(client_order_id)
 
-    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+    def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         """A change is seen when it is committed, a moment after its stamp: ask with an overlap."""
         self._gateway()
         changed = IbkrOrder.objects.filter(

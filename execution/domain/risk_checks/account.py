@@ -71,10 +71,11 @@ def opposite(facts: Facts, bounds: Bounds) -> Denial | None:
 
 
 def duplicate(facts: Facts, bounds: Bounds) -> Denial | None:
-    if bounds.duplicate_seconds <= 0 or facts.exposure.twin is None:
+    if bounds.duplicate_seconds <= 0 or facts.exposure.duplicate_of is None:
         return None
     return Denial(
-        "DUPLICATE_ORDER", {"seconds": bounds.duplicate_seconds, "order": facts.exposure.twin}
+        "DUPLICATE_ORDER",
+        {"seconds": bounds.duplicate_seconds, "order": facts.exposure.duplicate_of},
     )
 
 

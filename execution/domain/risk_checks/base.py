@@ -42,7 +42,7 @@ class Exposure:
     `position`: signed shares of the symbol, all fills. `pending`: shares on the order's side that
     the symbol's live parents may still execute; of the order itself only what works.
     `opposing`: the best limit of an own order that works on the other side; None: there is none.
-    `twin`: an earlier order that is the same and asked for within `duplicate_seconds`, or None.
+    `duplicate_of`: an earlier order that is the same and came within `duplicate_seconds`, or None.
     `open_orders`: live parents of the account up to this one. `recent_orders`: of the strategy
     within the last minute of real time, this one included. `recent_messages`: what the account
     sent in it.
@@ -55,7 +55,7 @@ class Exposure:
     position: int | None = None
     pending: int | None = None
     opposing: Decimal | None = None
-    twin: str | None = None
+    duplicate_of: str | None = None
     open_orders: int | None = None
     recent_orders: int | None = None
     recent_messages: int | None = None

@@ -212,8 +212,8 @@ class Admin(RequestHandler):
         order = self._order(client_order_id)
         rows = [row for _, row in self.state.book.activities if row["order_id"] == order.id]
         for row in rows:
-            twin = {**row, "id": f"{row['id']}0"} if new_id else row
-            self.state.book.activities.append((self.state.book.now(), twin))
+            duplicate_of = {**row, "id": f"{row['id']}0"} if new_id else row
+            self.state.book.activities.append((self.state.book.now(), duplicate_of))
 
     def do_repeat_events(self) -> None:
         for text in self.state.told:

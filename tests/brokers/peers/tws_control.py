@@ -121,9 +121,9 @@ class Control:
         """A second live order under one reference."""
         order = self._tws.book.by_ref(ref)
         said = replace(order.said, order_id=self._tws.book.next_valid_id(order.client_id))
-        twin = self._tws.book.accept(order.client_id, said)
-        self._tws.tell(twin.client_id, wire.open_order(twin))
-        self._tws.tell_status(twin)
+        duplicate_of = self._tws.book.accept(order.client_id, said)
+        self._tws.tell(duplicate_of.client_id, wire.open_order(duplicate_of))
+        self._tws.tell_status(duplicate_of)
 
     def do_foreign(self, symbol: str, side: str, quantity: int, client_id: int = 99) -> None:
         said = Placement(

@@ -8,7 +8,7 @@ from django.test import Client
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.models import Order
 from tests.integration.admin.test_admin import ORDERS, accept, client_of
-from tests.integration.order_steps import claim, hear, new_order, report
+from tests.integration.order_steps import claim, new_order, receive, report
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def with_child_at_the_broker() -> Order:
     order = new_order()
     intent = claim(order.slices.get(sequence=0))
     assert intent is not None
-    hear(intent, report(intent, SliceStatus.WORKING))
+    receive(intent, report(intent, SliceStatus.WORKING))
     return order
 
 

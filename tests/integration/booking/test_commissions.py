@@ -9,7 +9,7 @@ from execution import context as contexts
 from execution.booking import execution_reports
 from execution.domain.lifecycle import SliceStatus
 from execution.models import Fill
-from tests.integration.order_steps import claim, execution, hear, new_order, report
+from tests.integration.order_steps import claim, execution, new_order, receive, report
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def test_a_second_commission_report_with_another_amount_is_followed_and_told() -
     reports = [replace(first, commission=amount) for amount in (None, Decimal(5), Decimal(3))]
     for each in [*reports, reports[-1], reports[0]]:
         news = [report(intent, SliceStatus.FILLED, [each])]
-        assert execution_reports.take_over_all(news, contexts.default())
+        assert execution_reports.book_reports(news, contexts.default())
     order.refresh_from_db()
     assert (Fill.objects.get(order=order).commission, order.commission) == (3, 3)
     told = order.events.filter(kind="COMMISSION").order_by("id")
@@ -37,5 +37,5 @@ def test_the_same_report_again_tells_nothing() -> None:
     intent = claim(order.slices.get())
     assert intent is not None
     for _ in range(2):
-        hear(intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", 1_000)]))
+        receive(intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", 1_000)]))
     assert not order.events.filter(kind="COMMISSION").exists()

@@ -107,7 +107,7 @@ def history() -> Iterator[None]:
 
 def test_the_checks_before_a_send_read_no_history(history: None) -> None:
     new = order(quantity=10)
-    at = exposure.Moment(new, 10, NO_MARKS, LATE_EVENING)
+    at = exposure.CheckedOrder(new, 10, NO_MARKS, LATE_EVENING)
     with CaptureQueriesContext(connection) as asked:
         held = positions.held("default", contexts.default(), symbol="AAPL")
         exposure.day_result(at, contexts.default())

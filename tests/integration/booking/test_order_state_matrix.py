@@ -12,7 +12,7 @@ from execution.domain.lifecycle import SliceStatus
 from execution.entry import order_controls
 from execution.models import Order, Slice
 from execution.sending import outcomes, resolver
-from tests.integration.order_steps import claim, execution, hear, new_order, report, working
+from tests.integration.order_steps import claim, execution, new_order, receive, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +47,7 @@ class Life:
 
     def _hear(self, status: SliceStatus) -> None:
         assert self.intent is not None
-        hear(self.intent, self._report(status))
+        receive(self.intent, self._report(status))
 
     def acknowledged(self) -> None:
         self._answer(self._report(SliceStatus.WORKING))
@@ -257,7 +257,7 @@ def test_a_terminal_status_waits_for_the_executions_it_counts() -> None:
     ahead = BrokerOrder(
         life.intent.ticket.client_order_id, "B", SliceStatus.CANCELLED, 300, executions=()
     )
-    hear(life.intent, ahead)
+    receive(life.intent, ahead)
     assert working(Order.objects.get(pk=life.order.pk)) == 1000
     life.executions.append(execution(life.intent, "0", 300))
     life.cancelled()

@@ -74,7 +74,7 @@ def test_an_order_id_that_tws_calls_a_duplicate_is_replaced_once_nothing_works_u
 
 def test_a_second_order_under_one_reference_is_cancelled(rig: IbkrRig) -> None:
     ticket = rig.placed()
-    rig.tws.do("twin", ref=ticket.client_order_id)
+    rig.tws.do("duplicate_of", ref=ticket.client_order_id)
 
     def left() -> list[str]:
         orders = rig.tws.do("orders")

@@ -112,7 +112,7 @@ def test_trap_6_a_commission_comes_later_and_is_told_as_news(rig: IbkrRig) -> No
         rig.tws.do("commission", ref=ticket.client_order_id, amount=amount)
 
         def told(amount: str = amount) -> bool:
-            news = rig.broker.news(rig.account, since, now=rig.now())
+            news = rig.broker.reports(rig.account, since, now=rig.now())
             return [e.commission for each in news for e in each.executions] == [Decimal(amount)]
 
         wait_for(told, PATIENCE, "the commission in the news")

@@ -67,7 +67,7 @@ class Stub:
     def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
         raise self.error
 
-    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+    def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         raise self.error
 
 
@@ -97,5 +97,5 @@ def test_the_door_makes_its_own_paper_trader() -> None:
     assert manager.name == "paper"
     assert placed.status == SliceStatus.FILLED
     assert manager.find("c1", now=NOW) == placed
-    assert manager.news("default", NOW, now=NOW) == [placed]
+    assert manager.reports("default", NOW, now=NOW) == [placed]
     manager.cancel("c1", now=NOW)

@@ -137,12 +137,12 @@ def test_a_late_execution_is_counted_at_once_and_told_later() -> None:
     reported_at = PaperExecution.objects.get().reported_at
     assert reported_at is not None
     assert NOW < reported_at < NOW + 60 * SECOND
-    [before] = paper.news("default", NOW, now=reported_at - SECOND / 10)
-    [after] = paper.news("default", reported_at - SECOND, now=reported_at)
+    [before] = paper.reports("default", NOW, now=reported_at - SECOND / 10)
+    [after] = paper.reports("default", reported_at - SECOND, now=reported_at)
     assert (before.filled_quantity, before.executions) == (200, ())
     assert (after.filled_quantity, executed(after)) == (200, 200)
     assert after.executions[0].executed_at == NOW
-    assert paper.news("default", reported_at + SECOND, now=reported_at + 2 * SECOND) == []
+    assert paper.reports("default", reported_at + SECOND, now=reported_at + 2 * SECOND) == []
 
 
 @rows
@@ -152,7 +152,7 @@ def test_news_of_a_late_execution_outlive_the_cancel() -> None:
     last = max(row.reported_at for row in PaperExecution.objects.all() if row.reported_at)
     paper.cancel("c1", now=NOW + SECOND)
 
-    [seen] = paper.news("default", last, now=last)
+    [seen] = paper.reports("default", last, now=last)
     assert seen.status == CANCELLED
     assert 0 < executed(seen) <= seen.filled_quantity
 
@@ -198,7 +198,7 @@ def test_a_cancel_is_confirmed_later_and_may_fill_until_then() -> None:
     assert PaperOrder.objects.get().expires_at == ends, "the first cancel counts"
 
     before = paper.find("c1", now=ends - SECOND / 10)
-    [after] = paper.news("default", ends, now=ends)
+    [after] = paper.reports("default", ends, now=ends)
     later = paper.find("c1", now=ends + 600 * SECOND)
     assert before is not None
     assert (before.status, after.status) == (CANCELLING, CANCELLED)
@@ -297,7 +297,7 @@ def test_harsh_never_fills_beyond_the_tape() -> None:
             paper.cancel(order.client_order_id, now=NOW + (n + 4) * SECOND)
     at_once = sum(PaperOrder.objects.values_list("filled_quantity", flat=True))
     end = NOW + 300 * SECOND
-    paper.news("default", NOW, now=end)
+    paper.reports("default", NOW, now=end)
 
     worked = sum(PaperOrder.objects.values_list("filled_quantity", flat=True)) - at_once
     assert worked <= sum(bar.volume for bar in MARKET.bars("AAPL", NOW, end)) / 10

@@ -91,7 +91,7 @@ def test_every_fill_lies_in_its_minute_and_within_the_limit(paper: PaperTrader, 
         order = ticket(f"c{n}", side=side, quantity=3000, through=f"{(n - 2) / 25:.2f}")
         limits[order.client_order_id] = order.limit_price
         paper.place(order, now=NOW + n * SECOND)
-    news = paper.news("default", NOW, now=NOW + 300 * SECOND)
+    news = paper.reports("default", NOW, now=NOW + 300 * SECOND)
 
     fills = [execution for order in news for execution in order.executions]
     assert len(fills) > 20
@@ -117,7 +117,7 @@ def test_a_passive_order_waits(paper: PaperTrader) -> None:
     answer = paper.place(ticket(through="-5"), now=NOW)
 
     assert (answer.status, answer.executions) == (SliceStatus.WORKING, ())
-    [news] = paper.news("default", NOW, now=NOW + 600 * SECOND)
+    [news] = paper.reports("default", NOW, now=NOW + 600 * SECOND)
     assert (news.status, news.executions) == (SliceStatus.WORKING, ())
 
 
@@ -134,8 +134,8 @@ def test_commission_is_per_order_not_per_fill(paper: PaperTrader) -> None:
 def test_execution_ids_are_stable_and_unique(paper: PaperTrader) -> None:
     for n in range(3):
         paper.place(ticket(f"c{n}", quantity=4000), now=NOW)
-    first = paper.news("default", NOW, now=NOW + 60 * SECOND)
-    again = paper.news("default", NOW, now=NOW + 60 * SECOND)
+    first = paper.reports("default", NOW, now=NOW + 60 * SECOND)
+    again = paper.reports("default", NOW, now=NOW + 60 * SECOND)
 
     ids = [execution.execution_id for order in first for execution in order.executions]
     assert len(ids) == len(set(ids)) > 3
@@ -158,7 +158,7 @@ def test_news_tells_what_changed_since(paper: PaperTrader) -> None:
     PaperOrder.objects.filter(client_order_id="elsewhere").update(account="other")
 
     def names(since: datetime) -> list[str]:
-        news = paper.news("default", since, now=NOW + 60 * SECOND)
+        news = paper.reports("default", since, now=NOW + 60 * SECOND)
         return [order.client_order_id for order in news]
 
     assert names(NOW) == ["filled", "passive"]
@@ -281,7 +281,7 @@ def test_one_silent_feed_does_not_stop_the_others() -> None:
     PaperOrder.objects.filter(client_order_id="c1").update(symbol="AWAY")
     before = PaperOrder.objects.get(client_order_id="c2").filled_quantity
 
-    silent, other = paper.news("default", NOW, now=NOW + 60 * SECOND)
+    silent, other = paper.reports("default", NOW, now=NOW + 60 * SECOND)
     assert silent.status == SliceStatus.WORKING
     assert other.filled_quantity > before
 
@@ -292,7 +292,7 @@ def test_an_order_is_good_for_the_day() -> None:
     paper.place(replace(ticket("extended", through="-5"), extended_hours=True), now=NOW)
 
     def states(at: datetime) -> list[SliceStatus]:
-        return [order.status for order in paper.news("default", NOW, now=at)]
+        return [order.status for order in paper.reports("default", NOW, now=at)]
 
     assert states(NOW.replace(hour=20, minute=59)) == [SliceStatus.WORKING] * 2
     assert states(NOW.replace(hour=21)) == [SliceStatus.EXPIRED, SliceStatus.WORKING]
@@ -324,7 +324,7 @@ def test_matchers_at_the_same_time_use_the_tape_once(paper: PaperTrader) -> None
     at_once = sum(PaperOrder.objects.values_list("filled_quantity", flat=True))
     for seconds in range(5, 65, 5):
         now = NOW + seconds * SECOND
-        answers = in_threads(*[partial(paper.news, "default", NOW, now=now)] * 4)
+        answers = in_threads(*[partial(paper.reports, "default", NOW, now=now)] * 4)
         assert not [answer for answer in answers if isinstance(answer, Exception)]
 
     orders = list(PaperOrder.objects.prefetch_related("executions"))
@@ -342,7 +342,7 @@ def test_matching_never_overfills_while_cancels_and_look_ups_run(paper: PaperTra
     for seconds in range(5, 65, 5):
         now = NOW + seconds * SECOND
         in_threads(
-            partial(paper.news, "default", NOW, now=now),
+            partial(paper.reports, "default", NOW, now=now),
             partial(paper.find, "c1", now=now),
             partial(paper.cancel if seconds >= 30 else paper.find, "c1", now=now),
         )

@@ -89,7 +89,7 @@ def test_a_row_that_no_login_owns_is_forgotten_and_not_asked_about(
         **here, failing_since_real=timezone.now(), problem="not of this login"
     )
     assert account_reconciliation.accounts(context) == ["DU1"]
-    assert broker_feed.hear("DU999", context) == 0
+    assert broker_feed.poll("DU999", context) == 0
     assert not BrokerCursor.objects.filter(**here).exists()
     assert not BrokerAccount.objects.filter(**here).exists()
 
@@ -99,6 +99,6 @@ def test_a_live_order_keeps_its_account_in_sight(login: Callable[..., Context]) 
     order = acceptance.accept(SIGNAL | {"account": "DU2"}, login("DU1", "DU2"))
     context = login("DU7")
     BrokerCursor.objects.create(broker="ibkr", account="DU2", heard_until=timezone.now())
-    broker_feed.hear("DU2", context)
+    broker_feed.poll("DU2", context)
     assert BrokerCursor.objects.filter(account="DU2").exists()
     assert Order.objects.get(pk=order.pk).is_terminal is False

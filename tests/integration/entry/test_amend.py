@@ -19,7 +19,7 @@ from execution.entry import amend, order_controls
 from execution.entry.order_controls import NotAllowed
 from execution.models import Order
 from execution.risk import kill_switch
-from tests.integration.order_steps import claim, execution, hear, new_order, report, working
+from tests.integration.order_steps import claim, execution, new_order, receive, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ def partly_worked() -> Order:
         intent = claim(order.slices.get(sequence=sequence))
         assert intent is not None
         status = SliceStatus.FILLED if done == 200 else SliceStatus.WORKING
-        hear(intent, report(intent, status, [execution(intent, "0", done)]))
+        receive(intent, report(intent, status, [execution(intent, "0", done)]))
     order.refresh_from_db()
     assert (order.filled_quantity, working(order)) == (250, 150)
     return order
@@ -217,7 +217,7 @@ def test_a_limit_outside_the_collar_is_refused_although_every_share_is_working()
     order = new_order(parts=1, limit_price="150.00")
     intent = claim(order.slices.get())
     assert intent is not None
-    hear(intent, report(intent, SliceStatus.WORKING))
+    receive(intent, report(intent, SliceStatus.WORKING))
     assert working(order) == order.quantity
     with pytest.raises(NotAllowed, match="PRICE_OUTSIDE_COLLAR"):
         change(order, limit_price="500")

@@ -113,7 +113,7 @@ def test_an_order_that_alpaca_refuses_later_keeps_its_words(
     )
     becomes(part, SliceStatus.REJECTED, 0)
     assert part.reason == "WASH_TRADE: potential wash trade detected"
-    alpaca.broker.news("default", alpaca.now() - timedelta(minutes=1), now=alpaca.now())
+    alpaca.broker.reports("default", alpaca.now() - timedelta(minutes=1), now=alpaca.now())
     silent = working(alpaca)
     alpaca.end(silent.client_order_id, SliceStatus.REJECTED)
     becomes(silent, SliceStatus.REJECTED, 0)

@@ -197,7 +197,7 @@ def test_a_thin_tape_serves_a_share_when_it_has_added_up() -> None:
     paper.place(ticket(limit="912.00"), now=at("10:01:30"))
 
     def filled(moment: str) -> int:
-        [order] = paper.news("default", at("10:00"), now=at(moment))
+        [order] = paper.reports("default", at("10:00"), now=at(moment))
         return order.filled_quantity
 
     assert [filled(f"10:{minute:02}") for minute in range(3, 11)] == [0, 0, 1, 1, 1, 2, 2, 2]
@@ -229,7 +229,7 @@ def test_orders_that_arrive_in_one_minute_share_its_volume() -> None:
     assert filled_in("09:31") == sum(order.filled_quantity for order in seen) == 1_696
     assert [order.status for order in seen[-3:]] == [SliceStatus.WORKING] * 3
     # The rest waits for the minutes to come, a tenth of whose volume resting orders get.
-    paper.news("default", at("09:30"), now=at("09:33"))
+    paper.reports("default", at("09:30"), now=at("09:33"))
     assert filled_in("09:32") == 5_000
     assert filled_in("09:31") == 1_696
 
@@ -240,7 +240,7 @@ def test_resting_orders_get_what_arriving_ones_left_of_the_minute() -> None:
     paper.place(ticket("resting", 900, limit="911.90"), now=at("09:31"))
     PaperOrder.objects.update(limit_price=950, queue_ahead=0)  # the market has come to it
     paper.place(ticket("arriving", 960), now=at("09:31") + timedelta(seconds=30))
-    paper.news("default", at("09:30"), now=at("09:33"))
+    paper.reports("default", at("09:30"), now=at("09:33"))
     assert filled_in("09:31") == 1_000  # 960, and 40 instead of the usual 100
     assert filled_in("09:32") == 100
 
@@ -254,7 +254,7 @@ def test_fills_on_real_bars_lie_in_their_ranges() -> None:
     paper = PaperTrader(config=CONFIG, market=market)
     for minute in range(65):
         now = at("10:00") + timedelta(minutes=minute, seconds=13)
-        paper.news("default", now, now=now)
+        paper.reports("default", now, now=now)
         if minute >= 5:
             paper.cancel(f"BUY-{minute - 5}", now=now)
             paper.cancel(f"SELL-{minute - 5}", now=now)
@@ -265,7 +265,7 @@ def test_fills_on_real_bars_lie_in_their_ranges() -> None:
 
     bars = list(Bar.objects.filter(start_at__lt=at("12:00")).order_by("start_at"))
     starts = [bar.start_at for bar in bars]
-    orders = paper.news("default", at("09:30"), now=at("11:10"))
+    orders = paper.reports("default", at("09:30"), now=at("11:10"))
     fills = [fill for order in orders for fill in order.executions]
     assert len(orders) == 120
     assert not [order for order in orders if order.status == SliceStatus.WORKING]

@@ -255,5 +255,5 @@ def test_no_market_data_no_deviation() -> None:
 def test_a_silent_source_does_not_hold_up_other_alerts() -> None:
     filled("150.50")
     assert look(market=Silent()) == [("SLIPPAGE", "WARNING")]
-    # Asked again a minute later, when it answers.
+    # Needed again a minute later, when it answers.
     assert ("VWAP_DEVIATION", "WARNING") in look(after(NOW, seconds=61), store_tape("148.00"))

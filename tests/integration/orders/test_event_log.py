@@ -13,7 +13,7 @@ from execution.entry import order_controls
 from execution.models import Order, OrderEvent
 from execution.orders.journal import record_event
 from execution.risk import kill_switch
-from tests.integration.order_steps import claim, execution, hear, new_order, report
+from tests.integration.order_steps import claim, execution, new_order, receive, report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,7 +41,7 @@ def test_each_event_of_an_order_is_one_line_with_its_ids(lines: list[dict[str, A
     part = order.slices.get()
     intent = claim(part)
     assert intent is not None
-    hear(intent, report(intent, SliceStatus.FILLED, [execution(intent, "x", 1_000)]))
+    receive(intent, report(intent, SliceStatus.FILLED, [execution(intent, "x", 1_000)]))
     events = order.events.order_by("pk")
     assert [line["event"] for line in lines] == [event.kind for event in events]
     assert [line["event_id"] for line in lines] == [event.pk for event in events]
@@ -81,7 +81,7 @@ def test_a_halt_stands_before_the_cancels_that_it_causes() -> None:
     # Another process, whose clock is ahead, cancels at once.
     record_event(order, "SLICE_STATUS", {"to": "CANCELLED"}, at=now - timedelta(seconds=9))
     late = new_order()
-    kill_switch.tell_orders(row, [order.pk, late.pk], now=now, numbers=numbers)
+    kill_switch.record_on_orders(row, [order.pk, late.pk], now=now, numbers=numbers)
     kinds = list(order.events.order_by("pk").values_list("kind", flat=True))
     assert kinds[-2:] == ["TRADING_STATE", "SLICE_STATUS"]
     assert late.events.order_by("pk").last().kind == "TRADING_STATE", "accepted after the halt"

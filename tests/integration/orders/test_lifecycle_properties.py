@@ -33,7 +33,7 @@ from execution.models import Order
 from execution.orders import verification
 from execution.sending import outcomes
 from execution.sending.slices import Intent
-from tests.integration.order_steps import claim, execution, hear, new_order, report, working
+from tests.integration.order_steps import claim, execution, new_order, receive, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.any_date
@@ -126,7 +126,7 @@ class OrderLife(RuleBasedStateMachine):
         name = str(len(child.executions))
         child.executions.append(execution(child.intent, name, quantity))
         child.open &= child.left > 0
-        hear(child.intent, child.seen())
+        receive(child.intent, child.seen())
 
     @precondition(lambda self: self._accepted())
     @rule()
@@ -135,7 +135,7 @@ class OrderLife(RuleBasedStateMachine):
         again = [*child.executions, *child.executions]
         self.random.shuffle(again)
         seen = child.seen()
-        hear(
+        receive(
             child.intent,
             BrokerOrder(
                 seen.client_order_id,
@@ -160,14 +160,14 @@ class OrderLife(RuleBasedStateMachine):
         # What a correction takes back is not traded again: the child has ended for us.
         child.open = False
         self.late = True
-        hear(child.intent, child.seen())
+        receive(child.intent, child.seen())
 
     @precondition(lambda self: self._accepted())
     @rule()
     def broker_confirms_a_cancel(self) -> None:
         child = self.random.choice(self._accepted())
         child.open = False
-        hear(child.intent, child.seen())
+        receive(child.intent, child.seen())
 
     @rule()
     def strategy_cancels(self) -> None:

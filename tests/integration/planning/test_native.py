@@ -26,7 +26,7 @@ from execution.risk import kill_switch, limits
 from execution.sending import slices
 from execution.sending.slices import Intent
 from tests.integration.api.test_api import client_of
-from tests.integration.order_steps import hear, report
+from tests.integration.order_steps import receive, report
 from tests.integration.rebuild import assert_audit_trail_matches
 from tests.integration.thin_market import at_minute, context_at, order_of, trade
 
@@ -210,7 +210,7 @@ def test_a_broker_that_was_changed_meanwhile_is_not_sent_the_bare_limit() -> Non
     paper = context_at(at_minute(TEN))
     intent = claimed(order, paper)
     assert intent is not None
-    slices.deliver(intent, paper)
+    slices.transmit(intent, paper)
     order.refresh_from_db()
     part = order.slices.get()
     assert (part.status, order.status) == ("REJECTED", "REJECTED")
@@ -235,11 +235,11 @@ def test_what_a_halt_cancels_goes_to_the_same_algorithm_and_starts_when_it_leave
     order = taken(at)
     first = claimed(order, at)
     assert first is not None
-    hear(first, report(first, SliceStatus.WORKING))
+    receive(first, report(first, SliceStatus.WORKING))
     kill_switch.set_state(scope="SYSTEM", key="", state="HALTED", by="ann", reason="news")
     later = context(TEN + 10)
     move_slice(slice_of(order, first.part.pk), SliceStatus.CANCELLING, at=later.now(), reason=HELD)
-    execution_reports.take_over(first.part, report(first, SliceStatus.CANCELLED), later)
+    execution_reports.book_report(first.part, report(first, SliceStatus.CANCELLED), later)
     kill_switch.set_state(scope="SYSTEM", key="", state="ACTIVE", by="ann", reason="over")
 
     part = order.slices.select_related("order").get(sequence=1)

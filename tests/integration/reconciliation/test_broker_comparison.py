@@ -18,7 +18,7 @@ from tests.brokers.alpaca_rig import AlpacaRig
 from tests.brokers.ibkr_rig import Context as IbkrContext
 from tests.brokers.ibkr_rig import IbkrRig, context
 from tests.brokers.rig import PATIENCE, PRICE, Rig
-from tests.integration.order_steps import claim, hear, new_order
+from tests.integration.order_steps import claim, new_order, receive
 from tests.stack import wait_for
 
 __all__ = ["context"]
@@ -38,7 +38,7 @@ def child(rig: Rig, quantity: int = 100) -> Slice:
     order = new_order(quantity, parts=1, account=rig.account)
     intent = claim(order.slices.get())
     assert intent is not None, order.status_reason
-    hear(intent, rig.broker.place(intent.ticket, now=rig.now()))
+    receive(intent, rig.broker.place(intent.ticket, now=rig.now()))
     parts = Slice.objects.filter(client_order_id=intent.ticket.client_order_id)
     parts.update(broker=rig.broker.name)
     return parts.select_related("order").get()

@@ -26,7 +26,7 @@ from execution.reconciliation.account_reconciliation import Busy, Report
 from execution.risk import kill_switch
 from tests.brokers.rig import PRICE
 from tests.integration.broker.test_paper import PaperRig
-from tests.integration.order_steps import claim, hear, new_order
+from tests.integration.order_steps import claim, new_order, receive
 from tests.integration.sending.claims import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +60,7 @@ class Account:
         order = new_order(quantity, parts=1, account=self.name, symbol=symbol)
         intent = claim(order.slices.get())
         assert intent is not None
-        hear(intent, self.rig.broker.place(intent.ticket, now=self.rig.now()))
+        receive(intent, self.rig.broker.place(intent.ticket, now=self.rig.now()))
         parts = Slice.objects.filter(client_order_id=intent.ticket.client_order_id)
         parts.update(broker="paper")
         return parts.select_related("order").get()

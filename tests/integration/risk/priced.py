@@ -61,8 +61,8 @@ def tried(order: Order, context: Context | None = None) -> str:
     """What becomes of the order's next child at its moment, in a market that tells its quotes."""
     context, part = context or contexts.default(), order.slices.filter(status="PLANNED")[:1].get()
     now = part.due_at
-    seen = targeting.look(part, context, now=now)
-    slices.claim(part, quote_of(order.symbol, now), context, now=now, seen=seen)
+    tape = targeting.read_tape(part, context, now=now)
+    slices.claim(part, quote_of(order.symbol, now), context, now=now, tape=tape)
     part.refresh_from_db()
     order.refresh_from_db()
     return f"{part.status} {part.reason.split(':')[0]}".strip()

@@ -13,8 +13,8 @@ from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
 from execution.models import Fill, Order
 from execution.risk import buying_power, marks
-from execution.risk.exposure import Moment, day_result, heat
-from execution.risk.marks import Asked, Marks
+from execution.risk.exposure import CheckedOrder, day_result, heat
+from execution.risk.marks import Marks, Needed
 from execution.sending import targeting
 from tests.integration.order_steps import new_order
 from tests.integration.risk.test_limits import code_of, filled, first, limit, tried, with_limits
@@ -22,8 +22,8 @@ from tests.integration.risk.test_limits import code_of, filled, first, limit, tr
 pytestmark = pytest.mark.django_db
 
 
-def moment(order: Order, quantity: int, known: Marks) -> Moment:
-    return Moment(order, quantity, known, contexts.default().now())
+def moment(order: Order, quantity: int, known: Marks) -> CheckedOrder:
+    return CheckedOrder(order, quantity, known, contexts.default().now())
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_a_loss_beyond_the_limit_stops_children_and_orders() -> None:
     filled(order)
     limit("max_daily_loss", 200)
     part = order.slices.get(sequence=1)
-    fallen = targeting.Look(marks=Marks({"AAPL": D(149)}))
-    assert tried(part, targeting.Look()) == "PLANNED DAILY_LOSS_UNKNOWN"
+    fallen = targeting.Tape(marks=Marks({"AAPL": D(149)}))
+    assert tried(part, targeting.Tape()) == "PLANNED DAILY_LOSS_UNKNOWN"
     assert tried(part, fallen) == "SKIPPED DAILY_LOSS"
     limit("max_daily_loss", D("200.01"))
     assert tried(order.slices.get(sequence=2), fallen) == "SENDING"
@@ -128,10 +128,10 @@ def test_a_hot_portfolio_stops_children(bound: str, outcome: str) -> None:
 def test_the_market_is_asked_only_for_what_a_limit_needs() -> None:
     filled(new_order(symbol="AAPL"))
     now, context = contexts.default().now(), contexts.default()
-    assert marks.asked(context) == Asked(loss=False, heat=False)
-    assert marks.read("default", "MSFT", context, wanted=Asked(False, False), now=now) == Marks()
-    loss = marks.read("default", "MSFT", context, wanted=Asked(True, False), now=now)
+    assert marks.needed(context) == Needed(loss=False, heat=False)
+    assert marks.read("default", "MSFT", context, needed=Needed(False, False), now=now) == Marks()
+    loss = marks.read("default", "MSFT", context, needed=Needed(True, False), now=now)
     assert (set(loss.prices), set(loss.volatility)) == ({"AAPL"}, set())
-    hot = marks.read("default", "MSFT", context, wanted=Asked(False, True), now=now)
+    hot = marks.read("default", "MSFT", context, needed=Needed(False, True), now=now)
     assert set(hot.prices) == set(hot.volatility) == {"AAPL", "MSFT"}
     assert all(0.005 < value < 0.06 for value in hot.volatility.values())

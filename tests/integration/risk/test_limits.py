@@ -16,7 +16,7 @@ from execution.models import Order, OrderEvent, Slice, TradingState
 from execution.risk import kill_switch, limits, pretrade
 from execution.sending import slices, targeting
 from execution.sending.slices import Intent
-from tests.integration.order_steps import claim, execution, hear, new_order, quote_at, report
+from tests.integration.order_steps import claim, execution, new_order, quote_at, receive, report
 
 pytestmark = pytest.mark.django_db
 
@@ -34,13 +34,13 @@ def first(order: Order) -> Slice:
 def sent(order: Order, number: int = 0) -> Intent:
     intent = claim(order.slices.get(sequence=number))
     assert intent is not None
-    hear(intent, report(intent, SliceStatus.WORKING))
+    receive(intent, report(intent, SliceStatus.WORKING))
     return intent
 
 
 def filled(order: Order, number: int = 0) -> None:
     intent = sent(order, number)
-    hear(
+    receive(
         intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", intent.ticket.quantity)])
     )
 
@@ -50,12 +50,12 @@ def code_of(order: Order) -> str:
     return order.status_reason.split(":")[0] if order.status == OrderStatus.DENIED else "ACCEPTED"
 
 
-def tried(part: Slice, seen: targeting.Look | None = None, context: Context | None = None) -> str:
+def tried(part: Slice, tape: targeting.Tape | None = None, context: Context | None = None) -> str:
     """What becomes of a child at its moment: its status, and the code where it did not leave."""
     context = context or contexts.default()
     now = part.due_at
-    seen = seen or targeting.look(part, context, now=now)
-    intent = slices.claim(part, quote_at(now), context, now=now, seen=seen)
+    tape = tape or targeting.read_tape(part, context, now=now)
+    intent = slices.claim(part, quote_at(now), context, now=now, tape=tape)
     part.refresh_from_db()
     assert (intent is None) == (part.status in (SliceStatus.PLANNED, SliceStatus.SKIPPED))
     return f"{part.status} {part.reason.split(':')[0]}".strip()

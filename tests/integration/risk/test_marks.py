@@ -16,10 +16,10 @@ from execution.market.base import Quote
 from execution.market.simulated import SimulatedMarket
 from execution.models import Order
 from execution.risk import buying_power, limits, marks
-from execution.risk.exposure import Moment, day_result, heat
+from execution.risk.exposure import CheckedOrder, day_result, heat
 from execution.risk.marks import Marks
 from execution.sending import slices, targeting
-from tests.integration.order_steps import execution, hear, new_order, report
+from tests.integration.order_steps import execution, new_order, receive, report
 from tests.integration.risk.priced import Silent, on, quote_of, told, tried, with_limits
 from tests.integration.risk.test_account_limits import Poor
 
@@ -44,24 +44,24 @@ def bought(symbol: str, quantity: int = 100, **more: Any) -> Order:
     order = new_order(quantity, 1, symbol=symbol, **more)
     part, context = order.slices.get(), contexts.default()
     now = part.due_at
-    seen = targeting.look(part, context, now=now)
-    intent = slices.claim(part, quote_of(symbol, now), context, now=now, seen=seen)
+    tape = targeting.read_tape(part, context, now=now)
+    intent = slices.claim(part, quote_of(symbol, now), context, now=now, tape=tape)
     assert intent is not None
-    hear(intent, report(intent, SliceStatus.WORKING))
-    hear(intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", quantity)]))
+    receive(intent, report(intent, SliceStatus.WORKING))
+    receive(intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", quantity)]))
     return order
 
 
 def test_a_symbol_first_traded_after_the_marks_were_read_is_no_unknown_loss() -> None:
     context, order = contexts.default(), new_order()
     now = context.now()
-    before = marks.read("default", "AAPL", context, wanted=marks.Asked(True, False), now=now)
+    before = marks.read("default", "AAPL", context, needed=marks.Needed(True, False), now=now)
     bought("IBM")  # at 150, while the first order's checks go on
-    result = day_result(Moment(order, 100, before, now), context)
+    result = day_result(CheckedOrder(order, 100, before, now), context)
     assert result == D("-0.01")  # the commission: what was just bought is worth what it cost
-    missing = replace(before, asked=frozenset({"IBM"}))
+    missing = replace(before, symbols=frozenset({"IBM"}))
     assert (
-        day_result(Moment(order, 100, missing, now), context) is None
+        day_result(CheckedOrder(order, 100, missing, now), context) is None
     )  # asked about, and no answer
 
 
@@ -108,7 +108,7 @@ def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
         quote_of("MSFT", part.due_at),
         contexts.default(),
         now=part.due_at,
-        seen=targeting.Look(marks=Marks(asked=frozenset({"AAPL"}))),
+        tape=targeting.Tape(marks=Marks(symbols=frozenset({"AAPL"}))),
     )
     part.refresh_from_db()
     assert (part.status, part.reason.split(":")[0]) == ("PLANNED", "DAILY_LOSS_UNKNOWN")
@@ -118,7 +118,7 @@ def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:
 def test_the_heat_counts_an_order_at_its_worst_price() -> None:
     order = new_order()
     known = Marks({"AAPL": D(150)}, {"AAPL": 0.02})
-    at = Moment(order, 200, known, contexts.default().now())
+    at = CheckedOrder(order, 200, known, contexts.default().now())
     context = contexts.default()
     plain = heat(at, D(100_000), 0, context)
     dear = heat(replace(at, price=D(165)), D(100_000), 0, context)

@@ -84,8 +84,8 @@ def claim(part: Slice, context: Context, now: datetime) -> Intent | None:
     """As `slices.send` does it, up to the committed intent."""
     part = Slice.objects.select_related("order").get(pk=part.pk)
     quote = context.market.quote(part.order.symbol, now)
-    seen = targeting.look(part, context, now=now)
-    return slices.claim(part, quote, context, now=now, seen=seen)
+    tape = targeting.read_tape(part, context, now=now)
+    return slices.claim(part, quote, context, now=now, tape=tape)
 
 
 def fill(intent: Intent, context: Context, quantity: int | None = None) -> None:

@@ -75,7 +75,7 @@ def test_a_halt_that_comes_while_a_ready_slice_waits_is_seen() -> None:
     assert not PaperOrder.objects.filter(client_order_id=part.client_order_id).exists()
 
 
-def test_a_bell_that_rings_far_too_early_is_not_heard() -> None:
+def test_a_task_that_comes_far_too_early_sends_nothing() -> None:
     part = due_in(0.5)
     slices.send(part.pk, contexts.default())
 
@@ -123,14 +123,14 @@ def test_while_its_sender_lives_nothing_is_concluded_from_silence() -> None:
 def test_two_processes_never_send_the_same_slice_at_once() -> None:
     intent = intended(new_order())
     with elsewhere(lambda: sole_sender(intent.part.pk)):
-        slices.deliver(intent, contexts.default())
+        slices.transmit(intent, contexts.default())
     assert sent(intent) == 0
 
 
 def test_a_worker_that_wakes_after_its_lease_sends_nothing() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    slices.deliver(intent, contexts.default())
+    slices.transmit(intent, contexts.default())
     assert sent(intent) == 0
 
 

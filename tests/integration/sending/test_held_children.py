@@ -19,7 +19,7 @@ from execution.orders.journal import move_slice
 from execution.risk import kill_switch
 from execution.sending import resolver, slices
 from execution.sending.dispatcher import Dispatcher
-from tests.integration.order_steps import claim, execution, hear, new_order, report, working
+from tests.integration.order_steps import claim, execution, new_order, receive, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def resting() -> tuple[Order, Any]:
     order = new_order(1_000, 1)
     intent = claim(order.slices.get())
     assert intent is not None
-    hear(intent, report(intent, SliceStatus.WORKING))
+    receive(intent, report(intent, SliceStatus.WORKING))
     return order, intent
 
 
@@ -72,9 +72,9 @@ def test_shares_return_only_when_the_cancel_is_confirmed(filled: int) -> None:
     assert (working(order), waiting(order)) == (1_000, [])
 
     trades = [execution(intent, "0", filled)] if filled else []
-    hear(intent, report(intent, SliceStatus.WORKING, trades))
+    receive(intent, report(intent, SliceStatus.WORKING, trades))
     assert waiting(order) == []
-    hear(intent, report(intent, SliceStatus.CANCELLED, trades))
+    receive(intent, report(intent, SliceStatus.CANCELLED, trades))
     order.refresh_from_db()
     assert [part.planned_quantity for part in waiting(order)] == [1_000 - filled] * (filled < 1_000)
     assert order.status == ("FILLED" if filled == 1_000 else "WORKING")
@@ -100,7 +100,7 @@ def test_an_order_that_is_cancelled_while_it_is_held_goes_on_no_more() -> None:
     halt_all()
     cancel_slowly(intent)
     order_controls.cancel(order.pk, by="ann", now=contexts.default().now())
-    hear(intent, report(intent, SliceStatus.CANCELLED))
+    receive(intent, report(intent, SliceStatus.CANCELLED))
     order.refresh_from_db()
     assert (order.status, waiting(order)) == ("CANCELLED", [])
 
@@ -109,7 +109,7 @@ def test_the_brokers_words_follow_our_reason() -> None:
     order, intent = resting()
     halt_all()
     cancel_slowly(intent)
-    hear(intent, replace(report(intent, SliceStatus.CANCELLED), reason="cancelled by user"))
+    receive(intent, replace(report(intent, SliceStatus.CANCELLED), reason="cancelled by user"))
     assert order.slices.get(sequence=0).reason == "HALTED: SYSTEM by ann: news; cancelled by user"
 
 
@@ -118,7 +118,7 @@ def test_a_pause_between_claim_and_send_puts_the_slice_off() -> None:
     intent = claim(order.slices.get())
     assert intent is not None
     order_controls.pause(order.pk, by="ann", now=contexts.default().now())
-    slices.deliver(intent, contexts.default())
+    slices.transmit(intent, contexts.default())
     part = order.slices.get()
     assert (part.status, part.reason, part.sent_at) == ("PLANNED", "ORDER_PAUSED", None)
 
@@ -147,7 +147,7 @@ def test_an_amendment_while_a_cancel_is_pending_loses_nothing() -> None:
     change = {"quantity": 1_200}
     amend.amend(order.pk, change, version=1, by="ann", context=contexts.default())
     assert [part.planned_quantity for part in waiting(order)] == [200]
-    hear(intent, report(intent, SliceStatus.CANCELLED))
+    receive(intent, report(intent, SliceStatus.CANCELLED))
     [part] = waiting(order)
     again = claim(part)
     assert again is not None
@@ -170,7 +170,7 @@ def test_an_order_that_was_given_more_time_goes_on_when_its_last_child_ends(
     if not hours:
         Order.objects.filter(pk=order.pk).update(start_at=due, end_at=ended)
     assert cancel_slowly(intent).cancels == 1
-    hear(intent, report(intent, SliceStatus.CANCELLED))
+    receive(intent, report(intent, SliceStatus.CANCELLED))
     order.refresh_from_db()
     assert [part.planned_quantity for part in waiting(order)] == more
     assert order.status == ("WORKING" if more else "EXPIRED")
@@ -188,7 +188,7 @@ def test_a_stricter_limit_takes_back_a_child_that_rests_beyond_it(
     order = new_order(1_000, 1, side=side, limit_price="150.00")
     intent = claim(order.slices.get())
     assert intent is not None
-    hear(intent, report(intent, SliceStatus.WORKING))
+    receive(intent, report(intent, SliceStatus.WORKING))
     assert intent.ticket.limit_price == Decimal("150.00")
     context, path = contexts.default(), Dispatcher(Config().execution.scheduling)
     amend.amend(order.pk, {"limit_price": limit}, version=1, by="ann", context=context)
@@ -196,7 +196,7 @@ def test_a_stricter_limit_takes_back_a_child_that_rests_beyond_it(
     assert cancel_slowly(intent).cancels == cancelled
     if not cancelled:
         return
-    hear(intent, report(intent, SliceStatus.CANCELLED))
+    receive(intent, report(intent, SliceStatus.CANCELLED))
     [again] = waiting(order)
     assert again.planned_quantity == 1_000
     second = claim(again)

@@ -14,7 +14,7 @@ from execution.entry import order_controls
 from execution.models import Order, OrderEvent, Slice
 from execution.sending import outcomes
 from execution.sending.slices import Intent
-from tests.integration.order_steps import claim, execution, hear, new_order, report
+from tests.integration.order_steps import claim, execution, new_order, receive, report
 from tests.integration.rebuild import assert_audit_trail_matches
 
 pytestmark = pytest.mark.django_db
@@ -41,41 +41,41 @@ def in_the_answer(intent: Intent) -> None:
 
 def by_news(intent: Intent) -> None:
     answer(intent, report(intent, S.WORKING))
-    hear(intent, said(intent, S.REJECTED))
+    receive(intent, said(intent, S.REJECTED))
 
 
 def by_look_up(intent: Intent) -> None:
     answer(intent, outcomes.Ambiguous("read timed out"))
-    hear(intent, said(intent, S.REJECTED))
+    receive(intent, said(intent, S.REJECTED))
 
 
 def by_a_cancel_that_is_explained_later(intent: Intent) -> None:
     answer(intent, report(intent, S.CANCELLED))
-    hear(intent, said(intent, S.REJECTED))
+    receive(intent, said(intent, S.REJECTED))
 
 
 def cancelled_unasked(intent: Intent) -> None:
     answer(intent, report(intent, S.WORKING))
-    hear(intent, said(intent, S.CANCELLED, "202: price outside of limits"))
+    receive(intent, said(intent, S.CANCELLED, "202: price outside of limits"))
 
 
 def expired_unasked(intent: Intent) -> None:
     answer(intent, report(intent, S.WORKING))
-    hear(intent, said(intent, S.EXPIRED, ""))
+    receive(intent, said(intent, S.EXPIRED, ""))
 
 
 def filled(intent: Intent) -> None:
-    hear(intent, report(intent, S.FILLED, [execution(intent, "1", intent.ticket.quantity)]))
+    receive(intent, report(intent, S.FILLED, [execution(intent, "1", intent.ticket.quantity)]))
 
 
 def partly_filled_then_refused(intent: Intent) -> None:
-    hear(intent, replace(report(intent, S.REJECTED, [execution(intent, "1", 10)])))
+    receive(intent, replace(report(intent, S.REJECTED, [execution(intent, "1", 10)])))
 
 
 def cancelled_as_asked(intent: Intent) -> None:
     answer(intent, report(intent, S.WORKING))
     Slice.objects.filter(pk=intent.part.pk).update(status=S.CANCELLING, reason="slice window ended")
-    hear(intent, report(intent, S.CANCELLED))
+    receive(intent, report(intent, S.CANCELLED))
 
 
 def still_working(intent: Intent) -> None:
@@ -163,8 +163,8 @@ def test_words_that_come_after_a_cancel_nobody_asked_for_reach_the_order() -> No
     answer(intent, report(intent, S.CANCELLED))
     order.refresh_from_db()
     assert order.status_reason == "1,000 of 1,000 not executed: cancelled by the broker, unasked"
-    hear(intent, said(intent, S.CANCELLED, "10268: not supported"))
-    hear(intent, said(intent, S.CANCELLED, "10268: not supported"))
+    receive(intent, said(intent, S.CANCELLED, "10268: not supported"))
+    receive(intent, said(intent, S.CANCELLED, "10268: not supported"))
     order.refresh_from_db()
     assert order.status_reason.endswith("unasked (10268: not supported)")
     assert order.events.filter(kind="SLICE_REASON").count() == 1
@@ -186,6 +186,6 @@ def test_an_end_by_the_clock_is_not_the_brokers_refusal() -> None:
     assert intent is not None
     answer(intent, report(intent, S.WORKING))
     context = replace(contexts.default(), now=lambda: part.end_at)
-    execution_reports.take_over(part, report(intent, S.EXPIRED), context)
+    execution_reports.book_report(part, report(intent, S.EXPIRED), context)
     order.refresh_from_db()
     assert "worked until its slice window ended" in order.status_reason

@@ -20,7 +20,7 @@ from execution.sending import outcomes, slices
 from execution.sending.group_commit import Alone
 from execution.sending.outcomes import Result
 from execution.sending.slices import Due, Intent
-from execution.sending.targeting import Look
+from execution.sending.targeting import Tape
 from tests.integration.order_steps import claim, execution, new_order, quote_at, report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
@@ -39,7 +39,7 @@ def first_of(order: Order) -> Slice:
 
 def due(order: Order) -> Due:
     part = first_of(order)
-    return Due(part, quote_at(part.due_at), Look(), contexts.default(), part.due_at)
+    return Due(part, quote_at(part.due_at), Tape(), contexts.default(), part.due_at)
 
 
 def claimed(among: Sequence[Order]) -> list[Intent]:
@@ -58,7 +58,7 @@ def result(intent: Intent, outcome: BrokerOrder | None = None, **more: object) -
     return Result(part.order_id, part.pk, token, outcome or filled(intent), context, context.now())  # type: ignore[arg-type]
 
 
-def story(order: Order) -> list[tuple[str, object]]:
+def audit_trail(order: Order) -> list[tuple[str, object]]:
     """The order's events since it was accepted, without what differs between any two orders."""
     own = ("client_order_id", "quote", "execution_id", "executed_at", "broker_order_id")
     events = order.events.exclude(kind="ORDER_ACCEPTED").order_by("id")
@@ -110,7 +110,7 @@ def test_a_set_tells_the_story_that_each_tells_alone() -> None:
     )
     part = first_of(alone)
     for order in among:
-        assert story(order) == story(alone)
+        assert audit_trail(order) == audit_trail(alone)
         other = first_of(order)
         for name in ("status", "quantity", "limit_price", "filled_quantity", "attempt", "reason"):
             assert getattr(other, name) == getattr(part, name)

@@ -20,7 +20,7 @@ from execution.orders.locks import sole_sender
 from execution.risk import kill_switch
 from execution.sending import outcomes, resolver, slices
 from execution.sending.slices import Intent
-from tests.integration.order_steps import hear, new_order, quote_at, report, working
+from tests.integration.order_steps import new_order, quote_at, receive, report, working
 from tests.integration.sending.claims import elsewhere, intended, lease_over, sent, slice_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,11 +118,11 @@ def test_a_repetition_that_may_have_left_is_waited_for_anew() -> None:
 def test_of_two_that_heard_of_the_absence_one_sends_again() -> None:
     intent = unknown(new_order())
     heard = slice_of(intent).claim_token
-    slices.send_again(
+    slices.resend(
         intent.part.order_id, intent.part.pk, contexts.default(), after=heard, absent=True
     )
     first = slice_of(intent)
-    slices.send_again(
+    slices.resend(
         intent.part.order_id, intent.part.pk, contexts.default(), after=heard, absent=True
     )
     after = slice_of(intent)
@@ -132,7 +132,7 @@ def test_of_two_that_heard_of_the_absence_one_sends_again() -> None:
 def test_while_another_sends_a_denied_repetition_concludes_nothing() -> None:
     intent = replace(intended(new_order()), again=True, absent=True)
     with elsewhere(lambda: sole_sender(intent.part.pk)):
-        slices.deliver(intent, contexts.default())
+        slices.transmit(intent, contexts.default())
     assert slice_of(intent).status == SliceStatus.UNKNOWN
 
 
@@ -167,7 +167,7 @@ def test_only_a_first_attempt_can_be_known_not_to_have_arrived(
     cases = ((False, False, first), (True, False, again), (True, True, first))
     for repeated, absent, expected in cases:
         intent = replace(intended(new_order()), again=repeated, absent=absent)
-        slices.deliver(intent, context)
+        slices.transmit(intent, context)
         assert slice_of(intent).status == expected
 
 
@@ -183,13 +183,13 @@ def test_what_a_cancelled_order_could_send_again_is_given_up() -> None:
 
 def test_news_that_repeat_themselves_put_no_question_off() -> None:
     intent = intended(new_order())
-    hear(intent, report(intent, SliceStatus.WORKING))
+    receive(intent, report(intent, SliceStatus.WORKING))
     soon = timezone.now() + timedelta(seconds=1)
     Slice.objects.filter(pk=intent.part.pk).update(
         status=SliceStatus.CANCELLING, check_at_real=soon, checks=0
     )
     for _ in range(5):
-        hear(intent, report(intent, SliceStatus.WORKING))
+        receive(intent, report(intent, SliceStatus.WORKING))
     part = slice_of(intent)
     assert (part.check_at_real, part.checks) == (soon, 0)
 
@@ -212,7 +212,7 @@ class Forgetful:
 def test_a_lost_cancel_is_asked_for_again_and_each_answer_puts_the_next_one_off() -> None:
     intent = intended(new_order())
     seen = report(intent, SliceStatus.WORKING)
-    hear(intent, seen)
+    receive(intent, seen)
     broker = Forgetful(seen)
     context = replace(contexts.default(), broker=broker)  # type: ignore[arg-type]
     past = timezone.now() - timedelta(seconds=1)

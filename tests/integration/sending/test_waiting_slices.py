@@ -156,7 +156,7 @@ def test_sent_at_is_when_the_request_left() -> None:
     usual, left = contexts.default(), part.due_at + timedelta(milliseconds=37)
     intent = claim(part)
     assert intent is not None
-    slices.deliver(intent, replace(usual, now=lambda: left))
+    slices.transmit(intent, replace(usual, now=lambda: left))
     part.refresh_from_db()
     assert (part.sent_at, part.lateness_ms) == (left, 37)
 

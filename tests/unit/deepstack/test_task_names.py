@@ -10,7 +10,7 @@ PUBLISHED = [
     task_queue.SEND,
     task_queue.RESOLVE,
     task_queue.CLOSE,
-    task_queue.NEWS,
+    task_queue.POLL,
     "monitoring.tasks.send_alerts",
 ]
 OF_RELEASE_1_0 = {
@@ -43,7 +43,7 @@ def test_messages_of_the_release_before_are_still_taken(name: str, queue: str) -
         (task_queue.SEND, True),
         (task_queue.RESOLVE, True),
         (task_queue.CLOSE, True),
-        (task_queue.NEWS, False),
+        (task_queue.POLL, False),
         ("monitoring.tasks.evaluate_alerts", False),
         ("monitoring.tasks.build_summaries", True),
     ],

@@ -162,9 +162,15 @@ def test_a_halt_counts_more_than_a_reducing_state() -> None:
         (risk_checks.opposite, {}, 1, {"opposing": D("100.05")}, "OPPOSITE_ORDER_WORKING"),
         (risk_checks.opposite, {}, -1, {"opposing": D("100.04")}, None),
         (risk_checks.opposite, {}, -1, {"opposing": D("100.05")}, "OPPOSITE_ORDER_WORKING"),
-        (risk_checks.duplicate, {}, 1, {"twin": "7"}, None),
+        (risk_checks.duplicate, {}, 1, {"duplicate_of": "7"}, None),
         (risk_checks.duplicate, {"duplicate_seconds": 5.0}, 1, {}, None),
-        (risk_checks.duplicate, {"duplicate_seconds": 5.0}, 1, {"twin": "7"}, "DUPLICATE_ORDER"),
+        (
+            risk_checks.duplicate,
+            {"duplicate_seconds": 5.0},
+            1,
+            {"duplicate_of": "7"},
+            "DUPLICATE_ORDER",
+        ),
         (risk_checks.open_orders, {}, 1, {}, None),
         (risk_checks.open_orders, {"max_open_orders": 2}, 1, {"open_orders": 2}, None),
         (

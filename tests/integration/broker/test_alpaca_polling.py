@@ -21,7 +21,7 @@ def news(rig: AlpacaRig, since: datetime, now: datetime | None = None) -> list[B
 
     def ask() -> list[list[BrokerOrder]]:
         try:
-            return [list(rig.broker.news(rig.account, since, now=now or rig.now()))]
+            return [list(rig.broker.reports(rig.account, since, now=now or rig.now()))]
         except TooSoon:
             return []
 
@@ -129,18 +129,18 @@ def test_news_take_two_messages_and_no_more_than_their_share(alpaca: AlpacaRig) 
         alpaca.fill(alpaca.placed().client_order_id, 100, PRICE)
     broker = AlpacaBroker(settings(alpaca.peer.url, alpaca_requests_per_minute=200))
     before = len(alpaca.peer.entries("attempt"))
-    assert len(broker.news(alpaca.account, alpaca.now() - HOUR, now=alpaca.now())) == 20
+    assert len(broker.reports(alpaca.account, alpaca.now() - HOUR, now=alpaca.now())) == 20
     with pytest.raises(TooSoon):
-        broker.news(alpaca.account, alpaca.now() - HOUR, now=alpaca.now())
+        broker.reports(alpaca.account, alpaca.now() - HOUR, now=alpaca.now())
     assert len(alpaca.peer.entries("attempt")) == before + 2
 
 
 def test_one_worker_reading_the_news_is_enough(alpaca: AlpacaRig) -> None:
     config = settings(alpaca.peer.url, alpaca_requests_per_minute=200)
     first, second = AlpacaBroker(config), AlpacaBroker(config)
-    first.news(alpaca.account, alpaca.now() - HOUR, now=alpaca.now())
+    first.reports(alpaca.account, alpaca.now() - HOUR, now=alpaca.now())
     with pytest.raises(TooSoon):
-        second.news(alpaca.account, alpaca.now() - HOUR, now=alpaca.now())
+        second.reports(alpaca.account, alpaca.now() - HOUR, now=alpaca.now())
 
 
 def test_a_sweep_that_failed_is_repeated_in_full(alpaca: AlpacaRig) -> None:
@@ -155,4 +155,4 @@ def test_a_sweep_that_failed_is_repeated_in_full(alpaca: AlpacaRig) -> None:
 
 def test_another_account_has_no_news_here(alpaca: AlpacaRig) -> None:
     alpaca.placed()
-    assert list(alpaca.broker.news("somebody", alpaca.now() - HOUR, now=alpaca.now())) == []
+    assert list(alpaca.broker.reports("somebody", alpaca.now() - HOUR, now=alpaca.now())) == []

@@ -1,17 +1,17 @@
-"""How far back the broker is asked for news: seldom far, so that late ones are heard too."""
+"""How far back the broker is polled: seldom far, so that late executions are booked too."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from execution.booking.broker_feed import LATE, OVERLAP, SELDOM, unheard_since
+from execution.booking.broker_feed import LATE, OVERLAP, SELDOM, poll_from
 
 NOON = datetime(2026, 6, 1, 16, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("speed", [1.0, 60.0])
 @pytest.mark.parametrize("late", [0.0, 0.9, 2.7, 5.0])
-def test_news_that_come_late_are_heard(speed: float, late: float) -> None:
+def test_executions_that_are_reported_late_are_booked(speed: float, late: float) -> None:
     for tenth in range(100):
         changed = NOON + timedelta(seconds=tenth / 10) * speed
         told = changed + timedelta(seconds=late) * speed
@@ -26,11 +26,11 @@ def test_most_questions_go_back_a_little_only() -> None:
 
 
 def test_what_was_not_heard_for_long_is_asked_for_from_long_before() -> None:
-    assert unheard_since(NOON, NOON + SELDOM, speed=1.0) == NOON - LATE
+    assert poll_from(NOON, NOON + SELDOM, speed=1.0) == NOON - LATE
 
 
 def questions(speed: float) -> list[tuple[datetime, datetime]]:
     """(asked from, asked at), twice a second of real time for half a minute."""
     step = timedelta(seconds=0.5) * speed
     moments = [NOON + step * count for count in range(60)]
-    return [(unheard_since(at - step, at, speed=speed), at) for at in moments]
+    return [(poll_from(at - step, at, speed=speed), at) for at in moments]
