@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from django.db import Error
 from django.utils.module_loading import import_string
 
 from deepstack import django_setup
@@ -13,10 +14,10 @@ from execution.broker import BROKERS
 from execution.broker.base import (
     AccountBroker,
     Broker,
+    BrokerError,
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
-    DuplicateOrder,
     NativeBroker,
     OutcomeUnknown,
     ProvingBroker,
@@ -26,6 +27,8 @@ from execution.broker.live_readiness import live_problems
 
 if TYPE_CHECKING:
     from execution.broker.admission import Admission
+
+_Answer = TypeVar("_Answer")
 
 
 class OrderManager:
@@ -65,24 +68,23 @@ class OrderManager:
         return self.broker.natives if isinstance(self.broker, NativeBroker) else frozenset()
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
-        """Send a child order. Whatever else goes wrong in a broker is OutcomeUnknown."""
+        """Send a child order. Whatever else goes wrong, in a broker or its rows, is
+        OutcomeUnknown."""
         if why := self.closed_for(ticket.account):
             raise BrokerUnavailable(why)
         if ticket.native is not None and ticket.native.name not in self.natives:
             # Its limit bounds an algorithm that works it over time; at once it would be too much.
             raise BrokerRejected("NATIVE_UNAVAILABLE", f"{self.name} has no {ticket.native.name}")
         try:
-            return self.broker.place(ticket, now=now)
-        except (BrokerRejected, DuplicateOrder, BrokerUnavailable, OutcomeUnknown):
-            raise
-        except Exception as error:
+            return _answered(self.broker.place, ticket, now=now)
+        except Error as error:  # the request may have left before
             raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
 
     def cancel(self, client_order_id: str, *, now: datetime) -> None:
-        self.broker.cancel(client_order_id, now=now)
+        _answered(self.broker.cancel, client_order_id, now=now)
 
     def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
-        return self.broker.find(client_order_id, now=now)
+        return _answered(self.broker.find, client_order_id, now=now)
 
     def never_arrived(self, client_order_id: str) -> bool:
         """Whether a "not found" of the broker's is a proof; see ProvingBroker."""
@@ -90,7 +92,17 @@ class OrderManager:
         return isinstance(broker, ProvingBroker) and broker.never_arrived(client_order_id)
 
     def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
-        return self.broker.reports(account, since, now=now)
+        return _answered(self.broker.reports, account, since, now=now)
+
+
+def _answered(ask: Callable[..., _Answer], *about: object, now: datetime) -> _Answer:
+    """An answer that a client library stumbles over is none: nobody knows what became of it."""
+    try:
+        return ask(*about, now=now)
+    except (BrokerError, Error):  # a lost database is not the broker's fault
+        raise
+    except Exception as error:
+        raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
 
 
 def _live_broker(config: Config) -> Broker:

@@ -108,7 +108,7 @@ class Wire:
         """Most answers tell the time; those that came through some proxies do not."""
         try:
             moment = parsedate_to_datetime(response.headers.get("Date", ""))
-        except ValueError:
+        except (ValueError, OverflowError):  # no date, or an offset of centuries
             return
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         # The header names the second that has begun: on average it is half a second behind.

@@ -42,6 +42,10 @@ STATUSES = {
 }
 
 
+# What a column holds, and far beyond what any order of ours has.
+MOST_SHARES, MOST_DOLLARS = Decimal(10**12), Decimal(10_000_000)
+
+
 @dataclass(frozen=True, slots=True)
 class SeenOrder:
     """One order of Alpaca; `changed_at` is the latest of its time stamps."""
@@ -127,7 +131,7 @@ def seen_fill(value: object) -> SeenFill:
         id=_text(row, "id"),
         order_id=_text(row, "order_id"),
         quantity=_shares(row, "qty"),
-        price=_decimal(row, "price"),
+        price=_price(row, "price"),
         at=_moment(row, "transaction_time"),
     )
 
@@ -223,9 +227,16 @@ def _decimal(row: Mapping[str, object], name: str) -> Decimal:
 
 def _shares(row: Mapping[str, object], name: str) -> int:
     value = _decimal(row, name)
-    if value % 1 or value < 0:
+    if not 0 <= value <= MOST_SHARES or value % 1:
         raise OutcomeUnknown(f"{name} = {row.get(name)!r}: whole shares were expected")
     return int(value)
+
+
+def _price(row: Mapping[str, object], name: str) -> Decimal:
+    value = _decimal(row, name)
+    if not 0 < value <= MOST_DOLLARS:
+        raise OutcomeUnknown(f"{name} = {row.get(name)!r}: a price was expected")
+    return value
 
 
 def _moment(row: Mapping[str, object], *names: str) -> datetime:
@@ -233,6 +244,6 @@ def _moment(row: Mapping[str, object], *names: str) -> datetime:
     text = next((row[name] for name in names if row.get(name)), None)
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # no time, or none that UTC could say
         raise OutcomeUnknown(f"{names[0]} = {text!r}: a time was expected") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

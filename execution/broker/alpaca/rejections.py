@@ -137,11 +137,11 @@ def _pause(headers: Mapping[str, str]) -> float:
     """Seconds until Alpaca takes messages again, by Retry-After or else X-RateLimit-Reset."""
     asked, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
     seconds = DEFAULT_PAUSE
-    if asked.isdigit():
+    if asked.isdecimal():
         seconds = float(asked)
     elif moment := _moment(asked):
         seconds = (moment - _broker_time(headers)).total_seconds()
-    elif reset.isdigit():
+    elif reset.isdecimal():
         seconds = float(reset) - _broker_time(headers).timestamp()
     return min(max(seconds, 0.1), LONGEST_PAUSE)
 
@@ -153,6 +153,6 @@ def _broker_time(headers: Mapping[str, str]) -> datetime:
 def _moment(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or an offset of centuries
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

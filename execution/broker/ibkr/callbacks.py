@@ -20,6 +20,7 @@ from execution.broker.ibkr.messages import (
 log = structlog.get_logger(__name__)
 
 LIVE = -1  # the request id of an execution that nobody asked for
+MOST_SHARES, MOST_PRICE = 1e12, 1e7
 UNSET = 1e300  # TWS writes the greatest double for a number that it does not have
 
 
@@ -50,22 +51,21 @@ class Ears:
         self, order_id: int, status: str, filled: float, remaining: float, average: float,
         perm_id: int, parent_id: int, last: float, client_id: int, *_: Any,
     ) -> None:  # fmt: skip
-        self._post(StatusSeen(client_id, order_id, perm_id, status, int(filled)))
+        self._post(StatusSeen(client_id, order_id, perm_id, status, _count(filled)))
 
     def completedOrder(  # noqa: N802
         self, contract: Any, order: Any, state: Any
     ) -> None:
         self.heard += 1
-        filled = 0 if order.filledQuantity >= UNSET else int(order.filledQuantity)
-        text = state.completedStatus
+        filled, text = _count(order.filledQuantity), state.completedStatus
         self._post(CompletedSeen(order.permId, order.orderRef, state.status, filled, text))
 
     def execDetails(  # noqa: N802
         self, request_id: int, contract: Any, execution: Any
     ) -> None:
         self.heard += request_id != LIVE
-        if execution.shares != int(execution.shares):
-            log.error("an execution of part of a share, not booked", execution=str(execution))
+        if not _whole(execution.shares) or not 0 < execution.price < MOST_PRICE:
+            log.error("an execution that cannot be read, not booked", execution=str(execution))
             return
         self._post(
             ExecutionSeen(
@@ -91,3 +91,13 @@ class Ears:
             self.refused = text
             self.on_refused()
         self._post(ErrorSeen(request_id, code, text))
+
+
+def _whole(shares: float) -> bool:
+    """Neither a part of a share nor a number that TWS does not have."""
+    return 0 <= shares <= MOST_SHARES and shares == int(shares)
+
+
+def _count(shares: float) -> int:
+    """What TWS does not know counts as nothing: executions tell."""
+    return int(shares) if 0 <= shares <= MOST_SHARES else 0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
+from django.db import OperationalError
 
 from deepstack.config import ROOT
 from execution.broker.base import (
@@ -85,9 +86,24 @@ class Stub:
 def test_the_door_knows_four_errors(error: Exception, seen: type[Exception]) -> None:
     manager = OrderManager(config=CONFIG, paper_trader=Stub(error))
 
-    with pytest.raises(seen) as raised:
+    for ask in (
+        lambda: manager.place(ticket(), now=NOW),
+        lambda: manager.find("c1", now=NOW),
+        lambda: manager.cancel("c1", now=NOW),
+        lambda: manager.reports("default", NOW, now=NOW),
+    ):
+        with pytest.raises(seen) as raised:
+            ask()
+        assert raised.value is error or raised.value.__cause__ is error
+
+
+def test_a_database_that_is_lost_while_an_order_leaves_is_no_proof_that_it_did_not() -> None:
+    manager = OrderManager(config=CONFIG, paper_trader=Stub(OperationalError("gone")))
+
+    with pytest.raises(OutcomeUnknown):
         manager.place(ticket(), now=NOW)
-    assert raised.value is error or raised.value.__cause__ is error
+    with pytest.raises(OperationalError):
+        manager.find("c1", now=NOW)
 
 
 def test_the_door_makes_its_own_paper_trader() -> None:

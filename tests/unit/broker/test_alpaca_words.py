@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import format_datetime
 
 import pytest
@@ -126,6 +127,10 @@ def test_a_cancel_answered_by_somebody_else_is_unknown(status: int) -> None:
         ({"X-RateLimit-Reset": str(int(NOW.timestamp()) - 5)}, 0.1),
         ({"Retry-After": "99999"}, 120),
         ({"Retry-After": "nonsense"}, 5),
+        ({"Retry-After": "\u00b2"}, 5),
+        ({"Retry-After": "Mon, 01 Jan 2026 00:00:00 +999999999999"}, 5),
+        ({"X-RateLimit-Reset": "\u00b2"}, 5),
+        ({"X-RateLimit-Reset": "9" * 400}, 120),
         ({}, 5),
     ],
     ids=str,
@@ -176,12 +181,25 @@ ORDER = {
         {"qty": "many"},
         {"submitted_at": "yesterday"},
         {"submitted_at": None},
+        {"submitted_at": "0001-01-01T00:00:00+14:00"},
+        {"updated_at": "9999-12-31T23:59:59-14:00"},
+        {"qty": "1e400"},
+        {"filled_qty": "-Infinity"},
+        {"filled_qty": str(10**30)},
     ],
     ids=str,
 )
 def test_an_order_that_cannot_be_understood_is_unknown(change: dict[str, object]) -> None:
     with pytest.raises(OutcomeUnknown):
         messages.seen_order({**ORDER, **change})
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity", "1e30", None, "many"])
+def test_an_execution_without_a_price_is_not_booked(price: object) -> None:
+    row = {"id": "f1", "order_id": "o1", "qty": "5", "transaction_time": "2026-11-20T15:00:00Z"}
+    assert messages.seen_fill({**row, "price": "150.25"}).price == Decimal("150.25")
+    with pytest.raises(OutcomeUnknown):
+        messages.seen_fill({**row, "price": price})
 
 
 def test_an_orders_last_change_is_its_latest_stamp() -> None:

@@ -1,7 +1,9 @@
 """What messages make of an order, by the table; and the budget of messages. No database."""
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,12 +13,53 @@ from hypothesis import strategies as st
 from deepstack.config import Config
 from deepstack.config_ibkr import Ibkr
 from execution.broker.ibkr import order_state
+from execution.broker.ibkr.callbacks import Ears
 from execution.broker.ibkr.error_codes import Verdict, verdict
 from execution.broker.ibkr.messages import CompletedSeen, ErrorSeen, OpenSeen, StatusSeen
 from execution.broker.ibkr.order_state import Next
 from execution.broker.ibkr.rate_limit import WINDOW, Lane, Pacer
 from execution.broker.ibkr.system_checks import ibkr_problems
 from execution.models import IbkrOrder
+
+NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
+UNSET = 1.7976931348623157e308  # the greatest double: TWS has no number
+
+
+@pytest.mark.parametrize(
+    ("shares", "price", "booked"),
+    [
+        (100.0, 150.25, True),
+        (100, 0.4566, True),
+        (0.5, 150.25, False),
+        (math.nan, 150.25, False),
+        (UNSET, 150.25, False),
+        (-100.0, 150.25, False),
+        (100.0, math.nan, False),
+        (100.0, math.inf, False),
+        (100.0, UNSET, False),
+        (100.0, 0.0, False),
+    ],
+)
+def test_only_an_execution_with_shares_and_a_price_is_booked(
+    shares: float, price: float, booked: bool
+) -> None:
+    heard: list[object] = []
+    names = {"clientId": 1, "orderId": 5, "permId": 900, "orderRef": "c1"}
+    told = SimpleNamespace(
+        **names, shares=shares, price=price, acctNumber="DU1", execId="0001.01", time=NOW
+    )
+    Ears(heard.append).execDetails(7, None, told)
+    assert len(heard) == booked
+
+
+@pytest.mark.parametrize("filled", [math.nan, math.inf, UNSET, -1.0])
+def test_a_status_without_a_count_counts_nothing(filled: float) -> None:
+    heard: list[Any] = []
+    ears = Ears(heard.append)
+    ears.orderStatus(5, "Submitted", filled, 0.0, 0.0, 900, 0, 0.0, 1)
+    ended = SimpleNamespace(permId=900, orderRef="c1", filledQuantity=filled)
+    ears.completedOrder(None, ended, SimpleNamespace(status="Cancelled", completedStatus=""))
+    assert [message.filled for message in heard] == [0, 0]
 
 
 def row(stage: str, **changes: Any) -> IbkrOrder:
