@@ -336,7 +336,9 @@ class HaltReportSerializer(serializers.Serializer[HaltReport]):
     cancels_enqueued = serializers.BooleanField()
     unconfirmed = serializers.IntegerField()
     orders = AffectedSerializer(many=True)
-    warning = serializers.CharField(help_text="of a key that no order has ever had; else empty")
+    warning = serializers.CharField(
+        help_text="a key that no order has ever had, or what still holds orders; else empty"
+    )
 
 
 class AmendSerializer(serializers.Serializer[Any]):

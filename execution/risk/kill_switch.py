@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 Scope, State = TradingState.Scope, TradingState.State
 PATIENCE_MS = 2_000
+MOST_NAMED = 5  # states that a sentence names
 NEXT_EVENTS = """
 SELECT nextval(pg_get_serial_sequence('execution_orderevent', 'id')) FROM generate_series(1, %s)
 """
@@ -63,11 +64,24 @@ class HaltReport:
 
     @property
     def warning(self) -> str:
-        """Of a key that is merely misspelt: it stops nothing and looks as if it had."""
+        """What looks as if it had been done and was not: a key that is merely misspelt stops
+        nothing, and after a resume other halts may go on holding the same orders."""
+        return "; ".join(filter(None, (self._misspelt(), self._still_held())))
+
+    def _misspelt(self) -> str:
         scope, key = self.state.scope, self.state.key
         if scope == Scope.SYSTEM or Order.objects.filter(**{scope.lower(): key}).exists():
             return ""
         return f"no order has ever had the {scope.lower()} {key!r}: check the spelling"
+
+    def _still_held(self) -> str:
+        scope = self.state.scope
+        if self.state.state != State.ACTIVE:
+            return ""
+        others = [row for row in all_in_force() if scope == Scope.SYSTEM or row.scope != scope]
+        shown = [f"{row.scope} {row.key}".strip() + f" {row.state}" for row in others[:MOST_NAMED]]
+        more = [f"{len(others) - MOST_NAMED} more"] if len(others) > MOST_NAMED else []
+        return f"still in force: {', '.join(shown + more)}" if others else ""
 
 
 def in_force(order: Order) -> tuple[tuple[str, str], ...]:
@@ -173,7 +187,8 @@ def set_state(
     for name, value, allowed in (("scope", scope, Scope.values), ("state", state, State.values)):
         if value not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-    check_key(scope, key)
+    if not TradingState.objects.filter(scope=scope, key=key).exists():
+        check_key(scope, key)  # what was set once can be lifted, whatever a key may be today
     if scope == Scope.SYSTEM and state != State.HALTED:
         refuse_in_recovery()
     if not reason.strip() or not by.strip():

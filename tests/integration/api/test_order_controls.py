@@ -110,6 +110,29 @@ def test_a_state_can_be_set_by_name(api: APIClient) -> None:
     assert [(row["scope"], row["key"]) for row in listed] == [("ACCOUNT", "fund")]
 
 
+def test_a_resume_says_what_still_holds_the_orders(api: APIClient) -> None:
+    stored(api)
+    held = {"reason": "news", "key": "", "scope": "SYSTEM"}
+    aapl, desk = held | {"scope": "SYMBOL", "key": "AAPL"}, held | {"scope": "ACCOUNT"}
+    for body in (held, aapl, desk | {"key": "default"}):
+        assert post(api, body, "/api/v1/halt/").json()["warning"] == ""
+
+    def warned(body: dict[str, str]) -> str:
+        said: str = post(api, body, "/api/v1/resume-trading/").json()["warning"]
+        return said
+
+    assert warned(aapl) == "still in force: SYSTEM HALTED, ACCOUNT default HALTED"
+    assert warned(held) == "still in force: ACCOUNT default HALTED"
+    assert warned(desk | {"key": "default"}) == ""
+
+
+def test_a_state_that_was_set_under_an_older_rule_can_be_lifted(api: APIClient) -> None:
+    TradingState.objects.create(scope="SYMBOL", key="BRK-B", state="HALTED", changed_by="risk")
+    body = {"scope": "SYMBOL", "key": "BRK-B", "reason": "sorted out"}
+    assert post(api, body, "/api/v1/resume-trading/").status_code == 200
+    assert post(api, body | {"key": "BF-B"}, "/api/v1/halt/").status_code == 400
+
+
 @pytest.mark.parametrize("path", ["halt", "resume-trading"])
 def test_a_halt_of_what_no_order_has_ever_had_asks_about_the_spelling(
     api: APIClient, path: str
