@@ -65,6 +65,14 @@ def test_what_was_shown_is_sent_once_however_often_it_is_sent() -> None:
             "symbol,side,quantity,client_reference\nAAPL,BUY,1,r\nAAPL,BUY,2,r\n",
             "<b>line 3, client_reference</b>",
         ),
+        (
+            "symbol,side,quantity,start_at\nAAPL,BUY,1,\nAAPL,BUY,2,2020-01-02T10:00:00-05:00\n",
+            "<b>line 3, start_at</b> 2020-01-02 10:00:00 ET is past",
+        ),
+        (
+            "symbol,side,quantity,algorithm,num_slices,max_slice\nKO,BUY,1,TWAP,,\nKO,BUY,9,TWAP,2,1\n",
+            "<b>line 3, num_slices</b> 9 shares cannot be cut",
+        ),
     ],
 )
 def test_one_wrong_line_keeps_all_others_out(text: str, said: str) -> None:
