@@ -40,7 +40,7 @@ class BrokerUnavailable(BrokerError):
 
 
 class TooSoon(BrokerUnavailable):
-    """The news were read a moment ago and the message budget allows no more; ask again later."""
+    """The broker was polled a moment ago and the message budget allows no more; ask again later."""
 
 
 class OutcomeUnknown(BrokerError):

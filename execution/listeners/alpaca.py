@@ -16,7 +16,7 @@ from execution.broker.alpaca.adapter import AlpacaBroker
 from execution.broker.alpaca.link_watch import LinkWatch
 from execution.broker.alpaca.stream import Updates
 from execution.context import Context
-from execution.listeners.alpaca_updates import UpdateBook
+from execution.listeners.alpaca_updates import UpdateBooking
 from execution.models import BrokerAccount, BrokerCursor, Fill, Heartbeat
 
 log = structlog.get_logger(__name__)
@@ -37,16 +37,16 @@ class Listener:
         self._context = context
         self._account = broker.account
         self._sleep = sleep
-        self._book = UpdateBook(broker, context)
+        self._booking = UpdateBooking(broker, context)
         self._stream = Updates(
-            context.config, self._book.hear, self._note_listening, self._note_lost
+            context.config, self._booking.receive, self._note_listening, self._note_lost
         )
         self._listening_since: datetime | None = None
         self._lost_at: datetime | None = timezone.now()
         self._gap_until: datetime | None = None
         self._noted_gap: datetime | None = None
         self._watch = LinkWatch(
-            broker.wire,
+            broker.http,
             broker.budget,
             links.address_of(context.config),
             lambda: self._lost_at,
@@ -58,7 +58,7 @@ class Listener:
         be started anew."""
         if not self._take_lead():
             return
-        self._book.start()
+        self._booking.start()
         self._stream.start()
         self._lost_at = timezone.now()
         self._watch.start()
@@ -69,7 +69,7 @@ class Listener:
         finally:
             self._watch.end()
             self._stream.end()
-            self._book.end()
+            self._booking.end()
 
     def _take_lead(self) -> bool:
         while not self.stopping:
@@ -113,10 +113,10 @@ class Listener:
             return
         if until != self._noted_gap:
             self._note_gap(until)
-        heard = BrokerCursor.objects.filter(
+        cursors = BrokerCursor.objects.filter(
             broker=self._context.broker.name, account=self._account, heard_until__gte=until
         )
-        if heard.exists():
+        if cursors.exists():
             self._gap_until = None if self._gap_until == until else self._gap_until
         elif try_session_lock(POLL):
             try:
@@ -141,4 +141,4 @@ class Listener:
             recorded_at_real__gt=now - MUTE_WINDOW,
             recorded_at_real__lt=now - MUTE_AFTER,
         ).values_list("slice__client_order_id", flat=True)
-        return any(not self._book.has_heard(order_id) for order_id in booked.distinct())
+        return any(not self._booking.has_received(order_id) for order_id in booked.distinct())

@@ -15,7 +15,7 @@ from execution.broker.alpaca.stream import Update
 from execution.broker.base import BrokerError, OutcomeUnknown
 from execution.context import Context
 from execution.domain.lifecycle import SLICE_TERMINAL, SliceStatus
-from execution.listeners.update_queue import Inbox
+from execution.listeners.update_queue import UpdateQueue
 from execution.models import Slice
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ QUIET = {"new", "accepted", "pending_new", "pending_cancel", "pending_replace", 
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Received:
     """An order as an update showed it. `tries`: how often it was taken up in vain."""
 
     event: str
@@ -37,7 +37,7 @@ class Heard:
     tries: int = 0
 
 
-class UpdateBook:
+class UpdateBooking:
     """Takes updates from the stream's thread and books them with hands of its own.
 
     An update only says that there is something to read: the executions are read from the
@@ -47,7 +47,7 @@ class UpdateBook:
     def __init__(self, broker: AlpacaBroker, context: Context) -> None:
         self._broker = broker
         self._context = context
-        self._inbox: Inbox[str, Heard] = Inbox(_newer)
+        self._queue: UpdateQueue[str, Received] = UpdateQueue(_newer)
         self._streamed: OrderedDict[str, int] = OrderedDict()
         self._stopping = threading.Event()
         self._hands = [
@@ -64,7 +64,7 @@ class UpdateBook:
         for hand in self._hands:
             hand.join(2.0)
 
-    def hear(self, update: Update) -> None:
+    def receive(self, update: Update) -> None:
         """Note an update; returns at once."""
         try:
             order = messages.seen_order(update.get("order"))
@@ -78,41 +78,41 @@ class UpdateBook:
         self._streamed.move_to_end(order.client_order_id)
         if len(self._streamed) > KEPT:
             self._streamed.popitem(last=False)
-        self._inbox.put(order.client_order_id, Heard(str(update.get("event")), order))
+        self._queue.put(order.client_order_id, Received(str(update.get("event")), order))
 
-    def has_heard(self, client_order_id: str) -> bool:
+    def has_received(self, client_order_id: str) -> bool:
         """Whether the stream reported any execution of this order, of the recent ones."""
         return self._streamed.get(client_order_id, 0) > 0
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            taken = self._inbox.take(timeout=0.5)
+            taken = self._queue.take(timeout=0.5)
             if taken is None:
                 continue
-            key, heard = taken
+            key, received = taken
             try:
-                settled = self._settle(heard)
+                settled = self._settle(received)
             except Error as error:
                 connection.close()
                 log.warning("an update waits for PostgreSQL", error=str(error).strip())
                 settled = False
             finally:
-                self._inbox.done(key)
+                self._queue.done(key)
             if not settled:
-                self._again(key, heard)
+                self._again(key, received)
         connection.close()
 
-    def _settle(self, heard: Heard) -> bool:
+    def _settle(self, received: Received) -> bool:
         """Take the order over; False while something of it is still to come."""
-        order_id = heard.order.client_order_id
+        order_id = received.order.client_order_id
         structlog.contextvars.clear_contextvars()
         part = Slice.objects.filter(client_order_id=order_id).first()
-        if part is None or not _matters(part, heard):
+        if part is None or not _matters(part, received):
             return True
         try:
-            seen = self._broker.with_executions(heard.order)
+            seen = self._broker.with_executions(received.order)
             if part.status in SLICE_TERMINAL and seen.status == SliceStatus.WORKING:
-                # An old update, or one that contradicts us: only a fresh look decides.
+                # An old update, or one that contradicts us: only a fresh look-up decides.
                 fresh = self._context.broker.find(order_id, now=self._context.now())
                 if fresh is None:
                     return False
@@ -123,22 +123,22 @@ class UpdateBook:
         execution_reports.book_report(part, seen, self._context)
         return sum(each.quantity for each in seen.executions) >= seen.filled_quantity
 
-    def _again(self, key: str, heard: Heard) -> None:
-        if heard.tries >= MOST_TRIES:
+    def _again(self, key: str, received: Received) -> None:
+        if received.tries >= MOST_TRIES:
             log.warning("an update is left to the next poll", order=key)
             return
-        pause = min(FIRST_PAUSE * 2.0**heard.tries, LONGEST_PAUSE)
-        self._inbox.put(key, replace(heard, tries=heard.tries + 1), delay=pause)
+        pause = min(FIRST_PAUSE * 2.0**received.tries, LONGEST_PAUSE)
+        self._queue.put(key, replace(received, tries=received.tries + 1), delay=pause)
 
 
-def _newer(held: Heard, come: Heard) -> bool:
+def _newer(held: Received, come: Received) -> bool:
     """Whether what came says at least as much: a final word is not replaced by an earlier one."""
     final = held.order.status in SLICE_TERMINAL and come.order.status not in SLICE_TERMINAL
     return not final and come.order.filled >= held.order.filled
 
 
-def _matters(part: Slice, heard: Heard) -> bool:
+def _matters(part: Slice, received: Received) -> bool:
     """Whether the update says more than we know; a look-up costs a message."""
-    if part.status == SliceStatus.UNKNOWN or heard.order.filled > part.filled_quantity:
+    if part.status == SliceStatus.UNKNOWN or received.order.filled > part.filled_quantity:
         return True
-    return heard.event not in QUIET and part.status not in SLICE_TERMINAL
+    return received.event not in QUIET and part.status not in SLICE_TERMINAL

@@ -1,4 +1,4 @@
-"""Has the fills booked that the gateway has just heard of.
+"""Has the fills booked that the gateway has just received.
 
 The workers poll the broker every half second anyway, and find what is missed here.
 """

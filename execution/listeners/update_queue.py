@@ -16,7 +16,7 @@ class _Waiting(Generic[V]):
     not_before: float
 
 
-class Inbox(Generic[K, V]):
+class UpdateQueue(Generic[K, V]):
     """`newer(held, come)` says whether what came takes the place of what still waits."""
 
     def __init__(self, newer: Callable[[V, V], bool]) -> None:

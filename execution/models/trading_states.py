@@ -85,7 +85,7 @@ class Heartbeat(models.Model):
 
 
 class BrokerCursor(models.Model):
-    """How far the news of one account has been heard."""
+    """How far the executions of one account have been read."""
 
     broker = models.CharField(max_length=16)
     account = models.CharField(max_length=32)

@@ -1,6 +1,6 @@
 """One account on both sides: what our records say and what the broker says, settled and compared.
 
-Executions and states that we missed are booked on the way, as the broker's news always are.
+Executions and states that we missed are booked on the way, as the broker's reports always are.
 """
 
 import time
@@ -41,7 +41,7 @@ T = TypeVar("T")
 DAY = timedelta(days=1)
 # The executions of this time are compared one by one; a little less than what is read.
 JUDGED = timedelta(hours=20)
-# What one look finds and the next does not was under way.
+# What one snapshot finds and the next does not was under way.
 PAUSES = (0.5, 1.0)  # seconds
 # A break of a position must outlast these, too, while our own executions may be under way.
 LATE_PAUSES = (3.0, 5.0)
@@ -62,7 +62,7 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Snapshot:
     found: Sequence[Difference]
     state: AccountState
     ours: Holdings
@@ -76,7 +76,7 @@ class Fills:
     judged: Sequence[str] = ()
 
 
-class Inspection:
+class AccountComparison:
     """Of the account of a row. Every method raises the broker's BrokerUnavailable and
     OutcomeUnknown when a question stays unanswered: a failure is never an empty answer."""
 
@@ -93,29 +93,29 @@ class Inspection:
         self._context = context
         self._sleep = sleep
 
-    def steady(self) -> Look:
-        """A look whose findings all looks before it had as well. Somebody else's order is certain
-        at first sight: ours are stored before they are sent."""
-        look = self._again(self._look(), PAUSES)
-        broken = [each for each in look.found if each.kind == Kind.POSITION]
+    def steady(self) -> Snapshot:
+        """A snapshot whose findings all before it had as well. Somebody else's order is certain at
+        first sight: ours are stored before they are sent."""
+        snapshot = self._again(self._snapshot(), PAUSES)
+        broken = [each for each in snapshot.found if each.kind == Kind.POSITION]
         if broken and self._is_lively({each.symbol for each in broken}):
-            look = self._again(look, LATE_PAUSES)
-        return self._explained(look)
+            snapshot = self._again(snapshot, LATE_PAUSES)
+        return self._explained(snapshot)
 
-    def _again(self, look: Look, pauses: Sequence[float]) -> Look:
+    def _again(self, snapshot: Snapshot, pauses: Sequence[float]) -> Snapshot:
         for pause in pauses:
-            if all(each.kind == Kind.EXTERNAL_ORDER for each in look.found):
+            if all(each.kind == Kind.EXTERNAL_ORDER for each in snapshot.found):
                 break
-            occasions = {each.occasion for each in look.found}
+            occasions = {each.occasion for each in snapshot.found}
             self._sleep(pause)
-            again = self._look()
+            again = self._snapshot()
             kept = [
                 each
                 for each in again.found
                 if each.kind == Kind.EXTERNAL_ORDER or each.occasion in occasions
             ]
-            look = Look(kept, again.state, again.ours)
-        return look
+            snapshot = Snapshot(kept, again.state, again.ours)
+        return snapshot
 
     def _is_lively(self, symbols: set[str]) -> bool:
         """Whether executions of ours in one of the symbols may be under way; a broker can count
@@ -126,22 +126,22 @@ class Inspection:
             lately, order__account=self._account, order__symbol__in=symbols
         ).exists()
 
-    def _explained(self, look: Look) -> Look:
+    def _explained(self, snapshot: Snapshot) -> Snapshot:
         """Breaks of positions with the orders that were sent under ids of ours and are not in this
         database: after a restore of an older one they are the cause."""
-        if not any(each.kind == Kind.POSITION for each in look.found):
-            return look
+        if not any(each.kind == Kind.POSITION for each in snapshot.found):
+            return snapshot
         strangers = rules.strangers(self._unknown_here())
         found = [
             replace(each, words=f"{each.words}{strangers}") if each.kind == Kind.POSITION else each
-            for each in look.found
+            for each in snapshot.found
         ]
-        return Look(found, look.state, look.ours)
+        return Snapshot(found, snapshot.state, snapshot.ours)
 
     def _unknown_here(self) -> dict[str, int]:
         """Shares executed since yesterday by client order id, of ids of ours that no slice has."""
         try:
-            reported = self._hear(since=self._context.now() - DAY * clock.speed())
+            reported = self._poll(since=self._context.now() - DAY * clock.speed())
         except BrokerError as error:
             log.warning("the cause of a break is not known", error=str(error))
             return {}
@@ -158,7 +158,7 @@ class Inspection:
         and those that differed before."""
         now = self._context.now()
         reported = {
-            seen.client_order_id: seen for seen in self._hear(since=now - DAY * clock.speed())
+            seen.client_order_id: seen for seen in self._poll(since=now - DAY * clock.speed())
         }
         open_differences = breaks.still_open(self._row)
         differed = [each.subject for each in open_differences if each.kind == Kind.FILL]
@@ -178,8 +178,8 @@ class Inspection:
             judged.append(part.client_order_id)
         return Fills(found, judged)
 
-    def _look(self) -> Look:
-        self._hear()
+    def _snapshot(self) -> Snapshot:
+        self._poll()
         found = self._orders()
         before = self._holdings()
         state = self._ask(
@@ -188,13 +188,13 @@ class Inspection:
         skew = state.at - timezone.now()
         after = self._holdings()
         if self._of_holdings(before, after, state):
-            # What was executed before the broker answered is in these news.
-            self._hear()
+            # What was executed before the broker answered is in these reports.
+            self._poll()
             after = self._holdings()
         found += self._of_holdings(before, after, state)
         if self._context.config.trading_mode == "live":
             found += rules.clock(skew)
-        return Look(found, state, after)
+        return Snapshot(found, state, after)
 
     def _of_holdings(
         self, before: Holdings, after: Holdings, state: AccountState
@@ -286,14 +286,14 @@ class Inspection:
             self._sleep(pause)
         return difference
 
-    def _hear(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
+    def _poll(self, since: datetime | None = None) -> Sequence[BrokerOrder]:
         """Take the broker's news over, waiting for the turn of whoever hears them now; empty where
         somebody else has taken them over meanwhile."""
         began, deadline = self._context.now(), time.monotonic() + HEARING_SECONDS
-        heard = BrokerCursor.objects.filter(
+        polled = BrokerCursor.objects.filter(
             broker=self._row.broker, account=self._account, heard_until__gte=began
         )
-        while since is not None or not heard.exists():
+        while since is not None or not polled.exists():
             if try_session_lock(POLL):
                 try:
                     return self._ask(
@@ -304,7 +304,7 @@ class Inspection:
                 finally:
                     unlock_session(POLL)
             if time.monotonic() > deadline:
-                raise BrokerUnavailable("the broker's news could not be read in time")
+                raise BrokerUnavailable("the broker's reports could not be read in time")
             self._sleep(0.2)
         return ()
 

@@ -23,7 +23,7 @@ from execution.domain.lifecycle import ORDER_LIVE
 from execution.market.calendar import new_york
 from execution.models import BrokerAccount, BrokerCursor, BrokerDifference, Order
 from execution.reconciliation import breaks
-from execution.reconciliation.account_comparison import Fills, Inspection, Look
+from execution.reconciliation.account_comparison import AccountComparison, Fills, Snapshot
 from execution.risk.accounts import of_login, refusal
 
 log = structlog.get_logger(__name__)
@@ -54,11 +54,11 @@ def accounts(context: Context) -> list[str]:
     own = getattr(context.broker.broker, "account", None)
     if own is not None:
         return [own]
-    heard = BrokerCursor.objects.filter(broker=context.broker.name).values_list(
+    polled = BrokerCursor.objects.filter(broker=context.broker.name).values_list(
         "account", flat=True
     )
     live = Order.objects.filter(status__in=ORDER_LIVE).values_list("account", flat=True)
-    ours = {context.config.account, *heard, *live.distinct().order_by()}
+    ours = {context.config.account, *polled, *live.distinct().order_by()}
     known = of_login(context)
     return sorted(account for account in ours if refusal(account, known) is None)
 
@@ -83,14 +83,14 @@ def compare(
     with _alone(patience):
         row, _ = BrokerAccount.objects.get_or_create(broker=broker.name, account=account)
         began = timezone.now()
-        inspection = Inspection(broker, row, context, sleep)
+        comparison = AccountComparison(broker, row, context, sleep)
         try:
-            fills = inspection.fills() if thorough else Fills()
-            look = inspection.steady()
+            fills = comparison.fills() if thorough else Fills()
+            snapshot = comparison.steady()
         except BrokerError as error:
             _note_failure(row, str(error))
             raise
-        _store(row, look, fills, began, context, thorough=thorough)
+        _store(row, snapshot, fills, began, context, thorough=thorough)
         return Report(row, breaks.still_open(row))
 
 
@@ -158,7 +158,7 @@ def _note_failure(row: BrokerAccount, problem: str) -> None:
 
 def _store(
     row: BrokerAccount,
-    look: Look,
+    snapshot: Snapshot,
     fills: Fills,
     began: datetime,
     context: Context,
@@ -166,19 +166,19 @@ def _store(
     thorough: bool,
 ) -> None:
     accepted = row.accepted_at_real
-    row.cash, row.buying_power = look.state.cash, look.state.buying_power
-    row.positions = dict(look.state.positions)
+    row.cash, row.buying_power = snapshot.state.cash, snapshot.state.buying_power
+    row.positions = dict(snapshot.state.positions)
     row.compared_at_real, row.failing_since_real, row.problem = began, None, ""
     row.thorough_at_real = began if thorough else row.thorough_at_real
     columns = ["cash", "buying_power", "positions"]
     when = ["compared_at_real", "thorough_at_real", "failing_since_real", "problem"]
     if row.accepted_at_real is None:
-        breaks.take_as_held(row, look.ours.positions, look.ours.cash, by="first comparison")
+        breaks.take_as_held(row, snapshot.ours.positions, snapshot.ours.cash, by="first comparison")
         columns += ["positions_beside", "cash_beside", "accepted_by", "accepted_at_real"]
     with transaction.atomic():
         # Not `due_at_real`: there may have been a gap since.
         now = BrokerAccount.objects.select_for_update().get(pk=row.pk)
-        found = [*look.found, *fills.found]
+        found = [*snapshot.found, *fills.found]
         if now.accepted_at_real != accepted:
             # A person accepted what was held meanwhile: it was compared with what held before.
             found = [each for each in found if each.kind not in breaks.HELD]

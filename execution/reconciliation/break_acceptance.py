@@ -42,12 +42,12 @@ def accept(number: int, *, by: str, reason: str, now: datetime) -> BrokerDiffere
         asked.refresh_from_db()
         who = f"accepted by {asked.accepted_by}" if asked.accepted_by else "explained meanwhile"
         raise NotAllowed(f"break {number} of {asked.symbol} is no longer open: {who}")
-    _tell(taken, by=by, reason=reason, now=now)
+    _record(taken, by=by, reason=reason, now=now)
     asked.refresh_from_db()
     return asked
 
 
-def _tell(taken: Sequence[BrokerDifference], *, by: str, reason: str, now: datetime) -> None:
+def _record(taken: Sequence[BrokerDifference], *, by: str, reason: str, now: datetime) -> None:
     """Into the audit trail of every live order that the break held back."""
     for each in taken:
         facts = {

@@ -16,7 +16,7 @@ from execution.reconciliation import account_reconciliation, breaks
 
 log = structlog.get_logger(__name__)
 
-OPEN_EVERY, CLOSED_EVERY = 1.0, 0.2  # seconds between two looks
+OPEN_EVERY, CLOSED_EVERY = 1.0, 0.2  # seconds between two comparisons of its state
 LOOK_AGAIN = 20.0  # seconds, at an account whose positions differ
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds, after a comparison that failed
 
@@ -56,17 +56,17 @@ class Gate:
         while not self._ended.wait(pause):
             pause = CLOSED_EVERY
             try:
-                if self._look():
+                if self._compared():
                     pause = OPEN_EVERY
             except Error as error:
                 # Without PostgreSQL nothing is claimed, and so nothing is sent.
                 log.warning("the gate waits for PostgreSQL", error=str(error).strip())
                 connection.close()
-            except Exception:  # the gate stays closed, and somebody must hear why
+            except Exception:  # the gate stays closed, and the log says why
                 log.exception("the gate cannot compare")
         connection.close()
 
-    def _look(self) -> bool:
+    def _compared(self) -> bool:
         """Compare what is due; whether the gate is open for every account."""
         wanted = account_reconciliation.accounts(self._context)
         already = self._admission.open_for(wanted) - self._broken()

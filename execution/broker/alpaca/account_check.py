@@ -59,6 +59,6 @@ def _volume(config: Config) -> Finding:
 
 def _listening() -> Finding:
     if heartbeat.alive(Heartbeat.Kind.LISTENER):
-        return Finding(Grade.GOOD, "executions", "heard within milliseconds (listen_alpaca runs)")
-    words = "heard some seconds late: `manage.py listen_alpaca` does not run"
+        return Finding(Grade.GOOD, "executions", "booked within milliseconds (listen_alpaca runs)")
+    words = "booked some seconds late: `manage.py listen_alpaca` does not run"
     return Finding(Grade.LOOK, "executions", words)

@@ -12,11 +12,11 @@ from deepstack.config import Config, ConfigError
 from execution.broker.alpaca import endpoints, messages, redis_cache
 from execution.broker.alpaca.account_check import permissions
 from execution.broker.alpaca.fills import Fills
-from execution.broker.alpaca.http_client import NoSuchOrder, Wire
+from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
 from execution.broker.alpaca.orders import Orders
-from execution.broker.alpaca.polling import News
+from execution.broker.alpaca.polling import Poller
 from execution.broker.alpaca.rate_limit import Budget, Lanes
-from execution.broker.alpaca.rejections import Complaint, cancel_error, placement_error
+from execution.broker.alpaca.rejections import ErrorAnswer, cancel_error, placement_error
 from execution.broker.base import (
     AccountState,
     BrokerOrder,
@@ -51,12 +51,12 @@ class AlpacaBroker:
         _check_keys(config)
         redis = redis_cache.connect()
         key = f"alpaca:{redis_cache.owner(self.address, config.alpaca_api_key)}"
-        self._shared = redis_cache.Shared(redis, key)
+        self._cache = redis_cache.RedisCache(redis, key)
         self.budget = Budget(redis, key, config.alpaca_requests_per_minute)
-        self.wire = Wire(self._open_client, config, self.budget)
-        self._fills = fills = Fills(self.wire)
-        self._orders = Orders(self.wire, fills, self._shared, self.account)
-        self._news = News(self._orders, fills, self._shared, config.alpaca_requests_per_minute)
+        self.http = HttpClient(self._open_client, config, self.budget)
+        self._fills = fills = Fills(self.http)
+        self._orders = Orders(self.http, fills, self._cache, self.account)
+        self._poller = Poller(self._orders, fills, self._cache, config.alpaca_requests_per_minute)
 
     def accounts(self) -> Sequence[str]:
         return (self.account,)
@@ -66,23 +66,23 @@ class AlpacaBroker:
         body = messages.placement(ticket, self._admitted_price(ticket))
         self._check_clock()
         try:
-            order = messages.seen_order(self.wire.post("/orders", body, Lanes.SEND))
-        except Complaint as said:
+            order = messages.seen_order(self.http.post("/orders", body, Lanes.SEND))
+        except ErrorAnswer as said:
             raise placement_error(said) from said
         if order.client_order_id != ticket.client_order_id:
             raise OutcomeUnknown(
                 f"sent {ticket.client_order_id}, answered for {order.client_order_id}"
             )
-        self._shared.remember_id(order.client_order_id, order.id)
+        self._cache.remember_id(order.client_order_id, order.id)
         return messages.answer(order, ())
 
     def cancel(self, client_order_id: str, *, now: datetime) -> None:
         """Ask for a cancel. Raises BrokerRejected with TOO_LATE for an order that has ended or
         cannot be cancelled now, and UNKNOWN_ORDER for one that Alpaca does not know."""
-        order_id = self._shared.id_of(client_order_id) or self._id_of(client_order_id)
+        order_id = self._cache.id_of(client_order_id) or self._id_of(client_order_id)
         try:
-            self.wire.delete(f"/orders/{order_id}", Lanes.CANCEL)
-        except Complaint as said:
+            self.http.delete(f"/orders/{order_id}", Lanes.CANCEL)
+        except ErrorAnswer as said:
             raise cancel_error(said) from said
 
     def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
@@ -90,8 +90,8 @@ class AlpacaBroker:
         return None if order is None else self._orders.whole(order)
 
     def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
-        """Raises TooSoon while the news' share of the message budget is spent."""
-        return self._news.since(since, now=now) if account == self.account else ()
+        """Raises TooSoon while the polls' share of the message budget is spent."""
+        return self._poller.since(since, now=now) if account == self.account else ()
 
     def with_executions(self, order: messages.SeenOrder) -> BrokerOrder:
         """An order that the stream of trade updates showed, with its executions."""
@@ -99,7 +99,7 @@ class AlpacaBroker:
 
     def account_state(self, account: str, *, now: datetime) -> AccountState:
         state, positions, clock = (
-            self.wire.get(path, {}, Lanes.ASK) for path in ("/account", "/positions", "/clock")
+            self.http.get(path, {}, Lanes.ASK) for path in ("/account", "/positions", "/clock")
         )
         return messages.account_state(self.account, state, positions, clock)
 
@@ -114,7 +114,7 @@ class AlpacaBroker:
         _, messages_taken = self._fills.since(datetime.now(UTC))
         words = f"executions can be read, in {messages_taken} message"
         yield Finding(Grade.GOOD, "activities", words)
-        yield from permissions(self.wire.get("/account", {}, Lanes.ASK), self.address, self._config)
+        yield from permissions(self.http.get("/account", {}, Lanes.ASK), self.address, self._config)
 
     def _sending(self) -> Finding:
         try:
@@ -148,10 +148,10 @@ class AlpacaBroker:
 
     def _check_clock(self) -> None:
         """Raises BrokerUnavailable unless Alpaca's clock is known and near ours."""
-        fresh = self.wire.skew is not None and self.wire.skew_age < SKEW_COUNTS
-        if not fresh or abs(self.wire.skew or timedelta(0)) > LONGEST_SKEW:
+        fresh = self.http.skew is not None and self.http.skew_age < SKEW_COUNTS
+        if not fresh or abs(self.http.skew or timedelta(0)) > LONGEST_SKEW:
             self._ask_clock()
-        skew = self.wire.skew
+        skew = self.http.skew
         if skew is None or abs(skew) > LONGEST_SKEW:
             known = "is not known" if skew is None else f"is {skew.total_seconds():+.0f} s off ours"
             raise BrokerUnavailable(
@@ -160,13 +160,13 @@ class AlpacaBroker:
             )
 
     def _ask_clock(self) -> None:
-        """The wire measures with every answer that has a `Date` header; this answer tells the time
-        in its body, too. Nothing of the placement has left yet."""
-        before = self.wire.skew_age
+        """The client measures by each answer that has a `Date` header; this one has it in
+        its body, too. Nothing of the placement has left yet."""
+        before = self.http.skew_age
         try:
-            answer = self.wire.get("/clock", {}, Lanes.SEND)
-            if self.wire.skew_age >= before:  # no header
-                self.wire.note_clock(messages.clock(answer))
+            answer = self.http.get("/clock", {}, Lanes.SEND)
+            if self.http.skew_age >= before:  # no header
+                self.http.note_clock(messages.clock(answer))
         except (OutcomeUnknown, NoSuchOrder) as error:
             raise BrokerUnavailable(f"before the order left: {error}") from error
 

@@ -3,7 +3,7 @@
 Alpaca tells of an execution in two places under two ids that cannot be matched: the stream has an
 `execution_id`, the activities an id of the form "<time>::<uuid>". Booked is by the activities
 alone, because they can be read again after a gap and the stream cannot: a fill then has one id,
-whoever heard of it first and however often. The stream and the order's `filled_qty` only say how
+whoever saw it first and however often. The stream and the order's `filled_qty` only say how
 many shares there must be; while the activities name fewer, the rest is still on its way.
 """
 
@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from execution.broker.alpaca.http_client import Wire
+from execution.broker.alpaca.http_client import HttpClient
 from execution.broker.alpaca.messages import SeenFill, SeenOrder, seen_fill
 from execution.broker.alpaca.rate_limit import Lanes
 from execution.broker.base import OutcomeUnknown
@@ -26,8 +26,8 @@ ORDERS_HELD = 4096
 class Fills:
     """Reads executions, and remembers those of recent orders: an execution never changes."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
         self._held: OrderedDict[str, dict[str, SeenFill]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -52,7 +52,7 @@ class Fills:
         """The account's executions reported at or after a moment, and how many messages it took."""
         # To the second below: the specification shows no finer form of this parameter.
         start = moment.astimezone(UTC).replace(microsecond=0) - timedelta(seconds=1)
-        fills, pages = self._read({"after": f"{start:%Y-%m-%dT%H:%M:%SZ}"}, Lanes.NEWS)
+        fills, pages = self._read({"after": f"{start:%Y-%m-%dT%H:%M:%SZ}"}, Lanes.POLL)
         self.keep(fills)
         return fills, pages
 
@@ -68,7 +68,7 @@ class Fills:
         fills: list[SeenFill] = []
         query = wanted | {"direction": "asc", "page_size": str(PAGE)}
         for page in range(1, MOST_PAGES + 1):
-            rows = self._wire.get(FILLS, query, lane)
+            rows = self._http.get(FILLS, query, lane)
             if not isinstance(rows, list):
                 raise OutcomeUnknown(f"activities: not a list but {str(rows)[:100]!r}")
             fills += [fill for row in rows if (fill := _whole(row)) is not None]

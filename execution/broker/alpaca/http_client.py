@@ -17,7 +17,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from deepstack.config import Config
 from execution.broker.alpaca.rate_limit import Budget, Lanes
-from execution.broker.alpaca.rejections import Complaint, complaint
+from execution.broker.alpaca.rejections import ErrorAnswer, error_answer
 from execution.broker.base import BrokerUnavailable, OutcomeUnknown
 
 Params = Mapping[str, str]
@@ -27,13 +27,13 @@ class NoSuchOrder(Exception):
     """Alpaca knows no order of this id."""
 
 
-class Wire:
+class HttpClient:
     """Requests through one of the library's clients, which `open_client` opens once per thread.
 
     Every request spends one message of the budget, has time-outs, and is sent once: the library
     would repeat it after 429 and 504, placements included, and would wait for an answer for ever.
 
-    `post` and `delete` raise Complaint for an error answer, BrokerUnavailable when surely nothing
+    `post` and `delete` raise ErrorAnswer for an error answer, BrokerUnavailable when surely nothing
     left, and OutcomeUnknown when something left and nothing usable came back.
     """
 
@@ -53,7 +53,7 @@ class Wire:
         for anything else that is not an answer."""
         try:
             return self._send(lambda client: client.get(path, dict(params)), lane)
-        except Complaint as said:
+        except ErrorAnswer as said:
             if said.means_no_such_order:
                 raise NoSuchOrder(str(said)) from said
             if said.status == 429:
@@ -74,7 +74,7 @@ class Wire:
         try:
             answer = request(self._client())
         except APIError as error:
-            said = _complaint(error)
+            said = _error_answer(error)
             if said.retry_after:
                 self._budget.close(said.retry_after, cancels=cancels)
             raise said from error
@@ -133,12 +133,12 @@ class _TimeLimited(HTTPAdapter):
         return response
 
 
-def _complaint(error: APIError) -> Complaint:
+def _error_answer(error: APIError) -> ErrorAnswer:
     # The error's own `code` and `message` fail on a body that is not JSON.
     response = error.response
     if response is None:
-        return complaint(error.status_code or 0, str(error), {})
-    return complaint(response.status_code, response.text, response.headers)
+        return error_answer(error.status_code or 0, str(error), {})
+    return error_answer(response.status_code, response.text, response.headers)
 
 
 def _never_left(error: requests.RequestException) -> bool:

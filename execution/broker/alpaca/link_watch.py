@@ -9,7 +9,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from execution.broker import links
-from execution.broker.alpaca.http_client import NoSuchOrder, Wire
+from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
 from execution.broker.alpaca.rate_limit import Budget, BudgetSpent, Lanes
 from execution.broker.base import BrokerError
 
@@ -31,12 +31,12 @@ class LinkWatch:
 
     def __init__(
         self,
-        wire: Wire,
+        http: HttpClient,
         budget: Budget,
         address: str,
         stream_lost_at: Callable[[], datetime | None],
     ) -> None:
-        self._wire = wire
+        self._http = http
         self._budget = budget
         self._address = address
         self._stream_lost_at = stream_lost_at
@@ -68,7 +68,7 @@ class LinkWatch:
                 pause = min(pause, 1.0)
                 continue
             try:
-                self._wire.get("/clock", {}, Lanes.NEWS)
+                self._http.get("/clock", {}, Lanes.POLL)
             except BudgetSpent:
                 pause = ASK_AGAIN  # our own doing, and told apart by `closed_for`
                 self._note_answer()
@@ -107,6 +107,6 @@ class LinkWatch:
         if lost_at and now - lost_at > STREAM_PATIENCE:
             return (
                 "Alpaca's stream of trade updates is not connected: orders go on, "
-                "their executions are heard of some seconds later"
+                "their executions are booked some seconds later"
             ), lost_at
         return "", None

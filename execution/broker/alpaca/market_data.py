@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from deepstack import django_setup
 from deepstack.config import Config, ConfigError
 from execution.broker.alpaca import endpoints, redis_cache
-from execution.broker.alpaca.http_client import NoSuchOrder, Wire
+from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
 from execution.broker.alpaca.rate_limit import Budget, Lanes
 from execution.broker.base import BrokerError
 from execution.domain.session import Session
@@ -63,7 +63,7 @@ class AlpacaMarket:
         key = f"alpaca-data:{redis_cache.owner(self.address, config.alpaca_api_key)}"
         self._held = _Held(redis, f"{key}:{self.feed}")
         budget = Budget(redis, key, config.alpaca_data_requests_per_minute)
-        self._wire = Wire(self._open_client, config, budget)
+        self._http = HttpClient(self._open_client, config, budget)
         self._calendar = ExchangeCalendar()
 
     def quote(self, symbol: str, at: datetime) -> Quote | None:
@@ -142,7 +142,7 @@ class AlpacaMarket:
         }
         rows: list[Mapping[str, Any]] = []
         for _ in range(pages):
-            answer = self._get(f"/stocks/{kind}", asked, Lanes.NEWS)
+            answer = self._get(f"/stocks/{kind}", asked, Lanes.POLL)
             rows += _part(answer, kind).get(symbol) or []
             token = answer.get("next_page_token")
             if not token or pages == 1:
@@ -152,7 +152,7 @@ class AlpacaMarket:
 
     def _get(self, path: str, asked: Mapping[str, str], lane: Lanes) -> Mapping[str, Any]:
         try:
-            answer = self._wire.get(path, asked, lane)
+            answer = self._http.get(path, asked, lane)
         except (BrokerError, NoSuchOrder) as error:
             raise MarketDataUnavailable(f"Alpaca: {error}") from error
         if not isinstance(answer, dict):

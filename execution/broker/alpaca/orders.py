@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 from execution.broker.alpaca import messages
 from execution.broker.alpaca.fills import Fills
-from execution.broker.alpaca.http_client import NoSuchOrder, Wire
+from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
 from execution.broker.alpaca.messages import REPLACED, SeenOrder
 from execution.broker.alpaca.rate_limit import Lanes
-from execution.broker.alpaca.redis_cache import Shared
+from execution.broker.alpaca.redis_cache import RedisCache
 from execution.broker.base import BrokerOrder, OutcomeUnknown
 from execution.domain.lifecycle import SliceStatus
 
@@ -21,17 +21,17 @@ OVERLAP = timedelta(milliseconds=1)
 
 
 class Orders:
-    def __init__(self, wire: Wire, fills: Fills, shared: Shared, account: str) -> None:
-        self._wire = wire
+    def __init__(self, http: HttpClient, fills: Fills, cache: RedisCache, account: str) -> None:
+        self._http = http
         self._fills = fills
-        self._shared = shared
+        self._cache = cache
         self._account = account
 
     def by_client_id(self, client_order_id: str, lane: Lanes) -> SeenOrder | None:
         """None is Alpaca's definite "no such order"; for a moment it may say so of a new one."""
         query = {"client_order_id": client_order_id}
         try:
-            order = messages.seen_order(self._wire.get("/orders:by_client_order_id", query, lane))
+            order = messages.seen_order(self._http.get("/orders:by_client_order_id", query, lane))
         except NoSuchOrder:
             return None
         if order.client_order_id != client_order_id:
@@ -42,7 +42,7 @@ class Orders:
 
     def by_id(self, order_id: str, lane: Lanes) -> SeenOrder:
         try:
-            return messages.seen_order(self._wire.get(f"/orders/{order_id}", {}, lane))
+            return messages.seen_order(self._http.get(f"/orders/{order_id}", {}, lane))
         except NoSuchOrder as error:
             raise OutcomeUnknown(f"order {order_id} is gone: {error}") from error
 
@@ -60,7 +60,7 @@ class Orders:
             for each in chain
             for fill in self._fills.known(each)
         )
-        self._shared.remember_id(order.client_order_id, last.id)
+        self._cache.remember_id(order.client_order_id, last.id)
         status = last.status
         if status == SliceStatus.FILLED and filled < order.quantity:
             status = SliceStatus.CANCELLED  # replaced by a smaller order, and that one is filled
@@ -80,7 +80,7 @@ class Orders:
             asked = {**query, "limit": str(PAGE), "direction": "asc"}
             if after is not None:
                 asked["after"] = f"{after.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-            rows = self._wire.get("/orders", asked, lane)
+            rows = self._http.get("/orders", asked, lane)
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise OutcomeUnknown(f"orders: not a list of orders but {str(rows)[:100]!r}")
             before = len(found)

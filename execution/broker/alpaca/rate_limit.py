@@ -56,7 +56,7 @@ class Lanes(Enum):
 
     CANCEL = Lane(reserve=0.0, patience=2.0)
     ASK = Lane(reserve=0.2, patience=1.0)
-    NEWS = Lane(reserve=0.3, patience=0.5)  # few by its own rule; sends may not starve it
+    POLL = Lane(reserve=0.3, patience=0.5)  # few by its own rule; sends may not starve it
     SEND = Lane(reserve=0.4, patience=0.5)
 
 
@@ -97,7 +97,7 @@ class Budget:
             return  # whoever asks next for a token meets the same Redis
 
     def closed_for(self) -> float:
-        """Seconds for which the broker wants to hear nothing; 0 while it listens, or when Redis
+        """Seconds for which the broker wants no request; 0 while it takes some, or when Redis
         cannot say."""
         try:
             return max(int(self._redis.pttl(self._closed)), 0) / 1000

@@ -1,4 +1,4 @@
-"""What the workers remember together: Alpaca's ids of our orders, and how far the news were read.
+"""What the workers remember together: Alpaca's ids of our orders, and how far executions were read.
 
 All of it can be lost without harm: it only saves messages, or time.
 """
@@ -20,7 +20,7 @@ MOST_SWEEPS = 500
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One reading of the news, at `at`: every order submitted before `orders_from` had ended by
+    """One poll, at `at`: every order submitted before `orders_from` had ended by
     then, and every fill before `fills_from` was reported."""
 
     at: datetime
@@ -40,7 +40,7 @@ def owner(address: str, api_key: str) -> str:
     return sha256(f"{address} {api_key}".encode()).hexdigest()[:16]
 
 
-class Shared:
+class RedisCache:
     def __init__(self, redis: Redis, key: str) -> None:
         self._redis = redis
         self._key = key

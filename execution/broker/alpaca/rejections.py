@@ -40,7 +40,7 @@ BY_STATUS = {400: "INVALID_ORDER", 401: "NOT_AUTHORISED", 403: "FORBIDDEN", 422:
 
 
 @dataclass(eq=False)
-class Complaint(Exception):
+class ErrorAnswer(Exception):
     """An error answer. `message` is Alpaca's own; empty when the body is none of Alpaca's."""
 
     status: int
@@ -61,13 +61,13 @@ class Complaint(Exception):
         )
 
 
-def complaint(status: int, body: str, headers: Mapping[str, str]) -> Complaint:
+def error_answer(status: int, body: str, headers: Mapping[str, str]) -> ErrorAnswer:
     code, message = _own_words(body)
     pause = _pause(headers) if status == 429 else None
-    return Complaint(status, code, message, body, pause)
+    return ErrorAnswer(status, code, message, body, pause)
 
 
-def placement_error(said: Complaint) -> BrokerError:
+def placement_error(said: ErrorAnswer) -> BrokerError:
     """What became of a placement that was answered so."""
     if said.status == 429:
         return rate_limited(said)
@@ -82,7 +82,7 @@ def placement_error(said: Complaint) -> BrokerError:
     )
 
 
-def cancel_error(said: Complaint) -> BrokerError:
+def cancel_error(said: ErrorAnswer) -> BrokerError:
     """What became of a request to cancel that was answered so."""
     if said.status == 429:
         return rate_limited(said)
@@ -95,7 +95,7 @@ def cancel_error(said: Complaint) -> BrokerError:
     return OutcomeUnknown(str(said))
 
 
-def rate_limited(said: Complaint) -> BrokerRejected:
+def rate_limited(said: ErrorAnswer) -> BrokerRejected:
     return BrokerRejected(
         "RATE_LIMITED",
         said.message or said.body[:200] or "too many requests",

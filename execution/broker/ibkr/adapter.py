@@ -108,7 +108,7 @@ class InteractiveBrokers:
         _wait(lambda: not (unsent | outdated).exists(), deadline, "the cancel is not sent yet")
 
     def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
-        """By the gateway's book, which is believed while the gateway is connected, has compared
+        """By the gateway's ledger, which is believed while the gateway is connected, has compared
         it with the broker, and TWS answers."""
         self._gateway()
         row = IbkrOrder.objects.filter(client_order_id=client_order_id).first()
@@ -127,7 +127,7 @@ class InteractiveBrokers:
         return seen
 
     def never_arrived(self, client_order_id: str) -> bool:
-        """By the gateway's book: nothing left it, or two comparisons did not show the order. An
+        """By the gateway's ledger: nothing left it, or two comparisons did not show the order. An
         order is queued on the database connection that holds its sender's lock, as in paper."""
         return not self._known(client_order_id)
 
@@ -150,7 +150,7 @@ class InteractiveBrokers:
         )
 
     def open_orders(self, account: str, *, now: datetime) -> Sequence[OpenOrder]:
-        """Has the gateway compare its book, too, so that both say the same a moment later."""
+        """Has the gateway compare its ledger, too, so that both say the same a moment later."""
         self._compare(self._gateway(ready=False))
         return [OpenOrder(**each) for each in self._ask(IbkrInquiry.Kind.OPEN_ORDERS, account)]
 

@@ -24,14 +24,14 @@ MOST_SHARES, MOST_PRICE = 1e12, 1e7
 UNSET = 1e300  # TWS writes the greatest double for a number that it does not have
 
 
-class Ears:
-    """Hears one connection. `next_valid_id` is 0 until TWS has named it. `heard`: how many parts
-    of answers have arrived, so that a long answer is told from none."""
+class Callbacks:
+    """Receives what TWS sends on one connection. `next_valid_id` is 0 until TWS has named it.
+    `parts`: how many parts of answers have arrived; it grows while a long answer comes."""
 
     def __init__(self, post: Callable[[Message], None]) -> None:
         self._post = post
         self.next_valid_id = 0
-        self.heard = 0
+        self.parts = 0
         self.refused = ""
         self.on_refused: Callable[[], None] = lambda: None
 
@@ -44,7 +44,7 @@ class Ears:
     def openOrder(  # noqa: N802
         self, order_id: int, contract: Any, order: Any, state: Any
     ) -> None:
-        self.heard += 1
+        self.parts += 1
         self._post(OpenSeen(order.clientId, order_id, order.permId, order.orderRef, state.status))
 
     def orderStatus(  # noqa: N802
@@ -56,14 +56,14 @@ class Ears:
     def completedOrder(  # noqa: N802
         self, contract: Any, order: Any, state: Any
     ) -> None:
-        self.heard += 1
+        self.parts += 1
         filled, text = _count(order.filledQuantity), state.completedStatus
         self._post(CompletedSeen(order.permId, order.orderRef, state.status, filled, text))
 
     def execDetails(  # noqa: N802
         self, request_id: int, contract: Any, execution: Any
     ) -> None:
-        self.heard += request_id != LIVE
+        self.parts += request_id != LIVE
         if not _whole(execution.shares) or not 0 < execution.price < MOST_PRICE:
             log.error("an execution that cannot be read, not booked", execution=str(execution))
             return

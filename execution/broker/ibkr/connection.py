@@ -17,7 +17,7 @@ import structlog
 
 from deepstack.config_ibkr import Ibkr
 from execution.broker.ibkr import client_library, contracts, requests
-from execution.broker.ibkr.callbacks import Ears
+from execution.broker.ibkr.callbacks import Callbacks
 from execution.broker.ibkr.client_library import RequestError
 from execution.broker.ibkr.error_codes import CLIENT_ID_IN_USE, NO_SUCH_CONTRACT
 from execution.broker.ibkr.messages import (
@@ -27,11 +27,11 @@ from execution.broker.ibkr.messages import (
     Connected,
     Disconnected,
     Left,
-    LookBegan,
-    LookEnded,
     Message,
     NotSent,
     Outgoing,
+    RefreshBegan,
+    RefreshEnded,
 )
 from execution.broker.ibkr.rate_limit import Lane, Pacer
 
@@ -49,7 +49,7 @@ class Gone(ConnectionError):
     """The connection is over; the text says why."""
 
 
-class Link:
+class Connection:
     """Connects, keeps connecting, and speaks. Methods may be called from any thread; `post` is
     called from the socket's thread and must not block."""
 
@@ -71,7 +71,7 @@ class Link:
         self._why = ""
         self._stopped = asyncio.Event()
         self._asking = {requests.CLOCK: asyncio.Lock(), requests.REST: asyncio.Lock()}
-        self._look_wanted = asyncio.Event()
+        self._refresh_wanted = asyncio.Event()
         self._contracts: dict[str, contracts.Known] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -90,9 +90,9 @@ class Link:
     def reconnect(self, why: str) -> None:
         self._loop.call_soon_threadsafe(self._drop, why)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Ask for all orders as soon as may be; several requests at once are one."""
-        self._loop.call_soon_threadsafe(self._look_wanted.set)
+        self._loop.call_soon_threadsafe(self._refresh_wanted.set)
 
     def place(self, outgoing: Outgoing) -> None:
         """Answered by Left or NotSent."""
@@ -142,29 +142,29 @@ class Link:
 
     async def _one_connection(self) -> str:
         """Until it is over; returns why."""
-        ears = Ears(self._post)
-        ib = client_library.client(ears)
+        callbacks = Callbacks(self._post)
+        ib = client_library.client(callbacks)
         self._gone.clear()
         self._why = ""
         try:
-            await self._connect(ib, ears)
+            await self._connect(ib, callbacks)
             self._ib = ib
-            self._post(Connected(tuple(ib.client.getAccounts()), ears.next_valid_id))
-            self._look_wanted.set()
-            await self._live(ib, ears)
+            self._post(Connected(tuple(ib.client.getAccounts()), callbacks.next_valid_id))
+            self._refresh_wanted.set()
+            await self._live(ib, callbacks)
         except (OSError, TimeoutError, RequestError) as error:
-            return self._why or ears.refused or f"{type(error).__name__}: {error}".strip(": ")
+            return self._why or callbacks.refused or f"{type(error).__name__}: {error}".strip(": ")
         finally:
             self._ib = None
             _hang_up(ib)
         return self._why
 
-    async def _connect(self, ib: Any, ears: Ears) -> None:
+    async def _connect(self, ib: Any, callbacks: Callbacks) -> None:
         """The handshake alone: the library's own start-up requests must all be answered, and
         completed orders may never be."""
         ib.wrapper.clientId = self._client_id
         ib.client.conn.disconnected += self._lost
-        ears.on_refused = lambda: self._drop(f"{CLIENT_ID_IN_USE}: client id is in use")
+        callbacks.on_refused = lambda: self._drop(f"{CLIENT_ID_IN_USE}: client id is in use")
         while wait := self._pacer.take(Lane.REQUEST, HANDSHAKE_MESSAGES):
             await asyncio.sleep(wait)
         seconds = self._settings.request_seconds
@@ -191,11 +191,15 @@ class Link:
         self._why = self._why or why
         self._gone.set()
 
-    async def _live(self, ib: Any, ears: Ears) -> None:
+    async def _live(self, ib: Any, callbacks: Callbacks) -> None:
         """Heartbeats and look-ups, side by side, until the connection is gone."""
         works = [
             self._loop.create_task(work)
-            for work in (self._beat(ib, ears), self._look_when_wanted(ib, ears), self._gone.wait())
+            for work in (
+                self._beat(ib, callbacks),
+                self._refresh_when_wanted(ib, callbacks),
+                self._gone.wait(),
+            )
         ]
         try:
             done, _ = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
@@ -206,34 +210,34 @@ class Link:
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
 
-    async def _beat(self, ib: Any, ears: Ears) -> None:
+    async def _beat(self, ib: Any, callbacks: Callbacks) -> None:
         while True:
-            self._post(Beat(await self._skew(ib, ears)))
+            self._post(Beat(await self._skew(ib, callbacks)))
             await asyncio.sleep(self._settings.heartbeat_seconds)
 
-    async def _skew(self, ib: Any, ears: Ears) -> float:
+    async def _skew(self, ib: Any, callbacks: Callbacks) -> float:
         # The clock's answer may stand behind a long one.
-        answer = partial(self._answer, ears=ears)
+        answer = partial(self._answer, callbacks=callbacks)
         try:
             return await requests.clock_skew(ib, answer)
         except TimeoutError:
             raise Gone("TWS fell silent") from None
 
-    async def _look_when_wanted(self, ib: Any, ears: Ears) -> None:
+    async def _refresh_when_wanted(self, ib: Any, callbacks: Callbacks) -> None:
         while True:
-            await self._look_wanted.wait()
-            self._look_wanted.clear()
-            await self._look(ib, ears)
+            await self._refresh_wanted.wait()
+            self._refresh_wanted.clear()
+            await self._refresh(ib, callbacks)
 
     async def _answer(
         self,
         request: Callable[[], Awaitable[Any]],
         messages: int = 1,
         kind: str = requests.REST,
-        ears: Ears | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Any:
-        """The answer to one request, in its turn and its time; while `ears` hear parts of it, it
-        has more. Raises TimeoutError."""
+        """The answer to one request, in its turn and its time; more time while `callbacks` receive
+        parts of it. Raises TimeoutError."""
         async with self._asking[kind]:
             while wait := self._pacer.take(Lane.REQUEST, messages):
                 await asyncio.sleep(wait)
@@ -241,28 +245,28 @@ class Link:
             latest = time.monotonic() + LONGEST_ANSWER
             try:
                 while True:
-                    before = ears.heard if ears else 0
+                    before = callbacks.parts if callbacks else 0
                     await asyncio.wait({answer}, timeout=self._settings.request_seconds)
                     if answer.done():
                         return answer.result()
-                    if ears is None or ears.heard == before or time.monotonic() > latest:
+                    if callbacks is None or callbacks.parts == before or time.monotonic() > latest:
                         raise TimeoutError
             finally:
                 answer.cancel()
 
-    async def _look(self, ib: Any, ears: Ears) -> None:
+    async def _refresh(self, ib: Any, callbacks: Callbacks) -> None:
         """Ask for everything that reports orders; what TWS says arrives as messages of its own."""
         began = time.monotonic()
-        self._post(LookBegan(began))
+        self._post(RefreshBegan(began))
         unanswered = []
         for name, request in requests.about_orders(ib, self._client_id).items():
             try:
-                await self._answer(request, ears=ears)
+                await self._answer(request, callbacks=callbacks)
             except TimeoutError:
                 unanswered.append(name)
             except RequestError as error:
                 unanswered.append(f"{name}: {error}")
-        self._post(LookEnded(began, tuple(unanswered)))
+        self._post(RefreshEnded(began, tuple(unanswered)))
 
     async def _place(self, outgoing: Outgoing) -> None:
         ib = self._ib
@@ -276,7 +280,7 @@ class Link:
         except contracts.NotQualified as error:
             self._post(NotSent(outgoing.pk, NO_SUCH_CONTRACT, str(error), final=True))
         except RequestError as error:
-            code, text = _complaint(error)
+            code, text = _error_of(error)
             self._post(NotSent(outgoing.pk, code, text, final=code == NO_SUCH_CONTRACT))
         except (OSError, TimeoutError) as error:
             text = f"{type(error).__name__}: {error}".strip(": ")
@@ -312,7 +316,7 @@ class Link:
         self._post(Answered(pk, answer, problem))
 
 
-def _complaint(error: Any) -> tuple[str, str]:
+def _error_of(error: Any) -> tuple[str, str]:
     """(code, text) of a RequestError."""
     return str(error.code), error.message
 

@@ -23,10 +23,10 @@ from execution.broker.ibkr.messages import (
     Disconnected,
     ErrorSeen,
     Left,
-    LookBegan,
-    LookEnded,
     Message,
     NotSent,
+    RefreshBegan,
+    RefreshEnded,
 )
 from execution.models import IbkrGateway
 
@@ -39,7 +39,7 @@ _NEEDED = ("open orders", "executions")
 # TWS is asked for its clock every second: after this it is frozen, or the network swallows all.
 SILENCE = timedelta(seconds=2.5)
 # These are our own doing; everything else is TWS's voice.
-_OURS = (Disconnected, LookBegan, LookEnded, Left, NotSent, CancelNotSent, Answered)
+_OURS = (Disconnected, RefreshBegan, RefreshEnded, Left, NotSent, CancelNotSent, Answered)
 
 
 def needed(unanswered: Iterable[str]) -> list[str]:
@@ -48,7 +48,7 @@ def needed(unanswered: Iterable[str]) -> list[str]:
 
 
 @dataclass(slots=True)
-class Standing:
+class ConnectionState:
     connected: bool = False
     compared: bool = False  # with the broker, since the connection or its link was last broken
     link_lost_at: float | None = None  # monotonic
@@ -96,7 +96,7 @@ class Standing:
             return ours
         return self.accounts[0] if ours == ONLY_ONE and len(self.accounts) == 1 else None
 
-    def hear(self, message: Message) -> bool:
+    def note(self, message: Message) -> bool:
         """Take a message into account; True when the link broke or came back."""
         if not isinstance(message, _OURS):
             self.heard_at_real = timezone.now()
@@ -111,8 +111,8 @@ class Standing:
                 return True
             case Beat():
                 self._beat(message.skew)
-            case LookEnded():
-                self._looked(message.unanswered)
+            case RefreshEnded():
+                self._refreshed(message.unanswered)
             case ErrorSeen() if message.request_id == -1:
                 return self._notice(message)
         return False
@@ -122,7 +122,7 @@ class Standing:
             self.warnings.append(f"the broker's clock differs by {skew:+.1f} s")
         self.skew = skew
 
-    def _looked(self, unanswered: tuple[str, ...]) -> None:
+    def _refreshed(self, unanswered: tuple[str, ...]) -> None:
         missing = needed(unanswered)
         if missing:
             # A read-only API leaves the question for open orders without an answer.

@@ -1,6 +1,6 @@
 """The process that owns one connection to TWS or IB Gateway.
 
-Its main thread is the only one that writes the book. An order is committed to its order id before
+Its main thread is the only one that writes the ledger. An order is committed to its order id before
 it is written to the socket, and after that only the broker's lists say that it never arrived.
 """
 
@@ -22,20 +22,20 @@ from deepstack.database import prepared_query
 from deepstack.database.unit_of_work import save
 from execution.broker import links
 from execution.broker.ibkr import client_library
-from execution.broker.ibkr.connection import Link
-from execution.broker.ibkr.connection_state import Standing, needed
+from execution.broker.ibkr.connection import Connection
+from execution.broker.ibkr.connection_state import ConnectionState, needed
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.broker.ibkr.error_codes import LINK_RESTORED
-from execution.broker.ibkr.ledger import Book, FollowUps
+from execution.broker.ibkr.ledger import FollowUps, Ledger
 from execution.broker.ibkr.messages import (
     Answered,
     CancelNotSent,
     ErrorSeen,
     Left,
-    LookBegan,
-    LookEnded,
     Message,
     OpenSeen,
+    RefreshBegan,
+    RefreshEnded,
     Woken,
 )
 from execution.broker.ibkr.outbox import AT_ONCE, Outbox
@@ -48,10 +48,10 @@ log = structlog.get_logger(__name__)
 S = IbkrOrder.Stage
 
 LEASE = 0x4453  # class of the advisory lock whose number is made of the endpoint
-IDLE = 0.25  # seconds between looks for work that nobody rang for
+IDLE = 0.25  # seconds between two searches for work, without a wake-up
 NOTE_EVERY = 0.5
 TIDY_EVERY = 5.0
-LOOK_GAP = 1.0  # seconds between two comparisons at least
+REFRESH_GAP = 1.0  # seconds between two comparisons at least
 # Between two questions of which the first was left without an answer, at most: for what nothing is
 # sent without, and for orders that have ended.
 LONGEST_WAIT, LONGEST_WAIT_FOR_ENDED = 10.0, 60.0
@@ -74,7 +74,7 @@ class GatewayTaken(RuntimeError):
 class Gateway:
     """`run` until `stopping` is set; raises GatewayTaken when another process owns the endpoint.
 
-    `notify` is given the client order ids of what has changed in the book, and must not wait.
+    `notify` is given the client order ids of what has changed in the ledger, and must not wait.
     """
 
     def __init__(self, config: Config, notify: Callable[[Collection[str]], None]) -> None:
@@ -85,27 +85,27 @@ class Gateway:
         self._client_id = config.ibkr_client_id
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._unwritten: list[Message] = []
-        self._standing = Standing()
+        self._state = ConnectionState()
         self._pacer = Pacer(config.ibkr.messages_per_second)
         address = (config.ibkr_host, config.ibkr_port, config.ibkr_client_id)
-        self._link = Link(address, config.ibkr, self._pacer, self._inbox.put)
+        self._connection = Connection(address, config.ibkr, self._pacer, self._inbox.put)
         self._wake_ups = WakeUps(self._endpoint, lambda: self._inbox.put(Woken()))
         self._owned = False
         self._gap = True  # since the accounts were last compared, as far as this process knows
         self._unanswered = 0  # comparisons in a row that were not answered in full
         self._noted: tuple[str, str] = ("", "")
-        self._note_at = self._tidy_at = self._look_at = self._looked_at = 0.0
+        self._note_at = self._tidy_at = self._refresh_at = self._refreshed_at = 0.0
         self._serve_at = 0.0  # when to look for what the workers want; a wake-up brings it forward
 
     def run(self) -> None:
         self._own(patience=2.0)
         prepared_query.warm()
         self._row, _ = IbkrGateway.objects.get_or_create(endpoint=self._endpoint)
-        self._book = Book(self._row, self._client_id, self._settings.grace_seconds)
+        self._ledger = Ledger(self._row, self._client_id, self._settings.grace_seconds)
         self._outbox = Outbox(
-            self._row, self._book, self._link, self._pacer, self._standing, self._look_soon
+            self._row, self._ledger, self._connection, self._pacer, self._state, self._refresh_soon
         )
-        self._link.start()
+        self._connection.start()
         self._wake_ups.start()
         log.info("gateway started", endpoint=self._endpoint, library=client_library.NAME)
         try:
@@ -113,7 +113,7 @@ class Gateway:
                 self._turn()
         finally:
             self._wake_ups.stop()
-            self._link.stop()
+            self._connection.stop()
             self._say_goodbye()
 
     def _own(self, patience: float = 0.0) -> None:
@@ -173,33 +173,33 @@ class Gateway:
         if isinstance(message, Woken):
             self._serve_at = 0.0
             return
-        if self._standing.hear(message):
-            self._book.link_broken()
+        if self._state.note(message):
+            self._ledger.link_broken()
             self._gap = True
         match message:
             case Left():
-                self._book.left(message.pk, message.at)
+                self._ledger.left(message.pk, message.at)
                 self._serve_at = 0.0  # a cancel may have waited for it
-            case LookEnded():
+            case RefreshEnded():
                 self._serve_at = 0.0
                 self._ask_again(message.unanswered)
-            case LookBegan():
-                self._looked_at = message.at
-                self._look_at = message.at + self._settings.compare_seconds
+            case RefreshBegan():
+                self._refreshed_at = message.at
+                self._refresh_at = message.at + self._settings.compare_seconds
             case OpenSeen() if message.client_id == self._client_id:
                 seen = message.order_id + 1
-                self._standing.next_valid_id = max(self._standing.next_valid_id, seen)
+                self._state.next_valid_id = max(self._state.next_valid_id, seen)
             case ErrorSeen() if message.code in LINK_RESTORED:
-                self._link.look()
+                self._connection.refresh()
         self._unwritten.append(message)
-        for warning in self._standing.warnings:
+        for warning in self._state.warnings:
             log.warning("connection to TWS", warning=warning)
-        self._standing.warnings.clear()
+        self._state.warnings.clear()
 
     def _write(self) -> None:
-        """What has arrived goes into the book; a comparison's end sees all that came before it."""
+        """What has arrived goes into the ledger; a refresh's end sees all that came before it."""
         while self._unwritten:
-            ends = (n for n, m in enumerate(self._unwritten) if isinstance(m, LookEnded))
+            ends = (n for n, m in enumerate(self._unwritten) if isinstance(m, RefreshEnded))
             end = next(ends, len(self._unwritten))
             batch = self._unwritten[: end or 1]
             self._take(batch)
@@ -209,7 +209,7 @@ class Gateway:
         """What the database refuses for good is singled out by halves, and must not hold up all
         that comes after it."""
         try:
-            self._wish(self._book.take(batch))
+            self._act_on(self._ledger.take(batch))
             self._settle(batch)
         except (IntegrityError, DataError) as error:
             if len(batch) == 1:
@@ -228,37 +228,37 @@ class Gateway:
             elif isinstance(message, CancelNotSent):
                 IbkrOrder.objects.filter(pk=message.pk).update(cancel_sent_at_real=None)
 
-    def _wish(self, follow_ups: FollowUps) -> None:
+    def _act_on(self, follow_ups: FollowUps) -> None:
         self._notify(follow_ups.changed)
-        if follow_ups.look:
-            self._look_soon()
+        if follow_ups.refresh:
+            self._refresh_soon()
         for order_id in follow_ups.strays:
             if not self._pacer.take(Lane.CANCEL):
-                self._link.cancel(0, order_id)
+                self._connection.cancel(0, order_id)
 
     def _ask_again(self, unanswered: Collection[str]) -> None:
         """A question that TWS left without an answer is put again, ever more seldom."""
         self._unanswered = self._unanswered + 1 if unanswered else 0
         if unanswered:
             longest = LONGEST_WAIT if needed(unanswered) else LONGEST_WAIT_FOR_ENDED
-            wait = min(LOOK_GAP * 2.0 ** (self._unanswered - 1), longest)
-            self._look_soon(time.monotonic() + wait)
+            wait = min(REFRESH_GAP * 2.0 ** (self._unanswered - 1), longest)
+            self._refresh_soon(time.monotonic() + wait)
 
-    def _look_soon(self, at: float = 0.0) -> None:
-        self._look_at = min(self._look_at, max(at, self._looked_at + LOOK_GAP))
+    def _refresh_soon(self, at: float = 0.0) -> None:
+        self._refresh_at = min(self._refresh_at, max(at, self._refreshed_at + REFRESH_GAP))
 
     def _send(self) -> None:
         if time.monotonic() >= self._serve_at:
             wait = self._outbox.serve()
             self._serve_at = time.monotonic() + (min(wait, IDLE) or IDLE)
-        if (again := self._book.look_again_at()) is not None:
-            self._look_soon(again)
-        if self._standing.connected and time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + self._settings.compare_seconds
-            self._link.look()
-        lost_at = self._standing.link_lost_at
+        if (again := self._ledger.refresh_again_at()) is not None:
+            self._refresh_soon(again)
+        if self._state.connected and time.monotonic() >= self._refresh_at:
+            self._refresh_at = time.monotonic() + self._settings.compare_seconds
+            self._connection.refresh()
+        lost_at = self._state.link_lost_at
         if lost_at and time.monotonic() - lost_at > self._settings.link_patience_seconds:
-            self._link.reconnect("the link did not come back")
+            self._connection.reconnect("the link did not come back")
 
     def _note(self) -> None:
         """Tell the workers how things stand, at once when that changed."""
@@ -266,8 +266,8 @@ class Gateway:
             # The workers send nothing before they have compared their accounts again.
             BrokerAccount.objects.filter(broker="ibkr").update(due_at_real=timezone.now())
             self._gap = False
-        standing = self._standing
-        now = (standing.state, standing.detail)
+        state = self._state
+        now = (state.state, state.detail)
         if now == self._noted and time.monotonic() < self._note_at:
             return
         if now[0] != self._noted[0]:
@@ -276,11 +276,11 @@ class Gateway:
         row = self._row
         row.state, row.detail = now[0], now[1][:300]
         row.process = f"{socket.gethostname()}:{os.getpid()}"
-        row.accounts, row.clock_skew_seconds = list(standing.accounts), standing.skew
-        row.seen_at_real, row.heard_at_real = timezone.now(), standing.heard_at_real
-        row.reconciled_at_real = standing.reconciled_at_real
+        row.accounts, row.clock_skew_seconds = list(state.accounts), state.skew
+        row.seen_at_real, row.heard_at_real = timezone.now(), state.heard_at_real
+        row.reconciled_at_real = state.reconciled_at_real
         save(row, *_NOTED)
-        links.note("ibkr", self._endpoint, reason=standing.trouble)
+        links.note("ibkr", self._endpoint, reason=state.trouble)
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY_EVERY
             self._tidy()

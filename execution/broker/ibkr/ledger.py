@@ -1,4 +1,4 @@
-"""The gateway's book: what the socket said, written to the database in the order of its arrival."""
+"""The gateway's ledger: what TWS sent, written to the database in the order of its arrival."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ from execution.broker.ibkr.messages import (
     CompletedSeen,
     ErrorSeen,
     ExecutionSeen,
-    LookBegan,
-    LookEnded,
     Message,
     NotSent,
     OpenSeen,
+    RefreshBegan,
+    RefreshEnded,
     StatusSeen,
 )
 from execution.broker.ibkr.order_reports import executed, executions_of
@@ -40,13 +40,13 @@ _COLUMNS = [
 class FollowUps:
     """What the messages ask the gateway to do."""
 
-    look: bool = False
+    refresh: bool = False
     strays: list[int] = field(default_factory=list)  # order ids to cancel
     changed: set[str] = field(default_factory=set)  # client order ids
 
 
 @dataclass(slots=True)
-class Look:
+class Refresh:
     """One comparison with the broker: whom it has shown since it began."""
 
     began: float
@@ -124,15 +124,15 @@ class _Rows:
         return self._by_ref.get(ref) or self._by_perm.get(perm_id)
 
 
-class Book:
+class Ledger:
     """Written by one thread. `client_id` is this gateway's."""
 
     def __init__(self, gateway: IbkrGateway, client_id: int, grace: float) -> None:
         self._gateway = gateway
         self._client_id = client_id
         self._grace = grace
-        self._look: Look | None = None
-        self._missed: dict[int, float] = {}  # when a look first did not show this row
+        self._refresh: Refresh | None = None
+        self._missed: dict[int, float] = {}  # when a refresh first did not show this row
         self._again_at: float | None = None
         self._left: dict[int, float] = {}  # when this row was written to the socket
         self._leaving: set[int] = set()
@@ -142,7 +142,7 @@ class Book:
         self._strangers: dict[tuple[str, int], None] = {}
 
     def leaving(self, pk: int) -> None:
-        """The row is on its way to the socket: no look can say anything about it."""
+        """The row is on its way to the socket: no refresh can say anything about it."""
         self._leaving.add(pk)
 
     def is_leaving(self, pk: int) -> bool:
@@ -155,12 +155,12 @@ class Book:
 
     def link_broken(self) -> None:
         """What was not shown so far proves nothing any more."""
-        self._look = None
+        self._refresh = None
         self._again_at = None
         self._missed.clear()
 
     def take(self, batch: Sequence[Message]) -> FollowUps:
-        """Write a batch in one transaction; a LookEnded comes in a batch of its own. After a
+        """Write a batch in one transaction; a RefreshEnded comes in a batch of its own. After a
         DatabaseError the same batch may be given again."""
         follow_ups = FollowUps()
         with transaction.atomic():
@@ -195,9 +195,9 @@ class Book:
                 self._error(message, rows, follow_ups)
             case NotSent():
                 self._not_sent(message, rows)
-            case LookBegan():
-                self._look = Look(message.at)
-            case LookEnded():
+            case RefreshBegan():
+                self._refresh = Refresh(message.at)
+            case RefreshEnded():
                 self._compare(message, follow_ups)
 
     def _status(self, seen: StatusSeen, rows: _Rows, follow_ups: FollowUps) -> None:
@@ -211,12 +211,14 @@ class Book:
         self._shown(seen.ref, seen.perm_id)
         row = rows.of(ref=seen.ref, perm_id=seen.perm_id)
         if row is not None and seen.client_id == self._client_id:
-            looking = self._look is not None
-            self._follow(order_state.on_open(row, seen, looking=looking), seen.order_id, follow_ups)
+            refreshing = self._refresh is not None
+            self._follow(
+                order_state.on_open(row, seen, refreshing=refreshing), seen.order_id, follow_ups
+            )
 
     def _follow(self, following: Next, order_id: int, follow_ups: FollowUps) -> None:
         if following is Next.LOOK:
-            follow_ups.look = True
+            follow_ups.refresh = True
         elif following is Next.CANCEL_STRAY:
             log.critical("a second order works under one reference", order_id=order_id)
             follow_ups.strays.append(order_id)
@@ -228,9 +230,9 @@ class Book:
             order_state.on_completed(row, seen)
 
     def _shown(self, ref: str, perm_id: int) -> None:
-        if self._look is not None:
-            self._look.refs.add(ref)
-            self._look.perm_ids.add(perm_id)
+        if self._refresh is not None:
+            self._refresh.refs.add(ref)
+            self._refresh.perm_ids.add(perm_id)
 
     def _execution(self, seen: ExecutionSeen, rows: _Rows, touched: dict[int, str]) -> None:
         self._shown(seen.ref, seen.perm_id)
@@ -297,38 +299,38 @@ class Book:
         else:
             row.stage = IbkrOrder.Stage.WITHDRAWN
 
-    def _compare(self, ended: LookEnded, follow_ups: FollowUps) -> None:
-        """A row that two looks in a row did not show, some time apart, is not at the broker."""
-        look, self._look = self._look, None
+    def _compare(self, ended: RefreshEnded, follow_ups: FollowUps) -> None:
+        """A row that two refreshes in a row did not show, some time apart, is not at the broker."""
+        refresh, self._refresh = self._refresh, None
         if self._strangers:
             log.info("executions of orders that are not ours", count=len(self._strangers))
             self._strangers.clear()
-        if look is None or look.began != ended.began:
+        if refresh is None or refresh.began != ended.began:
             return
         if ended.unanswered:
             log.warning("TWS left questions unanswered", unanswered=ended.unanswered)
             return
         again = []
-        for row in self._unshown(look):
+        for row in self._unshown(refresh):
             since = self._missed.get(row.pk)
             if since is None:
                 # Too fresh to be missed: TWS may not have come to it.
                 fresh_until = self._left.get(row.pk, -inf) + self._grace
-                if fresh_until >= look.began:
+                if fresh_until >= refresh.began:
                     again.append(fresh_until)
                     continue
-                since = self._missed[row.pk] = look.began
-            if look.began - since < self._grace:
+                since = self._missed[row.pk] = refresh.began
+            if refresh.began - since < self._grace:
                 again.append(since + self._grace)
             else:
                 self._give_up(row)
         self._again_at = min(again, default=None)
 
-    def _unshown(self, look: Look) -> list[IbkrOrder]:
+    def _unshown(self, refresh: Refresh) -> list[IbkrOrder]:
         open_rows = self._gateway.orders.select_for_update().filter(stage__in=order_state.AT_BROKER)
         unshown = []
         for row in open_rows.order_by("pk"):
-            if look.shows(row):
+            if refresh.shows(row):
                 self._missed.pop(row.pk, None)
             elif row.pk not in self._leaving:
                 unshown.append(row)
@@ -340,8 +342,8 @@ class Book:
         _save([row])
         del self._missed[row.pk]
 
-    def look_again_at(self) -> float | None:
-        """When (monotonic) another look could settle what the last one did not show."""
+    def refresh_again_at(self) -> float | None:
+        """When (monotonic) another refresh could settle what the last one did not show."""
         return self._again_at
 
 

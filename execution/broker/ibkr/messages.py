@@ -1,4 +1,4 @@
-"""What the socket's thread tells the book's thread."""
+"""The messages from the socket's thread to the ledger's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,15 +83,15 @@ OrderMessage = StatusSeen | OpenSeen | CompletedSeen | ExecutionSeen | Commissio
 
 
 @dataclass(frozen=True, slots=True)
-class LookBegan:
+class RefreshBegan:
     """All orders are asked for now; `at` is monotonic."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class LookEnded:
-    """Everything asked for since LookBegan is in, but for what is named `unanswered`."""
+class RefreshEnded:
+    """Everything asked for since RefreshBegan is in, but for what is named `unanswered`."""
 
     began: float
     unanswered: tuple[str, ...]
@@ -140,7 +140,7 @@ class Woken:
 
 
 Message = (
-    Connected | Disconnected | OrderMessage | LookBegan | LookEnded | Left | NotSent
+    Connected | Disconnected | OrderMessage | RefreshBegan | RefreshEnded | Left | NotSent
     | CancelNotSent | Beat | Answered | Woken
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A row of the book as the answer to a worker."""
+"""A row of the ledger as the answer to a worker."""
 
 from collections.abc import Iterable, Sequence
 

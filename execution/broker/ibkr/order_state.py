@@ -33,11 +33,11 @@ def on_status(row: IbkrOrder, seen: StatusSeen) -> Next:
     row.perm_id = row.perm_id or seen.perm_id or None
     row.broker_status = seen.status
     row.reported_filled = seen.filled
-    return _status(row, seen.status, look=False)
+    return _status(row, seen.status, refreshing=False)
 
 
-def on_open(row: IbkrOrder, seen: OpenSeen, *, looking: bool) -> Next:
-    """An openOrder; `looking` when it may be the answer to a question for open orders, which
+def on_open(row: IbkrOrder, seen: OpenSeen, *, refreshing: bool) -> Next:
+    """An openOrder; `refreshing` when it may be the answer to a question for open orders, which
     proves that an order lives whatever we believed."""
     if row.order_id is None:
         row.order_id = seen.order_id
@@ -45,10 +45,10 @@ def on_open(row: IbkrOrder, seen: OpenSeen, *, looking: bool) -> Next:
         return Next.CANCEL_STRAY if seen.status in _ALIVE else Next.NOTHING
     row.perm_id = row.perm_id or seen.perm_id or None
     row.broker_status = seen.status
-    return _status(row, seen.status, look=looking)
+    return _status(row, seen.status, refreshing=refreshing)
 
 
-def _status(row: IbkrOrder, status: str, *, look: bool) -> Next:
+def _status(row: IbkrOrder, status: str, *, refreshing: bool) -> Next:
     if status == "Filled":
         row.stage = S.FILLED
     elif row.stage == S.FILLED:
@@ -57,7 +57,7 @@ def _status(row: IbkrOrder, status: str, *, look: bool) -> Next:
         row.stage = _end(row)
     elif status == "Inactive":
         return _inactive(row)
-    elif row.stage in ENDED and not look:
+    elif row.stage in ENDED and not refreshing:
         # The broker does not take an end back; if this one does, its list will say so.
         return Next.LOOK if status in _ALIVE else Next.NOTHING
     elif status == "PendingCancel":

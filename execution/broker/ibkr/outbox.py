@@ -11,9 +11,9 @@ from django.utils import timezone
 from deepstack.database.prepared_query import Param, Prepared, execute
 from deepstack.database.unit_of_work import save
 from execution.broker.ibkr import order_state
-from execution.broker.ibkr.connection import Link
-from execution.broker.ibkr.connection_state import Standing
-from execution.broker.ibkr.ledger import Book
+from execution.broker.ibkr.connection import Connection
+from execution.broker.ibkr.connection_state import ConnectionState
+from execution.broker.ibkr.ledger import Ledger
 from execution.broker.ibkr.messages import Outgoing
 from execution.broker.ibkr.rate_limit import Lane, Pacer
 from execution.domain.algorithms.broker_native import Native
@@ -43,42 +43,42 @@ _OLDEST = Prepared[IbkrOrder](
 
 
 class Outbox:
-    """Used by the gateway's main thread. `look` has the book compared with the broker soon."""
+    """Used by the gateway's main thread. `refresh` has the ledger compared with the broker soon."""
 
     def __init__(
         self,
         row: IbkrGateway,
-        book: Book,
-        link: Link,
+        ledger: Ledger,
+        connection: Connection,
         pacer: Pacer,
-        standing: Standing,
-        look: Callable[[], None],
+        state: ConnectionState,
+        refresh: Callable[[], None],
     ) -> None:
         self._row = row
-        self._book = book
-        self._link = link
+        self._ledger = ledger
+        self._connection = connection
         self._pacer = pacer
-        self._standing = standing
-        self._look = look
+        self._state = state
+        self._refresh = refresh
 
     def serve(self) -> float:
         """Do what the workers want, cancels first; seconds until it is worth looking again, 0 when
         nothing is left to do."""
         self._inquire()
-        wait = self._send_cancels() if self._standing.may_cancel else 0.0
-        if not wait and self._standing.state == IbkrGateway.State.READY:
+        wait = self._send_cancels() if self._state.may_cancel else 0.0
+        if not wait and self._state.state == IbkrGateway.State.READY:
             wait = self._send_orders()
         return wait
 
     def _send_cancels(self) -> float:
         """Seconds until there is room for the next one; 0 when all are sent."""
         for row in _CANCELS.all(gateway=self._row.pk):
-            if self._book.is_leaving(row.pk):
+            if self._ledger.is_leaving(row.pk):
                 continue  # it must not overtake its order
             if row.stage in order_state.AT_BROKER and row.order_id is not None:
                 if wait := self._pacer.take(Lane.CANCEL):
                     return wait
-                self._link.cancel(row.pk, row.order_id)
+                self._connection.cancel(row.pk, row.order_id)
             # Sent first and noted second: a cancel that is sent twice does no harm.
             self._row.orders.filter(pk=row.pk).update(cancel_sent_at_real=row.cancel_asked_at_real)
         return 0.0
@@ -93,15 +93,15 @@ class Outbox:
             if outgoing is None:
                 self._pacer.give_back()
                 return 0.0
-            self._book.leaving(outgoing.pk)
-            self._link.place(outgoing)
+            self._ledger.leaving(outgoing.pk)
+            self._connection.place(outgoing)
         return AT_ONCE
 
     def _claim(self) -> Outgoing | None:
         """Commit the oldest queued order to its order id; None when there is none."""
         with transaction.atomic():
             while row := _OLDEST.first(gateway=self._row.pk):
-                account = self._standing.account(row.account)
+                account = self._state.account(row.account)
                 if account is None:
                     self._refuse_account(row)
                     continue
@@ -121,7 +121,7 @@ class Outbox:
     def _next_order_id(self) -> int:
         """Above all that were ever committed to: TWS gives out again an id that it never saw, and
         a late order under it would be taken for a change of the new one."""
-        order_id = max(self._row.last_order_id + 1, self._standing.next_valid_id)
+        order_id = max(self._row.last_order_id + 1, self._state.next_valid_id)
         save(IbkrGateway(pk=self._row.pk, last_order_id=order_id), "last_order_id")
         transaction.on_commit(lambda: setattr(self._row, "last_order_id", order_id))
         return order_id
@@ -132,7 +132,7 @@ class Outbox:
         )
 
     def _refuse_account(self, row: IbkrOrder) -> None:
-        allowed = ", ".join(self._standing.accounts)
+        allowed = ", ".join(self._state.accounts)
         self._row.orders.filter(pk=row.pk).update(
             stage=S.REJECTED,
             code="ACCOUNT_UNKNOWN",
@@ -143,15 +143,15 @@ class Outbox:
     def _inquire(self) -> None:
         for asked in _INQUIRIES.all(gateway=self._row.pk):
             IbkrInquiry.objects.filter(pk=asked.pk).update(taken_at_real=timezone.now())
-            account = self._standing.account(asked.account)
+            account = self._state.account(asked.account)
             if asked.kind == IbkrInquiry.Kind.COMPARE:
-                self._look()
+                self._refresh()
                 asked.delete()
             elif account is None:
                 problem = f"account = {asked.account!r}: not an account of this login"
                 IbkrInquiry.objects.filter(pk=asked.pk).update(problem=problem)
             else:
-                self._link.inquire(asked.pk, asked.kind, account)
+                self._connection.inquire(asked.pk, asked.kind, account)
 
 
 def _is_awaited(row: IbkrOrder) -> bool:

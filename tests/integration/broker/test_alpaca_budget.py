@@ -123,7 +123,7 @@ def test_a_cancel_does_not_wait_for_a_pause_that_a_look_up_was_told(alpaca: Alpa
     pause_told(alpaca, "GET", 60)
     with pytest.raises(BrokerUnavailable, match="429"):
         alpaca.find(known)
-    forgotten = alpaca.broker._shared
+    forgotten = alpaca.broker._cache
     forgotten._redis.delete(f"{forgotten._key}:id:{unknown.client_order_id}")
     started = monotonic()
     for ticket in (known, unknown):

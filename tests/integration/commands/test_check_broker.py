@@ -183,7 +183,7 @@ def test_the_command_names_what_is_not_ready(alpaca: AlpacaRig, empty_stack: Sta
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "error_answer"),
     [
         (["alpaca", "--symbol", "no such"], "--symbol 'no such'"),
         (["alpaca", "--price", "cheap"], "--price 'cheap'"),
@@ -191,6 +191,6 @@ def test_the_command_names_what_is_not_ready(alpaca: AlpacaRig, empty_stack: Sta
         (["nobody"], "invalid choice: 'nobody'"),
     ],
 )
-def test_a_wrong_call_says_what_is_allowed(words: list[str], complaint: str) -> None:
-    with pytest.raises(CommandError, match=complaint):
+def test_a_wrong_call_says_what_is_allowed(words: list[str], error_answer: str) -> None:
+    with pytest.raises(CommandError, match=error_answer):
         call_command("check_broker", *words)

@@ -39,7 +39,7 @@ def in_the_answer(intent: Intent) -> None:
     answer(intent, said(intent, S.REJECTED))
 
 
-def by_news(intent: Intent) -> None:
+def by_report(intent: Intent) -> None:
     answer(intent, report(intent, S.WORKING))
     receive(intent, said(intent, S.REJECTED))
 
@@ -85,7 +85,7 @@ def still_working(intent: Intent) -> None:
 WAYS: list[Callable[[Intent], None]] = [
     at_once,
     in_the_answer,
-    by_news,
+    by_report,
     by_look_up,
     by_a_cancel_that_is_explained_later,
     cancelled_unasked,
@@ -119,26 +119,26 @@ def test_mixed_ways_count_together(
     first: Callable[[Intent], None], last: Callable[[Intent], None]
 ) -> None:
     order = new_order(parts=7)
-    live(order, first, by_news, last)
+    live(order, first, by_report, last)
     assert order.status == "PAUSED"
 
 
 @pytest.mark.parametrize("between", [filled, partly_filled_then_refused, cancelled_as_asked])
 def test_what_the_broker_accepted_ends_the_run(between: Callable[[Intent], None]) -> None:
     order = new_order(parts=7)
-    live(order, by_news, at_once, between, by_news, at_once)
+    live(order, by_report, at_once, between, by_report, at_once)
     assert order.status == "WORKING"
 
 
 def test_a_child_whose_end_is_not_known_yet_does_not_hide_those_before_it() -> None:
     order = new_order(parts=7)
-    live(order, by_news, by_news, still_working, by_news)
+    live(order, by_report, by_report, still_working, by_report)
     assert order.status == "PAUSED"
 
 
 def test_a_refusal_by_news_is_told_like_a_direct_one() -> None:
     order = new_order()
-    live(order, at_once, by_news)
+    live(order, at_once, by_report)
     told = OrderEvent.objects.filter(order=order, kind="BROKER_REJECTED").order_by("id")
     direct, heard = (event.data for event in told)
     assert direct | {"slice": 1} == heard
@@ -172,7 +172,7 @@ def test_words_that_come_after_a_cancel_nobody_asked_for_reach_the_order() -> No
 
 def test_an_order_that_a_person_cancels_says_so_at_its_end() -> None:
     order = new_order(parts=5)
-    live(order, by_news)
+    live(order, by_report)
     order_controls.cancel(order.pk, by="kim", now=contexts.default().now())
     order.refresh_from_db()
     assert order.status == "CANCELLED"

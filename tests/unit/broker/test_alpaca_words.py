@@ -19,8 +19,8 @@ NOW = datetime(2026, 11, 20, 15, 0, 0, tzinfo=UTC)
 DATE = format_datetime(NOW, usegmt=True)
 
 
-def said(status: int, message: str, code: int = 40310000) -> rejections.Complaint:
-    return rejections.complaint(status, json.dumps({"code": code, "message": message}), {})
+def said(status: int, message: str, code: int = 40310000) -> rejections.ErrorAnswer:
+    return rejections.error_answer(status, json.dumps({"code": code, "message": message}), {})
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_status_that_may_come_after_the_acceptance_is_unknown(status: int) -> 
 )
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_a_refusal_that_is_not_in_alpacas_form_is_unknown(status: int, body: str) -> None:
-    error = rejections.placement_error(rejections.complaint(status, body, {}))
+    error = rejections.placement_error(rejections.error_answer(status, body, {}))
     assert isinstance(error, OutcomeUnknown)
 
 
@@ -113,7 +113,7 @@ def test_why_a_cancel_was_refused(status: int, message: str, code: str) -> None:
 
 @pytest.mark.parametrize("status", [404, 500, 504])
 def test_a_cancel_answered_by_somebody_else_is_unknown(status: int) -> None:
-    error = rejections.cancel_error(rejections.complaint(status, "<html>", {}))
+    error = rejections.cancel_error(rejections.error_answer(status, "<html>", {}))
     assert isinstance(error, OutcomeUnknown)
 
 
@@ -139,7 +139,7 @@ def test_when_to_come_back_is_counted_on_the_brokers_clock(
     headers: dict[str, str], seconds: float
 ) -> None:
     error = rejections.placement_error(
-        rejections.complaint(429, '{"message": "too many requests."}', {"Date": DATE, **headers})
+        rejections.error_answer(429, '{"message": "too many requests."}', {"Date": DATE, **headers})
     )
     assert isinstance(error, BrokerRejected)
     assert (error.code, error.transient) == ("RATE_LIMITED", True)

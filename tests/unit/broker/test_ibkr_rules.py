@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from deepstack.config import Config
 from deepstack.config_ibkr import Ibkr
 from execution.broker.ibkr import order_state
-from execution.broker.ibkr.callbacks import Ears
+from execution.broker.ibkr.callbacks import Callbacks
 from execution.broker.ibkr.error_codes import Verdict, verdict
 from execution.broker.ibkr.messages import CompletedSeen, ErrorSeen, OpenSeen, StatusSeen
 from execution.broker.ibkr.order_state import Next
@@ -48,17 +48,17 @@ def test_only_an_execution_with_shares_and_a_price_is_booked(
     told = SimpleNamespace(
         **names, shares=shares, price=price, acctNumber="DU1", execId="0001.01", time=NOW
     )
-    Ears(heard.append).execDetails(7, None, told)
+    Callbacks(heard.append).execDetails(7, None, told)
     assert len(heard) == booked
 
 
 @pytest.mark.parametrize("filled", [math.nan, math.inf, UNSET, -1.0])
 def test_a_status_without_a_count_counts_nothing(filled: float) -> None:
     heard: list[Any] = []
-    ears = Ears(heard.append)
-    ears.orderStatus(5, "Submitted", filled, 0.0, 0.0, 900, 0, 0.0, 1)
+    callbacks = Callbacks(heard.append)
+    callbacks.orderStatus(5, "Submitted", filled, 0.0, 0.0, 900, 0, 0.0, 1)
     ended = SimpleNamespace(permId=900, orderRef="c1", filledQuantity=filled)
-    ears.completedOrder(None, ended, SimpleNamespace(status="Cancelled", completedStatus=""))
+    callbacks.completedOrder(None, ended, SimpleNamespace(status="Cancelled", completedStatus=""))
     assert [message.filled for message in heard] == [0, 0]
 
 
@@ -141,7 +141,7 @@ def test_a_status_of_another_permanent_id_changes_nothing() -> None:
 @pytest.mark.parametrize("before", ["CANCELLED", "REJECTED"])
 def test_the_list_of_open_orders_revives_what_we_thought_ended(before: str) -> None:
     order = row(before)
-    order_state.on_open(order, OpenSeen(1, 5, 900, "ref", "Submitted"), looking=True)
+    order_state.on_open(order, OpenSeen(1, 5, 900, "ref", "Submitted"), refreshing=True)
     assert order.stage == "WORKING"
 
 
