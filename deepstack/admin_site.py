@@ -40,6 +40,7 @@ class Page:
 GROUPS: Mapping[str, Sequence[Page]] = {
     "Orders": (
         Page("Orders", "execution.order", "list_alt"),
+        Page("Baskets", "execution.order", "shopping_basket", view="baskets"),
         Page("Slices", "execution.slice", "splitscreen"),
         Page("Fills", "execution.fill", "done_all"),
         Page("Audit trail", "execution.orderevent", "history"),

@@ -13,6 +13,7 @@ admin.autodiscover()
 urlpatterns = [
     path("", RedirectView.as_view(url="admin/")),
     path("admin/operations/", include("monitoring.operations.urls")),
+    path("admin/baskets/", include("monitoring.baskets.urls")),
     path("admin/tca/", include("monitoring.cost_report.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -21,6 +22,7 @@ from typing_extensions import override
 from execution.admin import csv_export
 from execution.admin.large_tables import BoundedPaginator
 from execution.domain.exchange_time import exchange_time as in_exchange_time
+from execution.templatetags.figures import bar, cost_bps
 
 if TYPE_CHECKING:  # unfold has no types, and adds nothing that is called here
     from django.contrib.admin import ModelAdmin, TabularInline
@@ -40,6 +42,7 @@ __all__ = [
     "ReadOnlyAdmin",
     "TabularInline",
     "Unchangeable",
+    "bar",
 ]
 
 M = TypeVar("M", bound=models.Model)
@@ -98,6 +101,13 @@ class ReadOnlyAdmin(Unchangeable, ExportedAdmin[M]):
     list_fullwidth = True
 
     @override
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The count stands below the list; beside its title it would be said to be one of more."""
+        found = super().get_changelist_instance(request)
+        found.full_result_count = found.result_count
+        return found
+
+    @override
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """A year goes to the database unread, which fails on one that it does not have."""
         by_year = lookup.endswith("__year") and lookup != f"{self.date_hierarchy}__year"
@@ -143,18 +153,6 @@ def badge(status: str) -> SafeString:
     return format_html('<b class="ds-status ds-{}">{}</b>', status.lower(), status)
 
 
-def bar(done: int, whole: int) -> SafeString:
-    """A bar with the numbers that it stands for."""
-    percent = min(100 * done // whole, 100) if whole > 0 else 0
-    return format_html(
-        '<span class="ds-bar"><i style="width:{}%"></i></span>'
-        '<span class="ds-numbers">{} / {}</span>',
-        percent,
-        f"{done:,}",
-        f"{whole:,}",
-    )
-
-
 def price(value: Decimal | None) -> str:
     return NOTHING if value is None else f"{value:,.4f}"
 
@@ -165,10 +163,7 @@ def dollars(value: Decimal | None) -> str:
 
 def bps(value: Decimal | float | None) -> str:
     """Signed; + is a cost and looks like one."""
-    if value is None:
-        return NOTHING
-    kind = "cost" if value > 0 else "gain"
-    return format_html('<span class="ds-{}">{} bps</span>', kind, f"{value:+.1f}")
+    return NOTHING if value is None else cost_bps(value)
 
 
 def plain_json(value: Any) -> SafeString:
@@ -193,6 +188,11 @@ def order_link(order_id: int, text: str) -> SafeString:
     return format_html(
         '<a href="{}">{}</a>', reverse("admin:execution_order_change", args=[order_id]), text
     )
+
+
+def basket_link(name: str) -> SafeString:
+    query = urlencode({"name": name})
+    return format_html('<a href="{}?{}">{}</a>', reverse("basket"), query, name)
 
 
 def parts_link(model: str, order_id: int, text: str) -> SafeString:

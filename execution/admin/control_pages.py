@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -90,6 +91,8 @@ class ControlView(PermissionRequiredMixin, View):
     raise_exception = True
 
     def get(self, request: HttpRequest, control: str) -> HttpResponse:
+        if basket := request.GET.get("basket"):
+            return _ask_of_basket(request, CONTROLS[control], basket)
         return ask(request, control, _ids(request.GET.get("orders", "")))
 
     def post(self, request: HttpRequest, control: str) -> HttpResponse:
@@ -149,6 +152,21 @@ def ask(
         "back": _way_back(request, ids, form.data.get("back", "") if form else back),
     }
     return TemplateResponse(request, "admin/execution/order/control.html", shown)
+
+
+def _ask_of_basket(request: HttpRequest, control: Control, basket: str) -> HttpResponse:
+    """For the orders of a basket that the control concerns, so many at a time."""
+    back = f"{reverse('basket')}?{urlencode({'name': basket})}"
+    of = [str(status) for status in control.of]
+    concerned = Order.objects.filter(basket=basket, status__in=of).order_by("pk")
+    ids = list(concerned.values_list("pk", flat=True)[: AT_ONCE + 1])
+    if not ids:
+        messages.warning(request, f"No order of the basket {basket} is left to {control.name}")
+        return HttpResponseRedirect(back)
+    if len(ids) > AT_ONCE:
+        text = f"At most {AT_ONCE} orders at a time: {control.name} the basket again for the others"
+        messages.warning(request, text)
+    return ask(request, control.name, ids[:AT_ONCE], back=back)
 
 
 def carry_out(request: HttpRequest, control: Control, ids: Sequence[int], reason: str) -> None:

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
-from uuid import uuid4
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -21,10 +22,11 @@ from execution.context import Context
 from execution.domain import order_file
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.order_file import Line
-from execution.domain.signal import FIELDS, InvalidSignal
-from execution.entry import acceptance, submission
+from execution.domain.signal import FIELDS, NAME, NAME_WORDS, InvalidSignal
+from execution.entry import acceptance, baskets, submission
 from execution.models import Order
 
+BASKET = rf"\A{NAME.pattern}\Z"
 SHOWN = 200  # orders of a preview by name
 EXAMPLE = (
     "symbol,side,quantity,algorithm,window_minutes\nAAPL,BUY,400,TWAP,30\nKO,SELL,900,VWAP,60\n"
@@ -38,6 +40,14 @@ class FileForm(forms.Form):
         widget=base.FileInput(attrs={"accept": ".csv,text/csv"}),
     )
 
+    basket = forms.RegexField(
+        BASKET,
+        required=False,
+        strip=True,
+        help_text="a name to find these orders by; left empty, one is made",
+        error_messages={"invalid": f"must be {NAME_WORDS}"},
+    )
+
 
 class AcceptForm(forms.Form):
     """What was shown. `upload` stands for the references that were not given: the same upload
@@ -45,6 +55,7 @@ class AcceptForm(forms.Form):
 
     text = forms.CharField(widget=forms.HiddenInput, strip=False, max_length=order_file.MOST_BYTES)
     upload = forms.RegexField(r"^list-[0-9a-f]{12}$", widget=forms.HiddenInput)
+    basket = forms.RegexField(BASKET, required=False, widget=forms.HiddenInput)
 
 
 class UploadView(PermissionRequiredMixin, View):
@@ -63,12 +74,18 @@ class UploadView(PermissionRequiredMixin, View):
         if not form.is_valid():
             return _page(request, form=form)
         content = form.cleaned_data["file"].read(order_file.MOST_BYTES + 1)
-        upload = f"list-{uuid4().hex[:12]}"
+        upload = baskets.new_name()
         try:
             lines, orders = _read(content, upload, acceptance.preview_all)
         except InvalidSignal as error:
             return _page(request, form=FileForm(), errors=error)
-        kept = AcceptForm(initial={"text": content.decode("utf-8-sig"), "upload": upload})
+        kept = AcceptForm(
+            initial={
+                "text": content.decode("utf-8-sig"),
+                "upload": upload,
+                "basket": form.cleaned_data["basket"] or upload,
+            }
+        )
         return _page(request, kept=kept, **_preview(lines, orders))
 
     def _accept(self, request: HttpRequest) -> HttpResponse:
@@ -77,17 +94,25 @@ class UploadView(PermissionRequiredMixin, View):
             again = InvalidSignal({"file": "was not shown by this page: choose it again"})
             return _page(request, form=FileForm(), errors=again)
         text, upload = kept.cleaned_data["text"], kept.cleaned_data["upload"]
+        accept = partial(acceptance.accept_all, basket=kept.cleaned_data["basket"] or upload)
         try:
-            _, orders = _read(text.encode(), upload, acceptance.accept_all)
+            _, orders = _read(text.encode(), upload, accept)
         except InvalidSignal as error:
             return _page(request, form=FileForm(), errors=error)
         _say(request, orders)
-        return HttpResponseRedirect(f"{reverse('admin:execution_order_changelist')}?q={upload}")
+        return HttpResponseRedirect(_page_of(orders))
 
 
 def urls() -> list[URLPattern]:
     view = admin.site.admin_view(UploadView.as_view())
     return [path("upload/", view, name="execution_order_upload")]
+
+
+def _page_of(orders: Sequence[Order]) -> str:
+    """Of the basket; of all orders where the file spread them over several."""
+    if name := baskets.shared(orders):
+        return f"{reverse('basket')}?{urlencode({'name': name})}"
+    return reverse("admin:execution_order_changelist")
 
 
 def _read(

@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from django.utils.safestring import SafeString
 
 from execution.admin import base
-from execution.domain.exchange_time import exchange_day
+from execution.domain.exchange_time import short_time
 from execution.market import clock
 from execution.models import Fill, Order, OrderEvent, Slice
 from execution.orders import queries
@@ -77,7 +77,7 @@ def _slice_columns(now: datetime) -> Sequence[Column]:
             lambda part: base.bar(part.filled_quantity, part.quantity or part.planned_quantity),
         ),
         ("Slice", lambda part: part.sequence),
-        ("Due", lambda part: moment(part.due_at, now)),
+        ("Due", lambda part: short_time(part.due_at, now)),
         ("Limit", lambda part: base.price(part.limit_price)),
         ("Attempts", lambda part: part.attempt),
         ("Late by", _lateness),
@@ -87,7 +87,7 @@ def _slice_columns(now: datetime) -> Sequence[Column]:
 
 def _fill_columns(now: datetime) -> Sequence[Column]:
     return (
-        ("Executed", lambda fill: moment(fill.executed_at, now)),
+        ("Executed", lambda fill: short_time(fill.executed_at, now)),
         ("Shares", lambda fill: f"{fill.quantity:,}"),
         ("Price", lambda fill: base.price(fill.price)),
         ("Slice", lambda fill: fill.slice.sequence),
@@ -98,7 +98,7 @@ def _fill_columns(now: datetime) -> Sequence[Column]:
 
 def _event_columns(order: Order, now: datetime) -> Sequence[Column]:
     return (
-        ("At", lambda event: moment(event.at, now)),
+        ("At", lambda event: short_time(event.at, now)),
         (
             "What",
             lambda event: base.folded(
@@ -110,9 +110,3 @@ def _event_columns(order: Order, now: datetime) -> Sequence[Column]:
 
 def _lateness(part: Slice) -> str:
     return base.NOTHING if part.lateness_ms is None else f"{part.lateness_ms:,.0f} ms"
-
-
-def moment(at: datetime, now: datetime) -> str:
-    """Exchange time, without the date where that is today's."""
-    told = base.exchange_time(at)
-    return told[len("2026-11-27 ") :] if exchange_day(at) == exchange_day(now) else told

@@ -8,6 +8,7 @@ from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
@@ -60,6 +61,22 @@ class LifeFilter(admin.SimpleListFilter):
         return queryset.filter(today | Q(status__in=sorted(ORDER_LIVE)))
 
 
+class BasketFilter(admin.SimpleListFilter):
+    """Says which basket the list is of; which one is chosen on the page of baskets."""
+
+    title = "basket"
+    parameter_name = "basket"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        name = request.GET.get(self.parameter_name)
+        return [(name, name)] if name else []
+
+    @override
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return queryset.filter(basket=self.value()) if self.value() else queryset
+
+
 @admin.register(Order)
 class OrderAdmin(ReadOnlyAdmin[Order]):
     change_form_template = "admin/execution/order/change_form.html"
@@ -78,6 +95,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     list_display_links = ("what",)
     list_filter = (
         LifeFilter,
+        BasketFilter,
         "status",
         "created_at",
         "side",
@@ -87,8 +105,8 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         by_indexed(Order, "strategy"),
         "submitted_via",
     )
-    search_fields = ("symbol__iexact", "client_reference__startswith")
-    search_help_text = "order number, symbol, or the beginning of a client reference"
+    search_fields = ("symbol", "client_reference__startswith", "basket")
+    search_help_text = "order number, symbol, basket, or the beginning of a reference"
     ordering = ("-pk",)
     actions = ("cancel_orders", "pause_orders", "resume_orders")
     fieldsets = (
@@ -100,6 +118,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
                     ("limit", "decided", "average_daily_volume"),
                     ("starts", "ends", "finished"),
                     ("account", "strategy", "client_reference"),
+                    ("in_basket",),
                     ("submitted_by", "submitted_via", "created"),
                 )
             },
@@ -120,17 +139,23 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
-        if base.is_id(search_term):
-            return queryset.filter(pk=int(search_term)), False
-        return super().get_search_results(request, queryset, search_term)
+        """Each by an index: a symbol is in capitals."""
+        term = search_term.strip()
+        if base.is_id(term):
+            return queryset.filter(pk=int(term)), False
+        if not term:
+            return queryset, False
+        named = Q(symbol=term.upper()) | Q(client_reference__startswith=term)
+        return queryset.filter(named | (Q(basket=term) & ~Q(basket=""))), False
 
     @admin.display(description="created", ordering="created_at")
     def created(self, order: Order) -> str:
         return base.exchange_time(order.created_at)
 
     @admin.display(description="order", ordering="symbol")
-    def what(self, order: Order) -> str:
-        return f"{order.pk} {order.side} {order.quantity:,} {order.symbol}"
+    def what(self, order: Order) -> SafeString:
+        text = f"{order.pk} {order.side} {order.quantity:,} {order.symbol}"
+        return format_html('<span class="ds-{}">{}</span>', order.side.lower(), text)
 
     @admin.display(description="status", ordering="status")
     def state(self, order: Order) -> SafeString:
@@ -154,6 +179,10 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         outside = " (off the market: not in any figure)"
         note = outside if order.decision_within_collar is False else ""
         return f"{base.price(order.decision_price)}{note}"
+
+    @admin.display(description="basket")
+    def in_basket(self, order: Order) -> SafeString | str:
+        return base.basket_link(order.basket) if order.basket else base.NOTHING
 
     @admin.display(description="starts")
     def starts(self, order: Order) -> str:

@@ -53,6 +53,7 @@ class TicketForm(forms.Form):
     residual = _choice(RESIDUALS, DECIDE)
     account = _text()
     strategy = _text()
+    basket = _text("a name for orders that belong together")
     client_reference = _text("the same reference again is the same order")
     # Stands for a reference that was not given: the same ticket sent twice is one order.
     ticket = forms.CharField(widget=forms.HiddenInput)

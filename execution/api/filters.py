@@ -63,6 +63,7 @@ class OrderFilter(django_filters.FilterSet):
     algorithm = django_filters.ChoiceFilter(choices=_choices(ALGOS))
     account = django_filters.CharFilter()
     strategy = django_filters.CharFilter()
+    basket = django_filters.CharFilter()
     client_reference = django_filters.CharFilter()
     created_after = MomentFilter("created_at", "gte")
     created_before = MomentFilter("created_at", "lt")

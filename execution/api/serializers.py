@@ -43,6 +43,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "id",
             "account",
             "strategy",
+            "basket",
             "client_reference",
             "symbol",
             "side",
@@ -113,6 +114,9 @@ class OrderBatchSerializer(serializers.Serializer[Any]):
 
     new = serializers.IntegerField()
     denied = serializers.IntegerField()
+    basket = serializers.CharField(
+        help_text="that all of them are in; named anew where they name none. Empty: not in one"
+    )
     orders = OrderSerializer(many=True)
 
 

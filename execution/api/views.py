@@ -1,6 +1,6 @@
 """The doors of the API: each reads the request, makes one call and shows what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ from execution.api.permissions import ModelPermissions
 from execution.api.signal_schema import MOST_AT_ONCE, SIGNALS
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.reading import shown
-from execution.entry import acceptance, order_controls, submission
+from execution.entry import acceptance, baskets, order_controls, submission
 from execution.market import clock
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState
 from execution.models import TradingStateChange as StateChange
@@ -115,17 +115,23 @@ class OrderList(Door, ListAPIView[Order]):
 
     def _many(self, request: Request, signals: list[Mapping[str, Any]]) -> Response:
         began = timezone.now()
-        orders = acceptance.accept_all(signals, context.default())
+        orders = acceptance.accept_all(signals, context.default(), basket=_basket(signals))
         once = {order.pk: order for order in orders}.values()
         new = sum(order.created_at_real >= began for order in once)
         denied = sum(order.status == OrderStatus.DENIED for order in once)
         shown = {
             "new": new,
             "denied": denied,
+            "basket": baskets.shared(orders),
             "orders": self.get_serializer(orders, many=True).data,
         }
         code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
         return Response(shown | _warning(), status=code)
+
+
+def _basket(signals: Sequence[Mapping[str, Any]]) -> str:
+    """For those of a list that name none; an order alone is in none."""
+    return baskets.new_name() if len(signals) > 1 else ""
 
 
 def _code(order: Order, began: datetime) -> int:

@@ -8,6 +8,12 @@ NEW_YORK = ZoneInfo("America/New_York")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)")
 
 
+def short_time(at: datetime, now: datetime) -> str:
+    """As `exchange_time`, without the date where that is today's."""
+    whole = exchange_time(at)
+    return whole[len("2026-11-27 ") :] if exchange_day(at) == exchange_day(now) else whole
+
+
 def exchange_day(at: datetime) -> date:
     """The exchange's date at a moment."""
     return at.astimezone(NEW_YORK).date()

@@ -15,6 +15,7 @@ from execution.domain.signal import Signal
 _USUAL: Mapping[str, object] = {
     "urgency": "NORMAL",
     "strategy": "",
+    "basket": "",
     "residual": "LEAVE",
     "residual_ignores_cap": False,
     "lot_size": 1,

@@ -32,7 +32,9 @@ OVER_TIME = (
 
 # One spelling for each share: a limit or a halt of BRK.B would not see BRK-B.
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?")
-_NAME = re.compile(r"(?! )[A-Za-z0-9_.:@/ -]{1,64}(?<! )")
+# Of a strategy, or a basket.
+NAME = re.compile(r"(?! )[A-Za-z0-9_.:@/ -]{1,64}(?<! )")
+NAME_WORDS = "1 to 64 letters, digits, blanks between them, or any of _ . : @ / -"
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 MAX_QUANTITY = 1_000_000_000
 MAX_EXTENSIONS = 100
@@ -110,11 +112,13 @@ class Signal:
     native_parameters: Mapping[str, str] | None = None  # by the broker's names
     account: str = ""
     strategy: str = ""
+    basket: str = ""  # of orders that belong together
     client_reference: str | None = None
 
 
 class Controls(TypedDict, total=False):
-    """How an order is worked in detail, by the fields of `Signal`; None: decide for me."""
+    """How an order is worked in detail, and the basket that it is in, by the fields of `Signal`;
+    None: decide for me."""
 
     residual: str | None
     residual_minutes: float | None
@@ -128,6 +132,7 @@ class Controls(TypedDict, total=False):
     max_slice: int | None
     native: str | None
     native_parameters: Mapping[str, object] | str | None
+    basket: str | None
 
 
 def parse(values: Mapping[str, object]) -> Signal:
@@ -281,14 +286,12 @@ def _algorithm(value: object) -> object:
     return reading.one_of(tuple(registry.ALGOS))(value)
 
 
-def _strategy(value: object) -> str:
-    """Empty is the value of an order that no strategy claims."""
-    return "" if isinstance(value, str) and value == "" else _named_strategy(value)
+def _name_or_none(value: object) -> str:
+    """Empty is the value of an order that no strategy claims, and of one in no basket."""
+    return "" if isinstance(value, str) and value == "" else _name(value)
 
 
-_named_strategy = reading.matching(
-    _NAME, "1 to 64 letters, digits, blanks between them, or any of _ . : @ / -"
-)
+_name = reading.matching(NAME, NAME_WORDS)
 _READERS: dict[str, reading.Reader] = {
     "symbol": reading.matching(_SYMBOL, "a ticker in capitals, like AAPL or BRK.B"),
     "side": reading.one_of(SIDES),
@@ -319,7 +322,8 @@ _READERS: dict[str, reading.Reader] = {
     "account": reading.matching(
         re.compile(r"[A-Za-z0-9_.-]{1,32}"), "1 to 32 letters, digits, _ . or -"
     ),
-    "strategy": _strategy,
+    "strategy": _name_or_none,
+    "basket": _name_or_none,
     "client_reference": reading.matching(_REFERENCE, "1 to 128 visible ASCII characters"),
 }
 FIELDS: tuple[str, ...] = tuple(_READERS)

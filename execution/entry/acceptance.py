@@ -28,11 +28,17 @@ def accept(
 
 
 def accept_all(
-    batch: Sequence[Mapping[str, object]], context: Context, *, thresholds: Thresholds | None = None
+    batch: Sequence[Mapping[str, object]],
+    context: Context,
+    *,
+    thresholds: Thresholds | None = None,
+    basket: str = "",
 ) -> list[Order]:
     """Store a batch in one transaction: all of it, or with InvalidSignal nothing.
 
-    Errors are keyed by `index.field` when the batch has more than one signal.
+    `basket` is for the signals that name none themselves, and no term of theirs: an order that
+    exists already stays in its own. Errors are keyed by `index.field` when the batch has more than
+    one signal.
     """
     free_space.require(context.config)
     signals = _parse_all(batch, context.config.account)
@@ -41,6 +47,7 @@ def accept_all(
         slots = _slots(batch, signals, context, thresholds, now=now)
         drafts = list({id(slot): slot for slot in slots if isinstance(slot, Draft)}.values())
         for draft in drafts:
+            draft.order.basket = draft.order.basket or basket
             code = draft.order.routing.get("denial", {}).get("code", "")
             pretrade.stop_runaway(draft.order, code, draft.order.status_reason, now=now)
         horizon = context.config.execution.scheduling.horizon_seconds

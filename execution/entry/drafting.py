@@ -243,6 +243,7 @@ class _Drafting:
             pk=self.amending.order_id if self.amending else None,
             account=signal.account,
             strategy=signal.strategy,
+            basket=signal.basket,
             client_reference=signal.client_reference,
             symbol=signal.symbol,
             side=signal.side,

@@ -48,6 +48,8 @@ class Order(models.Model):
 
     account = models.CharField(max_length=32)
     strategy = models.CharField(max_length=64, blank=True)
+    # Orders that were handed over together, or belong together; empty: an order by itself.
+    basket = models.CharField(max_length=64, blank=True, default="", db_default="")
     client_reference = models.CharField(max_length=128, null=True, blank=True)
     symbol = models.CharField(max_length=16)
     side = models.CharField(max_length=4, choices=Side.choices)
@@ -151,6 +153,8 @@ class Order(models.Model):
             ),
             # Read by the checks before a send: an own order on the other side, and one like it.
             models.Index(fields=["account", "symbol"], name="order_position"),
+            # Read by the page of a basket, newest orders first.
+            models.Index(fields=["basket", "-id"], condition=~Q(basket=""), name="order_basket"),
             # Read by the check for a strategy that runs away.
             models.Index(fields=["strategy", "created_at_real"], name="order_strategy_rate"),
         ]

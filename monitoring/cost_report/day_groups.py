@@ -25,6 +25,7 @@ from monitoring.trading_days import bounds
 GROUPINGS: Mapping[str, str] = {
     "symbol": "symbol",
     "strategy": "strategy",
+    "basket": "basket",
     "algorithm": "algorithm",
     "broker": "broker",
     "time": "to_char(date_bin('30 minutes', began, timestamp '2000-01-01'), 'HH24:MI')",
@@ -39,7 +40,7 @@ Grouped = Mapping[str, Mapping[str, Group]]  # by grouping, then by the group's 
 
 # A decision price outside its collar has no shortfall: its parts are null there.
 FACTS = f"""
-SELECT o.id, o.symbol, o.strategy, o.algorithm, o.side, o.quantity AS ordered,
+SELECT o.id, o.symbol, o.strategy, o.basket, o.algorithm, o.side, o.quantity AS ordered,
        o.filled_quantity AS shares, o.filled_notional AS value, o.commission,
        CASE o.side WHEN 'SELL' THEN -1 ELSE 1 END AS s,
        o.start_at AT TIME ZONE 'America/New_York' AS began,

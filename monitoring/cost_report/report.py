@@ -19,6 +19,7 @@ from monitoring.cost_report.worst import DearOrder
 BY: Mapping[str, str] = {
     "symbol": "Symbol",
     "strategy": "Strategy",
+    "basket": "Basket",
     "algorithm": "Algorithm",
     "broker": "Broker",
     "side": "Side",

@@ -14,6 +14,7 @@ from monitoring.cost_report.measures import MEASURES
 from monitoring.models import DailySummary, DayCosts
 
 KEPT = [name for name in day_groups.GROUPINGS if name not in ("day", "order")]
+CONTENTS = [*MEASURES, *KEPT]  # of a day that is written now
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def write(summary: DailySummary) -> None:
     DayCosts.objects.update_or_create(
         summary=summary,
         defaults={
-            "measures": list(MEASURES),
+            "measures": CONTENTS,
             "groups": {
                 grouping: {key: group.as_json() for key, group in groups.items()}
                 for grouping, groups in grouped.items()

@@ -58,7 +58,7 @@ class DayCosts(models.Model):
     summary = models.OneToOneField(
         DailySummary, on_delete=models.CASCADE, primary_key=True, related_name="costs"
     )
-    # The names of the measures when it was written: with others it is written again.
+    # The names of the measures and groupings when it was written: with others it is written again.
     measures = models.JSONField()
     groups = models.JSONField()  # by grouping and group: `cost_report.groups.Group.as_json`
     # The dearest orders, the dearest first: id and money, as text.

@@ -32,7 +32,6 @@ from execution.orders.results import ARRIVAL_KNOWN, ARRIVAL_PRICE
 from monitoring.alerting.order_facts import ENDED, FAILED, ended_on
 from monitoring.alerting.rules import AlertSeverity, Thresholds
 from monitoring.cost_report import stored_days
-from monitoring.cost_report.measures import MEASURES
 from monitoring.models import Alert, DailySummary
 from monitoring.reporting import quality_score
 from monitoring.reporting.aggregates import Tally
@@ -89,7 +88,8 @@ def build_missing(
     A date has ended when it is over in New York, in every market; today never has. What was
     missed while nobody built is built at the next call. A day whose costs were computed again
     after its summary, because of a late fill, commission or price, is written again, and so is
-    one that lacks a measure of the cost report. Returns what was built or written again.
+    one that lacks a measure or a grouping of the cost report. Returns what was built or written
+    again.
     """
     stored = DailySummary.objects.select_related("costs").only(
         "account", "date", "built_at_real", "costs__measures"
@@ -138,7 +138,7 @@ def _rebuild(before: DailySummary, *, real_now: datetime, limits: Thresholds) ->
 
 def _measured(summary: DailySummary) -> bool:
     costs = getattr(summary, "costs", None)
-    return costs is not None and costs.measures == list(MEASURES)
+    return costs is not None and costs.measures == stored_days.CONTENTS
 
 
 def _ended(now: datetime) -> Iterable[tuple[str, date, datetime | None]]:

@@ -49,6 +49,7 @@ FIELDS = {
     **{name: name for name in CONTROLS},
     "account": "account",
     "strategy": "strategy",
+    "basket": "basket",
     "reference": "client_reference",
 }
 # What the fields of a signal are called here.
@@ -156,5 +157,6 @@ def add_signal(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--account", action=Once)
     parser.add_argument("--strategy", action=Once)
+    parser.add_argument("--basket", action=Once, help="a name for orders that belong together")
     for name, text in CONTROLS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", action=Once, help=text)

@@ -34,6 +34,7 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--status", choices=[each.value for each in OrderStatus])
         parser.add_argument("--symbol")
+        parser.add_argument("--basket", help="orders that were handed over together")
         parser.add_argument(
             "--watch", action="store_true", help="show the open ones until they have ended"
         )
@@ -43,7 +44,8 @@ class Command(OperatorCommand):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        wanted = {n: options[n] for n in ("status", "symbol") if options[n] is not None}
+        names = ("status", "symbol", "basket")
+        wanted = {name: options[name] for name in names if options[name] is not None}
         if options["watch"]:
             self._watch(wanted, options["limit"])
             return

@@ -51,7 +51,24 @@ def test_what_was_shown_is_sent_once_however_often_it_is_sent() -> None:
     assert {(o.submitted_by, o.submitted_via) for o in Order.objects.all()} == {
         ("a-Trader", "ADMIN")
     }
-    assert len(told.context["cl"].result_list) == 2, "the way back shows these orders"
+    assert told.context["basket"].orders == 2, "the way back shows these orders"
+
+
+def test_the_orders_of_a_file_are_a_basket_of_the_name_that_was_typed() -> None:
+    trader = client_of("Trader")
+    file = SimpleUploadedFile("orders.csv", GOOD.encode())
+    shown = trader.post(UPLOAD, {"file": file, "basket": " monday rebalance "})
+    assert "into the basket <b>monday rebalance</b>" in words(shown)
+    told = trader.post(UPLOAD, kept(shown), follow=True)
+    assert "Basket monday rebalance" in words(told)
+    assert {order.basket for order in Order.objects.all()} == {"monday rebalance"}
+
+
+def test_a_basket_of_no_possible_name_is_refused_before_the_file_is_read() -> None:
+    file = SimpleUploadedFile("orders.csv", GOOD.encode())
+    page = words(client_of("Trader").post(UPLOAD, {"file": file, "basket": "a\nb"}))
+    assert "must be 1 to 64 letters, digits" in page
+    assert not Order.objects.exists()
 
 
 @pytest.mark.parametrize(
