@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.market import clock
+from execution.models import Slice
 
 SEND = "execution.tasks.send_slice"
 RESOLVE = "execution.tasks.resolve_slice"
@@ -35,10 +36,15 @@ def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
     on its way. The note is conditional, because a worker may already have claimed the slice, or
     deferred it: then the task was for another moment, and it is enqueued again.
     """
+    named = _named(slice_id for slice_id, _ in slices)
     with current_app.producer_or_acquire() as producer, producer.batch():
         for slice_id, due_at in slices:
             current_app.send_task(
-                SEND, args=[slice_id], eta=clock.real_time_of(due_at - AHEAD), producer=producer
+                SEND,
+                args=[slice_id],
+                argsrepr=named.get(slice_id),
+                eta=clock.real_time_of(due_at - AHEAD),
+                producer=producer,
             )
     ids, moments = zip(*slices, strict=True) if slices else ((), ())
     with connection.cursor() as cursor:
@@ -50,9 +56,23 @@ def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
 
 def enqueue(task: str, slice_ids: Iterable[int]) -> None:
     """Publish one immediate task for each slice."""
+    ids = list(slice_ids)
+    named = _named(ids)
     with current_app.producer_or_acquire() as producer, producer.batch():
-        for slice_id in slice_ids:
-            current_app.send_task(task, args=[slice_id], producer=producer)
+        for slice_id in ids:
+            name = named.get(slice_id)
+            current_app.send_task(task, args=[slice_id], argsrepr=name, producer=producer)
+
+
+def _named(slice_ids: Iterable[int]) -> dict[int, str]:
+    """What Flower and the workers' logs show in place of a bare number. One query."""
+    rows = Slice.objects.filter(pk__in=list(slice_ids)).values_list(
+        "pk", "sequence", "order_id", "order__side", "order__symbol"
+    )
+    return {
+        pk: f"(slice {pk}: {number} of order {order} {side} {symbol})"
+        for pk, number, order, side, symbol in rows
+    }
 
 
 def horizon_end(now: datetime, seconds: float) -> datetime:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from celery.signals import before_task_publish
 from django.db import connection
 from django.utils import timezone
 
@@ -115,3 +116,23 @@ def test_a_broken_connection_costs_the_lead_and_not_the_loop() -> None:
     assert not loop.leads
     loop.run_once()
     assert loop.leads
+
+
+def test_a_task_is_shown_by_its_slice_order_and_symbol() -> None:
+    shown: list[str] = []
+
+    def note(headers: dict[str, str], **_: object) -> None:
+        shown.append(headers["argsrepr"])
+
+    order = new_order(parts=2)
+    first, second = order.slices.order_by("sequence")
+    before_task_publish.connect(note)
+    try:
+        task_queue.enqueue_due([(first.pk, first.due_at)])
+        task_queue.enqueue(task_queue.CLOSE, [second.pk])
+    finally:
+        before_task_publish.disconnect(note)
+    assert shown == [
+        f"(slice {first.pk}: 0 of order {order.pk} BUY AAPL)",
+        f"(slice {second.pk}: 1 of order {order.pk} BUY AAPL)",
+    ]
