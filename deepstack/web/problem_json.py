@@ -15,6 +15,7 @@ from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.common import CommonMiddleware
 
+from deepstack.web import error_page
 from deepstack.web.login_throttle import TooManyFailures
 
 CONTENT_TYPE = "application/problem+json"
@@ -145,6 +146,8 @@ def unreadable(request: HttpRequest) -> HttpResponse | None:
 def refused(request: HttpRequest, status: int, detail: str) -> HttpResponse:
     if is_api(request):
         return answer(status, detail)
+    if error_page.is_wanted(request):
+        return error_page.answer(status, detail)
     return HttpResponse(detail, status=status, content_type="text/plain; charset=utf-8")
 
 

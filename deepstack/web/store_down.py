@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from kombu.exceptions import KombuError as QueueError
 
 from deepstack.database import sessions
-from deepstack.web import problem_json
+from deepstack.web import error_page, problem_json
 
 log = structlog.get_logger(__name__)
 
@@ -37,10 +37,14 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse | None:
         return None
     log.error("store away", store=store, path=request.path, error=str(error).strip())
     # The connection may have broken after a commit: neither success nor failure is known.
+    unknown = f"{store} does not answer. Whether this request changed anything is unknown: "
+    if error_page.is_wanted(request):
+        page = error_page.answer(503, f"{unknown}look before you do it again.")
+        page["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return page
     return problem_json.answer(
         503,
-        f"{store} does not answer. Whether this request changed anything is"
-        " unknown: send it again, an order with the same Idempotency-Key.",
+        f"{unknown}send it again, an order with the same Idempotency-Key.",
         code=f"{store.upper()}_UNAVAILABLE",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
