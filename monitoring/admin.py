@@ -1,5 +1,7 @@
 """The back office's view of alerts, their deliveries, costs and days."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,7 +14,9 @@ from execution.admin.base import (
     ReadOnlyAdmin,
     TabularInline,
     Unchangeable,
+    badge,
     bps,
+    dollars,
     exchange_time,
     price,
 )
@@ -68,8 +72,8 @@ class ActiveFilter(admin.SimpleListFilter):
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin[Any]):
     list_display = [
+        "level",
         "raised_at",
-        "severity",
         "kind",
         "message",
         "account",
@@ -87,6 +91,8 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
         "raised_at",
     ]
     list_select_related = ["order"]
+    list_display_links = ["raised_at"]
+    says_when_empty = "No alert was raised yet."
     readonly_fields = ["not_delivered"]
     search_fields = ["message", "account", "=order__id", "order__symbol"]
     inlines = [DeliveryInline]
@@ -95,6 +101,10 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         return super().get_queryset(request).prefetch_related("deliveries")
+
+    @admin.display(description="severity", ordering="severity")
+    def level(self, alert: Alert) -> str:
+        return badge(alert.severity)
 
     @admin.display(description="not delivered")
     def not_delivered(self, alert: Alert) -> str:
@@ -178,6 +188,24 @@ class WebhookPositionAdmin(ReadOnlyAdmin[Any]):
     list_display = ["receiver", "event_id", "read_at_real"]
 
 
+def _percent(share: Decimal | None) -> str:
+    return NOTHING if share is None else f"{share:.1%}"
+
+
+def _thousands(count: int | None) -> str:
+    return NOTHING if count is None else f"{count:,}"
+
+
+def _shown(name: str, title: str, written: Callable[[Any], str]) -> Callable[[Any, Any], str]:
+    """A column of an admin: an attribute of the row as it is written for people."""
+
+    @admin.display(description=title, ordering=name)
+    def column(self: Any, row: Any) -> str:
+        return written(getattr(row, name))
+
+    return column
+
+
 @admin.register(CostAnalysis)
 class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
     list_display = [
@@ -191,10 +219,56 @@ class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
         "preliminary",
         "computed_at_real",
     ]
-    readonly_fields = ["preliminary"]
+    fieldsets = (
+        (None, {"fields": ("order", "average", "preliminary", "computed_at_real")}),
+        (
+            "Cost against",
+            {
+                "fields": (
+                    ("against_arrival",),
+                    ("against_vwap", "vwap_price"),
+                    ("against_twap", "twap_price"),
+                    ("against_pwp", "against_pwp10", "against_pwp5"),
+                    ("against_open", "against_close"),
+                )
+            },
+        ),
+        (
+            "Implementation shortfall",
+            {"fields": ("shortfall", ("delayed", "traded", "missed", "paid"))},
+        ),
+        (
+            "Market",
+            {
+                "fields": (
+                    ("share_of_volume", "volume", "spread_kept"),
+                    ("last_mid", "came_back", "came_back_later"),
+                    ("due_at_real", "late_due_at_real"),
+                )
+            },
+        ),
+    )
+    says_when_empty = "No order has been analysed yet."
     list_select_related = ["order"]
     list_filter = ["computed_at_real"]
     search_fields = ["=order__id", "order__symbol"]
+
+    vwap_price = _shown("market_vwap", "market VWAP", price)
+    twap_price = _shown("market_twap", "market TWAP", price)
+    against_pwp = _shown("pwp_bps", "PWP 20 %", bps)
+    against_pwp10 = _shown("pwp10_bps", "PWP 10 %", bps)
+    against_pwp5 = _shown("pwp5_bps", "PWP 5 %", bps)
+    against_open = _shown("open_bps", "open", bps)
+    against_close = _shown("close_bps", "close", bps)
+    delayed = _shown("delay", "delay, $", dollars)
+    traded = _shown("trading", "trading, $", dollars)
+    missed = _shown("opportunity", "opportunity, $", dollars)
+    paid = _shown("fees", "fees, $", dollars)
+    volume = _shown("market_volume", "market volume", _thousands)
+    spread_kept = _shown("spread_capture", "spread kept", _percent)
+    last_mid = _shown("final_price", "mid at the end", price)
+    came_back = _shown("reversion_bps", "reversion, 5 min", bps)
+    came_back_later = _shown("late_reversion_bps", "reversion, 30 min", bps)
 
     @admin.display(description="average", ordering="average_price")
     def average(self, cost: CostAnalysis) -> str:
@@ -218,7 +292,7 @@ class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
 
     @admin.display(description="participation", ordering="participation")
     def share_of_volume(self, cost: CostAnalysis) -> str:
-        return NOTHING if cost.participation is None else f"{cost.participation:.1%}"
+        return _percent(cost.participation)
 
     @admin.display(description="preliminary", boolean=True)
     def preliminary(self, cost: CostAnalysis) -> bool:
@@ -233,10 +307,10 @@ class DailySummaryAdmin(ReadOnlyAdmin[Any]):
         "total_executions",
         "filled_orders",
         "failed_orders",
-        "total_volume",
-        "total_value",
-        "slippage_bps",
-        "vwap_bps",
+        "shares",
+        "value",
+        "arrival",
+        "vwap",
         "alerts_generated",
         "quality_score",
         "grade",
@@ -244,6 +318,12 @@ class DailySummaryAdmin(ReadOnlyAdmin[Any]):
     list_filter = ["account", "grade", "date"]
     search_fields = ["account"]
     date_hierarchy = "date"
+    says_when_empty = "The first day's summary is written after its end."
+
+    shares = _shown("total_volume", "shares", _thousands)
+    value = _shown("total_value", "value", dollars)
+    arrival = _shown("slippage_bps", "vs arrival", bps)
+    vwap = _shown("vwap_bps", "vs VWAP", bps)
 
 
 @admin.register(ReportDelivery)

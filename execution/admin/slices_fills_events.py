@@ -17,23 +17,22 @@ from execution.orders.event_text import headline
 @admin.register(Slice)
 class SliceAdmin(OrderPartAdmin[Slice]):
     list_display = (
-        "id",
-        "parent",
-        "sequence",
         "state",
-        "due",
-        "planned_quantity",
         "filled",
+        "number",
+        "parent",
+        "due",
         "limit",
         "attempt",
         "reason",
     )
+    list_display_links = ("number",)
     list_filter = ("status",)
     search_fields = ("client_order_id__exact", "broker_order_id__exact")
     search_help_text = "the whole client or broker order id"
     fieldsets = (
-        (None, {"fields": ("parent", "sequence", "state", "reason")}),
-        ("The plan", {"fields": ("due", "ends", "planned_quantity", "cumulative_quantity")}),
+        (None, {"fields": ("parent", "number", "state", "reason")}),
+        ("Plan", {"fields": ("due", "ends", "planned_quantity", "cumulative_quantity")}),
         (
             "At the broker",
             {
@@ -57,6 +56,10 @@ class SliceAdmin(OrderPartAdmin[Slice]):
     @admin.display(description="order")
     def parent(self, part: Slice) -> SafeString:
         return base.order_link(part.order_id, str(part.order))
+
+    @admin.display(description="slice", ordering="sequence")
+    def number(self, part: Slice) -> int:
+        return part.sequence
 
     @admin.display(description="status", ordering="status")
     def state(self, part: Slice) -> SafeString:
@@ -97,13 +100,12 @@ class SliceAdmin(OrderPartAdmin[Slice]):
 @admin.register(Fill)
 class FillAdmin(OrderPartAdmin[Fill]):
     list_display = (
-        "id",
         "executed",
         "parent",
         "part",
-        "quantity",
+        "shares",
         "paid",
-        "commission",
+        "fee",
         "broker",
         "execution_id",
     )
@@ -123,6 +125,14 @@ class FillAdmin(OrderPartAdmin[Fill]):
     def parent(self, fill: Fill) -> SafeString:
         return base.order_link(fill.order_id, str(fill.order))
 
+    @admin.display(ordering="quantity")
+    def shares(self, fill: Fill) -> str:
+        return f"{fill.quantity:,}"
+
+    @admin.display(description="commission", ordering="commission")
+    def fee(self, fill: Fill) -> str:
+        return base.dollars(fill.commission)
+
     @admin.display(description="price")
     def paid(self, fill: Fill) -> str:
         return base.price(fill.price)
@@ -134,7 +144,7 @@ class FillAdmin(OrderPartAdmin[Fill]):
 
 @admin.register(OrderEvent)
 class OrderEventAdmin(OrderPartAdmin[OrderEvent]):
-    list_display = ("id", "happened", "parent", "kind", "text")
+    list_display = ("happened", "parent", "text", "kind")
     list_filter = ("kind",)
     exclude = ("data",)
     readonly_fields = ("text", "facts")

@@ -16,19 +16,11 @@ SHOWN = 25
 
 @dataclass(frozen=True, slots=True)
 class LiveOrder:
-    """`planned` shares should have been executed by now; percentages go from 0 to 100."""
+    """`planned` shares should have been executed by now."""
 
     order: Order
     planned: int
     forecast_at: datetime | None
-
-    @property
-    def filled_percent(self) -> int:
-        return _percent(self.order.filled_quantity, self.order.quantity)
-
-    @property
-    def planned_percent(self) -> int:
-        return _percent(self.planned, self.order.quantity)
 
     @property
     def behind_percent(self) -> int:
@@ -71,7 +63,3 @@ def _live(order: Order, planned: int, now: datetime) -> LiveOrder:
 def _planned(order_ids: Sequence[int], now: datetime) -> Mapping[int, int]:
     due = Slice.objects.filter(order__in=order_ids, due_at__lte=now)
     return dict(due.values_list("order").annotate(n=Max("cumulative_quantity")).order_by())
-
-
-def _percent(part: int, whole: int) -> int:
-    return min(100 * part // whole, 100) if whole > 0 else 0

@@ -11,7 +11,7 @@ from django.db.models import Count
 from deepstack import redis_check
 from execution import heartbeat
 from execution.broker import links
-from execution.domain.exchange_time import exchange_day, exchange_time
+from execution.domain.exchange_time import exchange_day, exchange_time, short_time
 from execution.domain.lifecycle import SLICE_AT_BROKER
 from execution.models import Fill, Heartbeat, Slice, TradingState
 from monitoring.alerting import thresholds
@@ -54,6 +54,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     at: str  # exchange time
+    moment: datetime
     orders: Sequence[LiveOrder]
     more_orders: bool
     today: Tally
@@ -68,6 +69,7 @@ def take(moment: Moment, states: Sequence[TradingState]) -> Snapshot:
     seen = _last_seen()
     return Snapshot(
         at=exchange_time(moment.now),
+        moment=moment.now,
         orders=orders,
         more_orders=more,
         today=daily_summaries.tally_of(exchange_day(moment.now), limits=limits),
@@ -92,7 +94,7 @@ def health(moment: Moment, seen: LastSeen) -> Sequence[Part]:
         Part("PostgreSQL", True, "answers"),
         Part("Redis", not redis_trouble, redis_trouble or "takes writes"),
         _broker(moment.real_now),
-        _last_execution(seen.execution),
+        _last_execution(seen.execution, moment.now),
     ]
 
 
@@ -127,8 +129,8 @@ def _broker(real_now: datetime) -> Part:
     return Part("Broker", False, f"{trouble.broker}: {trouble.reason}")
 
 
-def _last_execution(last: datetime | None) -> Part:
-    return Part("Last execution", True, exchange_time(last) if last else "none yet")
+def _last_execution(last: datetime | None, now: datetime) -> Part:
+    return Part("Last execution", True, short_time(last, now) if last else "none yet")
 
 
 def _last_seen() -> LastSeen:
