@@ -31,7 +31,7 @@ class PlannedSlice:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a plan is made from; `slices` is a wish, a small order gets fewer.
+    """What a plan is made from; `slices` is the target, a small order gets fewer.
 
     Volumes in shares of a session, `session_volume` of this one; `price` per share, the volatility
     a fraction a day, `risk_aversion` per $. None is unknown. What is worked at once has one slice,

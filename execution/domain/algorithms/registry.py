@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
-from execution.domain.algorithms import implementation_shortfall, pov, single, twap, vwap
+from execution.domain.algorithms import single
 from execution.domain.algorithms.base import Plan, Spec
 
 
@@ -33,13 +34,19 @@ class Algorithm:
     weights: Callable[[Spec], Sequence[float]] | None = None
 
 
+def _file(name: str, **treatment: bool) -> Algorithm:
+    """The algorithm of one file of this package: its `plan`, and its `weights` if it has any."""
+    module = import_module(f"{__package__}.{name}")
+    return Algorithm(module.plan, weights=getattr(module, "weights", None), **treatment)
+
+
 ALGOS: dict[str, Algorithm] = {
-    "MARKET": Algorithm(single.plan, over_time=False, urgent=True),
-    "LIMIT": Algorithm(single.plan, over_time=False, rests=True),
-    "TWAP": Algorithm(twap.plan, vwap_benchmark=True, weights=twap.weights),
-    "VWAP": Algorithm(vwap.plan, by_profile=True, dynamic=True, vwap_benchmark=True),
-    "POV": Algorithm(pov.plan, by_profile=True, follows_tape=True, vwap_benchmark=True),
-    "IS": Algorithm(implementation_shortfall.plan, weights=implementation_shortfall.weights),
+    "MARKET": _file("single", over_time=False, urgent=True),
+    "LIMIT": _file("single", over_time=False, rests=True),
+    "TWAP": _file("twap", vwap_benchmark=True),
+    "VWAP": _file("vwap", by_profile=True, dynamic=True, vwap_benchmark=True),
+    "POV": _file("pov", by_profile=True, follows_tape=True, vwap_benchmark=True),
+    "IS": _file("implementation_shortfall"),
 }
 
 _NONE = Algorithm(single.plan, over_time=False)

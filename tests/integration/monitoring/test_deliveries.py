@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from itertools import count
+from typing import ClassVar
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from deepstack.config import Config
 from deepstack.database.advisory_locks import DELIVERING, alone
 from monitoring.alerting import alerts, deliveries
 from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding
@@ -217,15 +219,22 @@ def test_the_channels_of_a_configuration() -> None:
     assert set(configured(with_url)) == {"log", "webhook"}
 
 
+class Pager:
+    seen: ClassVar[list[str]] = []
+
+    def send(self, alert: Alert) -> None:
+        self.seen.append(alert.message)
+
+
+def pager(config: Config) -> Pager:
+    return Pager()
+
+
 def test_a_new_channel_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """It gets new alerts, and the test that an operator sends."""
-    seen: list[str] = []
-
-    class Pager:
-        def send(self, alert: Alert) -> None:
-            seen.append(alert.message)
-
-    monkeypatch.setitem(CHANNELS, "pager", lambda config: Pager())
+    seen = Pager.seen
+    seen.clear()
+    monkeypatch.setitem(CHANNELS, "pager", f"{__name__}.pager")
     alert = raise_alert()
     assert state_of(alert, "pager") == ("PENDING", 0)
     deliveries.deliver_due(real_now=lambda: NOON, channels=configured(CONFIG))
