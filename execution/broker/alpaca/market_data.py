@@ -19,6 +19,7 @@ from execution.broker.alpaca import endpoints, redis_cache
 from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
 from execution.broker.alpaca.rate_limit import Budget, Lanes
 from execution.broker.base import BrokerError
+from execution.domain.reading import MAX_PRICE
 from execution.domain.session import Session
 from execution.market.base import MarketDataUnavailable, Quote, TapeBar
 from execution.market.calendar import ExchangeCalendar
@@ -206,10 +207,10 @@ def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _quote(symbol: str, row: Mapping[str, Any]) -> Quote | None:
-    """A price of zero says that nobody bids, or offers."""
+    """A price of zero says that nobody bids, or offers; one beyond all prices says no more."""
     try:
         bid, ask = Decimal(str(row["bp"])), Decimal(str(row["ap"]))
-        if not (bid > 0 and ask > 0):
+        if not (0 < bid <= MAX_PRICE and 0 < ask <= MAX_PRICE):
             return None
         return Quote(symbol, _moment(row["t"]), bid, ask, int(row["bs"]), int(row["as"]))
     except (KeyError, ValueError, ArithmeticError, TypeError) as error:
@@ -219,6 +220,8 @@ def _quote(symbol: str, row: Mapping[str, Any]) -> Quote | None:
 def _bar(symbol: str, row: Mapping[str, Any]) -> TapeBar:
     try:
         prices = {name: Decimal(str(row[short])) for name, short in PRICES}
+        if not all(0 < price <= MAX_PRICE for price in prices.values()):
+            raise ValueError(f"prices of no share: {prices}")
         return TapeBar(
             symbol=symbol,
             start=_moment(row["t"]),

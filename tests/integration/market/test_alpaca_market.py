@@ -47,9 +47,10 @@ def test_a_quote_is_never_from_after_the_question(alpaca: AlpacaRig) -> None:
     assert quote.at <= at
 
 
+@pytest.mark.parametrize("price", [0, -1, float("inf"), 1e300])
 @pytest.mark.parametrize("side", ["bp", "ap"])
-def test_a_quote_with_an_empty_side_is_none(alpaca: AlpacaRig, side: str) -> None:
-    alpaca.peer.tell("quote", symbol="AAPL", **{"bp": 150.0, "ap": 150.1, side: 0})
+def test_a_quote_with_an_empty_side_is_none(alpaca: AlpacaRig, side: str, price: float) -> None:
+    alpaca.peer.tell("quote", symbol="AAPL", **{"bp": 150.0, "ap": 150.1, side: price})
     assert market(alpaca).quote("AAPL", alpaca.now()) is None
 
 
@@ -144,12 +145,29 @@ def test_a_feed_of_one_exchange_is_flagged(alpaca: AlpacaRig, feed: str, whole: 
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[]", '{"quotes": 5}', '{"quotes": {"AAPL": {"bp": 1}}}', "<html>"]
+    "body",
+    [
+        "",
+        "[]",
+        '{"quotes": 5}',
+        '{"quotes": {"AAPL": {"bp": 1}}}',
+        '{"quotes": {"AAPL": {"bp": NaN, "ap": 150.1, "bs": 1, "as": 1, "t": "2026-11-20"}}}',
+        "<html>",
+    ],
 )
 def test_an_answer_that_cannot_be_read_is_no_quote(alpaca: AlpacaRig, body: str) -> None:
     alpaca.peer.tell("fault", method="GET", path="/v2/stocks", body=body)
     with pytest.raises(MarketDataUnavailable):
         market(alpaca).quote("AAPL", alpaca.now())
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity", "1e300", "null"])
+def test_a_bar_without_prices_is_no_bar(alpaca: AlpacaRig, price: str) -> None:
+    row = f'{{"o": 1, "h": 1, "l": 1, "c": 1, "vw": {price}, "v": 5, "t": "2026-11-20T15:00:00Z"}}'
+    body = f'{{"bars": {{"AAPL": [{row}]}}, "next_page_token": null}}'
+    alpaca.peer.tell("fault", method="GET", path="/v2/stocks", body=body)
+    with pytest.raises(MarketDataUnavailable):
+        market(alpaca).bars("AAPL", NOON, NOON + MINUTE)
 
 
 def test_silence_is_bounded(alpaca: AlpacaRig) -> None:
