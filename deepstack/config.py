@@ -168,8 +168,9 @@ class Monitoring(Section):
 
 class Scheduling(Section):
     horizon_seconds: PositiveSeconds = 120.0  # slices due later than this stay out of Redis
-    tick_seconds: PositiveSeconds = 0.25
-    lease_seconds: PositiveSeconds = 30.0  # longer than any broker call may take
+    tick_seconds: Annotated[float, Field(ge=0.01, le=5)] = 0.25
+    # Longer than any broker call may take: a claim whose lease is over is not sent.
+    lease_seconds: Annotated[float, Field(ge=2, le=86_400)] = 30.0
     overdue_grace_seconds: PositiveSeconds = 0.5  # an unclaimed slice is published again after this
     missed_grace_seconds: PositiveSeconds = 10.0  # later than this, a slice is left to the catch-up
     min_life_seconds: PositiveSeconds = 2.0  # a child works at least this long
