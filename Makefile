@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test test-unit test-clock fuzz-api chaos bench bench-vwap screenshots check format lock clean
+.PHONY: help demo up test test-unit test-clock fuzz-api chaos drill bench bench-vwap screenshots check format lock clean
 
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-clock  what depends on the date, on a Saturday, at a clock change, ...; MOMENT=saturday: one"
 	@echo "make fuzz-api  schemathesis over the whole API, 200 requests an operation (EXAMPLES)"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
+	@echo "make drill   lose the primary, Redis, the machine, the database, a release; DRILL=machine: one"
 	@echo "make bench   how fast, as a table; bench-vwap: how close to the market VWAP"
 	@echo "make screenshots  the README's pictures of the back office; ARGS='--every --folder DIR': each page"
 	@echo "make check   ruff, mypy and the import rules"
@@ -53,6 +54,9 @@ fuzz-api: $(VENV)/installed-dev
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/python -m tests.chaos.run $(if $(BROKER),--broker "$(BROKER)") $(ARGS)
+
+drill: $(VENV)/installed-dev
+	$(BIN)/python -m tests.drills $(DRILL) $(if $(BROKER),--broker "$(BROKER)") $(if $(RELEASE),--release "$(RELEASE)") $(ARGS)
 
 bench: $(VENV)/installed-dev
 	@$(BIN)/python -m benchmarks $(ARGS)

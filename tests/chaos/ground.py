@@ -7,7 +7,7 @@ up; `enter` does that for the servers it starts.
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -54,9 +54,7 @@ class Ground:
         """Replace what died, wake what was frozen. With another `env` all start anew with it."""
         if env != self.env:
             self.env = env
-            for member in [*self.workers, *self.dispatchers]:
-                member.kill()
-            self.kill_companion()
+            self.kill_all()
         self.wake()
         self.supervise()
         self.workers = [worker for worker in self.workers if worker.alive]
@@ -68,6 +66,10 @@ class Ground:
         while len(self.dispatchers) < self.team.dispatchers:
             name = self._name("dispatch")
             self.dispatchers.append(self.stack.start(name, processes.dispatch(), **env))
+        self.await_life()
+
+    def await_life(self) -> None:
+        """Until each process has shown life in the database."""
         try:
             wait_until(lambda: not self._silent(), START_SECONDS, "every process to show life")
         except TimeoutError as error:
@@ -86,6 +88,12 @@ class Ground:
     def kill_companion(self) -> None:
         if self.companion is not None:
             self.companion.kill()
+
+    def kill_all(self) -> None:
+        """Workers, dispatchers and the companion, as when their machine loses its power."""
+        for member in [*self.workers, *self.dispatchers]:
+            member.kill()
+        self.kill_companion()
 
     def _name(self, kind: str) -> str:
         return f"{kind}-{len(self.stack.members) + 1}"
@@ -169,14 +177,17 @@ VENUES: dict[str, Callable[[], Venue]] = {
 
 
 @contextmanager
-def enter(folder: Path, venue: str = "stand-in", team: Team = Team()) -> Iterator[Ground]:
-    """Start the servers and the broker, and set this process up as one more member."""
+def enter(
+    folder: Path, venue: str = "stand-in", team: Team = Team(), extra: Mapping[str, str] = {}
+) -> Iterator[Ground]:
+    """Start the servers and the broker, and set this process up as one more member. `extra`: of
+    the environment of all."""
     broker: Venue = VENUES[venue]()
     folder.chmod(0o755)
     with embedded_servers.started(folder) as services:
         points = folder / "points"
         points.mkdir()
-        environment = _environment(services, broker, points)
+        environment = _environment(services, broker, points) | extra
         os.environ |= environment
         django.setup()
         from django.core.management import call_command
