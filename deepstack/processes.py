@@ -63,4 +63,5 @@ def flower(address: str, port: int) -> list[str]:
 
     User and password come from FLOWER_BASIC_AUTH, which no process list shows.
     """
-    return [*_CELERY, "flower", f"--address={address}", f"--port={port}", "--read_only"]
+    flower = [sys.executable, "-m", "deepstack.web.flower"]
+    return [*flower, f"--address={address}", f"--port={port}", "--read_only"]

@@ -94,6 +94,9 @@ def test_what_dies_is_started_again_and_the_next_start_goes_on(services: Service
     assert "password" in service.output()
     (stream,) = re.findall(r"stream +(http://\S+)", service.output())
     assert status_of(stream) == 401
+    (flower,) = re.findall(r"Flower +(http://\S+)", service.output())
+    for path in ("", "metrics", "healthcheck", "static/favicon.ico", "api/workers", "login", "no"):
+        assert status_of(f"{flower}{path}") == 401, f"/{path} of Flower is open"
     assert (folder / "secret_key").stat().st_mode & 0o777 == 0o600
 
     second = services.up()
