@@ -18,6 +18,8 @@ DEBUG = CONFIG.debug
 # Without a key of its own a process can sign nothing that another would accept.
 SECRET_KEY = CONFIG.secret_key.get_secret_value() or secrets.token_urlsafe(50)
 ALLOWED_HOSTS = CONFIG.allowed_hosts
+# Under any other name the web is reached with HTTPS alone.
+PLAIN_HTTP_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
     "unfold",  # before the admin whose templates it replaces
@@ -41,6 +43,7 @@ MIDDLEWARE = [
     "deepstack.web.compression.CompressionMiddleware",
     "deepstack.web.write_log.WriteLogMiddleware",
     "deepstack.web.problem_json.ProblemMiddleware",
+    "deepstack.web.encrypted_only.EncryptedOnlyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "deepstack.web.store_down.StoreDownMiddleware",

@@ -90,6 +90,7 @@ def pytest_configure() -> None:
         del connections["default"]
     if EMBED_REDIS:
         settings.REDIS_URL = embedded_servers.addresses(RUN).redis_url
+    settings.PLAIN_HTTP_NAMES = [*settings.PLAIN_HTTP_NAMES, "testserver"]  # of Django's client
     settings.PASSWORD_HASHERS = ["tests.database.QuickPasswords"]
     empty_after_each_test()
 

@@ -146,6 +146,7 @@ WRONG_VALUES = [
     ("ALPACA_DATA_URL", "ftp://data.example"),
     ("ALERT_WEBHOOK_URL", "https://"),
     ("ALERT_WEBHOOK_URL", "https://two words"),
+    ("ALERT_WEBHOOK_URL", "http://hooks.example/services"),
     ("ALLOWED_HOSTS", ""),
     ("FLOWER_BASIC_AUTH", "password"),
     ("SECRET_KEY", "secret"),
@@ -188,6 +189,7 @@ def test_a_value_that_no_setting_can_have_is_refused_at_the_start(
         ("ALPACA_BASE_URL", "http://127.0.0.1:8090"),
         ("ALPACA_BASE_URL", "http://[::1]:8090/v2"),
         ("ALERT_WEBHOOK_URL", "https://hooks.example/services/T0/B0"),
+        ("ALERT_WEBHOOK_URL", "http://127.0.0.1:9000/alerts"),
         ("ALERT_WEBHOOK_URL", ""),
     ],
 )
