@@ -24,6 +24,7 @@ COMMANDS = {
     "reconcile": "compare orders, fills, positions and cash with the broker",
     "verify": "compute every order anew from its fills and events, and compare",
     "backup": "back up the database while the service runs",
+    "archive": "take the parts of long ended orders out of the database, into files",
     "restore": "put a backup in its place, in recovery mode",
     "recovery": "compare with the broker after a restore, and release trading",
     "accept_break": "accept the shares that the broker has of a symbol",

@@ -30,6 +30,7 @@ from yaml import YAMLError
 from deepstack import config_files, config_rules
 from deepstack.config_alerts import Alerts
 from deepstack.config_breakers import Breakers
+from deepstack.config_growth import Archive, Disk
 from deepstack.config_ibkr import Ibkr
 from deepstack.config_market import Market
 from deepstack.config_paper import Paper
@@ -45,7 +46,7 @@ from deepstack.config_types import (
     LogFile,
     Minutes,
     Money,
-    OptionalHttpUrl,
+    OptionalPrivateUrl,
     Positive,
     PositiveMinutes,
     PositiveMoney,
@@ -233,13 +234,6 @@ class Limits(Section):
     duplicate_seconds: Seconds = 0.0  # 0: not compared
 
 
-class Disk(Section):
-    """Of the disks of this machine that rows and logs go to: shares of the whole that are free."""
-
-    low: Annotated[float, Field(ge=0, lt=1)] = 0.05  # an alert
-    least_free: Annotated[float, Field(ge=0, lt=1)] = 0.02  # no new order is taken
-
-
 class Config(Checked, BaseSettings):
     """Every setting of the service, frozen once read."""
 
@@ -291,7 +285,7 @@ class Config(Checked, BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: LogFile = ROOT / "logs" / "deepstack.log"
     # Takes a POST for each alert; empty: alerts go to the log only.
-    alert_webhook_url: OptionalHttpUrl = ""
+    alert_webhook_url: OptionalPrivateUrl = ""
 
     alerts: Alerts = Alerts()
     webhooks: Webhooks = Webhooks()
@@ -299,6 +293,7 @@ class Config(Checked, BaseSettings):
     limits: Limits = Limits()
     breakers: Breakers = Breakers()
     disk: Disk = Disk()
+    archive: Archive = Archive()
     market: Market = Market()
     paper: Paper = Paper()
     ibkr: Ibkr = Ibkr()

@@ -5,48 +5,52 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+# Fills of orders that were archived, summed by the trigger that saw them go, are fills like any.
+_TRADES = """(
+SELECT f.broker, o.account,
+       date_trunc('day', f.executed_at AT TIME ZONE 'America/New_York')
+         AT TIME ZONE 'America/New_York' AS midnight,
+       o.symbol, o.side, sum(f.quantity) AS shares, sum(f.quantity * f.price) AS money,
+       coalesce(sum(f.commission), 0) AS fees
+  FROM execution_fill f JOIN execution_order o ON o.id = f.order_id
+ GROUP BY 1, 2, 3, 4, 5
+ UNION ALL
+SELECT broker, account, midnight, symbol, side, shares, money, fees FROM execution_archivedtrade
+) AS traded"""
 _COMPARED: Mapping[str, str] = {
-    "position": """
+    "position": f"""
 SELECT concat_ws(' ', broker, account, symbol), kept, summed
 FROM (SELECT broker, account, symbol, shares AS kept FROM execution_position) p
-FULL JOIN (SELECT f.broker, o.account, o.symbol,
-                  sum(CASE o.side WHEN 'BUY' THEN f.quantity ELSE -f.quantity END) AS summed
-             FROM execution_fill f JOIN execution_order o ON o.id = f.order_id
-            GROUP BY 1, 2, 3) s USING (broker, account, symbol)
+FULL JOIN (SELECT broker, account, symbol,
+                  sum(CASE side WHEN 'BUY' THEN shares ELSE -shares END) AS summed
+             FROM {_TRADES} GROUP BY 1, 2, 3) s USING (broker, account, symbol)
 WHERE coalesce(kept, 0) <> coalesce(summed, 0)
 ORDER BY 1
-""",
-    "day's trades": """
+""",  # noqa: S608
+    "day's trades": f"""
 SELECT concat_ws(' ', broker, account, midnight, side, symbol),
        concat_ws(', ', p.shares, p.money, p.fees), concat_ws(', ', s.shares, s.money, s.fees)
 FROM execution_daytrade p
-FULL JOIN (SELECT f.broker, o.account,
-                  date_trunc('day', f.executed_at AT TIME ZONE 'America/New_York')
-                    AT TIME ZONE 'America/New_York' AS midnight,
-                  o.symbol, o.side, sum(f.quantity) AS shares, sum(f.quantity * f.price) AS money,
-                  coalesce(sum(f.commission), 0) AS fees
-             FROM execution_fill f JOIN execution_order o ON o.id = f.order_id
-            GROUP BY 1, 2, 3, 4, 5) s USING (broker, account, midnight, symbol, side)
+FULL JOIN (SELECT broker, account, midnight, symbol, side,
+                  sum(shares) AS shares, sum(money) AS money, sum(fees) AS fees
+             FROM {_TRADES} GROUP BY 1, 2, 3, 4, 5) s
+    USING (broker, account, midnight, symbol, side)
 WHERE (coalesce(p.shares, 0), coalesce(p.money, 0), coalesce(p.fees, 0))
    <> (coalesce(s.shares, 0), coalesce(s.money, 0), coalesce(s.fees, 0))
 ORDER BY 1
-""",
+""",  # noqa: S608
 }
-_REBUILD = """
+_REBUILD = f"""
 LOCK TABLE execution_fill IN SHARE ROW EXCLUSIVE MODE;
 DELETE FROM execution_position;
 DELETE FROM execution_daytrade;
 INSERT INTO execution_position (broker, account, symbol, shares)
-SELECT f.broker, o.account, o.symbol,
-       sum(CASE o.side WHEN 'BUY' THEN f.quantity ELSE -f.quantity END)
-  FROM execution_fill f JOIN execution_order o ON o.id = f.order_id GROUP BY 1, 2, 3;
+SELECT broker, account, symbol, sum(CASE side WHEN 'BUY' THEN shares ELSE -shares END)
+  FROM {_TRADES} GROUP BY 1, 2, 3;
 INSERT INTO execution_daytrade (broker, account, midnight, symbol, side, shares, money, fees)
-SELECT f.broker, o.account,
-       date_trunc('day', f.executed_at AT TIME ZONE 'America/New_York')
-         AT TIME ZONE 'America/New_York',
-       o.symbol, o.side, sum(f.quantity), sum(f.quantity * f.price), coalesce(sum(f.commission), 0)
-  FROM execution_fill f JOIN execution_order o ON o.id = f.order_id GROUP BY 1, 2, 3, 4, 5;
-"""
+SELECT broker, account, midnight, symbol, side, sum(shares), sum(money), sum(fees)
+  FROM {_TRADES} GROUP BY 1, 2, 3, 4, 5;
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What is remembered: orders, the controls over them, the market, and the paper broker's book."""
 
+from execution.models.archive import Archive, ArchivedOrder, ArchivedTrade
 from execution.models.broker_link import BrokerLink
 from execution.models.calibration import SlippageCalibration
 from execution.models.ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
@@ -19,6 +20,9 @@ from execution.models.trading_states import (
 )
 
 __all__ = [
+    "Archive",
+    "ArchivedOrder",
+    "ArchivedTrade",
     "Bar",
     "BrokerAccount",
     "BrokerCursor",

@@ -34,7 +34,7 @@ class Batch:
 
 
 def batches(*, after: int = 0) -> Iterator[Batch]:
-    """Every order with an id above `after`, by id.
+    """Every order with an id above `after`, by id, whose rows are not archived.
 
     Each batch is one snapshot: orders that trade meanwhile are seen whole, before a change or
     after it. Not to be called inside a transaction.
@@ -52,9 +52,8 @@ def batches(*, after: int = 0) -> Iterator[Batch]:
 
 
 def _next_ids(after: int) -> list[int]:
-    return list(
-        Order.objects.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:BATCH]
-    )
+    here = Order.objects.filter(pk__gt=after, archived__isnull=True).order_by("pk")
+    return list(here.values_list("pk", flat=True)[:BATCH])
 
 
 def check(ids: Sequence[int]) -> Iterator[Disagreement]:

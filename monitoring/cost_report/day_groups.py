@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 
 from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
-from execution.models import Order, Slice
+from execution.models import ArchivedOrder, Order, Slice
 from monitoring.cost_report import spread
 from monitoring.cost_report.estimates import Sums
 from monitoring.cost_report.groups import Group
@@ -52,12 +52,14 @@ SELECT o.id, o.symbol, o.strategy, o.basket, o.algorithm, o.side, o.quantity AS 
        c.delay, c.trading, c.opportunity, c.fees, c.reversion_bps, c.late_reversion_bps,
        c.pwp10_bps, c.pwp5_bps, c.open_bps, c.close_bps, c.spread_capture,
        o.filled_quantity > 0 AND (c.order_id IS NULL OR c.due_at_real IS NOT NULL) AS preliminary,
-       (SELECT sl.broker FROM {Slice._meta.db_table} sl
-         WHERE sl.order_id = o.id AND sl.broker <> '' LIMIT 1) AS broker
+       coalesce((SELECT sl.broker FROM {Slice._meta.db_table} sl
+                  WHERE sl.order_id = o.id AND sl.broker <> '' LIMIT 1),
+                nullif(ar.broker, '')) AS broker
   FROM unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) AS within (begins, ends)
   JOIN {Order._meta.db_table} o ON coalesce(o.finished_at, o.created_at) >= within.begins
    AND coalesce(o.finished_at, o.created_at) < within.ends
   LEFT JOIN {CostAnalysis._meta.db_table} c ON c.order_id = o.id
+  LEFT JOIN {ArchivedOrder._meta.db_table} ar ON ar.order_id = o.id
  WHERE o.status = ANY(%(statuses)s) AND (%(account)s = '' OR o.account = %(account)s)
    AND (%(ids)s::bigint[] IS NULL OR o.id = ANY(%(ids)s))
 """  # noqa: S608

@@ -1,10 +1,15 @@
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from typing import Any
 
+from django.core.management.base import CommandError
 from rich.text import Text
 from typing_extensions import override
 
+from deepstack.config import current
 from execution import context
+from execution.archive import files, reading
+from execution.archive.manifest import ArchiveError
 from execution.domain.exchange_time import exchange_time
 from execution.management import progress
 from execution.management.console import ORDER_ID, OperatorCommand, argument
@@ -28,7 +33,7 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         order = Order.objects.get(pk=options["order"])
         report = queries.report(order, context.default().market, now=context.default().now())
-        events = queries.events_of(order.pk).iterator()
+        events = _events(order)
         if options["json"]:
             self.print_json(
                 {"order": report, "events": [_plain(event, order.side) for event in events]}
@@ -41,6 +46,19 @@ class Command(OperatorCommand):
             text = Text(exchange_time(event.at, millis=True), style="dim")
             said = words(event.kind, event.data, order.side)
             out.print(text, said, markup=False, soft_wrap=True)
+
+
+def _events(order: Order) -> Iterable[OrderEvent]:
+    """The trail, from the archive where it is there."""
+    member = reading.of_order(order)
+    if member is None:
+        return queries.events_of(order.pk).iterator()
+    try:
+        return reading.trail(
+            member, files.folder_of(current()), key=current().backup_key.get_secret_value()
+        )
+    except ArchiveError as error:
+        raise CommandError(f"order {order.pk} was archived: {error}") from None
 
 
 def _plain(event: OrderEvent, side: str) -> dict[str, Any]:
