@@ -1,0 +1,38 @@
+"""A migration has the time that a request does not have, and its session none of it afterwards."""
+
+from contextlib import suppress
+
+import pytest
+from django.db import connection
+
+from deepstack.database import LIMITS
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
+NAMES = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
+
+
+class Stopped(Exception):
+    pass
+
+
+def limits() -> list[str]:
+    with connection.cursor() as cursor:
+        return [str(cursor.execute(f"SHOW {name}").fetchone()[0]) for name in NAMES]
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_migration_is_ended_by_no_limit_but_that_on_locks(atomic: bool, fails: bool) -> None:
+    usual = [LIMITS[name] for name in NAMES]
+    assert limits() == usual
+    with suppress(Stopped), connection.schema_editor(atomic=atomic):
+        assert limits() == ["0", "0", LIMITS["lock_timeout"]]
+        if fails:
+            raise Stopped
+    assert limits() == usual
+
+
+def test_the_statements_that_are_shown_before_a_migration_are_the_migrations_own() -> None:
+    with connection.schema_editor(collect_sql=True, atomic=False) as editor:
+        editor.execute("SELECT 1")
+    assert editor.collected_sql == ["SELECT 1;"]
