@@ -126,8 +126,8 @@ def replayed(bars: Path, speed: float) -> list[Run]:
         ):
             subprocess.run(processes.manage(*words), check=True, stdout=subprocess.DEVNULL)
         start_clock(speed)
-        stack.enter_context(_process(folder, "w1"))
-        stack.enter_context(_process(folder, "dispatch"))
+        stack.enter_context(_process(folder, "w1", processes.worker("w1")))
+        stack.enter_context(_process(folder, "dispatch", processes.dispatch()))
         return traded(speed)
 
 

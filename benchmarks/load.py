@@ -27,6 +27,11 @@ def steady(rate: int, seconds: int, first: datetime) -> list[dict[str, object]]:
     return [signal | {"start_at": start} for start in starts]
 
 
+def at_once(count: int, moment: datetime) -> list[dict[str, object]]:
+    """Parents of one slice, all due at the moment."""
+    return [twap(slices=1, minutes=1, quantity=100) | {"start_at": moment}] * count
+
+
 def percentiles(values: Sequence[float]) -> dict[str, float]:
     ranked = sorted(values)
     last = len(ranked) - 1

@@ -1,6 +1,6 @@
 """Processor time by kind of process: what a slice costs each of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,10 +11,10 @@ Kinds = Mapping[str, Sequence[int]]  # process ids
 
 def per_slice_since(kinds: Kinds) -> Callable[[int], dict[str, float]]:
     """What tells, for a number of slices, the milliseconds of each of them since now."""
-    before = {kind: _seconds(pids) for kind, pids in kinds.items()}
+    before = {kind: seconds_of(pids) for kind, pids in kinds.items()}
 
     def cost(slices: int) -> dict[str, float]:
-        spent = {kind: _seconds(pids) - before[kind] for kind, pids in kinds.items()}
+        spent = {kind: seconds_of(pids) - before[kind] for kind, pids in kinds.items()}
         costs = {kind: round(each / max(slices, 1) * 1000, 2) for kind, each in spent.items()}
         return costs | {"sum": round(sum(costs.values()), 2)}
 
@@ -36,7 +36,7 @@ def _is_server(words: Sequence[str], folder: str) -> bool:
     return name.startswith(("postgres", "redis-server")) and folder in " ".join(words)
 
 
-def _seconds(pids: Sequence[int]) -> float:
+def seconds_of(pids: Iterable[int]) -> float:
     total = 0.0
     for pid in pids:
         with suppress(psutil.Error):

@@ -1,4 +1,5 @@
-"""How late slices leave and what they cost, how fast orders are accepted, a worker's memory.
+"""How late slices leave and what they cost, with a broker that fills at once and with the paper
+broker, all limits of live trading set; how many orders are accepted; a worker's memory.
 
 Starts PostgreSQL, Redis, two workers and a dispatcher of its own, and after them the yardstick on
 the same servers. Figures of one run compare with each other; a busy machine makes all of them
@@ -18,7 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.load import percentiles, steady, stolen_since, twap
+from benchmarks.load import at_once, percentiles, steady, stolen_since, twap
 from benchmarks.processor_time import Kinds, per_slice_since, servers_in
 from deepstack import processes
 from deepstack.local import embedded_servers
@@ -26,6 +27,18 @@ from deepstack.local import embedded_servers
 WORKERS = 2
 START_SECONDS = 60.0
 LEAD_SECONDS = 5.0  # between an order's arrival and its first slice
+BURST, BURST_LEAD_SECONDS = 1_000, 12.0
+INSTANT = "benchmarks.instant_broker"  # a Celery application
+HISTORY = 200_000  # old orders of the same account and symbol
+HISTORY_RATE = 50
+# Each is asked for before every send, and none is reached.
+LIMITS = {
+    "LIMITS__MAX_POSITION": "1000000000",
+    "LIMITS__MAX_DAILY_LOSS": "1000000000",
+    "LIMITS__MAX_ORDER_QUANTITY": "1000000",
+    "LIMITS__MAX_ORDER_NOTIONAL": "1000000000",
+    "LIMITS__MAX_MESSAGES_PER_MINUTE": "1000000",
+}
 
 
 def figures(rates: Sequence[int], seconds: int) -> dict[str, object]:
@@ -37,31 +50,55 @@ def figures(rates: Sequence[int], seconds: int) -> dict[str, object]:
             "REDIS_URL": servers.redis_url,
             "LOG_FILE": f"{folder}/deepstack.log",
             "LOG_LEVEL": "WARNING",
+            **LIMITS,
         }
         subprocess.run(processes.manage("migrate", "--verbosity", "0"), check=True)
         programs = servers_in(Path(folder))
-        with ExitStack() as own:
-            workers = [own.enter_context(_process(folder, f"w{n}")) for n in range(WORKERS)]
-            dispatch = own.enter_context(_process(folder, "dispatch"))
-            kinds = {"workers": workers, "dispatch": [dispatch], "servers": programs}
-            measured = _measure(rates, seconds, kinds)
+        with _team(folder, programs, INSTANT) as kinds:
+            measured = {"instant": _rows(rates, seconds, kinds), "burst": burst()}
+        with _team(folder, programs) as kinds:
+            measured |= {"paper": _rows(rates, seconds, kinds)}
+            measured |= _orders(kinds)
         yardstick = _yardstick(folder, rates, seconds, programs)
+        with _team(folder, programs, INSTANT):
+            measured |= {"history": history(seconds)}
     host = {"cores": os.cpu_count(), "load_before": load, "stolen_percent": stolen()}
     return {**host, "seconds": seconds, **measured, "yardstick": yardstick}
 
 
-def _measure(rates: Sequence[int], seconds: int, kinds: Kinds) -> dict[str, object]:
+@contextmanager
+def _team(folder: str, programs: Sequence[int], application: str = "deepstack") -> Iterator[Kinds]:
+    """Workers of a Celery application and a dispatcher, warm, while the block lasts."""
     from deepstack import django_setup
 
     django_setup.ensure()
     from execution import heartbeat
     from execution.models import Heartbeat
 
-    _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= WORKERS, START_SECONDS)
-    _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
-    lateness(10, 5)  # warm: imports, connections, plans
+    Heartbeat.objects.all().delete()  # of the team before
+    with ExitStack() as own:
+        commands = [processes.worker(f"w{n}") for n in range(WORKERS)]
+        workers = [
+            own.enter_context(_process(folder, f"w{n}", _of(application, command)))
+            for n, command in enumerate(commands)
+        ]
+        dispatch = own.enter_context(_process(folder, "dispatch", processes.dispatch()))
+        _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= WORKERS, START_SECONDS)
+        _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
+        lateness(10, 5)  # warm: imports, connections, plans
+        yield {"workers": workers, "dispatch": [dispatch], "servers": programs}
+
+
+def _of(application: str, command: Sequence[str]) -> list[str]:
+    return [application if word == "deepstack" else word for word in command]
+
+
+def _rows(rates: Sequence[int], seconds: int, kinds: Kinds) -> list[dict[str, object]]:
+    return [_at(rate, seconds, kinds) for rate in rates]
+
+
+def _orders(kinds: Kinds) -> dict[str, object]:
     return {
-        "lateness_ms": [_at(rate, seconds, kinds) for rate in rates],
         "order_of_10000_slices_over_a_session": big_order(390),
         "order_of_10000_slices_all_within_the_horizon": big_order(1.9),
         "bulk_1000_orders_x_20_slices": bulk(),
@@ -76,6 +113,24 @@ def _at(rate: int, seconds: int, kinds: Kinds) -> dict[str, object]:
     return figures | {"processor_ms": cost(int(str(figures["sent"])))}
 
 
+def burst() -> dict[str, object]:
+    """Slices of as many orders with one and the same due moment."""
+    from execution import context
+
+    moment = context.default().now() + timedelta(seconds=BURST_LEAD_SECONDS)
+    return _lateness(at_once(BURST, moment), START_SECONDS)
+
+
+def history(seconds: int) -> dict[str, object]:
+    """Lateness with an empty history, and after so many old orders with a slice each."""
+    from benchmarks import old_orders
+
+    before = lateness(HISTORY_RATE, seconds)
+    old_orders.copy(HISTORY)
+    lateness(10, 5)  # every connection plans anew after ANALYZE
+    return {"orders": HISTORY, "before": before, "after": lateness(HISTORY_RATE, seconds)}
+
+
 def _yardstick(
     folder: str, rates: Sequence[int], seconds: int, programs: Sequence[int]
 ) -> list[dict[str, object]]:
@@ -84,7 +139,9 @@ def _yardstick(
     queue = queue.replace("db=0", "virtual_host=5")
     settings = "benchmarks.yardstick.settings"
     environment = os.environ | {"YARDSTICK_BROKER": queue, "DJANGO_SETTINGS_MODULE": settings}
-    with _process(folder, "yardstick", environment) as pid:
+    celery = [sys.executable, "-m", "celery", "-A", "benchmarks.yardstick.worker", "worker"]
+    command = [*celery, "-c", str(WORKERS), "--without-gossip", "--without-mingle"]
+    with _process(folder, "yardstick", command, environment) as pid:
         kinds = {"workers": [pid], "servers": programs}
         _load_yardstick(10, 5, environment)  # warm
         rows = []
@@ -103,21 +160,29 @@ def _load_yardstick(rate: int, seconds: int, environment: dict[str, str]) -> dic
 
 
 def lateness(rate: int, seconds: int) -> dict[str, object]:
-    """From the due time to the broker call, in ms."""
+    """From the due time to the broker call, in ms, of a steady load."""
+    from execution import context
+
+    first = context.default().now() + timedelta(seconds=LEAD_SECONDS)
+    found = _lateness(steady(rate, seconds, first), LEAD_SECONDS + seconds + START_SECONDS)
+    return {"rate": rate, **found}
+
+
+def _lateness(signals: list[dict[str, object]], longest: float) -> dict[str, object]:
     from execution import context
     from execution.entry import acceptance
     from execution.models import Order, Slice
 
-    first = context.default().now() + timedelta(seconds=LEAD_SECONDS)
-    orders = acceptance.accept_all(steady(rate, seconds, first), context.default())
+    orders = acceptance.accept_all(signals, context.default())
     ids = [order.pk for order in orders]
     live = Order.objects.filter(pk__in=ids, finished_at__isnull=True)
-    _until(lambda: not live.exists(), LEAD_SECONDS + seconds + START_SECONDS)
-    sent = Slice.objects.filter(order__in=ids, lateness_ms__isnull=False)
-    late: list[float] = list(sent.values_list("lateness_ms", flat=True))
+    _until(lambda: not live.exists(), longest)
+    planned = Slice.objects.filter(order__in=ids)
+    late: list[float] = list(
+        planned.filter(lateness_ms__isnull=False).values_list("lateness_ms", flat=True)
+    )
     filled = Order.objects.filter(pk__in=ids, status="FILLED").count()
-    counts = {"rate": rate, "sent": len(late), "planned": rate * seconds, "filled": filled}
-    return {**counts, **percentiles(late)}
+    return {"sent": len(late), "planned": planned.count(), "filled": filled, **percentiles(late)}
 
 
 def big_order(minutes: float) -> dict[str, float]:
@@ -174,25 +239,18 @@ def _resident_mb(pid: int) -> float:
 
 
 @contextmanager
-def _process(folder: str, name: str, environment: dict[str, str] | None = None) -> Iterator[int]:
-    with Path(folder, f"{name}.log").open("wb") as log:
+def _process(
+    folder: str, name: str, command: Sequence[str], environment: dict[str, str] | None = None
+) -> Iterator[int]:
+    with Path(folder, f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            _command(name), stdout=log, stderr=log, start_new_session=True, env=environment
+            command, stdout=log, stderr=log, start_new_session=True, env=environment
         )
         try:
             yield process.pid
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _command(name: str) -> list[str]:
-    if name == "dispatch":
-        return processes.dispatch()
-    if name == "yardstick":
-        celery = [sys.executable, "-m", "celery", "-A", "benchmarks.yardstick.worker", "worker"]
-        return [*celery, "-c", str(WORKERS), "--without-gossip", "--without-mingle"]
-    return processes.worker(name)
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> None:

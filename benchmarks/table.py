@@ -1,20 +1,22 @@
 """The figures of a benchmark as a table in Markdown, the yardstick beside the service."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _HEAD = """\
-| Slices/s asked | Service: late p50 / p99 ms | sent/s \
+| Slices/s asked | Broker that fills at once: late p50 / p99 ms | sent/s \
 | ms of processor a slice: workers, dispatch, servers, sum \
-| Yardstick: late p50 / p99 ms | sent/s | ms of processor a slice |
-|---|---|---|---|---|---|---|
+| Paper broker: late p50 / p99 ms | sent/s | ms of processor \
+| Yardstick: late p50 / p99 ms | sent/s | ms of processor |
+|---|---|---|---|---|---|---|---|---|---|
 """
 _PAGE = """\
 # Performance
 What `make bench ARGS='--page docs/performance.md'` measured last. Figures of one run compare with
 each other; a busy machine, or a host that gives processors away, makes all of them worse.
 
-- Late is from a slice's due moment to the broker call, with the paper broker and no limits set.
+- Late is from a slice's due moment to the broker call. Limits on position, daily loss, quantity,
+  value and messages are set, so that each send reads what they ask for, and none is reached.
 - Sent/s is what was sent over the load's time. Where it is less than asked the machine is full, and
   the other slices ended with their order's window.
 - The yardstick (`benchmarks/yardstick/worker.py`) is the least that a Django and Celery service
@@ -28,9 +30,10 @@ each other; a busy machine, or a host that gives processors away, makes all of t
 
 def of(figures: Mapping[str, Any]) -> str:
     seconds = figures["seconds"]
-    pairs = zip(figures["lateness_ms"], figures["yardstick"], strict=True)
-    rows = "".join(_row(ours, theirs, seconds) for ours, theirs in pairs)
-    return f"{_host(figures)}\n\n{_HEAD}{rows}\n{_rest(figures)}"
+    triples = zip(figures["instant"], figures["paper"], figures["yardstick"], strict=True)
+    rows = "".join(_row(*each, seconds) for each in triples)
+    rest = "".join(f"| {what} | {figure} |\n" for what, figure in _rest(figures))
+    return f"{_host(figures)}\n\n{_HEAD}{rows}\n| Beside that | |\n|---|---|\n{rest}"
 
 
 def page(text: str) -> str:
@@ -44,35 +47,67 @@ def _host(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _row(ours: Mapping[str, Any], theirs: Mapping[str, Any], seconds: float) -> str:
+def _row(
+    instant: Mapping[str, Any],
+    paper: Mapping[str, Any],
+    yardstick: Mapping[str, Any],
+    seconds: float,
+) -> str:
     cells = [
-        str(ours["rate"]),
-        f"{ours['p50']:,.1f} / {ours['p99']:,.1f}",
-        f"{ours['sent'] / seconds:,.0f}",
-        ", ".join(f"{each:.1f}" for each in ours["processor_ms"].values()),
-        f"{theirs['p50']:,.1f} / {theirs['p99']:,.1f}",
-        f"{theirs['sent'] / seconds:,.0f}",
-        f"{theirs['processor_ms']['sum']:.1f}",
+        str(instant["rate"]),
+        _late(instant),
+        _pace(instant, seconds),
+        ", ".join(f"{each:.1f}" for each in instant["processor_ms"].values()),
     ]
+    for each in (paper, yardstick):
+        cells += [_late(each), _pace(each, seconds), f"{each['processor_ms']['sum']:.1f}"]
     return f"| {' | '.join(cells)} |\n"
 
 
-def _rest(figures: Mapping[str, Any]) -> str:
+def _late(figures: Mapping[str, Any]) -> str:
+    return f"{figures['p50']:,.1f} / {figures['p99']:,.1f}"
+
+
+def _pace(figures: Mapping[str, Any], seconds: float) -> str:
+    return f"{figures['sent'] / seconds:,.0f}"
+
+
+def _rest(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     entry, bulk = figures["entry"], figures["bulk_1000_orders_x_20_slices"]["accepted_s"]
     far = figures["order_of_10000_slices_over_a_session"]
     near = figures["order_of_10000_slices_all_within_the_horizon"]
-    memory = figures["worker_memory"]
-    return (
-        "| Entry and memory | |\n|---|---|\n"
-        f"| POST of an order of 20 slices, {entry['clients']} clients at once "
-        f"| {entry['orders_per_second']:g}/s, p50 {entry['ms']['p50']:g} ms, "
-        f"p99 {entry['ms']['p99']:g} ms |\n"
-        f"| 1,000 orders of 20 slices in one call, accepted | {bulk:g} s |\n"
-        f"| One order of 10,000 slices over a session, stored | {far['stored_s']:g} s |\n"
-        f"| One order of 10,000 slices, all due within minutes: stored, enqueued "
-        f"| {near['stored_s']:g} s, {near['enqueued_s']:g} s |\n"
-        f"| Workers' memory before and after 10,000 slices beyond the horizon "
-        f"| {_megabytes(memory['before_mb'])}, {_megabytes(memory['after_mb'])} |\n"
+    memory, idle = figures["worker_memory"], figures["idle"]
+    burst, slow, history = figures["burst"], figures["slow_broker"], figures["history"]
+    yield (
+        f"{burst['planned']:,} slices of one due moment: sent, late p50 / last",
+        f"{burst['sent']:,}, {burst['p50']:,.0f} / {burst['p100']:,.0f} ms",
+    )
+    yield (
+        f"Answers after {slow['answer_ms']:g} ms, {slow['rate']}/s asked: sent, late p50 / p99",
+        f"{slow['sent']:,} of {slow['planned']:,}, {_late(slow['lateness_ms'])} ms",
+    )
+    yield (
+        f"{history['orders']:,} old orders, {history['before']['rate']}/s: late without, with them",
+        f"{_late(history['before'])}; {_late(history['after'])} ms",
+    )
+    took = f"p50 {entry['ms']['p50']:g} ms, p99 {entry['ms']['p99']:g} ms"
+    yield (
+        f"POST of an order of 20 slices, {entry['clients']} clients at once",
+        f"{entry['orders_per_second']:g}/s, {took}",
+    )
+    yield "1,000 orders of 20 slices in one call, accepted", f"{bulk:g} s"
+    yield "One order of 10,000 slices over a session, stored", f"{far['stored_s']:g} s"
+    yield (
+        "One order of 10,000 slices, all due within minutes: stored, enqueued",
+        f"{near['stored_s']:g} s, {near['enqueued_s']:g} s",
+    )
+    yield (
+        "Workers' memory before and after 10,000 slices beyond the horizon",
+        f"{_megabytes(memory['before_mb'])}, {_megabytes(memory['after_mb'])}",
+    )
+    yield (
+        "All processes of `make up` without an order",
+        f"{idle['percent_of_a_core']:g} % of a core, {idle['memory_mb']:,} MB",
     )
 
 

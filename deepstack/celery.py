@@ -1,12 +1,10 @@
 """The Celery application: Redis carries ETA tasks, PostgreSQL knows what they are about."""
 
 import os
-import threading
 from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
 from threading import Barrier, BrokenBarrierError
-from time import monotonic
 from typing import Any
 
 from celery import Celery, bootsteps
@@ -14,16 +12,15 @@ from celery.schedules import crontab
 from celery.signals import setup_logging, task_prerun, worker_init
 from celery.utils.dispatch import Signal
 from celery.worker.components import Hub, Pool
-from django.db import close_old_connections, connection
 
 from deepstack import latency_tuning
+from deepstack.database import thread_connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
 # Celery ignores what Django's checks find, and they import every page of the web.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 WARM_SECONDS = 10.0
-LOOK_AGAIN_SECONDS = 1.0
 
 
 class FireAllTimers(bootsteps.StartStopStep):
@@ -38,6 +35,8 @@ class FireAllTimers(bootsteps.StartStopStep):
 
 
 thread_began = Signal(name="thread_began")
+pool_began = Signal(name="pool_began")  # one of threads
+pool_ends = Signal(name="pool_ends")  # no task arrives any more
 
 
 class WarmThreads(bootsteps.StartStopStep):
@@ -50,10 +49,14 @@ class WarmThreads(bootsteps.StartStopStep):
         threads = getattr(parent.pool, "executor", None)
         if threads is None:
             return  # a pool of processes
+        pool_began.send(sender=None)
         together = Barrier(parent.pool.limit)
         begun = [threads.submit(_begin, together) for _ in range(parent.pool.limit)]
         wait(begun, timeout=WARM_SECONDS)
         together.abort()
+
+    def stop(self, parent: Any) -> None:
+        pool_ends.send(sender=None)
 
 
 def _begin(together: Barrier) -> None:
@@ -74,20 +77,10 @@ def _be_quick(**_: object) -> None:
     latency_tuning.be_quick()
 
 
-class _Looked(threading.local):
-    at = float("-inf")
-
-
-_looked = _Looked()
-
-
 @task_prerun.connect
 def _drop_broken_connections(**_: object) -> None:
-    """Django asks the server whether it still hears; a thread that had an answer a moment ago need
-    not ask. A task that fails by it is enqueued again."""
-    if connection.errors_occurred or monotonic() - _looked.at > LOOK_AGAIN_SECONDS:
-        close_old_connections()
-        _looked.at = monotonic()
+    """A task that fails by a broken one is enqueued again."""
+    thread_connection.refresh()
 
 
 app = Celery("deepstack")

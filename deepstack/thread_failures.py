@@ -30,6 +30,16 @@ def found() -> str:
 
 @task_failure.connect
 def _note(exception: BaseException | None = None, **_: Any) -> None:
+    note(exception)
+
+
+@task_success.connect
+def _forget(**_: Any) -> None:
+    forget()
+
+
+def note(exception: BaseException | None) -> None:
+    """This thread has failed."""
     match exception:
         case Error() if sessions.is_away(exception):
             words = f"PostgreSQL: {sessions.in_words(exception)}"
@@ -40,7 +50,7 @@ def _note(exception: BaseException | None = None, **_: Any) -> None:
     _found[threading.get_ident()] = (monotonic(), words)
 
 
-@task_success.connect
-def _forget(**_: Any) -> None:
+def forget() -> None:
+    """This thread has succeeded."""
     if _found:
         _found.pop(threading.get_ident(), None)

@@ -1,11 +1,14 @@
 """Celery's doors: each reads an id, makes one call and forgets nothing it was not told."""
 
+from datetime import datetime
+from typing import Any
+
 import structlog
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 
 from deepstack import redis_check, thread_failures
-from deepstack.celery import thread_began
+from deepstack.celery import pool_began, pool_ends, thread_began
 from deepstack.database import prepared_query
 from deepstack.database.advisory_locks import POLL, try_session_lock, unlock_session
 from execution import context, heartbeat
@@ -16,13 +19,18 @@ from execution.orders import caller
 from execution.planning import volume_profiles
 from execution.reconciliation import account_reconciliation, trading_gate
 from execution.risk import recovery_mode
-from execution.sending import resolver, slices
+from execution.sending import resolver, slice_flow
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 10.0
 
 
-@shared_task
-def send_slice(slice_id: int) -> None:
-    structlog.contextvars.clear_contextvars()
-    slices.send(slice_id, context.default())
+@shared_task(bind=True)
+def send_slice(self: Any, slice_id: int) -> None:
+    """Ends when the slice is in hand; what becomes of it, its events tell."""
+    eta = self.request.eta
+    slice_flow.of_process().bring(slice_id, eta=datetime.fromisoformat(eta) if eta else None)
 
 
 @shared_task
@@ -82,6 +90,17 @@ def _warm(**_: object) -> None:
     ready = context.default()
     trading_gate.put_before(ready)
     ready.market.session(ready.now())
+
+
+@pool_began.connect
+def _begin_flow(**_: object) -> None:
+    slice_flow.of_process()
+
+
+@pool_ends.connect
+def _drain_flow(**_: object) -> None:
+    if not slice_flow.of_process().drain(DRAIN_SECONDS):
+        log.warning("slices are left to the other workers")
 
 
 @thread_began.connect

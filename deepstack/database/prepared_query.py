@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import BooleanField, Expression, Func, QuerySet
-from django.db.models.query import get_related_populators
+from django.db.models.base import ModelState
 from typing_extensions import override
 
 from deepstack.database import statement, unit_of_work
@@ -177,19 +178,37 @@ def _converter(compiler: Any) -> Callable[[Any], Any]:
 
 
 def _instances(compiler: Any) -> Callable[[Any], Any]:
-    """What turns a row into an instance, as ModelIterable does it."""
+    """What turns a row into an instance with its related ones, as ModelIterable does it."""
     select, info = compiler.select, compiler.klass_info
-    start, end = info["select_fields"][0], info["select_fields"][-1] + 1
-    names = [column[0].target.attname for column in select[start:end]]
-    populators = get_related_populators(info, select, _COMPILED)  # type: ignore[call-arg]  # Django 6's
     annotations = list((compiler.annotation_col_map or {}).items())
+    make = _instance(select, info)
+    related = [
+        (each["field"], _instance(select, each)) for each in info.get("related_klass_infos", ())
+    ]
 
-    def make(row: Any) -> Any:
-        found = info["model"].from_db(_COMPILED, names, row[start:end])
-        for populator in populators:
-            populator.populate(row, found)
+    def whole(row: Any) -> Any:
+        found = make(row)
+        for field, make_other in related:
+            field.set_cached_value(found, make_other(row))
         for name, place in annotations:
             setattr(found, name, row[place])
+        return found
+
+    return whole
+
+
+def _instance(select: Any, info: Any) -> Callable[[Any], Any]:
+    """Without Model.__init__, which sends two signals and asks each field: a third of what a slice
+    costs in Python. What is deferred is missing in the row, and read when it is asked for."""
+    model, places = info["model"], list(info["select_fields"])
+    names = [select[place][0].target.attname for place in places]
+    values = itemgetter(*places)
+
+    def make(row: Any) -> Any:
+        found = model.__new__(model)
+        found._state = ModelState()
+        found._state.adding, found._state.db = False, _COMPILED
+        vars(found).update(zip(names, values(row), strict=True))
         return found
 
     return make

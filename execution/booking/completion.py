@@ -86,7 +86,13 @@ def _why_left(order: Order, *, at: datetime) -> str:
 
 
 def _lives(part: Slice) -> bool:
-    return not part.is_terminal or part.others_live  # type: ignore[attr-defined]  # annotated
+    return not part.is_terminal or others_live(part)
+
+
+def others_live(part: Slice) -> bool:
+    """Of the order of a slice as `slice_of` has read it."""
+    live: bool = part.others_live  # type: ignore[attr-defined]  # annotated
+    return live
 
 
 def expire(order_id: int, *, at: datetime) -> None:

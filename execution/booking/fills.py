@@ -219,7 +219,7 @@ def _follow(order: Order, part: Slice, *, at: datetime) -> None:
         save(order, *totals)
         return
     move_order(order, after, at=at, reason=_why(order, after), also=totals)
-    if after in (OrderStatus.FILLED, OrderStatus.OVERFILLED):
+    if after in (OrderStatus.FILLED, OrderStatus.OVERFILLED) and completion.others_live(part):
         # Nothing further may leave for an order that has its shares.
         completion.drop_unsent(order, SliceStatus.SKIPPED, at=at, reason="the order has its shares")
 

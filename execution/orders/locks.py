@@ -145,29 +145,30 @@ def sole_sender(slice_id: int) -> Iterator[bool]:
             _release("SELECT pg_advisory_unlock(%s::int, %s::int)", SENDER, key)
 
 
+_TAKE = """
+SELECT pg_advisory_lock_shared(%s), ARRAY(
+    SELECT key FROM unnest(%s::bigint[]) AS key WHERE pg_try_advisory_lock(%s::int, key::int))
+"""
+_GIVE = """
+SELECT pg_advisory_unlock_shared(%s), ARRAY(
+    SELECT pg_advisory_unlock(%s::int, key::int) FROM unnest(%s::bigint[]) AS key)
+"""
+
+
 @contextmanager
-def sending(slice_id: int) -> Iterator[bool]:
-    """`sole_sender`, held around the final check and the broker call so that a halt can wait for
-    both. The lock that may have to wait comes first: should it fail, none is held."""
-    key = _key(slice_id)
-    alone: tuple[None, bool] = _row(
-        "SELECT pg_advisory_lock_shared(%s), pg_try_advisory_lock(%s::int, %s::int)",
-        SENDING,
-        SENDER,
-        key,
-    )
+def sending(slice_ids: Iterable[int]) -> Iterator[frozenset[int]]:
+    """`sole_sender` of each of the slices, held around their final checks and broker calls so that
+    a halt can wait for all of them. Yields those that this process alone may send."""
+    keys = {slice_id: _key(slice_id) for slice_id in slice_ids}
     try:
-        yield alone[1]
+        _, free = _row(_TAKE, SENDING, list(keys.values()), SENDER)
+    except Error:
+        connection.close()  # should any of the locks have been taken, it goes with its session
+        raise
+    try:
+        yield frozenset(slice_id for slice_id, key in keys.items() if key in free)
     finally:
-        if alone[1]:
-            _release(
-                "SELECT pg_advisory_unlock_shared(%s), pg_advisory_unlock(%s::int, %s::int)",
-                SENDING,
-                SENDER,
-                key,
-            )
-        else:
-            _release("SELECT pg_advisory_unlock_shared(%s)", SENDING)
+        _release(_GIVE, SENDING, SENDER, free)
 
 
 def _key(slice_id: int) -> int:
@@ -175,11 +176,11 @@ def _key(slice_id: int) -> int:
     return slice_id % 2**31
 
 
-def _row(statement: str, *values: int) -> Any:
+def _row(statement: str, *values: object) -> Any:
     return execute(statement, values).fetchone()
 
 
-def _release(statement: str, *values: int) -> None:
+def _release(statement: str, *values: object) -> None:
     """Never raises, or it would hide what the broker has answered; a lock that cannot be released
     ends with its connection."""
     try:

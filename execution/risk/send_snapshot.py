@@ -80,10 +80,23 @@ class FinalCheck:
     snapshot: Snapshot
 
 
+def read_final_checks_ahead(claims: Iterable[tuple[Slice, UUID]]) -> None:
+    """For `final_check`, of claims by their tokens."""
+    asked: dict[str, list[dict[str, object]]] = {}
+    for part, token in claims:
+        asked.setdefault(part.order.side, []).append(_claim_of(part, token))
+    for side, wanted in asked.items():
+        _FINAL_CHECK[side].read_ahead(wanted)
+
+
 def final_check(part: Slice, token: UUID) -> FinalCheck | None:
     """None when the claim is lost."""
-    row = _FINAL_CHECK[part.order.side].first(slice=part.pk, token=token, **own(part.order))
+    row = _FINAL_CHECK[part.order.side].first(**_claim_of(part, token))
     return None if row is None else FinalCheck(row[0], row[1], Snapshot(*row[2:]))
+
+
+def _claim_of(part: Slice, token: UUID) -> dict[str, object]:
+    return {"slice": part.pk, "token": token, **own(part.order)}
 
 
 def _snapshot(row: object) -> Snapshot:
@@ -126,4 +139,4 @@ def _in_the_way(side: str) -> "QuerySet[Any, Any]":
 
 
 _CLAIM = {side: Prepared[Slice](partial(_claim, side), many=True) for side in Side.values}
-_FINAL_CHECK = {side: Prepared[Any](partial(_final_check, side)) for side in Side.values}
+_FINAL_CHECK = {side: Prepared[Any](partial(_final_check, side), many=True) for side in Side.values}

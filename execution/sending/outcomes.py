@@ -29,7 +29,7 @@ from execution.market import clock
 from execution.models import Order, Slice
 from execution.orders.journal import move_slice
 from execution.orders.locks import locked, locked_together, read_slices_ahead, slice_of
-from execution.sending.group_commit import Alone, GroupCommit
+from execution.sending.stage import Alone
 
 log = structlog.get_logger(__name__)
 
@@ -105,29 +105,27 @@ def record(
     left_at: datetime | None = None,
     again: bool = False,
 ) -> None:
-    """Write the outcome of a claim, what the broker has answered perhaps together with others; a
-    claim that was taken over writes nothing.
+    """`record_alone`, of a claim that is told by its parts."""
+    record_alone(Result(order_id, slice_id, token, outcome, context, left_at, again))
+
+
+def record_alone(result: Result) -> None:
+    """Write the outcome of a claim; a claim that was taken over writes nothing.
 
     Its commit does not wait for the disk: the intent is there, and the broker, asked for it,
     answers the same again.
     """
-    result = Result(order_id, slice_id, token, outcome, context, left_at, again)
-    if isinstance(outcome, BrokerOrder):
-        _results.do(result, most=context.config.execution.scheduling.set_size)
-    else:
-        _record_by_itself(result)
-
-
-def _record_by_itself(result: Result) -> None:
     with locked(result.order_id, durable=False) as order:
         _record(order, slice_of(order, result.slice_id), result)
 
 
 def record_together(results: Sequence[Result]) -> list[Alone | None]:
-    """Write what the broker has answered for children of different orders by one transaction."""
+    """`record_alone`, of what the broker has answered for children of different orders, by one
+    transaction. Those whose order is locked elsewhere are left alone."""
     with locked_together((each.order_id for each in results), durable=False) as orders:
         free = [each for each in results if each.order_id in orders]
-        read_slices_ahead(each.slice_id for each in free)
+        if len(free) > 1:
+            read_slices_ahead(each.slice_id for each in free)
         parts = {each.order_id: slice_of(orders[each.order_id], each.slice_id) for each in free}
         inserted = _insert_fills(parts, free)
         for each in free:
@@ -147,14 +145,16 @@ def _insert_fills(parts: Mapping[int, Slice], results: Sequence[Result]) -> dict
     return fills.insert(children, broker=results[0].context.broker.name) if children else {}
 
 
-_results = GroupCommit[Result, None](record_together, _record_by_itself)
-
-
 def _record(order: Order, part: Slice, result: Result, inserted: Inserted | None = None) -> None:
     outcome = result.outcome
     now = result.context.now()  # the wait for the lock may be long: events follow in order
     if part.claim_token != result.token:
-        log.warning("claim taken over, its outcome is left to the resolver", outcome=str(outcome))
+        log.warning(
+            "claim taken over, its outcome is left to the resolver",
+            order_id=result.order_id,
+            slice_id=result.slice_id,
+            outcome=str(outcome),
+        )
         return
     if result.left_at is not None and not isinstance(outcome, NotSent):
         _record_sent_at(part, result.left_at, again=result.again)

@@ -20,7 +20,7 @@ from execution.models import Order, Slice
 from execution.orders.journal import move_slice, record_event
 from execution.orders.locks import locked, slice_of, sole_sender
 from execution.risk import holds, kill_switch
-from execution.sending import outcomes, slices
+from execution.sending import delivery, outcomes
 from execution.sending.outcomes import NotSent
 
 log = structlog.get_logger(__name__)
@@ -109,7 +109,7 @@ def _not_found(part: Slice, context: Context, *, alone: bool) -> None:
             outcomes.not_sent(order, part, NEVER_ARRIVED, at=at)
             return
         claim = part.claim_token
-    slices.resend(part.order_id, part.pk, context, after=claim, absent=absent)
+    delivery.resend(part.order_id, part.pk, context, after=claim, absent=absent)
 
 
 def _missing_at_broker(order: Order, part: Slice, *, at: datetime) -> None:

@@ -4,7 +4,6 @@ The claim and the intent are one commit. Before it nothing has happened and the 
 again; after it the broker may have the order, and only the broker is asked.
 """
 
-import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 import structlog
-from django.db import Error, transaction
+from django.db import Error
 from django.utils import timezone
 
 from deepstack.database.unit_of_work import Overtaken, save
@@ -29,26 +28,17 @@ from execution.domain.lifecycle import (
     OrderStatus,
     SliceStatus,
 )
-from execution.domain.risk_checks import Denial
 from execution.market import clock
 from execution.market.base import MarketDataUnavailable, Quote
 from execution.models import Order, Slice
 from execution.orders.journal import move_order, move_slice, record_event
-from execution.orders.locks import (
-    NeedsOwnTransaction,
-    locked,
-    locked_together,
-    sending,
-    slice_of,
-)
+from execution.orders.locks import NeedsOwnTransaction, locked, locked_together
 from execution.planning import broker_algos, participation
 from execution.risk import marks, pretrade, send_snapshot
-from execution.risk.exposure import CheckedOrder, counts_each_message, working_leaves
-from execution.risk.pretrade import Priced
-from execution.sending import due_slice, outcomes, targeting
+from execution.risk.exposure import counts_each_message
+from execution.sending import due_slice, targeting
 from execution.sending.decision import Child, NotNow, decide, retry_pause
-from execution.sending.group_commit import Alone, GroupCommit
-from execution.sending.outcomes import NotSent
+from execution.sending.stage import Alone
 from execution.sending.targeting import Tape
 
 log = structlog.get_logger(__name__)
@@ -60,7 +50,6 @@ EARLY = timedelta(milliseconds=50)
 LONGEST_PAUSE = timedelta(seconds=5)  # of the wall clock, between two looks at a slice that waits
 # A price may be missing only because its symbol was traded after the prices were read.
 RACED, SOON = frozenset({"DAILY_LOSS_UNKNOWN", "HEAT_UNKNOWN"}), timedelta(milliseconds=100)
-CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
 NO_TAPE = Tape()
 
 # What a claim writes.
@@ -89,28 +78,28 @@ class Intent:
     held_until: datetime | None = None
 
 
-def send(slice_id: int, context: Context) -> None:
-    """Send one slice if it is due, alive and nobody else's; harmless to call again at any time."""
-    now, most = context.now(), context.config.execution.scheduling.set_size
-    part = due_slice.read(slice_id, context, now=now)
-    if part is None or part.status not in SLICE_CLAIMABLE:
-        return
-    structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
-    begins = part.due_at - task_queue.AHEAD - EARLY * clock.speed()
-    if now < begins or part.order.status not in ORDER_SENDING:
-        return
-    context = context.of(part.order)
-    # Needed before the transaction: a source of quotes may be a network away.
-    symbol, needed = part.order.symbol, marks.needed_for(part, context)
+def read(slice_ids: Sequence[int], context: Context) -> list[Slice]:
+    """Those of the slices whose time has come and that nobody has claimed."""
+    now = context.now()
+    begins = now + task_queue.AHEAD + EARLY * clock.speed()
+    return [
+        part
+        for part in due_slice.read(slice_ids, context, now=now)
+        if part.status in SLICE_CLAIMABLE
+        and part.due_at <= begins
+        and part.order.status in ORDER_SENDING
+    ]
+
+
+def ready(part: Slice, context: Context) -> "Due":
+    """With what the market says, which may be a network away: no lock is held meanwhile."""
+    now, context, symbol = context.now(), context.of(part.order), part.order.symbol
+    needed = marks.needed_for(part, context)
     quote = _ask_market(lambda: context.market.quote(symbol, now), None, symbol)
     tape = _ask_market(
         lambda: targeting.read_tape(part, context, now=now, needed=needed), NO_TAPE, symbol
     )
-    due = Due(part, quote, tape, context, max(now, part.due_at))
-    intent = _claims.do(due, most=most) if due.may_join else _claim_by_itself(due)
-    if intent is not None:
-        # Not the claimed one's moment, which may be another by now, and far off.
-        transmit(intent, context, moment=part.due_at)
+    return Due(part, quote, tape, context, max(now, part.due_at))
 
 
 def _ask_market(ask: Callable[[], T], nothing: T, symbol: str) -> T:
@@ -158,7 +147,8 @@ def claim_together(dues: Sequence[Due]) -> list[Intent | Alone | None]:
     with locked_together(due.part.order_id for due in dues) as orders:
         parts = [(orders.get(due.part.order_id), due.part.pk) for due in dues]
         free = [(order, slice_id) for order, slice_id in parts if order is not None]
-        pretrade.read_ahead(free, dues[0].context, now=dues[0].now)
+        if len(free) > 1:
+            pretrade.read_ahead(free, dues[0].context, now=dues[0].now)
         return [_claim_among(orders, due) for due in dues]
 
 
@@ -170,13 +160,6 @@ def _claim_among(orders: Mapping[int, Order], due: Due) -> Intent | Alone | None
         return _claim(order, due.part.pk, due.quote, due.context, now=due.now, tape=due.tape)
     except NeedsOwnTransaction:  # raised before anything of the slice was written
         return Alone.ALONE
-
-
-def _claim_by_itself(due: Due) -> Intent | None:
-    return claim(due.part, due.quote, due.context, now=due.now, tape=due.tape)
-
-
-_claims = GroupCommit[Due, "Intent | None"](claim_together, _claim_by_itself)
 
 
 def claim(
@@ -278,10 +261,10 @@ def _store_intent(
         **child.explanation,
     }
     record_event(order, EventKind.SLICE_SENDING, facts, at=now, part=part)
-    return Intent(part, token, _ticket(part, child.quantity, child.limit_price, context, now=now))
+    return Intent(part, token, ticket(part, child.quantity, child.limit_price, context, now=now))
 
 
-def _ticket(
+def ticket(
     part: Slice, quantity: int, limit_price: Decimal, context: Context, *, now: datetime
 ) -> Ticket:
     order, session = part.order, context.market.session(now)
@@ -295,102 +278,3 @@ def _ticket(
         extended_hours=session is not None and not session.is_regular(now),
         native=broker_algos.of(order, part),
     )
-
-
-def transmit(intent: Intent, context: Context, *, moment: datetime | None = None) -> None:
-    """The final check, at `moment` if that is still to come, the broker call with no transaction
-    open, and the fenced record of both."""
-    left_at, alone = None, False
-    try:
-        with sending(intent.part.pk) as alone:
-            if moment is not None:
-                _wait_until(moment, context)
-            outcome: outcomes.Outcome | None = final_check(intent, context) if alone else CLAIM_LOST
-            if outcome is None:
-                left_at = context.now()
-                outcome = outcomes.of(context.broker.place, intent.ticket, now=left_at)
-    except Error as error:
-        # Only the locks and the check can raise this; the broker's answer is never an exception.
-        outcome = NotSent(f"the final check failed: {error}".strip(), retry=True)
-    if intent.again and isinstance(outcome, NotSent) and not (intent.absent and alone):
-        held_until = intent.held_until if alone else None
-        outcome = outcomes.Ambiguous(outcome.reason, outcome.retry_after, held_until)
-    outcomes.record(
-        intent.part.order_id,
-        intent.part.pk,
-        intent.token,
-        outcome,
-        context,
-        left_at=left_at,
-        again=intent.again,
-    )
-
-
-def _wait_until(moment: datetime, context: Context) -> None:
-    left = (moment - context.now()) / clock.speed()
-    if left > timedelta(0):
-        time.sleep(left.total_seconds())
-
-
-def final_check(intent: Intent, context: Context) -> NotSent | None:
-    """Why this claim may not be sent after all, read at the last moment; None when it may."""
-    part = intent.part
-    claim = send_snapshot.final_check(part, intent.token)
-    if claim is None or claim.lease_until_real <= timezone.now():
-        return CLAIM_LOST
-    if claim.order_status not in ORDER_SENDING:
-        # A paused order goes on: the slice waits for that.
-        return NotSent(
-            f"ORDER_{claim.order_status}", retry=claim.order_status == OrderStatus.PAUSED
-        )
-    if intent.again:
-        denial = _resend_denial(part, context)
-    else:
-        denial = pretrade.last_denial(part, context, claim.snapshot)
-    return None if denial is None else NotSent(str(denial), retry=True)
-
-
-def _resend_denial(part: Slice, context: Context) -> Denial | None:
-    """All limits anew: the intent may have been stored long ago."""
-    order, now = part.order, context.now()
-    context = context.of(order)
-    checked = CheckedOrder(
-        order,
-        part.quantity or 0,
-        marks.read(order.account, order.symbol, context, needed=marks.needed(context), now=now),
-        now,
-        working=working_leaves(part.order, beside=part),
-    )
-    priced = Priced(part.limit_price, None)
-    with transaction.atomic():
-        return pretrade.resend_denial(checked, priced, context, send_snapshot.anew(part))
-
-
-def resend(
-    order_id: int, slice_id: int, context: Context, *, after: UUID | None, absent: bool
-) -> None:
-    """Send the stored intent once more under its own id, after the broker did not find that of the
-    claim `after`. The broker refuses the id should the first request still come through, which it
-    cannot where it is `absent`: what keeps the repetition from leaving frees the shares then."""
-    with locked(order_id) as order:
-        now = context.now()
-        part = slice_of(order, slice_id)
-        if part.status not in (SliceStatus.SENDING, SliceStatus.UNKNOWN):
-            return
-        if part.claim_token != after:
-            return  # somebody else has sent it since the broker was asked
-        if part.quantity is None or part.limit_price is None:
-            return
-        lease = timezone.now() + timedelta(
-            seconds=context.config.execution.scheduling.lease_seconds
-        )
-        before = part.lease_until_real
-        part.claim_token = token = uuid4()
-        part.attempt += 1
-        part.lease_until_real = part.check_at_real = lease
-        save(part, "claim_token", "attempt", "lease_until_real", "check_at_real")
-        if part.status == SliceStatus.UNKNOWN:
-            move_slice(part, SliceStatus.SENDING, at=now, reason="never arrived")
-        record_event(order, EventKind.SLICE_RESENDING, {"slice": part.sequence}, at=now, part=part)
-        ticket = _ticket(part, part.quantity, part.limit_price, context, now=now)
-    transmit(Intent(part, token, ticket, again=True, absent=absent, held_until=before), context)

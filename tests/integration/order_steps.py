@@ -7,11 +7,12 @@ from decimal import Decimal
 from execution import context as contexts
 from execution.booking import execution_reports
 from execution.broker.base import BrokerOrder, Execution
+from execution.context import Context
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance
 from execution.market.base import Quote
 from execution.models import Order, Slice
-from execution.sending import slices
+from execution.sending import delivery, slices
 from execution.sending.slices import Intent
 
 PRICE = Decimal("150.00")
@@ -36,6 +37,15 @@ def quote_at(at: datetime) -> Quote:
 def claim(part: Slice) -> Intent | None:
     """What a worker does at the slice's moment, up to the committed intent."""
     return slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
+
+
+def send(slice_id: int, context: Context) -> None:
+    """What a worker does for one slice, stage by stage."""
+    for part in slices.read([slice_id], context):
+        due = slices.ready(part, context)
+        intent = slices.claim(part, due.quote, due.context, now=due.now, tape=due.tape)
+        if intent is not None:
+            delivery.transmit(intent, due.context, moment=part.due_at)
 
 
 def execution(intent: Intent, name: str, quantity: int, *, revision: int = 0) -> Execution:

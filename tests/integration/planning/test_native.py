@@ -23,7 +23,7 @@ from execution.models import Order, Slice
 from execution.orders.journal import move_slice
 from execution.orders.locks import slice_of
 from execution.risk import kill_switch, limits
-from execution.sending import slices
+from execution.sending import delivery, slices
 from execution.sending.slices import Intent
 from tests.integration.api.test_api import client_of
 from tests.integration.order_steps import receive, report
@@ -210,7 +210,7 @@ def test_a_broker_that_was_changed_meanwhile_is_not_sent_the_bare_limit() -> Non
     paper = context_at(at_minute(TEN))
     intent = claimed(order, paper)
     assert intent is not None
-    slices.transmit(intent, paper)
+    delivery.transmit(intent, paper)
     order.refresh_from_db()
     part = order.slices.get()
     assert (part.status, order.status) == ("REJECTED", "REJECTED")

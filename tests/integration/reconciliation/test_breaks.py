@@ -14,7 +14,7 @@ from execution.management import roles
 from execution.models import BrokerDifference, Order, PaperOrder, Slice
 from execution.reconciliation import account_reconciliation, break_acceptance
 from execution.risk import position_breaks
-from execution.sending import slices
+from execution.sending import delivery, slices
 from tests.integration.order_steps import quote_at
 from tests.integration.reconciliation.test_comparison import Account, account
 
@@ -80,7 +80,7 @@ def test_a_break_that_appears_after_the_claim_holds_the_child_back(account: Acco
     intent = slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
     assert intent is not None
     broken(account)
-    slices.transmit(intent, contexts.default())
+    delivery.transmit(intent, contexts.default())
     part.refresh_from_db()
     assert (part.status, part.reason.partition(":")[0]) == ("PLANNED", "POSITION_BREAK")
     assert not PaperOrder.objects.filter(client_order_id=part.client_order_id).exists()

@@ -14,7 +14,7 @@ from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.entry import acceptance
 from execution.models import Order, OrderEvent, Slice, TradingState
 from execution.risk import kill_switch, limits, pretrade
-from execution.sending import slices, targeting
+from execution.sending import delivery, slices, targeting
 from execution.sending.slices import Intent
 from tests.integration.order_steps import claim, execution, new_order, quote_at, receive, report
 
@@ -184,14 +184,14 @@ def test_reducing_lets_a_position_be_sold_and_no_more() -> None:
     assert code_of(new_order(101, 1, side="SELL")) == "REDUCING_ONLY"
     intent = claim(first(sale))
     assert intent is not None
-    assert slices.final_check(intent, contexts.default()) is None
+    assert delivery.final_check(intent, contexts.default()) is None
 
 
 def test_reducing_set_after_the_claim_holds_the_child_back() -> None:
     intent = claim(first(new_order()))
     assert intent is not None
     reduce_only()
-    held = slices.final_check(intent, contexts.default())
+    held = delivery.final_check(intent, contexts.default())
     assert held is not None
     assert held.reason.startswith("REDUCING_ONLY")
 
@@ -216,7 +216,7 @@ def test_two_opposite_claims_at_once_see_each_other_at_the_last_look() -> None:
     Slice.objects.filter(order=buy).update(status=SliceStatus.SENDING)
     for intent in (one, other):
         assert intent is not None
-        held = slices.final_check(intent, contexts.default())
+        held = delivery.final_check(intent, contexts.default())
         assert held is not None
         assert held.reason.startswith("OPPOSITE_ORDER_WORKING")
         assert held.retry
@@ -305,8 +305,8 @@ def test_messages_of_the_last_minute_are_counted_per_account() -> None:
 def test_an_intent_that_is_sent_once_more_meets_the_limits_of_now() -> None:
     intent = claim(first(new_order()))
     assert intent is not None
-    assert slices.final_check(replace(intent, again=True), contexts.default()) is None
+    assert delivery.final_check(replace(intent, again=True), contexts.default()) is None
     restrict()
-    held = slices.final_check(replace(intent, again=True), contexts.default())
+    held = delivery.final_check(replace(intent, again=True), contexts.default())
     assert held is not None
     assert held.reason.startswith("SYMBOL_RESTRICTED")

@@ -11,7 +11,7 @@ from django.db import connection
 from execution import context as contexts
 from execution.models import Order
 from execution.risk import limits
-from execution.sending import slices
+from execution.sending import delivery
 from execution.sending.outcomes import NotSent
 from execution.sending.slices import Intent
 from tests.integration.order_steps import claim, new_order
@@ -59,7 +59,7 @@ def test_two_parents_cannot_pass_the_position_together() -> None:
 def test_opposite_children_never_meet_in_the_market() -> None:
     def looked(order: Order) -> NotSent | str | None:
         intent = claimed(order)
-        return "not claimed" if intent is None else slices.final_check(intent, contexts.default())
+        return "not claimed" if intent is None else delivery.final_check(intent, contexts.default())
 
     for _ in range(5):
         pair = [new_order(100, 1), new_order(100, 1, side="SELL")]

@@ -16,8 +16,8 @@ from execution.market import clock
 from execution.models import OrderEvent, PaperOrder, Slice
 from execution.orders.locks import locked, sole_sender
 from execution.risk import kill_switch
-from execution.sending import outcomes, resolver, slices
-from tests.integration.order_steps import new_order, quote_at, working
+from execution.sending import delivery, outcomes, resolver, slices
+from tests.integration.order_steps import new_order, quote_at, send, working
 from tests.integration.sending.claims import (
     due_in,
     elsewhere,
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_what_is_ready_early_leaves_at_its_moment() -> None:
-    slices.send(due_in(0).pk, contexts.default())  # what is asked for the first time takes longer
+    send(due_in(0).pk, contexts.default())  # what is asked for the first time takes longer
     part = due_in(0.085)
-    slices.send(part.pk, contexts.default())
+    send(part.pk, contexts.default())
 
     sent = Slice.objects.get(pk=part.pk)
     taken = PaperOrder.objects.get(client_order_id=sent.client_order_id)
@@ -59,11 +59,11 @@ def test_a_halt_that_comes_while_a_ready_slice_waits_is_seen() -> None:
     part = due_in(0.04)
     rows = Slice.objects.filter(pk=part.pk)
 
-    def send() -> None:
-        slices.send(part.pk, contexts.default())
+    def begin() -> None:
+        send(part.pk, contexts.default())
         connection.close()
 
-    sender = threading.Thread(target=send)
+    sender = threading.Thread(target=begin)
     sender.start()
     wait_for(lambda: rows.filter(status=SliceStatus.SENDING).exists(), 10, "the slice to be ready")
     kill_switch.set_state(scope="SYMBOL", key="AAPL", state="HALTED", by="ann", reason="news")
@@ -77,7 +77,7 @@ def test_a_halt_that_comes_while_a_ready_slice_waits_is_seen() -> None:
 
 def test_a_task_that_comes_far_too_early_sends_nothing() -> None:
     part = due_in(0.5)
-    slices.send(part.pk, contexts.default())
+    send(part.pk, contexts.default())
 
     assert Slice.objects.get(pk=part.pk).attempt == 0
 
@@ -123,14 +123,14 @@ def test_while_its_sender_lives_nothing_is_concluded_from_silence() -> None:
 def test_two_processes_never_send_the_same_slice_at_once() -> None:
     intent = intended(new_order())
     with elsewhere(lambda: sole_sender(intent.part.pk)):
-        slices.transmit(intent, contexts.default())
+        delivery.transmit(intent, contexts.default())
     assert sent(intent) == 0
 
 
 def test_a_worker_that_wakes_after_its_lease_sends_nothing() -> None:
     intent = intended(new_order())
     lease_over(intent)
-    slices.transmit(intent, contexts.default())
+    delivery.transmit(intent, contexts.default())
     assert sent(intent) == 0
 
 

@@ -17,7 +17,7 @@ from execution.entry import amend, order_controls
 from execution.models import Order, Slice
 from execution.orders.journal import move_slice
 from execution.risk import kill_switch
-from execution.sending import resolver, slices
+from execution.sending import delivery, resolver
 from execution.sending.dispatcher import Dispatcher
 from tests.integration.order_steps import claim, execution, new_order, receive, report, working
 from tests.integration.rebuild import assert_audit_trail_matches
@@ -118,7 +118,7 @@ def test_a_pause_between_claim_and_send_puts_the_slice_off() -> None:
     intent = claim(order.slices.get())
     assert intent is not None
     order_controls.pause(order.pk, by="ann", now=contexts.default().now())
-    slices.transmit(intent, contexts.default())
+    delivery.transmit(intent, contexts.default())
     part = order.slices.get()
     assert (part.status, part.reason, part.sent_at) == ("PLANNED", "ORDER_PAUSED", None)
 

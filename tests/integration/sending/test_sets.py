@@ -17,9 +17,9 @@ from execution.domain.lifecycle import SliceStatus
 from execution.models import Fill, Order, Position, Slice
 from execution.orders.locks import NeedsOwnTransaction, locked
 from execution.sending import outcomes, slices
-from execution.sending.group_commit import Alone
 from execution.sending.outcomes import Result
 from execution.sending.slices import Due, Intent
+from execution.sending.stage import Alone
 from execution.sending.targeting import Tape
 from tests.integration.order_steps import claim, execution, new_order, quote_at, report
 

@@ -18,7 +18,7 @@ from execution.entry import order_controls
 from execution.models import Order, RestrictedSymbol, Slice
 from execution.orders.locks import sole_sender
 from execution.risk import kill_switch
-from execution.sending import outcomes, resolver, slices
+from execution.sending import delivery, outcomes, resolver, slices
 from execution.sending.slices import Intent
 from tests.integration.order_steps import new_order, quote_at, receive, report, working
 from tests.integration.sending.claims import elsewhere, intended, lease_over, sent, slice_of
@@ -118,11 +118,11 @@ def test_a_repetition_that_may_have_left_is_waited_for_anew() -> None:
 def test_of_two_that_heard_of_the_absence_one_sends_again() -> None:
     intent = unknown(new_order())
     heard = slice_of(intent).claim_token
-    slices.resend(
+    delivery.resend(
         intent.part.order_id, intent.part.pk, contexts.default(), after=heard, absent=True
     )
     first = slice_of(intent)
-    slices.resend(
+    delivery.resend(
         intent.part.order_id, intent.part.pk, contexts.default(), after=heard, absent=True
     )
     after = slice_of(intent)
@@ -132,7 +132,7 @@ def test_of_two_that_heard_of_the_absence_one_sends_again() -> None:
 def test_while_another_sends_a_denied_repetition_concludes_nothing() -> None:
     intent = replace(intended(new_order()), again=True, absent=True)
     with elsewhere(lambda: sole_sender(intent.part.pk)):
-        slices.transmit(intent, contexts.default())
+        delivery.transmit(intent, contexts.default())
     assert slice_of(intent).status == SliceStatus.UNKNOWN
 
 
@@ -167,7 +167,7 @@ def test_only_a_first_attempt_can_be_known_not_to_have_arrived(
     cases = ((False, False, first), (True, False, again), (True, True, first))
     for repeated, absent, expected in cases:
         intent = replace(intended(new_order()), again=repeated, absent=absent)
-        slices.transmit(intent, context)
+        delivery.transmit(intent, context)
         assert slice_of(intent).status == expected
 
 

@@ -11,9 +11,9 @@ from execution import context as contexts
 from execution import task_queue
 from execution.market.base import MarketDataUnavailable, Quote
 from execution.models import Slice
-from execution.sending import outcomes, slices
+from execution.sending import delivery, outcomes
 from tests.integration.halted_market import TEN, finished, trial, until
-from tests.integration.order_steps import claim, new_order
+from tests.integration.order_steps import claim, new_order, send
 from tests.integration.thin_market import (
     MINUTE,
     all_of,
@@ -65,13 +65,13 @@ def test_a_slice_waits_while_nobody_knows_the_price(
         part = order.slices.get()
         later = part.due_at + timedelta(milliseconds=1)
         context = replace(usual, market=market, now=lambda at=later: at)  # type: ignore[arg-type]
-        slices.send(part.pk, context)
+        send(part.pk, context)
         part.refresh_from_db()
         assert (part.status, part.reason.partition(":")[0]) == ("PLANNED", code)
         assert timedelta(seconds=1) <= part.due_at - later < timedelta(seconds=2)  # no hammering
 
     market.failure = None
-    slices.send(part.pk, replace(context, now=lambda: part.due_at))
+    send(part.pk, replace(context, now=lambda: part.due_at))
     part.refresh_from_db()
     assert part.attempt == 1
 
@@ -91,7 +91,7 @@ def test_a_capped_slice_waits_while_the_tape_fails() -> None:
     part = new_order(10, 1, max_participation=0.5).slices.get()
     usual = contexts.default()
     market: Any = NoTape(usual.market, None)
-    slices.send(part.pk, replace(usual, market=market, now=lambda: part.due_at))
+    send(part.pk, replace(usual, market=market, now=lambda: part.due_at))
     part.refresh_from_db()
     assert (part.status, part.reason) == ("PLANNED", "VOLUME_UNKNOWN: symbol=AAPL")
 
@@ -105,7 +105,7 @@ def test_a_slice_that_waits_long_is_read_more_rarely_and_is_one_line_in_the_audi
         moment = part.due_at
         Slice.objects.filter(pk=part.pk).update(status="QUEUED")  # its task was published
         context = replace(usual, market=market, now=lambda at=moment: at)  # type: ignore[arg-type]
-        slices.send(part.pk, context)
+        send(part.pk, context)
         part.refresh_from_db()
         pauses.append((part.due_at - moment).total_seconds())
     assert pauses == sorted(pauses)
@@ -156,7 +156,7 @@ def test_sent_at_is_when_the_request_left() -> None:
     usual, left = contexts.default(), part.due_at + timedelta(milliseconds=37)
     intent = claim(part)
     assert intent is not None
-    slices.transmit(intent, replace(usual, now=lambda: left))
+    delivery.transmit(intent, replace(usual, now=lambda: left))
     part.refresh_from_db()
     assert (part.sent_at, part.lateness_ms) == (left, 37)
 

@@ -1,0 +1,193 @@
+"""Threads of a worker that do what has come by its moment, as sets.
+
+A set is what is there: under little load it is one.
+"""
+
+import threading
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from enum import Enum
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from time import monotonic
+from typing import Generic, TypeVar
+
+import structlog
+
+from deepstack import thread_failures
+from deepstack.database import thread_connection
+from execution.orders.locks import NeedsOwnTransaction
+
+log = structlog.get_logger(__name__)
+
+ItemT = TypeVar("ItemT")
+Keys = Mapping[Hashable, object]
+
+
+class Alone(Enum):
+    """What comes of an item that a set could not do: it is done by itself."""
+
+    ALONE = "ALONE"
+
+
+class Stage(Generic[ItemT]):
+    """`work` does a set of at most `most`. If it raises, nothing has happened, and each of the set
+    is handed to `alone`: one that cannot be done harms no other. `begin`: what each thread does
+    first.
+
+    `keys`: two items with different values of one key are not in one set. `gathers`: once one item
+    is due, all others that are there go with it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Sequence[ItemT]], None],
+        *,
+        alone: Callable[[ItemT], None] | None = None,
+        begin: Callable[[], None] = lambda: None,
+        most: int = 1,
+        threads: int = 1,
+        keys: Callable[[ItemT], Keys] = lambda item: {},
+        gathers: bool = False,
+    ) -> None:
+        self.name, self._work, self._alone, self._most = name, work, alone, most
+        self._begin = begin
+        self._keys, self._gathers = keys, gathers
+        self._waiting: list[tuple[float, int, ItemT]] = []
+        self._numbers, self._busy = count(), 0
+        self._changed = threading.Condition()
+        self._turn = threading.Lock()  # of the one thread that waits for what comes next
+        for _ in range(threads):
+            threading.Thread(target=self._run, name=f"slices-{name}", daemon=True).start()
+
+    def put(self, item: ItemT, *, after: float = 0.0) -> None:
+        """To be done in `after` seconds."""
+        with self._changed:
+            heappush(self._waiting, (monotonic() + after, next(self._numbers), item))
+            self._changed.notify()
+
+    @property
+    def idle(self) -> bool:
+        with self._changed:
+            return not self._waiting and not self._busy
+
+    def _run(self) -> None:
+        try:
+            self._begin()
+        except Exception:  # without PostgreSQL a thread is simply cold
+            log.exception("a thread began cold", stage=self.name)
+        while True:
+            items = self._next()
+            self._do(items)
+            with self._changed:
+                self._busy -= 1
+
+    def _next(self) -> list[ItemT]:
+        with self._turn, self._changed:
+            while (pause := self._pause()) > 0:
+                self._changed.wait(min(pause, threading.TIMEOUT_MAX))
+            self._busy += 1
+            return self._taken()
+
+    def _pause(self) -> float:
+        if not self._waiting:
+            return float("inf")
+        if self._gathers and len(self._waiting) >= self._most:
+            return 0.0
+        return self._waiting[0][0] - monotonic()
+
+    def _taken(self) -> list[ItemT]:
+        """The first, and those after it that may be in one set with all before them."""
+        until = float("inf") if self._gathers else monotonic()
+        taken, left, values = (
+            list[ItemT](),
+            list[tuple[float, int, ItemT]](),
+            dict[Hashable, object](),
+        )
+        while (
+            self._waiting
+            and len(taken) < self._most
+            and (self._waiting[0][0] <= until or not taken)
+        ):
+            entry = heappop(self._waiting)
+            keys = self._keys(entry[2])
+            if all(values.get(key, value) == value for key, value in keys.items()):
+                values.update(keys)
+                taken.append(entry[2])
+            else:
+                left.append(entry)
+        for entry in left:
+            heappush(self._waiting, entry)
+        return taken
+
+    def _do(self, items: Sequence[ItemT]) -> None:
+        """Whatever ends a piece of work, the thread goes on: others wait for it."""
+        try:
+            thread_connection.refresh()
+            self._work(items)
+        except NeedsOwnTransaction:
+            self._one_by_one(items)
+        except BaseException as error:
+            thread_failures.note(error)
+            log.exception("a set failed", stage=self.name, size=len(items))
+            self._one_by_one(items)
+        else:
+            thread_failures.forget()
+
+    def _one_by_one(self, items: Iterable[ItemT]) -> None:
+        if self._alone is not None:
+            for item in items:
+                self._alone(item)
+
+
+class Calls:
+    """Calls that may have to wait for a network: one after the other while they return at once,
+    beside each other since they do not."""
+
+    QUICK = 0.002  # seconds; handing a call to another thread takes a tenth of it
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._stage = Stage[Callable[[], None]](name, _call, threads=threads)
+        self._usual = 2 * self.QUICK  # not known yet
+
+    @property
+    def idle(self) -> bool:
+        return self._stage.idle
+
+    def each(self, call: Callable[[ItemT], None], items: Iterable[ItemT], *, wait: bool) -> None:
+        """`wait`: until all have returned; an exception of one is told in the log."""
+        left = list(items)
+        while left and self._usual < self.QUICK:
+            self._timed(call, left.pop(0))
+        mine = left[-1:] if wait else []
+        others = left[: len(left) - len(mine)]
+        over = threading.Semaphore(0)
+        for item in others:
+            self._stage.put(partial(self._beside, call, item, over))
+        for item in mine:
+            self._timed(call, item)
+        for _ in others if wait else ():
+            over.acquire()
+
+    def _beside(
+        self, call: Callable[[ItemT], None], item: ItemT, over: threading.Semaphore
+    ) -> None:
+        try:
+            self._timed(call, item)
+        finally:
+            over.release()
+
+    def _timed(self, call: Callable[[ItemT], None], item: ItemT) -> None:
+        began = monotonic()
+        try:
+            call(item)
+        except Exception:
+            log.exception("a call failed", stage=self._stage.name)
+        finally:
+            self._usual += (monotonic() - began - self._usual) / 8
+
+
+def _call(calls: Sequence[Callable[[], None]]) -> None:
+    for call in calls:
+        call()
