@@ -62,6 +62,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
         Page("Trading states", "execution.tradingstate", "block"),
         Page("Changes of state", "execution.tradingstatechange", "manage_history"),
         Page("Circuit breakers", "monitoring.breakertrip", "electric_bolt"),
+        Page("Approvals", "execution.approval", "group"),
         Page("Positions", "execution.position", "account_balance_wallet"),
         Page("Trades of the day", "execution.daytrade", "today"),
         Page("Risk limits", "execution.risklimit", "speed"),

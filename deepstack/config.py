@@ -30,6 +30,7 @@ from yaml import YAMLError
 from deepstack import config_files, config_rules
 from deepstack.config_alerts import Alerts
 from deepstack.config_breakers import Breakers
+from deepstack.config_controls import Controls
 from deepstack.config_growth import Archive, Disk
 from deepstack.config_ibkr import Ibkr
 from deepstack.config_market import Market
@@ -294,6 +295,7 @@ class Config(Checked, BaseSettings):
     breakers: Breakers = Breakers()
     disk: Disk = Disk()
     archive: Archive = Archive()
+    controls: Controls = Controls()
     market: Market = Market()
     paper: Paper = Paper()
     ibkr: Ibkr = Ibkr()

@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from execution.admin import (
+    approvals,
     ibkr,
     limits,
     market,
@@ -17,6 +18,7 @@ from execution.admin import (
 admin.site.index_title = "Operations"
 
 __all__ = [
+    "approvals",
     "ibkr",
     "limits",
     "market",

@@ -3,25 +3,28 @@
 from typing import Any, TypeVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
+from deepstack.config import current
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
 from execution.models import RestrictedSymbol, RiskLimit, RiskLimitChange, TradingState
-from execution.risk import kill_switch, limits
+from execution.risk import kill_switch, limits, second_person
+from execution.risk.second_person import SecondPersonNeeded
 
 M = TypeVar("M", bound=models.Model)
 SHOWN = 20
 
 
 class ByRisk:
-    """One permission for all that bounds trading."""
+    """One permission for all that bounds trading. Where two persons must agree, what is in force is
+    taken away one by one, on its own page."""
 
     def _may(self, request: HttpRequest) -> bool:
         return request.user.has_perm("execution.change_risklimit")
@@ -33,7 +36,19 @@ class ByRisk:
         return self._may(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._may(request)
+        several = obj is None and current().controls.four_eyes
+        return self._may(request) and not several
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)  # type: ignore[attr-defined]
+        if request.method == "POST" and row and self.has_delete_permission(request, row):
+            subject = f"take away {row._meta.verbose_name} {row}"
+            if (proposal := second_person.ask(subject, by=request.user.get_username())) is not None:
+                messages.warning(request, str(SecondPersonNeeded(proposal)))
+                return HttpResponseRedirect("../../")
+        return super().delete_view(request, object_id, extra_context)  # type: ignore[misc,no-any-return]
 
 
 def _clean_key(form: forms.ModelForm[Any], scope: str | None, key: str | None, field: str) -> None:
@@ -48,6 +63,8 @@ def _clean_key(form: forms.ModelForm[Any], scope: str | None, key: str | None, f
 class LimitForm(forms.ModelForm[RiskLimit]):
     """Carries what was shown, so that a change made meanwhile is told from one made here."""
 
+    by = ""  # who fills it in
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in self.fields.keys() & set(limits.FIELDS):
@@ -59,7 +76,25 @@ class LimitForm(forms.ModelForm[RiskLimit]):
         _clean_key(self, cleaned.get("scope"), cleaned.get("key"), "key")
         for name in self.fields.keys() & set(limits.FIELDS):
             self._clean_limit(name)
+        if not self.errors:
+            self._ask_a_second_person()
         return cleaned
+
+    def _ask_a_second_person(self) -> None:
+        """Of those limits that are raised or taken away; the others wait with them."""
+        raised = [
+            f"{name} {before or base.NOTHING} to {after if after is not None else base.NOTHING}"
+            for name in limits.FIELDS
+            if limits.loosens(
+                before := self.initial.get(name), after := self.cleaned_data.get(name)
+            )
+        ]
+        if not raised:
+            return
+        of = self.instance if self.instance.pk else ""
+        proposal = second_person.ask(f"limits of {of}: {', '.join(raised)}", by=self.by)
+        if proposal is not None:
+            self.add_error(None, str(SecondPersonNeeded(proposal)))
 
     def _clean_limit(self, name: str) -> None:
         """As it was typed: Django's own fields read 1_0 as ten, and digits of any script."""
@@ -102,6 +137,13 @@ class RiskLimitAdmin(ByRisk, base.ExportedAdmin[RiskLimit]):
     search_fields = ("key",)
     fields = ("scope", "key", *limits.FIELDS, "changes")
     ordering = ("scope", "key")
+
+    @override
+    def get_form(
+        self, request: HttpRequest, obj: RiskLimit | None = None, change: bool = False, **more: Any
+    ) -> type[LimitForm]:
+        form = super().get_form(request, obj, change, **more)
+        return type("LimitForm", (form,), {"by": request.user.get_username()})
 
     @override
     def get_readonly_fields(

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from execution import context
 from execution.api import serializers
-from execution.api.errors import Door
+from execution.api.errors import Door, problem
 from execution.api.filters import (
     BySequence,
     KnownFilters,
@@ -37,6 +37,7 @@ from execution.models import Fill, Order, OrderEvent, Slice, TradingState
 from execution.models import TradingStateChange as StateChange
 from execution.orders import queries
 from execution.risk import kill_switch
+from execution.risk.second_person import SecondPersonNeeded
 
 CONTROLS = {
     "cancel": order_controls.cancel,
@@ -310,6 +311,8 @@ def _changed(request: Request, form: type[serializers.ScopeSerializer], **given:
     who = request.user.get_username()
     try:
         report = kill_switch.change(**body.validated_data, **given, by=who, now=clock.now())
+    except SecondPersonNeeded as error:
+        return problem(409, str(error), code="SECOND_PERSON_NEEDED")
     except ValueError as error:
         raise ValidationError({"key": [str(error)]}) from None
     return Response(serializers.HaltReportSerializer(report).data)

@@ -32,6 +32,7 @@ from execution.orders import caller
 from execution.orders.results import result_of
 from execution.risk import kill_switch
 from execution.risk.kill_switch import HaltReport, Scope
+from execution.risk.second_person import SecondPersonNeeded
 
 PIPED_WIDTH = 140
 ORDER_ID = whole(2**63 - 1)
@@ -114,7 +115,7 @@ def refusals() -> Iterator[None]:
         raise BadInput("\n".join(["nothing was stored:", *lines])) from None
     except operator.NotShown as error:
         raise BadInput(str(error)) from None
-    except (DiskNearlyFull, NotAllowed, NoLiveWorker) as error:
+    except (DiskNearlyFull, NotAllowed, NoLiveWorker, SecondPersonNeeded) as error:
         raise CommandError(str(error)) from None
     except MarketDataUnavailable as error:
         raise CommandError(f"the market data source does not answer: {error}") from None
@@ -206,6 +207,8 @@ def change_trading(options: dict[str, Any], state: str) -> HaltReport:
             reason=options["reason"],
             now=clock.now(),
         )
+    except SecondPersonNeeded:
+        raise
     except ValueError as error:
         option = f"--{given[0]}" if given else "scope"
         text = str(error).replace(f"key of scope {scope}", option)

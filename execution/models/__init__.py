@@ -1,5 +1,6 @@
 """What is remembered: orders, the controls over them, the market, and the paper broker's book."""
 
+from execution.models.approvals import Approval
 from execution.models.archive import Archive, ArchivedOrder, ArchivedTrade
 from execution.models.broker_link import BrokerLink
 from execution.models.calibration import SlippageCalibration
@@ -20,6 +21,7 @@ from execution.models.trading_states import (
 )
 
 __all__ = [
+    "Approval",
     "Archive",
     "ArchivedOrder",
     "ArchivedTrade",

@@ -13,7 +13,7 @@ from execution.context import Context
 from execution.models import BrokerAccount, BrokerDifference, Recovery
 from execution.reconciliation import account_reconciliation, breaks
 from execution.reconciliation.account_reconciliation import Busy, NotComparable
-from execution.risk import kill_switch, recovery_mode
+from execution.risk import kill_switch, recovery_mode, second_person
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,8 @@ def report(recovery: Recovery, context: Context) -> Report:
 def release(context: Context, *, by: str, reason: str) -> Report:
     """Compare once more, end recovery mode and let the system trade on. Symbols with a break of
     their position stay held, each until it is accepted or explains itself. A system that somebody
-    had halted before stays halted. Not inside a transaction. Raises NotReleased."""
+    had halted before stays halted. Not inside a transaction. Raises NotReleased, and
+    SecondPersonNeeded where two must ask."""
     if not by.strip() or not reason.strip():
         raise NotReleased("a reason and the name of the person are required")
     recovery = recovery_mode.current()
@@ -76,6 +77,7 @@ def release(context: Context, *, by: str, reason: str) -> Report:
                 f"account {each.account} is not compared: {each.problem}. Nothing is sent before"
                 " it is; mend that and release again"
             )
+    second_person.require(f"release {recovery}", by=by, reason=reason)
     _end(recovery, by=by, reason=reason)
     if not recovery.was_halted:
         kill_switch.resume(
@@ -84,6 +86,7 @@ def release(context: Context, *, by: str, reason: str) -> Report:
             by=by,
             reason=f"recovery mode released: {reason}",
             now=context.now(),
+            approved=True,
         )
     return found
 

@@ -27,11 +27,12 @@ from execution.models import (
 from execution.orders import caller
 from execution.orders.journal import event, log_when_committed
 from execution.orders.locks import nothing_in_flight
-from execution.risk import scopes
+from execution.risk import scopes, second_person
 
 log = structlog.get_logger(__name__)
 
 Scope, State = TradingState.Scope, TradingState.State
+STRICTNESS = (State.ACTIVE, State.REDUCING, State.HALTED)
 PATIENCE_MS = 2_000
 MOST_NAMED = 5  # states that a sentence names
 NEXT_EVENTS = """
@@ -124,13 +125,18 @@ def change(
     reason: str,
     now: datetime,
     not_before: datetime | None = None,
+    approved: bool = False,
 ) -> HaltReport:
     """Store a trading state and carry it out; repeating it is harmless.
 
     The state is committed before anything else, so no send can begin after this returns. HALTED
     has the scope's working children cancelled while their orders live on, to continue when
-    trading resumes. Not inside a transaction. Raises ValueError as `set_state` does.
+    trading resumes. Not inside a transaction. Raises ValueError as `set_state` does, and
+    SecondPersonNeeded where more is to trade than may now; `approved`: two have agreed already.
     """
+    if not approved and _loosens(scope, key, state):
+        held = f"{scope} {key}".strip()
+        second_person.require(f"trading state of {held}: {state}", by=by, reason=reason)
     with transaction.atomic(durable=True):
         row = set_state(
             scope=scope, key=key, state=state, by=by, reason=reason, not_before=not_before
@@ -167,9 +173,26 @@ def halt(
     )
 
 
-def resume(*, scope: str, key: str, by: str, reason: str, now: datetime) -> HaltReport:
+def resume(
+    *, scope: str, key: str, by: str, reason: str, now: datetime, approved: bool = False
+) -> HaltReport:
     """Let a scope trade again; what its orders missed is caught up smoothly."""
-    return change(scope=scope, key=key, state=State.ACTIVE, by=by, reason=reason, now=now)
+    return change(
+        scope=scope,
+        key=key,
+        state=State.ACTIVE,
+        by=by,
+        reason=reason,
+        now=now,
+        approved=approved,
+    )
+
+
+def _loosens(scope: str, key: str, state: str) -> bool:
+    row = TradingState.objects.filter(scope=scope, key=key).first()
+    if row is None or state not in STRICTNESS:
+        return False
+    return STRICTNESS.index(State(state)) < STRICTNESS.index(State(row.state))
 
 
 def set_state(

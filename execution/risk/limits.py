@@ -103,6 +103,11 @@ def read_value(field: str, value: object) -> Limit:
     return number
 
 
+def loosens(before: Limit, after: Limit) -> bool:
+    """Whether a limit that was set allows more than before; one that is new only takes away."""
+    return before is not None and (after is None or after > before)
+
+
 def set_limit(*, scope: str, key: str, field: str, value: Limit, by: str) -> RiskLimit:
     """Set one limit of a scope, None takes it away; ValueError as `set_limits` raises it."""
     return set_limits(scope=scope, key=key, values={field: value}, by=by)

@@ -19,6 +19,7 @@ class AlertKind(StrEnum):
     PAUSED = "PAUSED"
     TRADING_HALTED = "TRADING_HALTED"
     BREAKER = "BREAKER"
+    APPROVAL_WANTED = "APPROVAL_WANTED"
     FILL_CONFLICT = "FILL_CONFLICT"
     FILL_CORRECTED = "FILL_CORRECTED"
     LATE_FILL = "LATE_FILL"
@@ -123,6 +124,11 @@ ABOUT: Mapping[AlertKind, About] = {
         Basis.SYSTEM,
         "a person has resumed what it held",
         "Find and remove the cause; then resume what it holds (manage.py breakers).",
+    ),
+    AlertKind.APPROVAL_WANTED: About(
+        Basis.SYSTEM,
+        "a second person has approved or the time for it is over",
+        "Ask the one who proposed it why; if you agree, ask for the same yourself.",
     ),
     AlertKind.FILL_CONFLICT: About(
         Basis.EVENT,

@@ -29,7 +29,7 @@ from execution.models import (
     Slice,
     TradingState,
 )
-from execution.risk import kill_switch
+from execution.risk import kill_switch, second_person
 from monitoring.alerting import alerts, endings, process_rules, rules, system_rules, unread_events
 from monitoring.alerting.alert_kinds import OF_ORDERS
 from monitoring.alerting.order_facts import gather
@@ -84,6 +84,7 @@ def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list
     is missing here has ended."""
     return [
         *_halts(),
+        *_proposals(config),
         *trips.findings(),
         *_differences(),
         *_not_compared(moment),
@@ -169,6 +170,21 @@ def _halts() -> list[Finding]:
         for state in states
     ]
     return [finding for finding in found if finding is not None]
+
+
+def _proposals(config: Config) -> list[Finding]:
+    if not config.controls.four_eyes:
+        return []
+    return [
+        system_rules.approval_wanted(
+            number=each.pk,
+            subject=each.subject,
+            by=each.proposed_by,
+            reason=each.reason,
+            until=each.expires_at_real,
+        )
+        for each in second_person.waiting()
+    ]
 
 
 def _differences() -> list[Finding]:

@@ -30,6 +30,19 @@ def halted(
     )
 
 
+def approval_wanted(*, number: int, subject: str, by: str, reason: str, until: datetime) -> Finding:
+    """One person has asked for what takes two."""
+    why = f": {reason}" if reason else ""
+    return Finding(
+        kind=AlertKind.APPROVAL_WANTED,
+        severity=AlertSeverity.WARNING,
+        message=f"{by} proposes {subject}{why}. A second person may agree until"
+        f" {exchange_time(until)}",
+        key=f"APPROVAL_WANTED:{number}",
+        data={"subject": subject, "by": by, "reason": reason},
+    )
+
+
 def _after_halt(scope: str, key: str, by: str) -> str:
     if by == RECOVERY_MODE:
         return (

@@ -88,7 +88,12 @@ def _problems(trip: BreakerTrip, target: Target, order: Order) -> Iterator[str]:
             yield f"an order was {refused.status} in spite of it"
             order_controls.cancel(refused.pk, by=BY, now=usual.now(), reason="drill over")
         kill_switch.resume(
-            scope=target.scope, key=target.key, by=BY, reason="drill over", now=usual.now()
+            scope=target.scope,
+            key=target.key,
+            by=BY,
+            reason="drill over",
+            now=usual.now(),
+            approved=True,  # what the drill itself has halted
         )
     trips.note_resumed()
     trip.refresh_from_db()
