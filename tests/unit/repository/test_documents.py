@@ -32,10 +32,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_decision_has_a_number_of_its_own_and_names_it() -> None:
-    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    folder = ROOT / "docs" / "decisions"
+    pages = sorted(folder.glob("[0-9]*.md"))
     numbers = [page.name[:3] for page in pages]
     assert numbers == [f"{place:03}" for place in range(1, len(pages) + 1)]
     assert [page.read_text()[2:5] for page in pages] == numbers
+    index = (folder / "README.md").read_text()
+    assert [page.name for page in pages if f"[{page.name[:3]}]({page.name})" not in index] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
