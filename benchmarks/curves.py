@@ -155,8 +155,8 @@ def traded(speed: float) -> list[Run]:
     windows = [{} if name == "MARKET" else {"end_at": end} for name in ORDERS]
     orders = acceptance.accept_all(
         [
-            {**common, "algorithm": name, **wish, **window}
-            for (name, wish), window in zip(ORDERS.items(), windows, strict=True)
+            {**common, "algorithm": name, **terms, **window}
+            for (name, terms), window in zip(ORDERS.items(), windows, strict=True)
         ],
         here,
     )

@@ -35,7 +35,7 @@ broker_transport_options = {
     "socket_timeout": 2,
     "socket_connect_timeout": 2,
     "socket_keepalive": True,
-    # Who publishes is told at once that Redis is away, instead of waiting through retries: an
+    # Who publishes gets an error at once when Redis is away, instead of waiting through retries: an
     # order is stored by then, and the dispatch loop enqueues it later.
     "max_retries": 0,
 }

@@ -228,7 +228,7 @@ class Limits(Section):
     max_orders_per_minute: Count | None = None  # of one strategy; beyond it the strategy is halted
     max_messages_per_minute: Count | None = None  # child orders that one account sends
     max_daily_loss: Money | None = None  # of one account's fills of the day
-    # Buys only within the buying power that the broker tells of the account.
+    # Buys only within the buying power that the broker reports of the account.
     within_buying_power: bool = False
     max_portfolio_heat: Money | None = None  # positions x daily volatility, a share of equity
     account_equity: PositiveMoney | None = None  # of each account; the heat is measured against it

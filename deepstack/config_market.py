@@ -22,7 +22,7 @@ class Simulated(Section):
 
 class Replay(Section):
     spread_bps: Bps = Decimal(2)
-    # Bars tell of trades, not of quotes: the last close stands as a quote in force this long.
+    # Bars are made of trades, not of quotes: the last close stands as a quote in force this long.
     quote_grace_seconds: PositiveSeconds = 900.0
 
 

@@ -81,7 +81,7 @@ class Executor:
             return await submission.execute(signal, self._context, wait=wait)
 
     def _usual_slices(self, quantity: object) -> int | None:
-        """A default is a wish: unlike an explicit number it gives way to a small order."""
+        """Unlike an explicit number, a default gives way to a small order."""
         most = self.default_num_slices
         if most is None:
             return None

@@ -152,7 +152,7 @@ def wrong_clocks(kind: str | None = None) -> list[WrongClock]:
 
 
 def keep_beating(kind: str, trouble: Callable[[], str] = str) -> threading.Event:
-    """Beat from a thread of its own until the returned event is set; `trouble` tells why the
+    """Beat from a thread of its own until the returned event is set; `trouble` says why the
     process cannot do its work, or nothing."""
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Celery's doors: each reads an id, makes one call and forgets nothing it was not told."""
+"""The Celery tasks: each takes an id and makes one call."""
 
 from datetime import datetime
 from typing import Any

@@ -41,7 +41,7 @@ def evaluate_alerts() -> None:
         try:
             send_alerts.delay()
         except (QueueError, RedisError):
-            send_alerts()  # a Redis that refuses writes must not keep back what tells of it
+            send_alerts()  # a Redis that refuses writes must not keep back the alert about it
 
 
 @shared_task

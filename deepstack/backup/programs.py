@@ -116,5 +116,5 @@ def _major(path: str) -> int:
     done = subprocess.run(  # noqa: S603
         [path, "--version"], capture_output=True, text=True, check=False
     )
-    told = _MAJOR.search(done.stdout)
-    return int(told[1]) if told else 0
+    found = _MAJOR.search(done.stdout)
+    return int(found[1]) if found else 0

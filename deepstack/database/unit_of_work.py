@@ -136,7 +136,7 @@ def _after_flush(
 
 
 def _write(waiting: _Waiting) -> None:
-    """One statement for all, whose parts each tell the ids that they have written."""
+    """One statement for all, whose parts each return the ids that they have written."""
     shapes, values = list[_Shape](), list[object]()
     changed = _by_shape(waiting)
     for shape, keys in changed.items():
@@ -145,7 +145,7 @@ def _write(waiting: _Waiting) -> None:
         values.append([key for _, key in keys])
     for model, rows in waiting.new.items():
         shapes.append(_Shape(model, new=True))
-        values.append(_text_of([told for _, told in rows]))
+        values.append(_text_of([fields for _, fields in rows]))
     found = run(_statement(tuple(shapes)), values).fetchone() or ()
     for (shape, keys), ids in zip(changed.items(), found[: len(changed)], strict=True):
         _check(shape, {key for _, key in keys} - set(ids))

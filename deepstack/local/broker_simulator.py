@@ -119,7 +119,7 @@ def _addresses(broker: str, port: int) -> Mapping[str, str]:
 
 
 def _port(process: subprocess.Popen[bytes], errors: Path) -> int:
-    """Both simulators tell it in their first line."""
+    """Both simulators print it in their first line."""
     said: IO[bytes] = process.stdout  # type: ignore[assignment]  # a pipe
     ready, _, _ = select.select([said], [], [], START_SECONDS)
     line = said.readline() if ready else b""

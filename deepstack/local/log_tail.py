@@ -10,7 +10,7 @@ SHOWN = {"warning", "error", "critical"}
 
 
 class WarningTail:
-    """Reads what was added since the last call. Each JSON line tells its level; others are passed
+    """Reads what was added since the last call. Each JSON line has its level; others are passed
     over, since a process that fails before it can log is reported by its end."""
 
     def __init__(self, path: Path) -> None:

@@ -31,7 +31,7 @@ START_SECONDS = 90.0
 WORKERS = 2
 HOST = "127.0.0.1"
 FLOWER_USER = "deepstack"
-# What /readyz tells of a broker's own process, and the value that must be true.
+# What /readyz says of a broker's own process, and the value that must be true.
 HEARING = (("gateway", "ok"), ("listener", "alive"))
 DEMO = embedded_servers.VAR / "demo"
 

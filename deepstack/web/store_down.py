@@ -31,7 +31,7 @@ class StoreDownMiddleware:
 
 
 def answer(request: HttpRequest, error: Exception) -> HttpResponse | None:
-    """None for an error that does not tell of a lost store."""
+    """None for an error that does not come from a lost store."""
     store = _lost_store(error)
     if store is None:
         return None

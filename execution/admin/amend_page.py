@@ -195,7 +195,7 @@ def _price_per_share(seen: amend.Effect) -> Decimal | None:
 def _cost(rest: amend.Outline, price: Decimal | None) -> str:
     if rest.cost_bps is None:
         return base.NOTHING
-    told = f"{rest.cost_bps:+.1f} bps"
+    cost = f"{rest.cost_bps:+.1f} bps"
     if price is None:
-        return told
-    return f"{told}, {Decimal(rest.cost_bps) * rest.shares * price / BPS:,.2f} dollars"
+        return cost
+    return f"{cost}, {Decimal(rest.cost_bps) * rest.shares * price / BPS:,.2f} dollars"

@@ -28,7 +28,7 @@ SHOWN = 50  # of them, by name
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What a person may do to orders of these statuses; `effects` are told before it is done."""
+    """What a person may do to orders of these statuses; `effects` are shown before it is done."""
 
     name: str
     of: frozenset[OrderStatus]

@@ -152,8 +152,8 @@ class StrictPages(CursorPagination):
         own = (self.ordering,) if isinstance(self.ordering, str) else tuple(self.ordering)
         allowed = [",".join(own), ",".join(_turned(own))]
         schema = {"type": "string", "enum": allowed, "default": allowed[0]}
-        told = {"name": "ordering", "required": False, "in": "query", "schema": schema}
-        return [*super().get_schema_operation_parameters(view), told]
+        ordering = {"name": "ordering", "required": False, "in": "query", "schema": schema}
+        return [*super().get_schema_operation_parameters(view), ordering]
 
     def _fits(self, position: str) -> bool:
         """Whether a row may stand there, by the column that the pages are ordered by."""

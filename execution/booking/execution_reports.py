@@ -210,7 +210,7 @@ def cancel_child(part: Slice, context: Context) -> None:
     try:
         context.broker.cancel(part.client_order_id, now=context.now())
     except BrokerRejected as error:
-        # Too late to cancel, most often because it filled; the look-up that follows tells.
+        # Too late to cancel, most often because it filled; the look-up that follows shows it.
         log.info("cancel refused", code=error.code, text=error.text)
     except BrokerError as error:
         log.warning("cancel not confirmed, asked again later", error=str(error))

@@ -1,5 +1,5 @@
 """Whether the way to the live broker is open: noted by the process that keeps the connection, read
-by whoever must tell a person."""
+by whoever must alert a person."""
 
 import os
 import socket

@@ -50,7 +50,7 @@ class OrderManager:
             self.close_until_compared()
 
     def close_until_compared(self) -> "Admission | None":
-        """Let no child leave before its account is compared anew; None where the broker tells
+        """Let no child leave before its account is compared anew; None where the broker says
         nothing that could be compared."""
         if not isinstance(self.broker, AccountBroker):
             return None

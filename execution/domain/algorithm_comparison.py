@@ -77,7 +77,7 @@ class Alternative:
     """One way to work the order; + is a cost, in bps of its value.
 
     `standard_error_bps` is that of the expected cost, `deviation_bps` by how much one order's cost
-    may then deviate from it as the price moves; None where nothing is known to tell it by.
+    may then deviate from it as the price moves; None where nothing is known to compute it from.
     `participation` is the order over the volume expected in its window. `feasible` compares that
     with the cap, or with all of the volume; of an order that follows the tape, with its rate.
     `feasible_by` is the earliest end at which it would be, None when the session does not suffice

@@ -93,10 +93,10 @@ def _conflict(found: Fit, prior: Sequence[float]) -> float:
     """How many times further from the prior the fit is than it should be, for the coefficient where
     that is most: were prior and model right, b - prior would have the variance d^2 - C."""
     triples = zip(found.coefficients, prior, found.prior_deviations, strict=True)
-    told = [max(1 - share, _SETTLED) for share in found.prior_shares]
+    learned_share = [max(1 - share, _SETTLED) for share in found.prior_shares]
     return max(
         abs(value - middle) / (deviation * sqrt(learned))
-        for (value, middle, deviation), learned in zip(triples, told, strict=True)
+        for (value, middle, deviation), learned in zip(triples, learned_share, strict=True)
     )
 
 

@@ -9,8 +9,8 @@ CENT, SMALL_TICK = Decimal("0.01"), Decimal("0.0001")
 def tick(price: Decimal, coarser: Decimal | None = None) -> Decimal:
     """The smallest price step of US stocks: a cent from one dollar up, 0.0001 below (Rule 612).
 
-    `coarser`: the contract's own smallest step, where the broker tells it; one of up to a cent is
-    what brokers tell of contracts that trade in both steps, and says nothing new."""
+    `coarser`: the contract's own smallest step, where the broker has one; one of up to a cent is
+    what brokers report of contracts that trade in both steps, and says nothing new."""
     if coarser is not None and coarser > CENT:
         return coarser
     return CENT if price >= 1 else SMALL_TICK
@@ -27,14 +27,14 @@ def round_away(price: Decimal, side_sign: int, coarser: Decimal | None = None) -
 
 
 def nearest(price: Decimal) -> Decimal:
-    """The closest price on the grid: for what is told of a market, never for a limit."""
+    """The closest price on the grid: for prices of a market, never for a limit."""
     return _rounded(price, ROUND_HALF_EVEN)
 
 
 def _rounded(price: Decimal, rounding: str, coarser: Decimal | None = None) -> Decimal:
     step = tick(price, coarser)
     rounded = (price / step).to_integral_value(rounding) * step
-    # 0.99995 rounded up is a dollar, and from there on prices are told in cents.
+    # 0.99995 rounded up is a dollar, and from there on prices are in cents.
     return rounded.quantize(tick(rounded, coarser))
 
 

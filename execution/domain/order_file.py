@@ -56,9 +56,9 @@ def by_line(error: InvalidSignal, lines: Sequence[Line]) -> InvalidSignal:
     for key, text in error.errors.items():
         index, _, field = key.partition(".") if len(lines) > 1 else ("0", "", key)
         named[f"line {lines[int(index)].number}, {field}"] = text
-    told = InvalidSignal(named)
-    told.left_out = error.left_out
-    return told
+    refusal = InvalidSignal(named)
+    refusal.left_out = error.left_out
+    return refusal
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:

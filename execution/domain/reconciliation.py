@@ -94,7 +94,7 @@ def is_our_id(client_order_id: str) -> bool:
 
 
 def strangers(executed: Mapping[str, int]) -> str:
-    """The end of a break's words: orders that the broker tells of under ids of ours, and that are
+    """The end of a break's words: orders that the broker reports under ids of ours, and that are
     not in our records; shares executed by client order id."""
     if not executed:
         return ""
@@ -140,7 +140,7 @@ def fills(client_order_id: str, symbol: str, ours: int, theirs: int | None) -> D
     """Shares executed of one child; None: the broker does not know it."""
     if ours == theirs:
         return None
-    said = "does not know the order" if theirs is None else f"tells {theirs:,}"
+    said = "does not know the order" if theirs is None else f"reports {theirs:,}"
     return Difference(
         Kind.FILL,
         client_order_id,

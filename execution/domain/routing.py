@@ -43,7 +43,7 @@ def choose(
     regular_hours: bool,
     thresholds: Thresholds,
 ) -> Route:
-    """The algorithm and, in a sentence, why. An explicit wish is never overridden. `notional` is
+    """The algorithm and, in a sentence, why. An explicit choice is never overridden. `notional` is
     None while no price is known."""
     return settled(asked=asked, urgency=urgency, regular_hours=regular_hours) or by_size(
         notional, thresholds

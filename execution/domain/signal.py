@@ -82,7 +82,7 @@ def as_written(names: Mapping[str, str]) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A wish to trade. Prices per share; times in UTC trading time; None: decide for me."""
+    """A request to trade. Prices per share; times in UTC trading time; None: decide for me."""
 
     symbol: str
     side: str

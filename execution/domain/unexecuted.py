@@ -61,7 +61,7 @@ def dominating(
     slices: Iterable[EndedSlice], *, rest: int, limit: str = "", cancelled: str = ""
 ) -> Cause | None:
     """The cause by which most of the `rest` was not executed, each slice counted with the shares
-    of the plan that it missed; None where no slice tells one.
+    of the plan that it missed; None where no slice has one.
 
     `limit`: the order's own limit price, empty without one. `cancelled`: how the order was
     cancelled, where it was; that is then the cause.

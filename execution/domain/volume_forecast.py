@@ -16,7 +16,7 @@ from execution.domain.volume_profile import Profile
 _MINUTE = timedelta(minutes=1)
 _RECENT = timedelta(
     minutes=90
-)  # as far back as the recent pace looks, and as far ahead as it tells
+)  # as far back as the recent pace looks, and as far ahead as it says anything
 _CLOSING = timedelta(minutes=5)
 
 # A day that is ahead by a factor x so far will be ahead by about x ** 0.65.

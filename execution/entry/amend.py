@@ -216,7 +216,7 @@ def _plan_rest(
 ) -> Draft | None:
     """What is neither filled nor working, planned from now, or from the order's start if that lies
     ahead, and checked like a new order; None for nothing. A new limit is checked for what works,
-    too: its shares may come back. Sizes that were wished for give way to a small rest."""
+    too: its shares may come back. Sizes that were asked for give way to a small rest."""
     rest = (change.quantity or order.quantity) - done.filled - done.working
     if rest > 0:
         return _planned(order, change, rest, done, context)

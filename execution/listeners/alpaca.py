@@ -85,7 +85,7 @@ class Listener:
         try:
             self._close_gap()
             if self._is_mute():
-                log.warning("the stream tells nothing of what is executed: connecting anew")
+                log.warning("the stream reports no executions: connecting anew")
                 self._stream.connect_anew()
             state = "listening" if self._listening_since else "connecting"
             return self._beat(state) and self._stream.alive

@@ -1,5 +1,5 @@
 """Who types a command. In paper trading a name is taken as it is given; in live trading whoever
-lets something trade shows an API token of theirs, in the environment, where no process list tells
+lets something trade shows an API token of theirs, in the environment, where no process list shows
 it. What stops trading asks nobody."""
 
 import getpass

@@ -77,7 +77,7 @@ class Watch:
         elif time.monotonic() - self._spoken >= LINE_EVERY or _all_done(seen):
             self._spoken = time.monotonic()
             for text in [*map(line, seen), *([warning] if warning else [])]:
-                if text not in self._said:  # what has ended is told once
+                if text not in self._said:  # what has ended is shown once
                     self.console.print(text, markup=False, soft_wrap=True)
             self._said = set(map(line, seen))
 

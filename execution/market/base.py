@@ -15,7 +15,7 @@ class MarketDataUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """Nobody may trade a symbol since then; the reason in the words of whoever told it."""
+    """Nobody may trade a symbol since then; the reason in the words of whoever entered it."""
 
     since: datetime
     reason: str = ""
@@ -104,7 +104,7 @@ class TrialMarket(MarketData, Protocol):
 
 
 def typical(high: Decimal, low: Decimal, close: Decimal) -> Decimal:
-    """What a share cost in a bar whose VWAP is not told: (high + low + close) / 3."""
+    """What a share cost in a bar whose VWAP is not given: (high + low + close) / 3."""
     return (high + low + close) / 3
 
 

@@ -42,7 +42,7 @@ _LEAST_OF_DAY = 0.01  # of its expected volume, before which a day's volume is n
 
 class OwnImpact:
     """What paper orders have executed, and how far that moves a price. Of no effect where
-    `paper.impact.coefficient` is 0, and where nothing tells a symbol's volume."""
+    `paper.impact.coefficient` is 0, and where a symbol's volume is not known."""
 
     def __init__(self, config: Config, market: MarketData) -> None:
         self._config = config

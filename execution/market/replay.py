@@ -1,4 +1,4 @@
-"""A market made of stored one-minute bars, told as slowly as it happened."""
+"""A market made of stored one-minute bars, shown as slowly as it happened."""
 
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
@@ -33,10 +33,10 @@ class _Day:
 class ReplayMarket:
     """The bars of the database on the calendar of the exchange.
 
-    Bars tell of trades, not of quotes. The last close stands as the mid of a quote that is in
+    Bars are made of trades, not of quotes. The last close stands as the mid of a quote that is in
     force until `quote_grace_seconds` after its minute ended, and grows old from then on: gaps of
     a few minutes are ordinary in a thin name, a longer silence is missing data, or a halt that
-    nobody told. In a halt that is known nothing trades, whatever the bars say.
+    nobody has entered. In a halt that is known nothing trades, whatever the bars say.
     """
 
     name = "replay"

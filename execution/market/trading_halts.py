@@ -32,7 +32,7 @@ Spans = Mapping[str, Sequence[Span]]  # by symbol
 
 
 class TradingHalts:
-    """What `spans` tells whenever it is asked; of a moment no more than was known then, so that
+    """What `spans` answers whenever it is asked; of a moment no more than was known then, so that
     neither a later halt nor the end of one is given away."""
 
     def __init__(self, spans: Callable[[], Spans] = dict) -> None:

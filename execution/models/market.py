@@ -50,7 +50,7 @@ class MarketClock(models.Model):
 
 
 class MarketHalt(models.Model):
-    """The exchange has halted trading in a symbol; what a source of market data does not tell by
+    """The exchange has halted trading in a symbol; what a source of market data does not report by
     itself is entered here. An end that is empty: it is not over."""
 
     symbol = models.CharField(max_length=16)

@@ -11,7 +11,7 @@ class BrokerAccount(models.Model):
 
     broker = models.CharField(max_length=16)
     account = models.CharField(max_length=32)
-    # As the broker told them at the last comparison.
+    # As the broker reported them at the last comparison.
     cash = models.DecimalField(max_digits=24, decimal_places=6, default=0)
     buying_power = models.DecimalField(max_digits=24, decimal_places=6, default=0)
     positions = models.JSONField(default=dict, blank=True)  # shares by symbol

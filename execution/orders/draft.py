@@ -7,7 +7,7 @@ from execution.models import Order, OrderEvent, Slice
 
 @dataclass(slots=True)
 class Draft:
-    """An order that is ready to be stored, with its slices and the events that tell its start."""
+    """An order that is ready to be stored, with its slices and the events of its start."""
 
     order: Order
     slices: list[Slice] = field(default_factory=list)

@@ -33,7 +33,7 @@ _OF_ONE_ORDER = (
     "execution.slippage.",
     "execution.routing.",
 )
-# Nothing that happens to an order goes by them: the monitor is told its own thresholds.
+# Nothing that happens to an order goes by them: the monitor is given its own thresholds.
 _OF_NO_ORDER = (
     "account",  # of orders that name none; it is stored with each
     "execution.monitoring.",

@@ -105,7 +105,7 @@ def tracking(order: Order, market: MarketData, *, now: datetime) -> Tracking | N
 
 def is_preliminary(order: Order, now: datetime) -> bool:
     """Whether the market's figures of the order's window may change: until it has ended, its last
-    minute's bar is complete, and a minute more has passed for that bar to be told."""
+    minute's bar is complete, and a minute more has passed for that bar to arrive."""
     if not order.is_terminal:
         return True
     _, end = window(order)
@@ -184,7 +184,7 @@ def _progress(order: Order, done: int, market: MarketData, now: datetime) -> Pro
 
 
 def market_vwap(order: Order, market: MarketData, *, now: datetime) -> Decimal | None:
-    """The market's VWAP over the order's window, as far as it has been told by `now`.
+    """The market's VWAP over the order's window, as far as it is known by `now`.
 
     The window ends with the last possible share: at the fill of the last one, or when the order
     ended. Bars that overlap it count. None where the market has traded or says nothing.

@@ -1,4 +1,4 @@
-"""What a caller is told about an order: derived from its row at the moment of asking."""
+"""What a caller gets to know of an order: derived from its row at the moment of asking."""
 
 from decimal import Decimal
 from typing import TypedDict
@@ -76,7 +76,7 @@ def estimated_standard_error_bps(order: Order) -> float | None:
 
 def typical_vwap_deviation_bps(order: Order) -> float | None:
     """How far from the market's VWAP such an order ends that goes well, either way: its standard
-    deviation as it was told when the order was accepted. None where nothing was learned."""
+    deviation as it was stated when the order was accepted. None where nothing was learned."""
     usual: float | None = order.routing.get("typical_vwap_deviation_bps")
     return usual
 

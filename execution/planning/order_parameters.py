@@ -52,13 +52,13 @@ def least(order: Order) -> int:
 
 def most(order: Order) -> int | None:
     """The largest slice, in shares; None without a bound."""
-    wish = order.parameters.get("max_slice")
-    return None if wish is None else int(wish)
+    asked_for = order.parameters.get("max_slice")
+    return None if asked_for is None else int(asked_for)
 
 
 def would_price(order: Order) -> Decimal | None:
-    wish = order.parameters.get("would_price")
-    return None if wish is None else Decimal(wish)
+    asked_for = order.parameters.get("would_price")
+    return None if asked_for is None else Decimal(asked_for)
 
 
 def native(order: Order) -> str | None:

@@ -9,7 +9,7 @@ from execution.planning import order_parameters, residual
 
 def pace(order: Order, part: Slice, config: Execution) -> Pace | None:
     """The share of the market's volume that the order may be with this slice, if there is one: its
-    own wish, and for orders worked over time the configured one; the smaller of both. What follows
+    own cap, and for orders worked over time the configured one; the smaller of both. What follows
     the tape goes by a share of it as well. What takes the residual is as free as the order says,
     and goes no pace of its own. An algorithm of the broker's gets its share when the order is
     accepted, and no child is cut."""
@@ -37,19 +37,21 @@ def _followed(order: Order, config: Execution) -> Pace:
 
 
 def _by_algorithm(order: Order, config: Execution) -> float | None:
-    wish: float | None = order.parameters.get("max_participation")
-    return smallest_cap(order, config) if registry.of(order.algorithm).over_time else wish
+    asked_for: float | None = order.parameters.get("max_participation")
+    return smallest_cap(order, config) if registry.of(order.algorithm).over_time else asked_for
 
 
 def smallest_cap(order: Order, config: Execution) -> float | None:
     """The cap that would hold for the order if it were worked over time."""
-    wish = order.parameters.get("max_participation")
-    return min((float(cap) for cap in (wish, config.max_participation) if cap), default=None)
+    asked_for = order.parameters.get("max_participation")
+    return min((float(cap) for cap in (asked_for, config.max_participation) if cap), default=None)
 
 
 def participation(order: Order, config: Execution) -> float:
     """The part of the volume that is followed, by orders that follow the tape: the order's own
-    wish, else the largest part that it may be, else the configured one; never above a cap."""
+    own, else the largest part that it may be, else the configured one; never above a cap."""
     asked = order.parameters
-    wish = asked.get("participation") or asked.get("max_participation") or config.pov.participation
-    return min(float(each) for each in (wish, smallest_cap(order, config)) if each)
+    asked_for = (
+        asked.get("participation") or asked.get("max_participation") or config.pov.participation
+    )
+    return min(float(each) for each in (asked_for, smallest_cap(order, config)) if each)

@@ -33,33 +33,33 @@ _SESSION_TIMES = ("open", "close", "extended_open", "extended_close")
 
 
 def terms_of(order: Order, window: Window, config: Execution) -> Terms:
-    """What was wished, or is usual, for an order in its window."""
+    """What was asked for, or is usual, for an order in its window."""
     length = window.end - window.start
     if order_parameters.is_passive_first(order):
         patience = float(order.parameters["aggressive_after"])
         return Terms(Policy.CROSS, length * (1 - patience), None, turns=1)
     policy, usual = order.parameters.get("residual", "LEAVE"), config.residual
-    wish = order.parameters.get("residual_minutes")
-    wished = None if wish is None else MINUTE * float(wish)
+    minutes = order.parameters.get("residual_minutes")
+    given = None if minutes is None else MINUTE * float(minutes)
     if policy == "FORCE":
-        return _forced(wished, length, config)
+        return _forced(given, length, config)
     if policy == "CLOSE":
-        last = wished or MINUTE * usual.close_minutes
+        last = given or MINUTE * usual.close_minutes
         return Terms(Policy.CLOSE, last, window.session.close, usual.tries)
     if policy == "LEAVE":
         return Terms(Policy.LEAVE, timedelta(0), None, turns=0)
     close = None if window.session.always else window.session.close
     turns = order.parameters.get("max_extensions") or usual.max_extensions
-    longer = wished or length * float(usual.extend_share)
+    longer = given or length * float(usual.extend_share)
     then = _forced(None, longer, config) if policy == "EXTEND_FORCE" else None
     return Terms(Policy.EXTEND, longer, close, int(turns), then)
 
 
-def _forced(wished: timedelta | None, window: timedelta, config: Execution) -> Terms:
+def _forced(given: timedelta | None, window: timedelta, config: Execution) -> Terms:
     """In the last part of a window of such a length, long enough for two children's lives."""
     usual = config.residual
     life = timedelta(seconds=config.scheduling.min_life_seconds) * clock.speed()
-    last = wished or max(window * float(usual.force_share), life * 2)
+    last = given or max(window * float(usual.force_share), life * 2)
     return Terms(Policy.FORCE, min(last, window / 2), None, usual.tries)
 
 

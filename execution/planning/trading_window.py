@@ -46,9 +46,9 @@ def start_of(signal: Signal, now: datetime) -> datetime:
 def window_of(
     signal: Signal, algorithm: str, session: Session, start: datetime, config: Execution
 ) -> Window:
-    """The wished window, else the algorithm's usual one, shortened to the close; orders worked over
-    time keep out of the quiet minutes at open and close. Raises InvalidSignal when a wish reaches
-    beyond the session, or when nothing of it is left."""
+    """The window asked for, else the algorithm's usual one, shortened to the close; orders worked
+    over time keep out of the quiet minutes at open and close. Raises InvalidSignal when the window
+    asked for reaches beyond the session, or when nothing of it is left."""
     regular = session.is_regular(start)
     last = session.close if regular else session.extended_close
     length = signal.end_at - start if signal.end_at else signal.window
@@ -59,23 +59,23 @@ def window_of(
     if regular and registry.of(algorithm).over_time:
         first, until = _outside_quiet_minutes(session, start, config)
     if length is None:
-        wish = first + _usual(algorithm, until - first, config)
-        note = "" if wish <= until else f"shortened to the close at {exchange_time(until)}"
+        wanted_end = first + _usual(algorithm, until - first, config)
+        note = "" if wanted_end <= until else f"shortened to the close at {exchange_time(until)}"
     else:
-        wish = start + length
-        if wish > last:
+        wanted_end = start + length
+        if wanted_end > last:
             field = "end_at" if signal.end_at else "window_minutes"
             problem = f"ends after the session, which closes at {exchange_time(last)}"
             raise InvalidSignal({field: problem})
-        quiet = first > start or wish > until
+        quiet = first > start or wanted_end > until
         note = "without the quiet minutes of the session" if quiet else ""
-    if min(wish, until) <= first:
+    if min(wanted_end, until) <= first:
         problem = (
             f"nothing of it lies in {exchange_time(first)} to {exchange_time(until)}, when it is"
             " open"
         )
         raise InvalidSignal({"start_at": problem})
-    return Window(first, min(wish, until), session, note)
+    return Window(first, min(wanted_end, until), session, note)
 
 
 def ends_of(

@@ -119,7 +119,7 @@ class AccountComparison:
 
     def _is_lively(self, symbols: set[str]) -> bool:
         """Whether executions of ours in one of the symbols may be under way; a broker can count
-        them in the position seconds before it tells of them."""
+        them in the position seconds before it reports them."""
         now = self._context.now()
         lately = Q(status__in=SLICE_AT_BROKER) | Q(sent_at__gte=now - LATELY * clock.speed())
         return Slice.objects.filter(
@@ -154,7 +154,7 @@ class AccountComparison:
         }
 
     def fills(self) -> Fills:
-        """Every child that the broker tells of, or that we booked executions of, since yesterday,
+        """Every child that the broker reports, or that we booked executions of, since yesterday,
         and those that differed before."""
         now = self._context.now()
         reported = {

@@ -34,7 +34,7 @@ NIGHT = time_of_day(20, 15)  # New York, after the extended hours
 
 
 class NotComparable(RuntimeError):
-    """The broker tells nothing of its accounts."""
+    """The broker cannot be asked about its accounts."""
 
 
 class Busy(RuntimeError):
@@ -79,7 +79,7 @@ def compare(
     """
     broker = context.broker.broker
     if not isinstance(broker, AccountBroker):
-        raise NotComparable(f"{broker.name} tells nothing of its accounts")
+        raise NotComparable(f"{broker.name} cannot be asked about its accounts")
     with _alone(patience):
         row, _ = BrokerAccount.objects.get_or_create(broker=broker.name, account=account)
         began = timezone.now()

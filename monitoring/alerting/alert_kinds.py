@@ -180,7 +180,7 @@ ABOUT: Mapping[AlertKind, About] = {
     AlertKind.PROCESS_TROUBLE: About(
         Basis.SYSTEM,
         "the processes can work again or have been replaced",
-        "Mend what they wait for (/readyz tells each part); they go on by themselves.",
+        "Mend what they wait for (/readyz shows each part); they go on by themselves.",
     ),
     AlertKind.WRONG_CLOCK: About(
         Basis.SYSTEM,

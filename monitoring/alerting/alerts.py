@@ -47,7 +47,7 @@ def unstored(finding: Finding, *, moment: Moment) -> Alert:
 
 
 def end_all(over: Iterable[Alert], *, moment: Moment, config: Config) -> int:
-    """End standing alerts and tell the channels that told of them; returns how many ended."""
+    """End standing alerts and say so on the channels that had them; returns how many ended."""
     ended = 0
     for alert in over:
         with transaction.atomic():
@@ -58,14 +58,18 @@ def end_all(over: Iterable[Alert], *, moment: Moment, config: Config) -> int:
             )
             if updated:
                 _announce(
-                    [alert], Event.ENDED, moment=moment, config=config, only=_told(alert, config)
+                    [alert],
+                    Event.ENDED,
+                    moment=moment,
+                    config=config,
+                    only=_channels_of(alert, config),
                 )
         ended += updated
     return ended
 
 
 def end_absent(found: Iterable[Finding], *, moment: Moment, config: Config) -> int:
-    """End what told of a state of the service that an evaluation at `moment` found no more."""
+    """End the alerts of a state of the service that an evaluation at `moment` found no more."""
     standing = Alert.objects.filter(
         kind__in=sorted(OF_SYSTEM), ended_at_real__isnull=True, raised_at_real__lte=moment.real_now
     ).exclude(dedupe_key__in=[finding.key for finding in found])
@@ -126,8 +130,8 @@ def _announce(
     )
 
 
-def _told(alert: Alert, config: Config) -> list[str]:
-    """The channels that have told of the alert, or will."""
+def _channels_of(alert: Alert, config: Config) -> list[str]:
+    """The channels that have had the alert, or will."""
     raised = alert.deliveries.filter(
         event=Event.RAISED, state__in=[State.SENT, State.PENDING], channel__in=configured(config)
     )

@@ -249,7 +249,7 @@ def overfilled(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
 
 
 def unknown_outcome(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
-    """A child whose fate the broker has not told for too long; its shares count as working."""
+    """A child whose fate the broker has not reported for too long; its shares count as working."""
     if facts.unknown_since is None or facts.now - facts.unknown_since <= limits.unknown:
         return None
     return _of_order(

@@ -38,7 +38,7 @@ LASTING = timedelta(seconds=3)  # what is over sooner, such as a failover's firs
 
 @dataclass(slots=True)
 class _Loss:
-    """PostgreSQL took no write since; `said` once a person was told."""
+    """PostgreSQL took no write since; `said` once a person was alerted."""
 
     since: datetime
     why: str

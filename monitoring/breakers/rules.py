@@ -49,7 +49,7 @@ class Target:
 
 
 def target(reading: Reading, action: str) -> Target:
-    """Where the narrow scope has no name, such as a strategy that an order does not tell, the next
+    """Where the narrow scope has no name, such as a strategy that an order does not name, the next
     wider one is held."""
     if action == "PAUSE_ORDER" and reading.order_id is not None:
         return Target("ORDER", str(reading.order_id))
@@ -72,14 +72,14 @@ def trips(reading: Reading, setting: Breaker, resumed_at: Decimal | None) -> boo
     return reading.value >= bound
 
 
-def told(name: str, value: Decimal) -> str:
+def shown(name: str, value: Decimal) -> str:
     return UNITS[name].format(value)
 
 
 def reason(reading: Reading, setting: Breaker) -> str:
     """For the trading state, the order and the audit trail."""
-    bound = told(reading.breaker, setting.threshold or Decimal(0))
-    return f"{told(reading.breaker, reading.value)}; the breaker's threshold is {bound}"
+    bound = shown(reading.breaker, setting.threshold or Decimal(0))
+    return f"{shown(reading.breaker, reading.value)}; the breaker's threshold is {bound}"
 
 
 def finding(

@@ -1,5 +1,5 @@
-"""Circuit breakers at work: what trips is held by the trading states or a pause, recorded and told;
-what a named person has resumed is armed again."""
+"""Circuit breakers at work: what trips is held by the trading states or a pause, recorded,
+and raises an alert; what a named person has resumed is armed again."""
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta

@@ -24,7 +24,7 @@ class Webhook:
         content = json.dumps(body(alert)).encode()
         key = {"Idempotency-Key": _key(alert)}
         status, answer = post(self._url, content, key, timeout=self._timeout)
-        if problem := _told_in(answer):
+        if problem := _failure_in(answer):
             raise ChannelRefused(f"HTTP {status}, but the answer says: {problem}")
 
 
@@ -56,8 +56,8 @@ def from_config(config: Config) -> Webhook | None:
     return Webhook(config.alert_webhook_url) if config.alert_webhook_url else None
 
 
-def _told_in(content: bytes) -> str:
-    """The failure that a 2xx answer tells in its body, as some chat services do; empty: none.
+def _failure_in(content: bytes) -> str:
+    """The failure that a 2xx answer has in its body, as some chat services do; empty: none.
 
     Slack: `{"ok": false, "error": ...}`; Teams: a text that begins with "Webhook message delivery
     failed".

@@ -32,8 +32,8 @@ def distribution(group: Group) -> SafeString:
     drawn = [_level(scale, tick, f"{tick:,.0f}") for tick in ticks]
     for place, bar in enumerate(bars):
         kind = "cost" if bar.low is not None and bar.low >= 0 else "gain"
-        x, told = LEFT + place * step, f"{_range(bar)}: {bar.orders:,} orders"
-        drawn.append(_bar(x + 1, scale.at(bar.orders), step - 2, scale.at(0), kind, told))
+        x, title = LEFT + place * step, f"{_range(bar)}: {bar.orders:,} orders"
+        drawn.append(_bar(x + 1, scale.at(bar.orders), step - 2, scale.at(0), kind, title))
         if bar.low is not None and bar.low % 10 == 0 and bar.high is not None:
             drawn.append(_text(x, HEIGHT - BOTTOM + 14, _level_of(bar.low), "middle"))
     drawn.append(_text(WIDTH - RIGHT, HEIGHT - 4, "bps against arrival", "end"))
@@ -50,9 +50,9 @@ def by_day(days: Mapping[date, Group]) -> SafeString:
     every = ceil(len(known) / 7)
     for place, (day, low, mean, high) in enumerate(known):
         middle, width = LEFT + (place + 0.5) * step, min(step * 0.7, 28)
-        told = f"{day}: {mean:+.1f} bps"
+        title = f"{day}: {mean:+.1f} bps"
         top, bottom = sorted((scale.at(mean), scale.at(0)))
-        drawn.append(_bar(middle - width / 2, top, width, bottom, _kind(mean), told))
+        drawn.append(_bar(middle - width / 2, top, width, bottom, _kind(mean), title))
         drawn.append(_line(middle, scale.at(low), middle, scale.at(high), "tca-whisker"))
         if place % every == 0:
             drawn.append(_text(middle, HEIGHT - BOTTOM + 14, f"{day:%m-%d}", "middle"))
@@ -73,12 +73,12 @@ def by_group(groups: Sequence[tuple[str, Group]]) -> SafeString:
     for place, ((name, group), estimate) in enumerate(zip(known, estimates, strict=True)):
         y = TOP + (place + 0.5) * LINE
         low, mean, high = _interval(group)
-        told = f"{name}: {mean:+.1f} bps, estimated {figures.signed(estimate)}"
+        title = f"{name}: {mean:+.1f} bps, estimated {figures.signed(estimate)}"
         drawn.append(_text(left - 8, y + 4, _short(name or "none"), "end"))
         drawn.append(_line(scale.at(low), y, scale.at(high), y, "tca-whisker"))
         if estimate is not None:
-            drawn.append(_circle(scale.at(estimate), y, 4, "tca-estimate", told))
-        drawn.append(_circle(scale.at(mean), y, 4.5, f"tca-{_kind(mean)}", told))
+            drawn.append(_circle(scale.at(estimate), y, 4, "tca-estimate", title))
+        drawn.append(_circle(scale.at(mean), y, 4.5, f"tca-{_kind(mean)}", title))
     drawn.append(_text(WIDTH - RIGHT, bottom + 30, "bps; ring: estimated", "end"))
     return _svg("Cost against arrival of each group, in basis points", drawn, bottom + BOTTOM)
 
@@ -98,8 +98,8 @@ def parts(group: Group) -> SafeString:
     for place, (title, begin, end, mean) in enumerate(steps):
         x = LEFT + place * width
         top, bottom = sorted((scale.at(begin), scale.at(end)))
-        told = f"{title}: {mean:+.1f} bps"
-        drawn.append(_bar(x + 10, top, width - 20, bottom, _kind(mean), told))
+        title = f"{title}: {mean:+.1f} bps"
+        drawn.append(_bar(x + 10, top, width - 20, bottom, _kind(mean), title))
         drawn.append(_text(x + width / 2, max(top - 4, TOP + 8), figures.signed(mean), "middle"))
         drawn.append(_text(x + width / 2, HEIGHT - BOTTOM + 14, title, "middle"))
     drawn.append(_text(WIDTH - RIGHT, HEIGHT - 4, "bps of the value at the decision price", "end"))
@@ -178,14 +178,14 @@ def _upright(scale: _Scale, value: float, bottom: float) -> str:
     return _line(x, TOP, x, bottom, kind) + _text(x, bottom + 14, _level_of(value), "middle")
 
 
-def _bar(x: float, top: float, width: float, bottom: float, kind: str, told: str) -> str:
+def _bar(x: float, top: float, width: float, bottom: float, kind: str, title: str) -> str:
     size = f'x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bottom - top:.1f}"'
-    return f'<rect class="tca-{kind}" {size}><title>{escape(told)}</title></rect>'
+    return f'<rect class="tca-{kind}" {size}><title>{escape(title)}</title></rect>'
 
 
-def _circle(x: float, y: float, radius: float, kind: str, told: str) -> str:
+def _circle(x: float, y: float, radius: float, kind: str, title: str) -> str:
     place = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"'
-    return f'<circle class="{kind}" {place}><title>{escape(told)}</title></circle>'
+    return f'<circle class="{kind}" {place}><title>{escape(title)}</title></circle>'
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:

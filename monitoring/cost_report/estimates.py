@@ -1,4 +1,4 @@
-"""The mean of a cost, weighted by value, and how well so many orders tell it. Pure arithmetic.
+"""The mean of a cost, weighted by value, and how well so many orders show it. Pure arithmetic.
 
 A cost has a basis, such as shares at the arrival mid, and the mean of several orders is the sum of
 their costs over the sum of their bases: a rate, + = cost. Sums can be added, so that days make
@@ -55,7 +55,7 @@ class Sums:
 
     @property
     def effective_orders(self) -> float:
-        """(sum of b)^2 / sum of b^2 (Kish 1965): as many orders of equal value tell as much."""
+        """(sum of b)^2 / sum of b^2 (Kish 1965): as many orders of equal value show as much."""
         return float(self.basis) ** 2 / self.basis_squared if self.basis_squared else 0.0
 
     @property

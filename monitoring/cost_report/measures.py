@@ -94,6 +94,6 @@ MEASURES: Mapping[str, Measure] = {
         "shares", "market_volume", Unit.PERCENT,
     ),
 }  # fmt: skip
-# By which orders are ranked and the median is told.
+# By which orders are ranked and the median is computed.
 MAIN = "arrival"
 PARTS = ("delay", "trading", "opportunity", "fees")

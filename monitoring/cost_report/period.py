@@ -52,7 +52,7 @@ def read(first: str | None, last: str | None, name: str | None, *, today: date) 
     if end < begin:
         raise BadPeriod("to", f"must not be before {begin}, got {end}")
     if end - begin >= LONGEST:
-        raise BadPeriod("from", f"at most {LONGEST.days} days before {end} are told at once")
+        raise BadPeriod("from", f"at most {LONGEST.days} days before {end} are reported at once")
     return Period(begin, end)
 
 

@@ -35,7 +35,7 @@ def added(many: Iterable[Counts]) -> Counts:
 def median(counts: Counts) -> float | None:
     """In bps, straight within its range, so right to half a range; None without orders.
 
-    One beyond the outermost ranges is told as that range's own.
+    One beyond the outermost ranges counts as that range's own.
     """
     total = sum(counts.values())
     below = 0

@@ -60,7 +60,7 @@ class Window:
 
     @property
     def settled(self) -> datetime:
-        """From here on the market has told all that the analysis asks."""
+        """From here on the market has shown all that the analysis asks."""
         return self.end + REVERSION + MINUTE
 
     def overlaps(self, bar: TapeBar) -> bool:
@@ -149,7 +149,7 @@ def _claim(analysis: CostAnalysis, moment: Moment) -> bool:
 def compute(analysis: CostAnalysis, *, moment: Moment, market: MarketData) -> bool:
     """Ask the market and store the figures; False when the market data are unavailable.
 
-    Only what the market has already told by `moment` is used, so the first result may lack the
+    Only what the market has shown by `moment` is used, so the first result may lack the
     last minute; it is due again once the minutes after the end have passed.
     """
     order = analysis.order
@@ -175,7 +175,7 @@ def compute(analysis: CostAnalysis, *, moment: Moment, market: MarketData) -> bo
 
 def _late_due(order: Order, window: Window, moment: Moment, market: MarketData) -> datetime | None:
     """When the close and the price half an hour after the end are to be asked for; None of a live
-    order, and while nobody can tell the session."""
+    order, and while the session is not known."""
     if not order.is_terminal:
         return None
     with suppress(MarketDataUnavailable):

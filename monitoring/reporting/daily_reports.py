@@ -1,4 +1,4 @@
-"""The day's costs, told to the channels that ask: a few lines, and the report as a file."""
+"""The day's costs, sent to the channels that ask: a few lines, and the report as a file."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=1)
 MAX_ATTEMPTS = 10
-# A channel that is set up today is not told of what was long ago.
+# A channel that is set up today gets nothing of what was long ago.
 OLDEST = timedelta(days=4)
 
 
@@ -67,7 +67,7 @@ def _due(name: str, rule: AlertChannel, moment: Moment) -> Iterator[ReportDelive
 
 
 def _last_day(account: str, now: datetime) -> date | None:
-    """The last day that has a summary, if it is not too long ago to be told."""
+    """The last day that has a summary, if it is not too long ago to be sent."""
     summaries = DailySummary.objects.filter(date__gte=exchange_day(now) - OLDEST)
     if account:
         summaries = summaries.filter(account=account)

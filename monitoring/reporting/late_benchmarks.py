@@ -1,4 +1,4 @@
-"""What only the rest of the day tells of an order's cost: the close, and the price half an hour
+"""What only the rest of the day shows of an order's cost: the close, and the price half an hour
 after its end. Computed once both are known, beside the analysis that is complete long before."""
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ BATCH = 50
 
 
 def known_from(order: Order, end: datetime, session: Session | None) -> datetime:
-    """When the market has told both."""
+    """When the market has shown both."""
     after = end + LATE_REVERSION + MINUTE
     return after if session is None or session.always else max(after, session.close + MINUTE)
 

@@ -1,6 +1,6 @@
 """The executions of Alpaca orders, from the account's activities.
 
-Alpaca tells of an execution in two places under two ids that cannot be matched: the stream has an
+Alpaca reports an execution in two places under two ids that cannot be matched: the stream has an
 `execution_id`, the activities an id of the form "<time>::<uuid>". Booked is by the activities
 alone, because they can be read again after a gap and the stream cannot: a fill then has one id,
 whoever saw it first and however often. The stream and the order's `filled_qty` only say how

@@ -105,7 +105,7 @@ class HttpClient:
         self.skew, self._skew_at = moment - datetime.now(UTC), time.monotonic()
 
     def _note_header(self, response: requests.Response) -> None:
-        """Most answers tell the time; those that came through some proxies do not."""
+        """Most answers have the time; those that came through some proxies do not."""
         try:
             moment = parsedate_to_datetime(response.headers.get("Date", ""))
         except (ValueError, OverflowError):  # no date, or an offset of centuries

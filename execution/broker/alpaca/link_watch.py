@@ -1,4 +1,4 @@
-"""Watches the way to Alpaca: whether its REST interface answers and its stream tells."""
+"""Watches the way to Alpaca: whether its REST interface answers and its stream reports."""
 
 import threading
 from collections.abc import Callable

@@ -60,7 +60,7 @@ class SeenOrder:
     submitted_at: datetime
     changed_at: datetime
     replaced_by: str
-    why: str = ""  # in Alpaca's words, where it tells any
+    why: str = ""  # in Alpaca's words, where it gives any
 
     @property
     def status(self) -> SliceStatus:

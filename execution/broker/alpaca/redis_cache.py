@@ -36,7 +36,7 @@ def connect() -> Redis:
 
 
 def owner(address: str, api_key: str) -> str:
-    """Names in Redis what belongs to one account, without telling its key."""
+    """Names in Redis what belongs to one account, without showing its key."""
     return sha256(f"{address} {api_key}".encode()).hexdigest()[:16]
 
 

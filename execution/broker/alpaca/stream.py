@@ -72,7 +72,7 @@ class Updates(TradingStream):
         self._thread.join(2 * CLOSE_SECONDS + 1)
 
     def connect_anew(self) -> None:
-        """Drop a connection that lives and tells nothing; the library then connects again."""
+        """Drop a connection that lives and reports nothing; the library then connects again."""
         loop: asyncio.AbstractEventLoop | None = self._loop
         if loop is not None and loop.is_running():
             asyncio.run_coroutine_threadsafe(self._drop(), loop)

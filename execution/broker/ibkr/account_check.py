@@ -84,7 +84,7 @@ def _look(gateway: IbkrGateway) -> Finding:
     return Finding(
         Grade.GOOD if age < FRESH_LOOK_SECONDS else Grade.LOOK,
         "permission",
-        f"{words} tells (--roundtrip, on paper)",
+        f"{words} shows (--roundtrip, on paper)",
     )
 
 

@@ -88,8 +88,8 @@ class InteractiveBrokers:
         return self._outcome(pk)
 
     def cancel(self, client_order_id: str, *, now: datetime) -> None:
-        """Leave the wish and wait until the gateway has sent it; an order that has ended stays as
-        it is. Raises BrokerRejected UNKNOWN_ORDER, or BrokerUnavailable when the wish is not sent
+        """Ask for it and wait until the gateway has sent it; an order that has ended stays so.
+        Raises BrokerRejected UNKNOWN_ORDER, or BrokerUnavailable when it is not sent
         yet: it stands, and is sent as soon as that can be.
         """
         row = IbkrOrder.objects.filter(client_order_id=client_order_id).first()

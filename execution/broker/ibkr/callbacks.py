@@ -99,5 +99,5 @@ def _whole(shares: float) -> bool:
 
 
 def _count(shares: float) -> int:
-    """What TWS does not know counts as nothing: executions tell."""
+    """What TWS does not know counts as nothing: executions decide."""
     return int(shares) if 0 <= shares <= MOST_SHARES else 0

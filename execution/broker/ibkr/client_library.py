@@ -39,7 +39,7 @@ for _part in ("wrapper", "client", "ib"):
     logging.getLogger(f"{NAME}.{_part}").setLevel(logging.CRITICAL)
 
 # What TWS sends, by the names of its own API. The library's view of an order is not used: it takes
-# many an error for a cancel, compares an orderStatus with that view before it tells of it, and
+# many an error for a cancel, compares an orderStatus with that view before it reports it, and
 # forgets its orders with the connection.
 CALLBACKS = (
     "nextValidId", "managedAccounts", "openOrder", "orderStatus", "completedOrder", "execDetails",

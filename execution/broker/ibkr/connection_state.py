@@ -1,4 +1,4 @@
-"""Whether orders may leave: what is known of the connection, kept in memory and told to all."""
+"""Whether orders may leave: what is known of the connection, kept in memory and written for all."""
 
 import time
 from collections.abc import Iterable

@@ -15,7 +15,7 @@ class NotQualified(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A contract as orders name it, and its smallest price step where the broker tells one."""
+    """A contract as orders name it, and its smallest price step where the broker has one."""
 
     contract: Any
     tick: Decimal | None = None

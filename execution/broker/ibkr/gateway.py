@@ -56,7 +56,7 @@ REFRESH_GAP = 1.0  # seconds between two comparisons at least
 # sent without, and for orders that have ended.
 LONGEST_WAIT, LONGEST_WAIT_FOR_ENDED = 10.0, 60.0
 MOST_AT_ONCE = 500
-# TWS tells of one execution in three messages, a moment apart: written together they cost one
+# TWS reports one execution in three messages, a moment apart: written together they cost one
 # transaction and are booked once. So long is another message waited for, and all of them at most.
 GATHER = 0.003  # seconds
 GATHER_AT_MOST = 0.012

@@ -81,7 +81,7 @@ _EXECUTIONS = Prepared[IbkrExecution](
 class _Rows:
     """The rows that a batch of messages is about, locked, found by any of their names.
 
-    A comparison tells of every execution of the day: all of them are read at once.
+    A refresh reports every execution of the day: all of them are read at once.
     """
 
     def __init__(self, gateway: IbkrGateway, batch: Iterable[Message]) -> None:

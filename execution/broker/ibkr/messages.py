@@ -41,7 +41,7 @@ class OpenSeen:
 
 @dataclass(frozen=True, slots=True)
 class CompletedSeen:
-    """An order of today that has ended. The broker tells neither its order id nor its client id."""
+    """An order of today that has ended. The broker names neither its order id nor its client id."""
 
     perm_id: int
     ref: str

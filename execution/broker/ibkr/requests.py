@@ -19,7 +19,7 @@ CASH, BUYING_POWER = "TotalCashValue", "BuyingPower"
 
 
 def about_orders(ib: Any, client_id: int) -> Mapping[str, Callable[[], Awaitable[Any]]]:
-    """Requests that together tell of every order of today, by their names.
+    """Requests that together report every order of today, by their names.
 
     Open orders come first and ended ones last: an order that ends in between is seen either way.
     Executions of other clients, of which an account may have thousands, are not asked for.
@@ -34,7 +34,7 @@ def about_orders(ib: Any, client_id: int) -> Mapping[str, Callable[[], Awaitable
 
 
 async def clock_skew(ib: Any, answer: Answer) -> float:
-    """The broker's clock less ours, in seconds. It tells whole seconds: half of one is added."""
+    """The broker's clock less ours, in seconds. It is in whole seconds: half of one is added."""
     theirs: datetime = await answer(ib.reqCurrentTimeAsync, 1, CLOCK)
     return theirs.timestamp() + 0.5 - time.time()
 

@@ -1,4 +1,4 @@
-"""What the paper broker tells of an order, which may be less than it knows, or more often."""
+"""What the paper broker reports of an order, which may be less than it knows, or more often."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -105,7 +105,7 @@ RESEND_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, *_ACCOUNT, messages)
 LAST_CHECKS: tuple[Check, ...] = (halted, position_break, opposite)
 
 # The reason may be gone before the window is over: the child waits instead.
-PASSING = frozenset(code for code, told in CODES.items() if told.passes)
+PASSING = frozenset(code for code, about in CODES.items() if about.passes)
 
 
 def first_denial(checks: Iterable[Check], facts: Facts, bounds: Bounds) -> Denial | None:

@@ -47,7 +47,7 @@ class Exposure:
     within the last minute of real time, this one included. `recent_messages`: what the account
     sent in it.
     `day_result`: money won (+) or lost (-) by today's fills. `unspent`: the buying power that the
-    broker told, less what buys were sent for since.
+    broker reported, less what buys were sent for since.
     """
 
     restricted: str | None = None  # why the symbol is on the list

@@ -83,7 +83,7 @@ CODES: dict[str, Code] = {
         passes=True,
     ),
     "QUOTE_STALE": Code(
-        "the last quote is too old: missing data, or a halt that nobody told",
+        "the last quote is too old: missing data, or a halt that nobody has entered",
         ("max_seconds", "seconds"),
         "check the market data",
         passes=True,
@@ -186,13 +186,13 @@ CODES: dict[str, Code] = {
         "a person decides: raise max_daily_loss, or stop for the day",
     ),
     "BUYING_POWER_UNKNOWN": Code(
-        "buys are held within the buying power, and the broker does not tell it",
+        "buys are held within the buying power, and the broker does not report it",
         ("notional",),
         "check the broker: `manage.py check_broker`",
         passes=True,
     ),
     "BUYING_POWER": Code(
-        "a buy for more than the account's buying power, less what was sent since it was told",
+        "a buy for more than the account's buying power, less what was sent since it was reported",
         ("left", "notional"),
         "order less, or bring the account money; it is looked at again while the slice lasts",
         passes=True,
@@ -216,7 +216,7 @@ CODES: dict[str, Code] = {
         passes=True,
     ),
     "VOLUME_UNKNOWN": Code(
-        "the order has a participation cap, and the market tells no volume",
+        "the order has a participation cap, and the market's volume is not known",
         ("symbol",),
         "check the market data",
         passes=True,
@@ -232,7 +232,7 @@ CODES: dict[str, Code] = {
         "leave `native` out, or trade live through Interactive Brokers",
     ),
     "NATIVE_CAP": Code(
-        "a participation cap holds, and the broker's own algorithm cannot be told to keep it",
+        "a participation cap holds, and the broker's own algorithm has no parameter for it",
         ("native", "cap", "least"),
         "take Vwap, ArrivalPx or PctVol with a cap of at least that, or an algorithm of ours",
     ),
@@ -269,7 +269,7 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "| code | meaning | numbers | passes by itself | what to do |"
     yield "|---|---|---|---|---|"
-    for code, told in CODES.items():
-        numbers = ", ".join(told.numbers) or "none"
-        passes = "yes" if told.passes else "no"
-        yield f"| `{code}` | {told.meaning} | {numbers} | {passes} | {told.remedy} |"
+    for code, about in CODES.items():
+        numbers = ", ".join(about.numbers) or "none"
+        passes = "yes" if about.passes else "no"
+        yield f"| `{code}` | {about.meaning} | {numbers} | {passes} | {about.remedy} |"

@@ -38,7 +38,7 @@ class Command(OperatorCommand):
         else:
             self.stdout.write("sends that began before are still under way: run this again")
         if not report.cancels_enqueued:
-            self.stdout.write("Redis does not answer: the workers have not been told to cancel")
+            self.stdout.write("Redis does not answer: the workers have no task to cancel yet")
         self.stdout.write(
             f"live orders: {len(report.orders)}, children not confirmed as ended:"
             f" {report.unconfirmed}"

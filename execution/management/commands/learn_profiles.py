@@ -41,16 +41,16 @@ class Command(OperatorCommand):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        wish: dict[str, Any] = {
+        choices: dict[str, Any] = {
             "now": clock.now(),
             "until": _day(options["until"]),
             "sessions": _count(options["sessions"]),
         }
         symbols, file = options["symbol"], options["source"]
         learned = (
-            _from_file(file, symbols, options["timezone"], wish)
+            _from_file(file, symbols, options["timezone"], choices)
             if file
-            else volume_profiles.learn_from_bars(symbols, **wish)
+            else volume_profiles.learn_from_bars(symbols, **choices)
         )
         if options["json"]:
             self.print_json([_shown(row) for row in learned])
@@ -64,12 +64,14 @@ class Command(OperatorCommand):
 
 
 def _from_file(
-    file: Path, symbols: list[str], zone: ZoneInfo | None, wish: dict[str, Any]
+    file: Path, symbols: list[str], zone: ZoneInfo | None, choices: dict[str, Any]
 ) -> list[VolumeProfile]:
     try:
         with file.open("rb") as raw, as_text(raw) as text:
             rows = checked(read_bars(text, symbols=set(symbols), zone=zone), Findings())
-            return volume_profiles.learn_from_rows(rows, source=file.name, pool=not symbols, **wish)
+            return volume_profiles.learn_from_rows(
+                rows, source=file.name, pool=not symbols, **choices
+            )
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror or error}") from None
     except BarFileError as error:

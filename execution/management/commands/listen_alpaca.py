@@ -12,7 +12,7 @@ from execution.listeners.alpaca import Listener
 
 class Command(BaseCommand):
     help = (
-        "Book Alpaca's executions as its stream tells of them. Trading goes on without it, "
+        "Book Alpaca's executions as its stream reports them. Trading goes on without it, "
         "some seconds later. Two may run; one listens."
     )
     requires_system_checks = (CONFIGURATION,)

@@ -28,7 +28,7 @@ CONTROLS = {
     "min_slice": "shares of the smallest slice",
     "max_slice": "shares of the largest slice",
     "native": "Interactive Brokers: the broker's own algorithm, like Adaptive, works it all",
-    "native_parameters": "what it is told, like maxPctVol=0.2,noTakeLiq=1",
+    "native_parameters": "its parameters, like maxPctVol=0.2,noTakeLiq=1",
 }
 # What the options are called in a signal.
 FIELDS = {

@@ -51,11 +51,11 @@ class Command(OperatorCommand):
 
 
 def _sentence(seen: Preview) -> str:
-    wish = f"{seen['side']} {seen['quantity']:,} {seen['symbol']}"
+    order = f"{seen['side']} {seen['quantity']:,} {seen['symbol']}"
     if seen["status"] == "DENIED":
-        return f"{wish} would be denied: {seen['reason']}"
+        return f"{order} would be denied: {seen['reason']}"
     slices = f"{seen['slices']} slice{'' if seen['slices'] == 1 else 's'}"
-    return f"{wish} would run, algo {seen['algorithm']} ({seen['chosen_because']}), {slices}"
+    return f"{order} would run, algo {seen['algorithm']} ({seen['chosen_because']}), {slices}"
 
 
 def _notes(seen: Preview) -> Iterator[str]:

@@ -43,15 +43,15 @@ class Command(OperatorCommand):
         except ConfigError as error:
             raise CommandError(str(error)) from None
         try:
-            told = (
+            report = (
                 recovery.release(at, by=options["by"], reason=options["reason"])
                 if options["release"]
                 else recovery.compare_all(lasting, at)
             )
         except NotReleased as error:
             raise BadInput(str(error)) from None
-        self._say(as_plain(told), "\n".join(lines(told)), options)
-        if told.recovery.released_at_real is None:
+        self._say(as_plain(report), "\n".join(lines(report)), options)
+        if report.recovery.released_at_real is None:
             raise SystemExit(1)
 
     def _say(self, plain: dict[str, Any], words: str, options: dict[str, Any]) -> None:
@@ -61,26 +61,26 @@ class Command(OperatorCommand):
             self.stdout.write(words)
 
 
-def lines(told: Report) -> list[str]:
+def lines(report: Report) -> list[str]:
     """For a person, who reads it before anything is sent again."""
-    own = told.recovery
+    own = report.recovery
     since = f"recovery mode since {exchange_time(own.began_at_real)}: {own.cause}"
     found = [since]
     if own.backup_at_real:
         found.append(f"the backup is of {exchange_time(own.backup_at_real)}")
-    for each in told.accounts:
+    for each in report.accounts:
         if each.problem:
             found.append(f"account {each.account}: not compared: {each.problem}")
             continue
         count = len(each.differences) or "no"
         found.append(f"account {each.account}: compared, {count} differences")
         found += [f"  {one.kind:<14} {one.words}" for one in each.differences]
-    return [*found, _next_step(told)]
+    return [*found, _next_step(report)]
 
 
-def _next_step(told: Report) -> str:
-    own = told.recovery
-    if own.released_at_real is None and not told.compared:
+def _next_step(report: Report) -> str:
+    own = report.recovery
+    if own.released_at_real is None and not report.compared:
         return "nothing is sent before every account is compared: mend that, then run this again"
     if own.released_at_real is None:
         return (
@@ -91,8 +91,8 @@ def _next_step(told: Report) -> str:
     return f"released by {own.released_by}: {own.released_reason}{halted}"
 
 
-def as_plain(told: Report) -> dict[str, Any]:
-    own = told.recovery
+def as_plain(report: Report) -> dict[str, Any]:
+    own = report.recovery
     return {
         "recovery": {
             "cause": own.cause,
@@ -110,6 +110,6 @@ def as_plain(told: Report) -> dict[str, Any]:
                     for one in each.differences
                 ],
             }
-            for each in told.accounts
+            for each in report.accounts
         ],
     }

@@ -31,8 +31,8 @@ class Command(OperatorCommand):
             return
         settings, held = current().breakers.by_name(), list(trips.open_trips())
         if options["json"]:
-            told = {name: each.model_dump(mode="json") for name, each in settings.items()}
-            self.print_json({"breakers": told, "holding": [as_plain(trip) for trip in held]})
+            configured = {name: each.model_dump(mode="json") for name, each in settings.items()}
+            self.print_json({"breakers": configured, "holding": [as_plain(trip) for trip in held]})
             return
         for name, each in settings.items():
             self.stdout.write(f"{name:16} {_words(name, each)}")
@@ -61,7 +61,7 @@ class Command(OperatorCommand):
 def _words(name: str, setting: Breaker) -> str:
     if setting.threshold is None:
         return "no threshold set"
-    bound = rules.told(name, setting.threshold)
+    bound = rules.shown(name, setting.threshold)
     return f"{bound}: {setting.action}, cool-down {setting.cooldown_minutes:g} min"
 
 

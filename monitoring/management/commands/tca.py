@@ -56,7 +56,7 @@ class Command(OperatorCommand):
         if options["json"]:
             self.print_json(as_json(found))
             return
-        for part in _told(found):
+        for part in _tables(found):
             self.out.print(part)
         for path in (options["html"], options["csv"]):
             if path:
@@ -85,7 +85,7 @@ def _write(path: Path, text: str) -> None:
         raise CommandError(f"{path}: {error.strerror}") from None
 
 
-def _told(found: Report) -> Iterator[Table | str]:
+def _tables(found: Report) -> Iterator[Table | str]:
     whose = found.account or "all accounts"
     if not found.total.executed:
         yield f"no order with an execution ended in {found.period} ({whose})"

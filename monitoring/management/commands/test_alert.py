@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 failed += bool(outcome.problem)
         if set(channels) == {"log"}:
             self.stdout.write(
-                "only the log is told: set ALERT_WEBHOOK_URL or a channel of alerts.channels to"
+                "only the log got it: set ALERT_WEBHOOK_URL or a channel of alerts.channels to"
                 " reach a person"
             )
         if failed:

@@ -237,7 +237,7 @@ def test_executions_that_the_broker_takes_back_unsaid_are_found(account: Account
     kinds = {kind for kind, _ in account.found()}
     assert {"FILL", "POSITION"} <= kinds
     words = BrokerDifference.objects.get(subject=part.client_order_id, kind="FILL").words
-    assert "40 shares of a child are booked, the broker tells 30" in words
+    assert "40 shares of a child are booked, the broker reports 30" in words
     assert "FILL" in {kind for kind, _ in account.found(thorough=False)}, "it was not judged anew"
 
 

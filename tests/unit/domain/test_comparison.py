@@ -109,7 +109,7 @@ def test_orders_of_others_are_told_by_the_brokers_id() -> None:
     [
         (0, 0, None),
         (40, 40, None),
-        (40, 60, "40 shares of a child are booked, the broker tells 60"),
+        (40, 60, "40 shares of a child are booked, the broker reports 60"),
         (40, None, "40 shares of a child are booked, the broker does not know the order"),
     ],
 )
