@@ -24,6 +24,7 @@ from deepstack.local import embedded_servers
 TIMES = 5
 LIMIT_MS, LIMIT_QUERIES = 300.0, 12
 HISTORY_DAYS = 10
+BASKET = 500  # successive orders, of which every other is in one basket
 QUERIES = ("", "?life=live", "?life=ended", "?life=all", "?q=S7", "?account=account-1&life=all")
 
 
@@ -140,6 +141,7 @@ def _copy_order(order: Any, orders: int) -> None:
         symbol="'S' || g % 500",
         account="'account-' || g % 5",
         strategy="'strategy-' || g % 20",
+        basket=f"CASE WHEN g % 2 = 0 THEN 'basket-' || g / {BASKET} ELSE '' END",
         filled_quantity=f"CASE WHEN {open_} THEN 0 ELSE quantity END",
         filled_notional=f"CASE WHEN {open_} THEN 0 ELSE quantity * 150 END",
         finished_at=f"CASE WHEN {open_} THEN NULL ELSE created_at - {age} END",
@@ -207,20 +209,22 @@ def addresses() -> Sequence[str]:
 
     from execution.models import Order
 
+    orders = reverse("admin:execution_order_changelist")  # registers every model
     lists = [
         reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for model in admin.site._registry
     ]
-    orders = reverse("admin:execution_order_changelist")
-    order = Order.objects.filter(status="FILLED").latest("pk").pk
+    order = Order.objects.filter(status="FILLED").exclude(basket="").latest("pk")
     return [
         "/admin/",
         "/admin/operations/live/",
         *(f"{orders}{query}" for query in QUERIES),
-        f"{orders}{order}/change/",
-        f"/admin/operations/order/{order}/",
-        f"{orders}{order}/curve/",
-        f"/admin/execution/slice/?order__id__exact={order}",
+        reverse("baskets"),
+        f"{reverse('basket')}?name={order.basket}",
+        f"{orders}{order.pk}/change/",
+        f"/admin/operations/order/{order.pk}/",
+        f"{orders}{order.pk}/curve/",
+        f"/admin/execution/slice/?order__id__exact={order.pk}",
         *(each for each in lists if each != orders),
     ]
 
