@@ -66,10 +66,10 @@ def main() -> None:
     arguments.add_argument("--every", action="store_true", help="every page, size and scheme")
     wanted = arguments.parse_args()
     wanted.folder.mkdir(parents=True, exist_ok=True)
-    with _service() as (stack, password), _chromium() as browser:
+    with service() as (stack, password), chromium() as browser:
         for order in ORDERS:
             _hand_over(stack, order)
-        page = _signed_in(browser, stack.web, password)
+        page = signed_in(browser, stack.web, password)
         page.wait_for_timeout(SECONDS * 1000)
         if wanted.every:
             _every_page(browser, page, wanted.folder)
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 @contextmanager
-def _service() -> Iterator[tuple[Stack, str]]:
+def service() -> Iterator[tuple[Stack, str]]:
     """A running service and the password of its administrator."""
     with tempfile.TemporaryDirectory(prefix="deepstack-pictures-") as folder:
         environment = {
@@ -96,7 +96,7 @@ def _service() -> Iterator[tuple[Stack, str]]:
 
 
 @contextmanager
-def _chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if not program:
         raise SystemExit("there is no chromium: apt-get install chromium")
@@ -112,7 +112,7 @@ def _hand_over(stack: Stack, order: str) -> None:
         stack.manage("order", *order.split(), "--no-wait")
 
 
-def _signed_in(browser: Browser, web: str, password: str) -> Page:
+def signed_in(browser: Browser, web: str, password: str) -> Page:
     width, height = SIZES["desk"]
     context = browser.new_context(base_url=web, viewport={"width": width, "height": height})
     page = context.new_page()

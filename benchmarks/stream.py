@@ -13,15 +13,15 @@ import json
 import os
 import re
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+
 from benchmarks.load import percentiles, stolen_since
+from benchmarks.screenshots import service
 from deepstack.local.stack import Stack
 
 PATH = "/api/v1/orders/stream"
@@ -41,8 +41,11 @@ def main() -> None:
     words.add_argument("--seconds", type=int, default=20)
     asked = words.parse_args()
     stolen = stolen_since()
-    with _service() as (stack, token):
+    with service() as (stack, _):
+        token = stack.manage("drf_create_token", "admin").split()[2]
+        before = _processor_seconds()
         delays = asyncio.run(_heard(stack, token, asked.listeners, asked.rate, asked.seconds))
+        spent = _processor_seconds() - before
     told = {
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
@@ -50,6 +53,7 @@ def main() -> None:
         "listeners": asked.listeners,
         "events": len(delays) // max(asked.listeners, 1),
         "messages": len(delays),
+        "processor_microseconds_a_message": round(1e6 * spent / max(len(delays), 1), 1),
         "seconds_to_listener": percentiles(delays) if delays else None,
         "within_a_second_percent": _share_within(delays),
     }
@@ -57,27 +61,18 @@ def main() -> None:
     print()
 
 
+def _processor_seconds() -> float:
+    """Of the stream process since it began."""
+    for each in psutil.Process().children(recursive=True):
+        if "deepstack.asgi:application" in each.cmdline():
+            used = each.cpu_times()
+            return used.user + used.system
+    raise SystemExit("no stream process runs")
+
+
 def _share_within(delays: Sequence[float]) -> float | None:
     within = sum(each <= TARGET for each in delays)
     return round(100 * within / len(delays), 2) if delays else None
-
-
-@contextmanager
-def _service() -> Iterator[tuple[Stack, str]]:
-    """A running service, and a token of its administrator."""
-    with tempfile.TemporaryDirectory(prefix="deepstack-stream-") as folder:
-        environment = {
-            "TRADING_MODE": "paper",
-            "MARKET__SOURCE": "simulated",
-            "LOG_FILE": f"{folder}/deepstack.log",
-            "ALERT_WEBHOOK_URL": "",
-        }
-        stack = Stack(Path(folder), environment, private=True)
-        with stack.stores():
-            stack.manage("first_admin")
-            token = stack.manage("drf_create_token", "admin").split()[2]
-            with stack.processes():
-                yield stack, token
 
 
 async def _heard(

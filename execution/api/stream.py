@@ -5,8 +5,10 @@ import json
 import time
 from collections.abc import AsyncIterator
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
+from cachetools import LRUCache, cached
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
@@ -28,6 +30,7 @@ from execution.orders.event_message import EventMessage
 BEAT_SECONDS = 10.0  # between two signs of life
 # Then the client connects again, and whether it still may is asked anew.
 LONGEST_SECONDS = 600.0
+KEPT = 2_000  # events as text
 RETRY_MS = 1_000  # before a client connects again
 LAST = "Last-Event-ID"
 
@@ -124,5 +127,7 @@ async def _lines(wanted: Wanted, behind: Cursor | None) -> AsyncIterator[str]:
         yield "event: busy\ndata: {}\n\n"
 
 
+@cached(LRUCache(KEPT), key=itemgetter("id"))
 def as_text(message: EventMessage) -> str:
+    """Written once for all who listen: an event never changes."""
     return f"id: {message['id']}\nevent: {message['kind']}\ndata: {json.dumps(message)}\n\n"

@@ -21,6 +21,7 @@ from monitoring.cost_report.measures import MAIN, MEASURES
 from monitoring.models import CostAnalysis
 from monitoring.trading_days import bounds
 
+_TIME = "to_char(date_bin('30 minutes', began, timestamp '2000-01-01'), 'HH24:MI')"
 # By the name of each: what the orders of a group have in common, in SQL over FACTS.
 GROUPINGS: Mapping[str, str] = {
     "symbol": "symbol",
@@ -28,8 +29,11 @@ GROUPINGS: Mapping[str, str] = {
     "basket": "basket",
     "algorithm": "algorithm",
     "broker": "broker",
-    "time": "to_char(date_bin('30 minutes', began, timestamp '2000-01-01'), 'HH24:MI')",
+    "time": _TIME,
     "side": "side",
+    "symbol-algorithm": "symbol || ' / ' || algorithm",
+    "strategy-algorithm": "strategy || ' / ' || algorithm",
+    "algorithm-time": f"algorithm || ' / ' || {_TIME}",
     "day": "to_char(ended, 'YYYY-MM-DD')",
     "order": "id || ' ' || side || ' ' || symbol",
 }

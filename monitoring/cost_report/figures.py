@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from monitoring.cost_report.groups import Group
-from monitoring.cost_report.measures import MEASURES, Unit
+from monitoring.cost_report.measures import MEASURES, PARTS, Unit
 
 NOT_KNOWN = "n/a"
 HALF_DIGIT = 0.05  # less is shown as zero
@@ -94,6 +94,11 @@ def _filled(group: Group) -> Cell:
     return Cell(NOT_KNOWN if rate is None else f"{rate:.0%}")
 
 
+def _shortfall(group: Group) -> Cell:
+    shortfall = group.of("shortfall")
+    return Cell(money(shortfall.cost) if shortfall.orders else NOT_KNOWN)
+
+
 # What a table shows of each group. To show one more measure, add its line.
 COLUMNS: Sequence[Column] = (
     Column("Orders", "with an execution", _orders, narrow=True),
@@ -109,4 +114,10 @@ COLUMNS: Sequence[Column] = (
     _measure("shortfall", narrow=True),
     _measure("spread_capture"),
     _measure("participation"),
+)
+# Of the implementation shortfall of each group, by cause.
+SHORTFALL: Sequence[Column] = (
+    _measure("shortfall"),
+    *(_measure(part) for part in PARTS),
+    Column("Money", "implementation shortfall, dollars", _shortfall),
 )

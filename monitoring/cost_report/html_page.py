@@ -11,7 +11,7 @@ from django.utils.safestring import mark_safe
 
 from execution.domain.exchange_time import exchange_time
 from monitoring.cost_report import charts, figures
-from monitoring.cost_report.figures import COLUMNS, Cell
+from monitoring.cost_report.figures import COLUMNS, SHORTFALL, Cell, Column
 from monitoring.cost_report.groups import Group
 from monitoring.cost_report.report import BY, Report
 
@@ -39,8 +39,11 @@ def context(found: Report) -> Mapping[str, Any]:
     return {
         "report": found,
         "by_title": BY[found.by],
+        "by_words": _words(found.by),
         "columns": COLUMNS,
-        "lines": [*_lines(found), Line("All", None, _cells(found.total), whole=True)],
+        "lines": _lines(found, COLUMNS),
+        "causes": SHORTFALL,
+        "cause_lines": _lines(found, SHORTFALL) if found.total.of("shortfall").orders else [],
         "charts": _charts(found),
         "headline": _headline(found.total),
     }
@@ -53,11 +56,19 @@ def text(found: Report, *, at: datetime) -> str:
     return render_to_string("monitoring/tca/file.html", values)
 
 
-def _lines(found: Report) -> Sequence[Line]:
-    return [
-        Line(name or "none", _order_id(name) if found.by == "order" else None, _cells(group))
+def _lines(found: Report, columns: Sequence[Column]) -> Sequence[Line]:
+    groups = [
+        Line(
+            name or "none", _order_id(name) if found.by == "order" else None, _cells(group, columns)
+        )
         for name, group in found.groups
     ]
+    return [*groups, Line("All", None, _cells(found.total, columns), whole=True)]
+
+
+def _words(by: str) -> str:
+    """The grouping within a sentence: ET keeps its capitals."""
+    return BY[by][0].lower() + BY[by][1:]
 
 
 def _order_id(name: str) -> int:
@@ -65,8 +76,8 @@ def _order_id(name: str) -> int:
     return int(name.partition(" ")[0])
 
 
-def _cells(group: Group) -> Sequence[Cell]:
-    return [column.cell(group) for column in COLUMNS]
+def _cells(group: Group, columns: Sequence[Column]) -> Sequence[Cell]:
+    return [column.cell(group) for column in columns]
 
 
 def _charts(found: Report) -> Sequence[Chart]:
@@ -74,7 +85,7 @@ def _charts(found: Report) -> Sequence[Chart]:
     if found.total.of("shortfall").orders:
         drawn.append(Chart("Implementation shortfall by cause", charts.parts(found.total)))
     if len(found.groups) > 1 and found.by not in ("day", "order"):
-        title = f"Cost and estimate by {BY[found.by].lower()}"
+        title = f"Cost and estimate by {_words(found.by)}"
         drawn.append(Chart(title, charts.by_group(found.groups)))
     if len(found.days) > 1:
         drawn.append(Chart("Cost by day", charts.by_day(found.days)))

@@ -24,6 +24,9 @@ BY: Mapping[str, str] = {
     "broker": "Broker",
     "side": "Side",
     "time": "Time of day (ET)",
+    "symbol-algorithm": "Symbol / algorithm",
+    "strategy-algorithm": "Strategy / algorithm",
+    "algorithm-time": "Algorithm / time of day (ET)",
     "day": "Day",
     "week": "Week",
     "order": "Order",
@@ -83,7 +86,7 @@ def _groups(
         return [(str(day), group) for day, group in days.items()]
     if by == "week":
         return sorted(_merged(*({week_of(day): group} for day, group in days.items())).items())
-    return sorted(parts.items()) if by == "time" else ranked(parts)
+    return sorted(parts.items()) if by in ("time", "algorithm-time") else ranked(parts)
 
 
 def _ended(period: Period, account: str) -> tuple[Sequence[int], int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, Site, barriers, expect_focus
+from tests.browser.conftest import DESK, PHONE, Site, barriers, expect_focus
 from tests.browser.test_operations import new_order
 
 
@@ -116,8 +116,14 @@ def test_a_file_of_orders_goes_in_and_the_list_comes_out(
     expect(page.locator("table.ds-table")).to_contain_text("BUY 400 FILED")
     assert barriers(page) == []
     page.click("text=Send 1 order")
-    page.wait_for_url("**/order/?q=list-**")
+    page.wait_for_url("**/baskets/basket/?name=list-**")
     expect(page.locator("body")).to_contain_text("1 of 1 orders accepted")
+    expect(page.locator("#basket-orders")).to_contain_text("BUY FILED")
+    assert barriers(page) == []
+    page.set_viewport_size(PHONE)
+    assert fits(page)
+    page.set_viewport_size(DESK)
+    page.click("text=List of the orders")
     with page.expect_download() as taken:
         page.click("a.ds-export")
     rows = list(csv.DictReader(taken.value.path().read_text().splitlines()))

@@ -103,7 +103,9 @@ def rounded(name: str, group: Group) -> Mapping[str, object]:
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["from the orders", "from stored days"])
-@pytest.mark.parametrize("by", ["symbol", "strategy", "algorithm", "broker", "side", "day"])
+@pytest.mark.parametrize(
+    "by", ["symbol", "strategy", "algorithm", "broker", "side", "day", "symbol-algorithm"]
+)
 def test_the_groups_are_the_sums_of_their_orders(by: str, stored: bool) -> None:
     orders = a_week()
     if stored:
@@ -116,6 +118,7 @@ def test_the_groups_are_the_sums_of_their_orders(by: str, stored: bool) -> None:
     key = {
         "day": lambda order: str(order.finished_at.date()),
         "broker": lambda order: order.slices.get().broker,
+        "symbol-algorithm": lambda order: f"{order.symbol} / {order.algorithm}",
     }.get(by, lambda order: getattr(order, by))
     parts = dict(found.groups)
     assert set(parts) == {key(order) for order in orders}

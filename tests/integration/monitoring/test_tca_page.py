@@ -99,6 +99,7 @@ def test_the_html_file_needs_nothing_else(viewer: Client) -> None:
     text = answer.content.decode()
     assert 'filename="tca-2026-02-01-2026-03-02.html"' in answer.headers["Content-Disposition"]
     assert text.count("<svg") == 3
+    assert "<h2>Shortfall by symbol</h2>" in text
     for outside in ("<script", "<link", "http", "src=", "href=", "url(", "@import"):
         assert outside not in text, outside
 
