@@ -43,6 +43,22 @@ LIMITS = {
 
 def figures(rates: Sequence[int], seconds: int) -> dict[str, object]:
     stolen, load = stolen_since(), round(os.getloadavg()[0], 2)
+    with stores() as (folder, programs):
+        with team(folder, programs, INSTANT) as kinds:
+            measured = {"instant": rows(rates, seconds, kinds), "burst": told(burst())}
+        with team(folder, programs) as kinds:
+            measured |= {"paper": rows(rates, seconds, kinds)}
+            measured |= _orders(kinds)
+        yardstick = _yardstick(folder, rates, seconds, programs)
+        with team(folder, programs, INSTANT):
+            measured |= {"history": told(history(seconds))}
+    host = {"cores": os.cpu_count(), "load_before": load, "stolen_percent": stolen()}
+    return {**host, "seconds": seconds, **measured, "yardstick": yardstick}
+
+
+@contextmanager
+def stores() -> Iterator[tuple[str, list[int]]]:
+    """A folder with PostgreSQL and Redis, which this process uses too, and their process ids."""
     with tempfile.TemporaryDirectory(prefix="deepstack-bench-") as folder, ExitStack() as stack:
         servers = stack.enter_context(embedded_servers.started(Path(folder)))
         os.environ |= {
@@ -53,21 +69,13 @@ def figures(rates: Sequence[int], seconds: int) -> dict[str, object]:
             **LIMITS,
         }
         subprocess.run(processes.manage("migrate", "--verbosity", "0"), check=True)
-        programs = servers_in(Path(folder))
-        with _team(folder, programs, INSTANT) as kinds:
-            measured = {"instant": _rows(rates, seconds, kinds), "burst": burst()}
-        with _team(folder, programs) as kinds:
-            measured |= {"paper": _rows(rates, seconds, kinds)}
-            measured |= _orders(kinds)
-        yardstick = _yardstick(folder, rates, seconds, programs)
-        with _team(folder, programs, INSTANT):
-            measured |= {"history": history(seconds)}
-    host = {"cores": os.cpu_count(), "load_before": load, "stolen_percent": stolen()}
-    return {**host, "seconds": seconds, **measured, "yardstick": yardstick}
+        yield folder, servers_in(Path(folder))
 
 
 @contextmanager
-def _team(folder: str, programs: Sequence[int], application: str = "deepstack") -> Iterator[Kinds]:
+def team(
+    folder: str, programs: Sequence[int], application: str = "deepstack", workers: int = WORKERS
+) -> Iterator[Kinds]:
     """Workers of a Celery application and a dispatcher, warm, while the block lasts."""
     from deepstack import django_setup
 
@@ -77,24 +85,34 @@ def _team(folder: str, programs: Sequence[int], application: str = "deepstack") 
 
     Heartbeat.objects.all().delete()  # of the team before
     with ExitStack() as own:
-        commands = [processes.worker(f"w{n}") for n in range(WORKERS)]
-        workers = [
-            own.enter_context(_process(folder, f"w{n}", _of(application, command)))
+        commands = [_of(application, processes.worker(f"w{n}")) for n in range(workers)]
+        started = [
+            own.enter_context(_process(folder, f"w{n}", command))
             for n, command in enumerate(commands)
         ]
         dispatch = own.enter_context(_process(folder, "dispatch", processes.dispatch()))
-        _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= WORKERS, START_SECONDS)
+        _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= workers, START_SECONDS)
         _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
         lateness(10, 5)  # warm: imports, connections, plans
-        yield {"workers": workers, "dispatch": [dispatch], "servers": programs}
+        yield {"workers": started, "dispatch": [dispatch], "servers": programs}
 
 
 def _of(application: str, command: Sequence[str]) -> list[str]:
     return [application if word == "deepstack" else word for word in command]
 
 
-def _rows(rates: Sequence[int], seconds: int, kinds: Kinds) -> list[dict[str, object]]:
-    return [_at(rate, seconds, kinds) for rate in rates]
+def rows(rates: Sequence[int], seconds: int, kinds: Kinds) -> list[dict[str, object]]:
+    found = []
+    for rate in rates:
+        found.append(_at(rate, seconds, kinds))
+        told(found[-1])
+    return found
+
+
+def told(figures: dict[str, object]) -> dict[str, object]:
+    """A run takes a quarter of an hour: who waits sees how far it has come."""
+    print(json.dumps(figures), file=sys.stderr, flush=True)
+    return figures
 
 
 def _orders(kinds: Kinds) -> dict[str, object]:
@@ -148,7 +166,7 @@ def _yardstick(
         for rate in rates:
             cost = per_slice_since(kinds)
             late = _load_yardstick(rate, seconds, environment)
-            rows.append(late | {"processor_ms": cost(late["filled"])})
+            rows.append(told(late | {"processor_ms": cost(late["filled"])}))
     return rows
 
 

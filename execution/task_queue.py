@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 from celery import current_app
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
+from deepstack.database.prepared_query import IsAny, Param, Prepared
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.market import clock
 from execution.models import Slice
@@ -19,6 +21,11 @@ POLL = "execution.tasks.poll_executions"
 # sized, checked and stored by then.
 AHEAD = timedelta(milliseconds=80)
 
+_NAMES = Prepared[tuple[int, int, int, str, str]](
+    lambda: Slice.objects.filter(IsAny(F("pk"), Param("ids", [0]))).values_list(
+        "pk", "sequence", "order_id", "order__side", "order__symbol"
+    )
+)
 # Skips what somebody is changing now, as `locks.free_rows` does.
 _NOTE = """
 UPDATE execution_slice SET status = %s, enqueued_at_real = %s
@@ -66,12 +73,9 @@ def enqueue(task: str, slice_ids: Iterable[int]) -> None:
 
 def _named(slice_ids: Iterable[int]) -> dict[int, str]:
     """What Flower and the workers' logs show in place of a bare number. One query."""
-    rows = Slice.objects.filter(pk__in=list(slice_ids)).values_list(
-        "pk", "sequence", "order_id", "order__side", "order__symbol"
-    )
     return {
         pk: f"(slice {pk}: {number} of order {order} {side} {symbol})"
-        for pk, number, order, side, symbol in rows
+        for pk, number, order, side, symbol in _NAMES.all(ids=list(slice_ids))
     }
 
 

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 ItemT = TypeVar("ItemT")
 Keys = Mapping[Hashable, object]
+_Entry = tuple[float, int, ItemT, Keys]  # when, in which order, what
 
 
 class Alone(Enum):
@@ -54,7 +55,7 @@ class Stage(Generic[ItemT]):
         self.name, self._work, self._alone, self._most = name, work, alone, most
         self._begin = begin
         self._keys, self._gathers = keys, gathers
-        self._waiting: list[tuple[float, int, ItemT]] = []
+        self._waiting: list[_Entry[ItemT]] = []
         self._numbers, self._busy = count(), 0
         self._changed = threading.Condition()
         self._turn = threading.Lock()  # of the one thread that waits for what comes next
@@ -63,8 +64,9 @@ class Stage(Generic[ItemT]):
 
     def put(self, item: ItemT, *, after: float = 0.0) -> None:
         """To be done in `after` seconds."""
+        entry = (monotonic() + after, next(self._numbers), item, self._keys(item))
         with self._changed:
-            heappush(self._waiting, (monotonic() + after, next(self._numbers), item))
+            heappush(self._waiting, entry)
             self._changed.notify()
 
     @property
@@ -99,22 +101,15 @@ class Stage(Generic[ItemT]):
 
     def _taken(self) -> list[ItemT]:
         """The first, and those after it that may be in one set with all before them."""
-        until = float("inf") if self._gathers else monotonic()
-        taken, left, values = (
-            list[ItemT](),
-            list[tuple[float, int, ItemT]](),
-            dict[Hashable, object](),
-        )
-        while (
-            self._waiting
-            and len(taken) < self._most
-            and (self._waiting[0][0] <= until or not taken)
-        ):
+        until = float("inf") if self._gathers else max(monotonic(), self._waiting[0][0])
+        taken, left = list[ItemT](), list[_Entry[ItemT]]()
+        values: dict[Hashable, object] = {}
+        while self._waiting and self._waiting[0][0] <= until and len(taken) < self._most:
             entry = heappop(self._waiting)
-            keys = self._keys(entry[2])
+            _, _, item, keys = entry
             if all(values.get(key, value) == value for key, value in keys.items()):
                 values.update(keys)
-                taken.append(entry[2])
+                taken.append(item)
             else:
                 left.append(entry)
         for entry in left:
