@@ -146,7 +146,7 @@ def test_a_test_alert_that_fails_exits_with_1_and_a_good_one_heals_the_channel(
     ],
 )
 def test_an_answer_of_200_may_tell_a_failure(answer: bytes, failed: bool) -> None:
-    assert bool(webhook._told_in(answer)) == failed
+    assert bool(webhook._failure_in(answer)) == failed
 
 
 @pytest.mark.parametrize(

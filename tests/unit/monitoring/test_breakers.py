@@ -85,4 +85,4 @@ def test_every_breaker_has_words_and_no_threshold_of_its_own() -> None:
     assert set(settings) == set(rules.UNITS)
     assert {each.threshold for each in settings.values()} == {None}
     for name in settings:
-        assert rules.told(name, Decimal(1))
+        assert rules.shown(name, Decimal(1))
