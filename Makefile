@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test test-unit test-clock fuzz-api chaos drill bench bench-vwap screenshots check format lock clean
+.PHONY: help demo up test test-unit test-clock fuzz-api baseline chaos drill bench bench-vwap screenshots check format lock clean
 
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-unit  the rules alone: no PostgreSQL, no Redis, under a minute"
 	@echo "make test-clock  what depends on the date, on a Saturday, at a clock change, ...; MOMENT=saturday: one"
 	@echo "make fuzz-api  schemathesis over the whole API, 200 requests an operation (EXAMPLES)"
+	@echo "make baseline  every address by every method as nobody, Viewer, Trader, Risk: who gets in"
 	@echo "make chaos   the long torture run; BROKER=alpaca or ibkr: before the peer of that broker"
 	@echo "make drill   lose the primary, Redis, the machine, the database, a release; DRILL=machine: one"
 	@echo "make bench   how fast, as a table; bench-vwap: how close to the market VWAP"
@@ -51,6 +52,9 @@ test-clock: $(VENV)/installed-dev $(VENV)/false_clock
 EXAMPLES ?= 200
 fuzz-api: $(VENV)/installed-dev
 	FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/integration/api/test_fuzz_api.py
+
+baseline: $(VENV)/installed-dev
+	BASELINE=whole $(BIN)/python -m pytest -q tests/integration/web/test_baseline.py $(ARGS)
 
 chaos: $(VENV)/installed-dev
 	$(BIN)/python -m tests.chaos.run $(if $(BROKER),--broker "$(BROKER)") $(ARGS)

@@ -1,4 +1,4 @@
-"""What a browser may load and run on the pages of the web process, and who may frame them."""
+"""What a browser may load, run and keep of what the web process answers, and who may frame it."""
 
 from collections.abc import Callable
 
@@ -24,6 +24,8 @@ class ContentPolicyMiddleware:
         response = self.get_response(request)
         kind = response.headers.get("Content-Type", "")
         response.headers.setdefault(HEADER, PAGES if kind.startswith("text/html") else ANSWERS)
+        # Static files say themselves how long they are kept; whatever else it is tells of accounts.
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=()"
         )
