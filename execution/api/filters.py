@@ -45,7 +45,8 @@ class _ZonedField(forms.Field):
         try:
             return reading.moment(value) if value else None
         except ValueError as error:
-            raise forms.ValidationError(str(error)) from None
+            # A sentence of its own would be taken for a format string.
+            raise forms.ValidationError("%(said)s", params={"said": error}) from None
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)

@@ -136,6 +136,8 @@ def test_a_cursor_that_is_not_ours_is_refused(api: APIClient, query: str) -> Non
         "created_after=9999-99-99",
         "created_after=2026-11-27",
         "created_after=2026-11-27T10:00:00",
+        "created_after=%2500",
+        "created_before=100%25",
         "live=maybe",
         "no_such_filter=1",
         "symbol=AAPL&symbol=MSFT",
