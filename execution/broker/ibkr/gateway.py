@@ -40,6 +40,7 @@ from execution.broker.ibkr.messages import (
 )
 from execution.broker.ibkr.outbox import AT_ONCE, Outbox
 from execution.broker.ibkr.rate_limit import Lane, Pacer
+from execution.broker.ibkr.refresh_pace import GAP, RefreshPace
 from execution.broker.ibkr.wakeup import WakeUps
 from execution.models import BrokerAccount, IbkrGateway, IbkrInquiry, IbkrOrder
 
@@ -51,7 +52,6 @@ LEASE = 0x4453  # class of the advisory lock whose number is made of the endpoin
 IDLE = 0.25  # seconds between two searches for work, without a wake-up
 NOTE_EVERY = 0.5
 TIDY_EVERY = 5.0
-REFRESH_GAP = 1.0  # seconds between two comparisons at least
 # Between two questions of which the first was left without an answer, at most: for what nothing is
 # sent without, and for orders that have ended.
 LONGEST_WAIT, LONGEST_WAIT_FOR_ENDED = 10.0, 60.0
@@ -94,7 +94,8 @@ class Gateway:
         self._gap = True  # since the accounts were last compared, as far as this process knows
         self._unanswered = 0  # comparisons in a row that were not answered in full
         self._noted: tuple[str, str] = ("", "")
-        self._note_at = self._tidy_at = self._refresh_at = self._refreshed_at = 0.0
+        self._note_at = self._tidy_at = 0.0
+        self._pace = RefreshPace(config.ibkr.compare_seconds)
         self._serve_at = 0.0  # when to look for what the workers want; a wake-up brings it forward
 
     def run(self) -> None:
@@ -175,6 +176,7 @@ class Gateway:
             return
         if self._state.note(message):
             self._ledger.link_broken()
+            self._pace.lost()
             self._gap = True
         match message:
             case Left():
@@ -182,10 +184,11 @@ class Gateway:
                 self._serve_at = 0.0  # a cancel may have waited for it
             case RefreshEnded():
                 self._serve_at = 0.0
+                answered = not message.unanswered
+                self._pace.ended(message.began, time.monotonic(), answered=answered)
                 self._ask_again(message.unanswered)
             case RefreshBegan():
-                self._refreshed_at = message.at
-                self._refresh_at = message.at + self._settings.compare_seconds
+                self._pace.began(message.at)
             case OpenSeen() if message.client_id == self._client_id:
                 seen = message.order_id + 1
                 self._state.next_valid_id = max(self._state.next_valid_id, seen)
@@ -236,25 +239,24 @@ class Gateway:
             if not self._pacer.take(Lane.CANCEL):
                 self._connection.cancel(0, order_id)
 
+    def _refresh_soon(self) -> None:
+        self._pace.want(time.monotonic())
+
     def _ask_again(self, unanswered: Collection[str]) -> None:
         """A question that TWS left without an answer is put again, ever more seldom."""
         self._unanswered = self._unanswered + 1 if unanswered else 0
         if unanswered:
             longest = LONGEST_WAIT if needed(unanswered) else LONGEST_WAIT_FOR_ENDED
-            wait = min(REFRESH_GAP * 2.0 ** (self._unanswered - 1), longest)
-            self._refresh_soon(time.monotonic() + wait)
-
-    def _refresh_soon(self, at: float = 0.0) -> None:
-        self._refresh_at = min(self._refresh_at, max(at, self._refreshed_at + REFRESH_GAP))
+            wait = min(GAP * 2.0 ** (self._unanswered - 1), longest)
+            self._pace.want(time.monotonic() + wait)
 
     def _send(self) -> None:
         if time.monotonic() >= self._serve_at:
             wait = self._outbox.serve()
             self._serve_at = time.monotonic() + (min(wait, IDLE) or IDLE)
         if (again := self._ledger.refresh_again_at()) is not None:
-            self._refresh_soon(again)
-        if self._state.connected and time.monotonic() >= self._refresh_at:
-            self._refresh_at = time.monotonic() + self._settings.compare_seconds
+            self._pace.want(again)
+        if self._state.connected and self._pace.due(time.monotonic()):
             self._connection.refresh()
         lost_at = self._state.link_lost_at
         if lost_at and time.monotonic() - lost_at > self._settings.link_patience_seconds:
