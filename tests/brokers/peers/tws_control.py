@@ -117,7 +117,7 @@ class Control:
         if self._tws.sessions.get(client_id) is self._tws.stranger:
             del self._tws.sessions[client_id]
 
-    def do_twin(self, ref: str) -> None:
+    def do_duplicate_of(self, ref: str) -> None:
         """A second live order under one reference."""
         order = self._tws.book.by_ref(ref)
         said = replace(order.said, order_id=self._tws.book.next_valid_id(order.client_id))
