@@ -25,9 +25,9 @@ ORDERS: Sequence[str] = (
     "BUY 33 AAPL --urgency IMMEDIATE",
     "BUY 200 AMZN --urgency IMMEDIATE --strategy momentum",
     "BUY 4000 GOOGL --adv 20000000 --window-minutes 4 --strategy momentum",
-    "BUY 1500 MSFT --algorithm TWAP --slices 30 --window-minutes 4 --strategy value",
-    "BUY 900 NVDA --algorithm TWAP --slices 20 --window-minutes 6 --strategy value",
-    "BUY 2500 KO --algorithm VWAP --window-minutes 30 --strategy value",
+    "SELL 1500 MSFT --algorithm TWAP --slices 30 --window-minutes 4 --basket rebalance",
+    "BUY 900 NVDA --algorithm TWAP --slices 20 --window-minutes 6 --basket rebalance",
+    "SELL 2500 KO --algorithm VWAP --window-minutes 30 --basket rebalance",
     "BUY 9000000 TSLA --strategy momentum",  # denied: too large
 )
 SHOWN_ORDER = 4
@@ -45,6 +45,11 @@ README: Sequence[Shot] = (
     Shot("order", f"execution/order/{SHOWN_ORDER}/change/"),
 )
 OTHERS: Sequence[Shot] = (
+    Shot("baskets", "baskets/"),
+    Shot("basket", "baskets/basket/?name=rebalance"),
+    Shot("ticket", "execution/order/new/"),
+    Shot("from-a-file", "execution/order/upload/"),
+    Shot("error", "nothing/"),
     Shot("alerts", "monitoring/alert/"),
     Shot("slices", "execution/slice/"),
     Shot("fills", "execution/fill/"),

@@ -184,7 +184,9 @@ def test_an_order_s_page_leads_to_its_basket_and_the_list_is_narrowed_to_it() ->
     order = filled("150.00", basket="a & b")
     filled("150.00")
     viewer = client_of("Viewer")
-    assert f"{BASKET}?name=a+%26+b" in shown(viewer, f"{ORDERS}{order.pk}/change/")
+    page = shown(viewer, f"{ORDERS}{order.pk}/change/")
+    assert f"{BASKET}?name=a+%26+b" in page
+    assert f'{BASKET}?name=a%20%26%20b">Basket a &amp; b</a>' in page
     answer = viewer.get(ORDERS, {"basket": "a & b", "life": "all"})
     assert [row.pk for row in answer.context["cl"].result_list] == [order.pk]
     found = viewer.get(ORDERS, {"q": "a & b"})
