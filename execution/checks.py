@@ -1,14 +1,16 @@
 """System checks: a service that is set up dangerously refuses to start."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 from django.db import connection
 
-from deepstack import database
-from deepstack.config import Config, current
+from deepstack import database, private_files
+from deepstack.config import ROOT, Config, current
 from deepstack.database import pooling
 from execution.broker import BROKERS
 from execution.broker.live_readiness import live_problems
@@ -46,6 +48,23 @@ def name_problems(config: Config) -> list[CheckMessage]:
         )
         for key, (value, allowed) in known.items()
         if value not in allowed
+    ]
+
+
+@register(deploy=True)
+def secrets_are_private(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    return open_secrets(ROOT / ".env")
+
+
+def open_secrets(path: Path) -> list[CheckMessage]:
+    if not private_files.open_to_others(path):
+        return []
+    return [
+        Caution(
+            f"Others on this machine may read {path}, which holds keys and passwords.",
+            hint=f"chmod 600 {path}",
+            id="execution.W001",
+        )
     ]
 
 

@@ -7,8 +7,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db.models import F, Q
+from django.test import Client
 from django.utils import timezone
 
 from execution import context
@@ -187,6 +189,21 @@ def test_nothing_is_removed_where_the_files_lie(tmp_path: Path) -> None:
     (moved,) = archived(tmp_path)
     assert moved.folder == tmp_path / f"{left.name}-2"
     assert (left / "whatever").read_text() == "of somebody else"
+    assert parts_of([recent]) > 0
+
+
+def test_the_pages_of_an_archived_order_still_open(tmp_path: Path) -> None:
+    old, recent = executed(), executed()
+    age(old)
+    archived(tmp_path)
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    pages = [f"/admin/execution/order/{old.pk}/{page}" for page in ("change/", "curve/")]
+    parts = [f"/api/v1/orders/{old.pk}/{part}" for part in ("", "slices/", "fills/", "events/")]
+    assert {page: client.get(page).status_code for page in (*pages, *parts)} == dict.fromkeys(
+        (*pages, *parts), 200
+    )
+    assert client.get(parts[0]).json()["filled_quantity"] == 100
     assert parts_of([recent]) > 0
 
 
