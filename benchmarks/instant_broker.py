@@ -53,7 +53,7 @@ class InstantBroker:
     def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
         return None
 
-    def news(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
+    def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
         return ()
 
 

@@ -33,7 +33,7 @@ def at_once(count: int, moment: datetime) -> list[dict[str, object]]:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    ranked = sorted(values)
+    ranked = sorted(values) or [float("nan")]  # nothing was measured
     last = len(ranked) - 1
     return {
         f"p{percent}": round(ranked[min(len(ranked) * percent // 100, last)], 2)

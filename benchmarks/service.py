@@ -48,10 +48,11 @@ def figures(rates: Sequence[int], seconds: int) -> dict[str, object]:
             measured = {"instant": rows(rates, seconds, kinds), "burst": told(burst())}
         with team(folder, programs) as kinds:
             measured |= {"paper": rows(rates, seconds, kinds)}
-            measured |= _orders(kinds)
-        yardstick = _yardstick(folder, rates, seconds, programs)
         with team(folder, programs, INSTANT):
             measured |= {"history": told(history(seconds))}
+        with team(folder, programs) as kinds:  # last, as its orders live on
+            measured |= _orders(kinds)
+        yardstick = _yardstick(folder, rates, seconds, programs)
     host = {"cores": os.cpu_count(), "load_before": load, "stolen_percent": stolen()}
     return {**host, "seconds": seconds, **measured, "yardstick": yardstick}
 
