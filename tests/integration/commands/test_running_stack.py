@@ -6,6 +6,7 @@ import signal
 import subprocess
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
 from deepstack import processes
@@ -125,6 +126,29 @@ def test_a_halt_cancels_what_works_and_the_order_lives_on(stack: Stack) -> None:
     wait_for(
         lambda: Order.objects.get(pk=order.pk).status in ORDER_TERMINAL, 20, "the order to end"
     )
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"LIMITS__MAX_POSITION": "many"}, {"TRADING_MOD": "live"}, {"LIMITS_MAX_SLICES": "5"}]
+)
+def test_trading_is_stopped_however_wrong_the_configuration_is(
+    stack: Stack, wrong: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        processes.manage("halt", "--symbol=WRONG", "--reason=typing error"),
+        env=stack.env(**wrong),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert next(iter(wrong)).lower().replace("__", ".") in done.stderr.lower()
+    assert "trading is stopped all the same" in done.stderr
+    assert "HALTED: symbol WRONG" in done.stdout
+    assert "no send is under way, and none can begin" in done.stdout
+    assert TradingState.objects.get(key="WRONG").state == "HALTED"
+    TradingState.objects.filter(key="WRONG").delete()
 
 
 def test_a_resting_order_outlives_a_halt_and_rests_again_after_the_resume(stack: Stack) -> None:
