@@ -189,7 +189,7 @@ def add_scope(parser: ArgumentParser) -> None:
     """Of a trading state; without any of them it is the whole system."""
     scopes = parser.add_mutually_exclusive_group()
     for scope in ("symbol", "account", "strategy"):
-        scopes.add_argument(f"--{scope}", action=Once, help=f"only this {scope}")
+        scopes.add_argument(f"--{scope}", action=Once, metavar="KEY", help=f"only this {scope}")
     add_person(parser)
     parser.add_argument("--reason", required=True)
 

@@ -32,7 +32,10 @@ class Command(OperatorCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--status", choices=[each.value for each in OrderStatus])
+        statuses = [each.value for each in OrderStatus]
+        parser.add_argument(
+            "--status", choices=statuses, metavar="STATUS", help=f"one of {', '.join(statuses)}"
+        )
         parser.add_argument("--symbol")
         parser.add_argument("--basket", help="orders that were handed over together")
         parser.add_argument(

@@ -38,7 +38,13 @@ class Command(OperatorCommand):
             "--to", dest="last", metavar="DATE", help="its last day, by default today"
         )
         parser.add_argument("--period", choices=list(period.NAMED), help="by default today")
-        parser.add_argument("--by", choices=list(BY), default="symbol")
+        parser.add_argument(
+            "--by",
+            choices=list(BY),
+            default="symbol",
+            metavar="GROUP",
+            help=f"one of {', '.join(BY)}; by default the symbol",
+        )
         parser.add_argument("--account", default="", help="by default all accounts together")
         parser.add_argument("--html", type=Path, metavar="FILE", help="write one file with charts")
         parser.add_argument("--csv", type=Path, metavar="FILE", help="write every measure")

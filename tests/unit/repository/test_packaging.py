@@ -6,7 +6,7 @@ import sys
 import tomllib
 
 import pytest
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
 
 from deepstack.command_line import COMMANDS, main
 from deepstack.config import ROOT
@@ -23,6 +23,14 @@ def names(lines: list[str]) -> set[str]:
 
 def test_every_command_of_the_console_script_exists() -> None:
     assert set(COMMANDS) - {"up", "demo"} <= set(get_commands())
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"up", "demo"}))
+def test_help_fits_a_terminal_of_80_columns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    command = load_command_class(get_commands()[name], name)
+    text = command.create_parser("deepstack", name).format_help()
+    assert [line for line in text.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize(
@@ -61,6 +69,16 @@ def test_the_package_needs_what_requirements_txt_pins() -> None:
     pinned = names((ROOT / "requirements.txt").read_text().splitlines())
     assert names(project["dependencies"]) == pinned - TEST_TOOLS
     assert project["scripts"]["deepstack"] == "deepstack.command_line:main"
+
+
+def test_readme_and_contributing_name_the_versions_of_python_that_the_package_declares() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    lowest, beyond = re.findall(r"3\.(\d+)", project["requires-python"])
+    assert declared == [f"3.{minor}" for minor in range(int(lowest), int(beyond))]
+    *others, last = declared
+    for page in ("README.md", "CONTRIBUTING.md"):
+        assert f"Python {', '.join(others)} or {last} with venv" in (ROOT / page).read_text()
 
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
