@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from execution.admin import (
     approvals,
+    archive,
     ibkr,
     limits,
     market,
@@ -19,6 +20,7 @@ admin.site.index_title = "Operations"
 
 __all__ = [
     "approvals",
+    "archive",
     "ibkr",
     "limits",
     "market",
