@@ -196,8 +196,8 @@ def measured() -> Iterator[Taken]:
     from django.contrib.auth.models import User
     from django.test import Client
 
-    settings.ALLOWED_HOSTS = ["testserver"]
-    client = Client()
+    settings.ALLOWED_HOSTS = ["localhost"]
+    client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.create_superuser("measuring"))
     for address in addresses():
         yield _taken(client, address)

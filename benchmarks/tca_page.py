@@ -68,7 +68,7 @@ def main() -> None:
             "DATABASE_URL": servers.database_url,
             "REDIS_URL": servers.redis_url,
             "SECRET_KEY": "only-for-a-benchmark-" + "x" * 40,
-            "ALLOWED_HOSTS": "testserver",
+            "ALLOWED_HOSTS": "localhost",
             "LOG_FILE": f"{folder}/deepstack.log",
             "LOG_LEVEL": "WARNING",
         }
@@ -87,7 +87,7 @@ def figures(orders: int, days: int) -> dict[str, object]:
     from monitoring.cost_report.report import BY
 
     summed = _store(orders, days)
-    client = Client()
+    client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.create_superuser("bench"))
     stolen, span = stolen_since(), f"from={FIRST}&to=2026-03-31"
     return {
