@@ -31,6 +31,7 @@ COMMANDS = {
     "check_broker": "say what works and what is missing at a broker",
     "load_bars": "store a file of one-minute bars",
     "learn_profiles": "learn volume profiles from stored bars",
+    "tune_forecast": "look for constants of the volume forecast that suit your symbols better",
     "calibrate_slippage": "learn cost coefficients from your own orders",
     "check": "say which settings are wrong or missing",
 }

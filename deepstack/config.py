@@ -31,6 +31,7 @@ from deepstack import config_files, config_rules
 from deepstack.config_alerts import Alerts
 from deepstack.config_breakers import Breakers
 from deepstack.config_controls import Controls
+from deepstack.config_forecast import Forecast
 from deepstack.config_growth import Archive, Disk
 from deepstack.config_ibkr import Ibkr
 from deepstack.config_market import Market
@@ -100,6 +101,7 @@ class Vwap(Section):
     # Of VWAP orders of whose symbol nothing was learned, a share of the market VWAP: an alert.
     deviation_threshold: Deviation = 0.01
     dynamic: bool = True  # where a profile was learned, slices follow the volume seen today
+    forecast: Forecast = Forecast()
 
 
 class Pov(Section):

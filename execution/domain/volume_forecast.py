@@ -1,8 +1,4 @@
-"""Today's volume: what is expected of it, and where an order should be that follows it.
-
-The constants were chosen on sessions before those that `benchmarks/vwap_tracking.py` reports; the
-result changes little in a wide range around each.
-"""
+"""Today's volume: what is expected of it, and where an order should be that follows it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,22 +10,35 @@ from execution.domain.session import Session
 from execution.domain.volume_profile import Profile
 
 _MINUTE = timedelta(minutes=1)
-_RECENT = timedelta(
-    minutes=90
-)  # as far back as the recent pace looks, and as far ahead as it says anything
 _CLOSING = timedelta(minutes=5)
 
-# A day that is ahead by a factor x so far will be ahead by about x ** 0.65.
-_DAY_PERSISTENCE = 0.65
-_RECENT_PERSISTENCE = 0.3  # of what the last minutes add to that
-# The volume of the close follows the day's only by half.
-_CLOSING_PERSISTENCE = 0.5
-# The expectation weighs as much as the time in which this share of a day trades.
-_PRIOR_SHARE = 0.07
 # A day this many times busier or quieter than expected, once so much of it is over, shows that the
 # expectation belongs to another tape (one venue's against all, a stale average): it is dropped.
 _LARGEST_SURPRISE = 10
 _SURPRISE_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """How much of what is seen of a day goes on.
+
+    The defaults were chosen on sessions before those that `benchmarks/vwap_tracking.py` reports;
+    the result changes little in a wide range around each. `forecast_tuning` looks for better ones.
+
+    A day that is ahead by a factor x so far will be ahead by about x ** `day_persistence`; the last
+    `recent_minutes` add their own factor to the power of `recent_persistence`, for as long ahead;
+    the close follows the day by the power of `closing_persistence`. The expectation weighs as much
+    as the time in which `prior_share` of a day trades.
+    """
+
+    day_persistence: float = 0.65
+    recent_persistence: float = 0.3
+    recent_minutes: int = 90
+    closing_persistence: float = 0.5
+    prior_share: float = 0.07
+
+
+USUAL = Constants()
 
 
 def expected_volume(volumes: Sequence[int]) -> float:
@@ -58,6 +67,7 @@ def dynamic_target(
     minutes_from: datetime,
     daily_volume: float | None = None,
     today: float | None = None,
+    constants: Constants = USUAL,
 ) -> float:
     """The part of the order that should be executed by `until`, following today's volume.
 
@@ -68,7 +78,7 @@ def dynamic_target(
         target = (V + v(.. until)) / (V + v(.. end))
 
     v is the profile times the day's volume as far as it can be told from the pace since the open,
-    the pace of the last 90 minutes (for the next 90), `daily_volume` (mean of recent sessions,
+    the pace of the last minutes (90, for the next 90), `daily_volume` (mean of recent sessions,
     shares) and `today` (see `expected_volume`; by default the mean). With neither, the pace alone
     decides; before any volume is seen, the profile's own curve. An expectation ten times off what
     is seen is dropped. From 0 to 1, and 1 from `end` on. Raises ValueError for an expectation that
@@ -80,7 +90,7 @@ def dynamic_target(
     if until >= end:
         return 1.0
     tape = _Tape(minutes, minutes_from)
-    forecast = _forecast(profile, session, tape, daily_volume, today)
+    forecast = _forecast(profile, session, tape, daily_volume, today, constants)
     cut, seen = start, 0.0
     if forecast is None:
         forecast = _flat(profile, session)
@@ -102,12 +112,13 @@ def volume_ahead(
     minutes_from: datetime,
     daily_volume: float | None = None,
     today: float | None = None,
+    constants: Constants = USUAL,
 ) -> float:
     """Shares that the market is expected to trade from the last of `minutes` on, and not before
     `since`, until `until`; the arguments are those of `dynamic_target`. 0 where nothing is known.
     """
     tape = _Tape(minutes, minutes_from)
-    forecast = _forecast(profile, session, tape, daily_volume, today)
+    forecast = _forecast(profile, session, tape, daily_volume, today, constants)
     start = max(tape.end, since)
     return forecast.volume(start, until) if forecast and start < until else 0.0
 
@@ -163,32 +174,34 @@ def _forecast(
     tape: _Tape,
     daily_volume: float | None,
     today: float | None,
+    constants: Constants,
 ) -> _Forecast | None:
     """None where nothing is known of the day's volume."""
-    now = tape.end
+    now, weight = tape.end, constants.prior_share
+    near = _MINUTE * constants.recent_minutes
     opened = tape.start if session.always else max(tape.start, session.open)
     seen = tape.volume(opened, now)
     expected = profile.share_between(session, opened, now)
     mean = today if daily_volume is None else daily_volume
     prior = mean if today is None else today
     if mean is not None and prior is not None and _believable(prior, seen, expected):
-        pace = (seen / prior + _PRIOR_SHARE) / (expected + _PRIOR_SHARE)
-        day = prior * pace**_DAY_PERSISTENCE
+        pace = (seen / prior + weight) / (expected + weight)
+        day = prior * pace**constants.day_persistence
     elif seen and expected:
         mean = day = seen / expected
     else:
         return None
-    since = max(now - _RECENT, opened)
+    since = max(now - near, opened)
     recent = tape.volume(since, now) / day
     usual = profile.share_between(session, since, now)
     return _Forecast(
         profile,
         session,
-        near_until=now + _RECENT,
+        near_until=now + near,
         closing_from=session.extended_close if session.always else session.close - _CLOSING,
-        near=((recent + _PRIOR_SHARE) / (usual + _PRIOR_SHARE)) ** _RECENT_PERSISTENCE,
+        near=((recent + weight) / (usual + weight)) ** constants.recent_persistence,
         day=day,
-        closing=mean * (day / mean) ** _CLOSING_PERSISTENCE,
+        closing=mean * (day / mean) ** constants.closing_persistence,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from deepstack.config import Config
 from execution.domain.exchange_time import day_begins, exchange_day
 from execution.domain.session import Session
 from execution.domain.special_days import Effect, reshaped
@@ -22,7 +23,7 @@ from execution.domain.traded_sessions import (
     full_days,
     traded_day,
 )
-from execution.domain.volume_forecast import expected_volume
+from execution.domain.volume_forecast import Constants, expected_volume
 from execution.domain.volume_profile import FEWEST_SESSIONS, U_SHAPE, Profile, learn, pooled
 from execution.domain.vwap_tracking import Deviations, learn_deviations
 from execution.market.bar_files import BarRow
@@ -81,6 +82,10 @@ class Known:
         expected = self.expected_volume and self.expected_volume * special.volume
         profile = reshaped(self.profile, special.closing, session.length // MINUTE)
         return replace(self, profile=profile, expected_volume=expected, special=special)
+
+
+def forecast_constants(config: Config) -> Constants:
+    return Constants(**config.execution.vwap.forecast.model_dump())
 
 
 DEFAULT = Known(U_SHAPE, "default")
@@ -160,9 +165,16 @@ def learn_from_bars(
     Without `symbols` all are learned, and their common profile with them; named ones are drawn to
     the common profile that is stored. Symbols with fewer than five full sessions are left out.
     """
-    names = list(symbols) or list(_symbols())
-    tape = {name: _days_from_bars(name, now=now, until=until, count=sessions) for name in names}
+    tape = tape_of_bars(symbols, now=now, until=until, sessions=sessions)
     return _learn(tape, source=BARS, pool=not symbols, until=until, count=sessions)
+
+
+def tape_of_bars(
+    symbols: Iterable[str], *, now: datetime, until: date | None, sessions: int
+) -> dict[str, list[TradedDay]]:
+    """The last sessions of the stored bars, of all symbols where none is named."""
+    names = list(symbols) or list(_symbols())
+    return {name: _days_from_bars(name, now=now, until=until, count=sessions) for name in names}
 
 
 def learn_from_rows(
@@ -175,6 +187,14 @@ def learn_from_rows(
     pool: bool = True,
 ) -> list[VolumeProfile]:
     """As `learn_from_bars`, from the bars of a file."""
+    tape = tape_of_rows(rows, now=now, until=until)
+    return _learn(tape, source=source, pool=pool, until=until, count=sessions)
+
+
+def tape_of_rows(
+    rows: Iterable[BarRow], *, now: datetime, until: date | None = None
+) -> dict[str, list[TradedDay]]:
+    """Of each symbol the sessions that were over by `now`."""
     minutes: dict[str, dict[date, list[Minute]]]
     minutes = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -184,8 +204,7 @@ def learn_from_rows(
             minute = Minute(row.start, row.volume, float(row.close), float(average))
             minutes[row.symbol][day].append(minute)
     calendar = ExchangeCalendar()
-    tape = {symbol: _days(days, calendar, now=now) for symbol, days in minutes.items()}
-    return _learn(tape, source=source, pool=pool, until=until, count=sessions)
+    return {symbol: _days(days, calendar, now=now) for symbol, days in minutes.items()}
 
 
 def catch_up(*, now: datetime) -> list[VolumeProfile]:

@@ -4,7 +4,7 @@ The tape is asked before the transaction that claims a slice; nothing of it is n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TypedDict
 
@@ -16,7 +16,7 @@ from execution.domain.algorithms import registry
 from execution.domain.child_sizing import Target, retarget
 from execution.domain.participation import Pace
 from execution.domain.session import Session
-from execution.domain.volume_forecast import dynamic_target, volume_ahead
+from execution.domain.volume_forecast import USUAL, Constants, dynamic_target, volume_ahead
 from execution.domain.volume_grid import aimed_at, believed
 from execution.domain.volume_profile import Profile
 from execution.market.base import MarketDataUnavailable, TapeBar
@@ -39,6 +39,7 @@ class Curve:
     done: float
     profile: int
     minutes: int  # of today's tape that had ended
+    constants: Constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ def aim(order: Order, part: Slice, curve: Curve | None) -> Aim:
         "share": round(curve.done, 6),
         "profile": curve.profile,
         "minutes_seen": curve.minutes,
+        **({} if curve.constants == USUAL else {"constants": asdict(curve.constants)}),
         "planned_before": part.cumulative_quantity,
     }
     return Aim(target, target.cumulative, {"dynamic": facts})
@@ -159,7 +161,8 @@ def _curve(order: Order, part: Slice, context: Context, *, now: datetime) -> Cur
 
     after = _following(order, part)
     done = share(aimed_at(part.due_at, after) if after else plan.end)
-    return Curve(share(part.due_at), done, today.row, len(today.known["minutes"]))
+    seen = len(today.known["minutes"])
+    return Curve(share(part.due_at), done, today.row, seen, today.known["constants"])
 
 
 def _ahead(order: Order, part: Slice, context: Context, *, now: datetime) -> float:
@@ -190,6 +193,7 @@ class _Volumes(TypedDict):
     minutes_from: datetime
     daily_volume: float | None
     today: float | None
+    constants: Constants
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,7 @@ def _today(order: Order, context: Context, *, now: datetime) -> _Today | None:
         minutes_from=session.open,
         daily_volume=usual * part_of_day if usual else None,
         today=known.expected_volume * part_of_day if known.expected_volume else None,
+        constants=volume_profiles.forecast_constants(context.config),
     )
     return _Today(session, known.profile, known.row, volumes)
 

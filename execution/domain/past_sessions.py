@@ -1,0 +1,67 @@
+"""Sessions that are over, with what could be known of each on the evening before."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from execution.domain.session import Session
+from execution.domain.special_days import Effect, reshaped
+from execution.domain.traded_sessions import MINUTE, TradedDay, adjusted, full_days
+from execution.domain.volume_forecast import expected_volume
+from execution.domain.volume_profile import Profile, learn, pooled
+
+
+@dataclass(frozen=True, slots=True)
+class PastSession:
+    """One symbol's session; `profile` is its own, drawn towards that of all symbols together.
+    Volumes in shares of the whole session."""
+
+    symbol: str
+    session: Session
+    traded: TradedDay
+    profile: Profile
+    mean_volume: float
+    expected_volume: float
+
+    def on(self, special: Effect | None) -> "PastSession":
+        """As it was expected on a day of a special kind."""
+        if special is None:
+            return self
+        return replace(
+            self,
+            profile=reshaped(self.profile, special.closing, self.session.length // MINUTE),
+            mean_volume=self.mean_volume * special.volume,
+            expected_volume=self.expected_volume * special.volume,
+        )
+
+
+def walk_forward(
+    tape: Mapping[str, Sequence[TradedDay]],
+    sessions: Sequence[Session],
+    *,
+    fewest: int,
+    count: int,
+) -> Iterator[PastSession]:
+    """Each of `sessions` (oldest first) of every symbol that traded in it and had `fewest` sessions
+    (five or more) of full length before it, of which the last `count` are learned from. Half-days
+    are left out."""
+    by_day = {symbol: {day.day: day for day in days} for symbol, days in tape.items()}
+    for session in sessions:
+        past = {
+            symbol: full_days((day for day in days if day.day < session.day), count=count)
+            for symbol, days in tape.items()
+        }
+        past = {symbol: days for symbol, days in past.items() if len(days) >= fewest}
+        shapes = {
+            symbol: learn([day.volumes for day in adjusted(days)]) for symbol, days in past.items()
+        }
+        everyone = pooled(shapes.values()) if shapes else None
+        for symbol in past:
+            today = by_day[symbol].get(session.day)
+            if today is None or len(today.volumes) != len(past[symbol][-1].volumes):
+                continue
+            before = adjusted([*past[symbol], today])[:-1]
+            totals = [sum(day.volumes) for day in before]
+            drawn = learn([day.volumes for day in before], prior=everyone)
+            mean, expected = fmean(totals), expected_volume(totals)
+            yield PastSession(symbol, session, today, drawn, mean, expected)
