@@ -17,6 +17,7 @@ def copy(count: int) -> None:
     part = order.slices.order_by("sequence")[0]
     fill = part.fills.order_by("pk")[0]
     with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")  # of this session, which does nothing else now
         cursor.execute("SELECT coalesce(max(id), 0) FROM execution_order")
         first = cursor.fetchone()[0]
         reference = {"client_reference": "'old-' || n", "id": f"{first} + n"}
@@ -33,6 +34,7 @@ def copy(count: int) -> None:
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"  # noqa: S608
             )
         cursor.execute("VACUUM ANALYZE execution_order, execution_slice, execution_fill")
+        cursor.execute("RESET statement_timeout")
 
 
 def _copies(row: Model, count: int, values: Mapping[str, str]) -> tuple[str, list[object]]:
