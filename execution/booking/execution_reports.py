@@ -144,9 +144,10 @@ def _next_question(status: str, incomplete: bool) -> dict[str, object]:
     return {"checks": 0, "check_at_real": timezone.now() + FIRST_PAUSE if asks else None}
 
 
-def ask_later(part: Slice, why: str, *, at: datetime) -> None:
-    """Note when the broker is asked next about a slice that stays what it is."""
-    pause = pause_after(part.checks, None, random_of(part))
+def ask_later(part: Slice, why: str, *, at: datetime, longest: float = LONGEST_PAUSE) -> None:
+    """Note when the broker is asked next about a slice that stays what it is: after a pause that
+    doubles, up to `longest` seconds."""
+    pause = min(pause_after(part.checks, None, random_of(part)), longest)
     part.check_at_real = timezone.now() + timedelta(seconds=pause)
     part.checks += 1
     save(part, "check_at_real", "checks")

@@ -30,6 +30,7 @@ SETTLING = timedelta(seconds=1)
 
 
 MISSING_PAUSE = timedelta(seconds=30)
+WHILE_SENDER_LIVES = 5.0  # seconds at most until the broker is asked again
 
 
 NEVER_ARRIVED = NotSent("NEVER_ARRIVED", retry=True)
@@ -97,7 +98,10 @@ def _not_found(part: Slice, context: Context, *, alone: bool) -> None:
             order.status in ORDER_SENDING and at < part.end_at and not kill_switch.in_force(order)
         )
         if not alone:
-            execution_reports.ask_later(part, "its sender lives and has not finished", at=at)
+            # Only for as long as another holds its lock is this answer worth nothing.
+            execution_reports.ask_later(
+                part, "its sender lives and has not finished", at=at, longest=WHILE_SENDER_LIVES
+            )
             return
         # The same id may be sent again at a second "not found": the broker takes it only once.
         # To give its shares back to the plan, no request may be on its way any more.

@@ -136,6 +136,19 @@ def test_while_another_sends_a_denied_repetition_concludes_nothing() -> None:
     assert slice_of(intent).status == SliceStatus.UNKNOWN
 
 
+def test_while_another_may_be_sending_the_broker_is_asked_again_within_seconds() -> None:
+    """However often it was asked before: its "not found" will prove something soon."""
+    intent = unknown(new_order())
+    Slice.objects.filter(pk=intent.part.pk).update(checks=20)
+    context = replace(contexts.default(), broker=Unproving())
+    with elsewhere(lambda: sole_sender(intent.part.pk)):
+        resolver.resolve(intent.part.pk, context)
+    part = slice_of(intent)
+    assert (part.status, part.checks) == (SliceStatus.UNKNOWN, 21)
+    assert part.check_at_real is not None
+    assert part.check_at_real - timezone.now() <= timedelta(seconds=5)
+
+
 class Answers:
     """A broker at the outer edge that answers every order in one way."""
 
