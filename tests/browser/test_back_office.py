@@ -1,5 +1,7 @@
 """The back office in a browser: it is styled, it runs without errors, and its buttons work."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -11,10 +13,11 @@ from tests.browser.conftest import Site
 
 @pytest.fixture
 def order(site: Site) -> Order:
-    return acceptance.accept(
-        {"symbol": "LOOKED", "side": "BUY", "quantity": 500, "algorithm": "TWAP", "slices": 100},
-        context.default(),
-    )
+    """Of which nothing is due while it is looked at."""
+    here = context.default()
+    signal = {"symbol": "LOOKED", "side": "BUY", "quantity": 500, "algorithm": "TWAP"}
+    later = {"start_at": here.now() + timedelta(hours=1), "slices": 100}
+    return acceptance.accept(signal | later, here)
 
 
 def test_an_order_is_looked_at_and_paused(page: Page, site: Site, order: Order) -> None:

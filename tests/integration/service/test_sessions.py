@@ -87,9 +87,9 @@ def _worked(stack: Stack) -> Orders:
     stack.team()
     wait_for(lambda: clock.now() >= START, 60, "the session to be open")
     replayed = _replayed()
-    first = clock.now() + timedelta(minutes=8)
-    accepted = {
-        symbol: acceptance.accept(_signal(symbol, quantity, side, first) | more, replayed)
+    first = clock.now() + timedelta(minutes=20)  # three seconds of the machine's
+    signals = [
+        _signal(symbol, quantity, side, first) | more
         for symbol, quantity, side, more in (
             (PLAIN, 1_200, "BUY", {}),
             (SILENT, 600, "BUY", {"algorithm": "TWAP"}),
@@ -97,7 +97,8 @@ def _worked(stack: Stack) -> Orders:
             (THIN, 8_000, "SELL", {"max_participation": CAP}),
             (AMENDED, 500, "SELL", {}),
         )
-    }
+    ]
+    accepted = {order.symbol: order for order in acceptance.accept_all(signals, replayed)}
     changed = accepted[AMENDED]
     wait_for(lambda: clock.now() > at("11:00") and changed.fills.exists(), 60, "a first fill")
     amend.amend(
