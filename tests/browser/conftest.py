@@ -32,8 +32,10 @@ class Site:
 
 
 def expect_focus(page: Page, selector: str) -> None:
-    """That keys typed on this page go to this control. `to_be_focused` asks for more: that the
-    window has the focus as well, which the browser gives to one of several windows only."""
+    """That keys typed on this page go to this control. Of several windows the browser draws, and
+    so focuses as the page asks, the one in front; `to_be_focused` asks for the system's focus too.
+    """
+    page.bring_to_front()
     page.wait_for_function("selector => document.activeElement?.matches(selector)", arg=selector)
 
 

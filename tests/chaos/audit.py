@@ -82,8 +82,16 @@ class Row:
 
     @property
     def clean(self) -> bool:
-        wrong = self.lost, self.twice, self.overfilled, self.unaccounted, self.forbidden
-        return self.sent >= FEWEST_SENT * self.slices and not any(wrong)
+        return self.proves and not self.wrong
+
+    @property
+    def proves(self) -> bool:
+        """Whether so much was sent that zeros mean something."""
+        return self.sent >= FEWEST_SENT * self.slices
+
+    @property
+    def wrong(self) -> bool:
+        return any((self.lost, self.twice, self.overfilled, self.unaccounted, self.forbidden))
 
     @classmethod
     def names(cls) -> list[str]:
