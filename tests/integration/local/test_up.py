@@ -56,7 +56,8 @@ class Services:
 
 @pytest.fixture
 def services() -> Iterator[Services]:
-    folder = embedded_servers.VAR / "test" / f"up-{secrets.token_hex(3)}"
+    # Between two starts nobody uses it: other tests' `remove_abandoned` must not come by.
+    folder = embedded_servers.VAR / "test-up" / secrets.token_hex(3)
     folder.mkdir(parents=True)
     made = Services(folder)
     yield made
