@@ -3,7 +3,8 @@
 from django.db import models
 from typing_extensions import override
 
-from execution.models.orders import Order, Side
+from execution.models.orders import Order
+from execution.models.positions import TradeSum
 
 
 class Archive(models.Model):
@@ -34,21 +35,12 @@ class ArchivedOrder(models.Model):
         return f"{self.order_id} in {self.archive_id}"
 
 
-class ArchivedTrade(models.Model):
+class ArchivedTrade(TradeSum):
     """What archived fills add up to, of one account, symbol and side on one exchange day.
 
     Written by the trigger on the fills (migration 0032) in the statement that removes them: with
     the fills that stay it makes the positions.
     """
-
-    broker = models.CharField(max_length=16)
-    account = models.CharField(max_length=32)
-    midnight = models.DateTimeField("day", help_text="the exchange's midnight at its beginning")
-    symbol = models.CharField(max_length=16)
-    side = models.CharField(max_length=4, choices=Side.choices)
-    shares = models.BigIntegerField()
-    money = models.DecimalField(max_digits=30, decimal_places=6)  # shares times price
-    fees = models.DecimalField(max_digits=24, decimal_places=6)
 
     class Meta:
         constraints = [
@@ -57,7 +49,3 @@ class ArchivedTrade(models.Model):
                 name="archived_trade_once",
             )
         ]
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.broker} {self.account} {self.side} {self.shares:,} {self.symbol}"

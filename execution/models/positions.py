@@ -1,8 +1,9 @@
 """What each account has traded at each broker, kept as executions are booked.
 
-PostgreSQL keeps both tables, by triggers on the fills (migration 0015): whatever books, corrects or
-takes back a fill changes them in the same statement, so that no caller can forget to. The fills
-stay the truth; `execution.booking.position_check` compares, and rebuilds where they differ.
+PostgreSQL keeps both tables, by triggers on the fills (migrations 0015 and 0032): whatever books,
+corrects or takes back a fill changes them in the same statement, so that no caller can forget to.
+The fills stay the truth; `execution.booking.position_check` compares, and rebuilds where they
+differ.
 """
 
 from django.db import models
@@ -29,8 +30,8 @@ class Position(models.Model):
         return f"{self.broker} {self.account} {self.shares:+,} {self.symbol}"
 
 
-class DayTrade(models.Model):
-    """What an account executed in one symbol, on one side and one exchange day at one broker."""
+class TradeSum(models.Model):
+    """What fills of one account, symbol and side on one exchange day at one broker add up to."""
 
     broker = models.CharField(max_length=16)
     account = models.CharField(max_length=32)
@@ -42,12 +43,19 @@ class DayTrade(models.Model):
     fees = models.DecimalField(max_digits=24, decimal_places=6)
 
     class Meta:
+        abstract = True
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.broker} {self.account} {self.side} {self.shares:,} {self.symbol}"
+
+
+class DayTrade(TradeSum):
+    """What an account executed in one symbol, on one side and one exchange day at one broker."""
+
+    class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "midnight", "broker", "symbol", "side"], name="day_trade_once"
             )
         ]
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.broker} {self.account} {self.side} {self.shares:,} {self.symbol}"

@@ -60,16 +60,16 @@ def transmit(intent: Intent, context: Context, *, moment: datetime | None = None
 
 def transmit_together(
     leaving: Sequence[Leaving],
-    tell: Callable[[Result], None],
+    report: Callable[[Result], None],
     do_all: Callable[[Call, Sequence[Leaving]], None] = one_by_one,
 ) -> None:
     """The final checks, and with no transaction open the requests of those that passed, which
-    `do_all` makes and waits for. `tell` hears at once what came of each, and must not raise."""
-    told = set[int]()
+    `do_all` makes and waits for. `report` gets at once what came of each, and must not raise."""
+    concluded = set[int]()
 
     def conclude(each: Leaving, outcome: Outcome, *, alone: bool, at: datetime | None) -> None:
-        told.add(each.intent.part.pk)
-        tell(_result(each, outcome, alone=alone, left_at=at))
+        concluded.add(each.intent.part.pk)
+        report(_result(each, outcome, alone=alone, left_at=at))
 
     def place(each: Leaving) -> None:
         at, outcome = _place(each)
@@ -87,7 +87,7 @@ def transmit_together(
         # Only the locks and the look can raise this; the broker's answer is never an exception.
         why = NotSent(f"the final check failed: {error}".strip(), retry=True)
         for each in leaving:
-            if each.intent.part.pk not in told:
+            if each.intent.part.pk not in concluded:
                 conclude(each, why, alone=each.intent.part.pk in alone, at=None)
 
 

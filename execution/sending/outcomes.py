@@ -105,7 +105,7 @@ def record(
     left_at: datetime | None = None,
     again: bool = False,
 ) -> None:
-    """`record_alone`, of a claim that is told by its parts."""
+    """`record_alone`, of a claim that is given by its parts."""
     record_alone(Result(order_id, slice_id, token, outcome, context, left_at, again))
 
 

@@ -114,9 +114,11 @@ class SliceFlow:
             self._leaving.put(Leaving(intent, due.context), after=max(left.total_seconds(), 0.0))
 
     def _send(self, leaving: Sequence[Leaving]) -> None:
-        delivery.transmit_together(leaving, self._told, partial(self._requests.each, wait=True))
+        delivery.transmit_together(
+            leaving, self._concluded, partial(self._requests.each, wait=True)
+        )
 
-    def _told(self, result: Result) -> None:
+    def _concluded(self, result: Result) -> None:
         if isinstance(result.outcome, BrokerOrder):
             self._results.put(result, after=RECORD_WITHIN)
         else:

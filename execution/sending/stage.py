@@ -151,7 +151,7 @@ class Calls:
         return self._stage.idle
 
     def each(self, call: Callable[[ItemT], None], items: Iterable[ItemT], *, wait: bool) -> None:
-        """`wait`: until all have returned; an exception of one is told in the log."""
+        """`wait`: until all have returned; an exception of one is logged."""
         left = list(items)
         while left and self._usual < self.QUICK:
             self._timed(call, left.pop(0))
