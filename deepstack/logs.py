@@ -7,6 +7,8 @@ carries them, lines of other libraries too.
 import logging
 import logging.config
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,25 @@ def configure(*, level: str, file: Path) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+@contextmanager
+def only_warnings_on_the_console() -> Iterator[None]:
+    """While a command runs that prints its result itself. The file still gets every line; where
+    there is none, or LOG_LEVEL asks for DEBUG, the console does too."""
+    root = logging.getLogger()
+    consoles = [handler for handler in root.handlers if type(handler) is logging.StreamHandler]
+    if len(consoles) == len(root.handlers) or root.level <= logging.DEBUG:
+        yield
+        return
+    before = {handler: handler.level for handler in consoles}
+    try:
+        for handler in consoles:
+            handler.setLevel(logging.WARNING)
+        yield
+    finally:
+        for handler, level in before.items():
+            handler.setLevel(level)
 
 
 def _console() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.db import DatabaseError
 from rich.console import Console
 from typing_extensions import override
 
+from deepstack import logs
 from deepstack.config import current
 from execution.checks import CONFIGURATION
 from execution.domain.reading import Reader, whole
@@ -84,7 +85,8 @@ class OperatorCommand(BaseCommand):
                 options["by"] = operator.person(options["by"], self.permission)
         who = options.get("by")
         named = {"named": lambda: str(who)} if who else {}
-        with caller.acting(Via.CLI, **named), refusals():
+        quiet = logs.only_warnings_on_the_console()
+        with quiet, caller.acting(Via.CLI, **named), refusals():
             try:
                 return super().execute(*args, **options)
             except Order.DoesNotExist:

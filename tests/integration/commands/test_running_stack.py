@@ -66,6 +66,15 @@ def test_exit_codes_and_streams(stack: Stack) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_terminal_shows_the_result_and_the_log_file_has_the_events(stack: Stack) -> None:
+    done = stack.manage("order", "BUY", "10", "SHOWN", "--price=1", "--no-wait")
+    assert "DECISION_PRICE_OFF_MARKET" in done.stdout
+    assert '"event_id"' not in done.stderr
+    order = Order.objects.get(symbol="SHOWN")
+    lines = (stack.folder / "deepstack.log").read_text().splitlines()
+    assert any(f'"order_id": {order.pk},' in line and "DENIED" in line for line in lines)
+
+
 def test_a_window_beyond_the_session_is_bad_input(stack: Stack) -> None:
     close = ExchangeCalendar().next_session(timezone.now()).close
     late = ["--price=150", f"--start={(close - timedelta(minutes=10)).isoformat()}"]
