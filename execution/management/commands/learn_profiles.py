@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import CommandError
 from rich.table import Table
 from typing_extensions import override
 
 from execution.domain import reading
 from execution.domain.volume_profile import FEWEST_SESSIONS
-from execution.management.console import BadInput, OperatorCommand, zone_of
+from execution.management.bar_source import add_source, bars_of
+from execution.management.console import BadInput, OperatorCommand
 from execution.market import clock
-from execution.market.bar_checks import Findings, checked
-from execution.market.bar_files import BarFileError, as_text, read_bars
 from execution.models import VolumeProfile
 from execution.planning import volume_profiles
 
@@ -34,10 +32,7 @@ class Command(OperatorCommand):
             "--sessions", default=str(volume_profiles.SESSIONS), help="as many as this"
         )
         parser.add_argument("--until", help="the last session to learn from, like 2024-06-12")
-        parser.add_argument("--source", type=Path, metavar="FILE", help="CSV or gzip CSV of bars")
-        parser.add_argument(
-            "--timezone", type=zone_of, metavar="ZONE", help="of the file's times without an offset"
-        )
+        add_source(parser)
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
@@ -66,16 +61,8 @@ class Command(OperatorCommand):
 def _from_file(
     file: Path, symbols: list[str], zone: ZoneInfo | None, choices: dict[str, Any]
 ) -> list[VolumeProfile]:
-    try:
-        with file.open("rb") as raw, as_text(raw) as text:
-            rows = checked(read_bars(text, symbols=set(symbols), zone=zone), Findings())
-            return volume_profiles.learn_from_rows(
-                rows, source=file.name, pool=not symbols, **choices
-            )
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror or error}") from None
-    except BarFileError as error:
-        raise CommandError(f"{file}: {error}; nothing was stored") from None
+    with bars_of(file, symbols, zone) as rows:
+        return volume_profiles.learn_from_rows(rows, source=file.name, pool=not symbols, **choices)
 
 
 def _day(text: str | None) -> date | None:

@@ -3,9 +3,7 @@
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.management.base import CommandError
 from rich.table import Table
@@ -17,10 +15,9 @@ from execution.domain.forecast_tuning import TooFewSessions, Tuned
 from execution.domain.reading import whole
 from execution.domain.traded_sessions import TradedDay
 from execution.domain.volume_forecast import Constants
-from execution.management.console import OperatorCommand, argument, zone_of
+from execution.management.bar_source import add_source, bars_of
+from execution.management.console import OperatorCommand, argument
 from execution.market import clock
-from execution.market.bar_checks import Findings, checked
-from execution.market.bar_files import BarFileError, as_text, read_bars
 from execution.planning import volume_profiles
 from execution.planning.forecast_tuning import tune_on
 
@@ -42,10 +39,7 @@ class Command(OperatorCommand):
             default=120,
             help="as many of each symbol's last sessions as this",
         )
-        parser.add_argument("--source", type=Path, metavar="FILE", help="CSV or gzip CSV of bars")
-        parser.add_argument(
-            "--timezone", type=zone_of, metavar="ZONE", help="of the file's times without an offset"
-        )
+        add_source(parser)
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,23 +59,11 @@ class Command(OperatorCommand):
 
 
 def _tape(options: Mapping[str, Any]) -> Mapping[str, Sequence[TradedDay]]:
-    now, symbols, file = clock.now(), options["symbol"], options["source"]
-    if file:
-        return _of_file(file, symbols, options["timezone"])
+    now, symbols = clock.now(), options["symbol"]
+    if file := options["source"]:
+        with bars_of(file, symbols, options["timezone"]) as rows:
+            return volume_profiles.tape_of_rows(rows, now=now)
     return volume_profiles.tape_of_bars(symbols, now=now, until=None, sessions=options["sessions"])
-
-
-def _of_file(
-    file: Path, symbols: Sequence[str], zone: ZoneInfo | None
-) -> Mapping[str, Sequence[TradedDay]]:
-    try:
-        with file.open("rb") as raw, as_text(raw) as text:
-            rows = checked(read_bars(text, symbols=set(symbols), zone=zone), Findings())
-            return volume_profiles.tape_of_rows(rows, now=clock.now())
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror or error}") from None
-    except BarFileError as error:
-        raise CommandError(f"{file}: {error}") from None
 
 
 def _as_json(used: Constants, tuned: Tuned) -> dict[str, object]:

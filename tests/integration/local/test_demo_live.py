@@ -2,9 +2,6 @@
 
 import json
 import re
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,8 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from deepstack.config import ROOT
-from deepstack.local.child_cleanup import parent_pipe
+from tests.long_run import played
 
 DEADLINE = 170.0  # seconds, everything included; on an idle machine a third of it will do
 ORDERS = (33, 150, 4000)  # shares of the guide's three
@@ -25,23 +21,9 @@ pytestmark = [pytest.mark.timeout(DEADLINE + 60), pytest.mark.any_date]
 
 def demonstrate(broker: str) -> str:
     """What it prints; it must end by itself, with exit code 0."""
-    command = [sys.executable, "-m", "deepstack.local.stack", "demo", "--broker", broker]
-    demo = subprocess.Popen(
-        [*command, "--minutes", "0.2"],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        pass_fds=parent_pipe(),
-    )
-    try:
-        said, _ = demo.communicate(timeout=DEADLINE)
-    except subprocess.TimeoutExpired:
-        demo.send_signal(signal.SIGTERM)  # it stops what it started
-        said, _ = demo.communicate()
-        pytest.fail(f"not done after {DEADLINE:g} s:\n{said}")
-    assert demo.returncode == 0, said
+    words = ("demo", "--broker", broker, "--minutes", "0.2")
+    code, said = played("deepstack.local.stack", *words, patience=DEADLINE)
+    assert code == 0, said
     return said
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.service.long_run import played
+from tests.long_run import played
 
 pytestmark = pytest.mark.any_date
 

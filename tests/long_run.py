@@ -13,6 +13,7 @@ def played(module: str, *words: str, patience: float) -> tuple[int, str]:
     run = subprocess.Popen(
         [sys.executable, "-m", module, *words],
         cwd=ROOT,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
