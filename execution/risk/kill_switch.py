@@ -134,12 +134,20 @@ def change(
     trading resumes. Not inside a transaction. Raises ValueError as `set_state` does, and
     SecondPersonNeeded where more is to trade than may now; `approved`: two have agreed already.
     """
-    if not approved and _loosens(scope, key, state):
+    known = TradingState.objects.filter(scope=scope, key=key).first()
+    seen = known.state if known else State.ACTIVE
+    if not approved and _stricter(seen, than=state):
         held = f"{scope} {key}".strip()
         second_person.require(f"trading state of {held}: {state}", by=by, reason=reason)
     with transaction.atomic(durable=True):
         row = set_state(
-            scope=scope, key=key, state=state, by=by, reason=reason, not_before=not_before
+            scope=scope,
+            key=key,
+            state=state,
+            by=by,
+            reason=reason,
+            not_before=not_before,
+            seen=seen,
         )
         numbers = reserve_events(row)
     # What works is cancelled first: the sends under way may be slow, and what comes of them is
@@ -188,11 +196,10 @@ def resume(
     )
 
 
-def _loosens(scope: str, key: str, state: str) -> bool:
-    row = TradingState.objects.filter(scope=scope, key=key).first()
-    if row is None or state not in STRICTNESS:
-        return False
-    return STRICTNESS.index(State(state)) < STRICTNESS.index(State(row.state))
+def _stricter(state: str, *, than: str) -> bool:
+    """An unknown state, which `set_state` refuses, is as strict as any."""
+    known = state in STRICTNESS and than in STRICTNESS
+    return known and STRICTNESS.index(State(state)) > STRICTNESS.index(State(than))
 
 
 def set_state(
@@ -203,10 +210,11 @@ def set_state(
     by: str,
     reason: str,
     not_before: datetime | None = None,
+    seen: str | None = None,
 ) -> TradingState:
     """Store a trading state and who changed it. ValueError: an unknown scope or state, an empty
     reason or name, a key that no order can have, trading in recovery mode, or a halt that is to
-    last longer."""
+    last longer, or that is stricter than the state which the caller has `seen`."""
     for name, value, allowed in (("scope", scope, Scope.values), ("state", state, State.values)):
         if value not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
@@ -221,6 +229,10 @@ def set_state(
             scope=scope, key=key, defaults={"state": State.ACTIVE, "changed_by": by[:150]}
         )
         row = TradingState.objects.select_for_update().get(scope=scope, key=key)
+        if seen and _stricter(row.state, than=seen) and _stricter(row.state, than=state):
+            raise ValueError(
+                f"{row} by {row.changed_by} in this moment: {row.reason}. Ask again to lift it"
+            )
         row.not_before_real = _held_until(row, state, not_before)
         before, row.state = row.state, state
         row.reason, row.changed_by = reason[:300], by[:150]

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
+from threading import Thread
 
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
 
@@ -27,6 +29,7 @@ from execution.risk import kill_switch, limits, recovery_mode
 from execution.risk.second_person import SecondPersonNeeded
 from monitoring.alerting import surveillance
 from tests.integration.monitoring.rows import LIMITS, NOON, NOW
+from tests.stack import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
@@ -197,4 +200,36 @@ def test_one_person_is_enough_unless_two_are_asked_for(monkeypatch: pytest.Monke
     halt()
     resume("ann")
     assert state() == "ACTIVE"
+    assert not Approval.objects.exists()
+
+
+def test_a_halt_that_comes_between_the_look_and_the_resume_stays() -> None:
+    """Nothing was halted when the first looked, so that nobody else was asked."""
+    resume("ann")
+    refused = list[str]()
+
+    def resume_again() -> None:
+        try:
+            resume("ben")
+        except ValueError as error:
+            refused.append(str(error))
+        finally:
+            connection.close()
+
+    other = Thread(target=resume_again)
+    with transaction.atomic():
+        row = TradingState.objects.select_for_update().get(**SYSTEM)
+        other.start()
+        wait_for(
+            lambda: TradingState.objects.raw(
+                "SELECT 1 AS id FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            )[:],
+            10,
+            "the resume to wait for the row",
+        )
+        row.state, row.changed_by, row.reason = "HALTED", "cleo", "runaway"
+        row.save()
+    other.join()
+    assert refused == ["SYSTEM HALTED by cleo in this moment: runaway. Ask again to lift it"]
+    assert state() == "HALTED"
     assert not Approval.objects.exists()
