@@ -12,6 +12,7 @@ from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import (
     ORDER_SENDING,
+    SLICE_AT_BROKER,
     SLICE_CLAIMABLE,
     OrderStatus,
     SliceStatus,
@@ -215,12 +216,13 @@ def _plan_rest(
     order: Order, change: Change, done: drafting.Amended, context: Context
 ) -> Draft | None:
     """What is neither filled nor working, planned from now, or from the order's start if that lies
-    ahead, and checked like a new order; None for nothing. A new limit is checked for what works,
-    too: its shares may come back. Sizes that were asked for give way to a small rest."""
+    ahead, and checked like a new order; None for nothing. Where all of it works, the new limit or
+    end is checked for what works: its shares may come back. Sizes that were asked for give way to a
+    small rest."""
     rest = (change.quantity or order.quantity) - done.filled - done.working
     if rest > 0:
         return _planned(order, change, rest, done, context)
-    if change.limit_price is not None and done.working:
+    if done.working and (change.limit_price is not None or change.end_at is not None):
         _planned(order, change, done.working, replace(done, working=0), context)
     return None
 
@@ -261,6 +263,13 @@ def _slices_now(order: Order, draft: Draft | None, committed: int) -> list[Slice
     return draft.slices
 
 
+def _end_with_order(order: Order) -> None:
+    """No child works longer than its order."""
+    order.slices.filter(status__in=SLICE_AT_BROKER, end_at__gt=order.end_at).update(
+        end_at=order.end_at
+    )
+
+
 def _apply(
     order: Order,
     change: Change,
@@ -282,6 +291,7 @@ def _apply(
     Slice.objects.bulk_create(plan, batch_size=2_000)
     order.quantity = change.quantity or order.quantity
     order.end_at = change.end_at or order.end_at
+    _end_with_order(order)
     order.limit_price = change.limit_price or order.limit_price
     order.slice_count = first + len(plan)
     order.version += 1

@@ -5,10 +5,12 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from execution import task_queue
 from execution.booking.completion import drop_unsent, finish_if_done
 from execution.domain.event_kinds import EventKind
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import (
     ORDER_SENDING,
     SLICE_AT_BROKER,
@@ -45,32 +47,49 @@ def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
     return order
 
 
-def pause(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
+def pause(
+    order_id: int, *, by: str, now: datetime, reason: str = "", not_before: datetime | None = None
+) -> Order:
     """No child leaves until the order is resumed; those at the broker are cancelled, and their
-    shares leave again after the resume.
+    shares leave again after the resume. Nobody resumes it before `not_before`, in real time.
 
     Raises NotAllowed for an order that has ended or is being cancelled.
     """
     with locked(order_id) as order:
         if order.status == OrderStatus.PAUSED:
+            _hold_until(order, not_before)
             return order
         if order.status not in ORDER_SENDING:
             raise NotAllowed(f"order {order.pk} is {order.status}; only a live one can be paused")
+        _hold_until(order, not_before)
         move_order(order, OrderStatus.PAUSED, at=now, reason=reason or f"paused by {by}", by=by)
         enqueue_cancels(order)
     return order
 
 
+def _hold_until(order: Order, wanted: datetime | None) -> None:
+    """Of two cool-downs the later one counts."""
+    if wanted is not None:
+        order.not_before_real = max(order.not_before_real or wanted, wanted)
+        order.save(update_fields=["not_before_real"])
+
+
 def resume(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
     """Let a paused order go on; what it missed is caught up smoothly.
 
-    Raises NotAllowed unless the order is paused or already goes on.
+    Raises NotAllowed unless the order is paused and no cool-down lasts, or already goes on.
     """
     with locked(order_id) as order:
         if order.status in ORDER_SENDING:
             return order
         if order.status != OrderStatus.PAUSED:
             raise NotAllowed(f"order {order.pk} is {order.status}; only a paused one can resume")
+        held = order.not_before_real
+        if held is not None and held > timezone.now():
+            raise NotAllowed(
+                f"order {order.pk} is PAUSED: {order.status_reason}. Its cool-down ends at"
+                f" {exchange_time(held)}; it cannot be resumed before"
+            )
         sent = order.slices.filter(attempt__gt=0).exists()
         after = OrderStatus.WORKING if sent else OrderStatus.ACCEPTED
         move_order(order, after, at=now, reason=reason or f"resumed by {by}", by=by)

@@ -70,6 +70,8 @@ class Order(models.Model):
 
     status = models.CharField(max_length=12, choices=ORDER_STATUSES)
     status_reason = models.CharField(max_length=300, blank=True)
+    # A breaker has paused the order: nobody resumes it before.
+    not_before_real = models.DateTimeField("cool-down until, real time", null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
     # Derived: the sum of the fills, rewritten under the order's lock whenever a fill is booked.
     filled_quantity = models.BigIntegerField(default=0)

@@ -103,7 +103,13 @@ def _trip(reading: Reading, held: Target, setting: Breaker, moment: Moment) -> l
     by, why = rules.BY.format(reading.breaker), rules.reason(reading, setting)
     if held.scope == ORDER:
         try:
-            order_controls.pause(int(held.key), by=by, now=moment.now, reason=f"{by}: {why}"[:300])
+            order_controls.pause(
+                int(held.key),
+                by=by,
+                now=moment.now,
+                reason=f"{by}: {why}"[:300],
+                not_before=until,
+            )
         except NotAllowed:
             return []  # it has ended
     else:

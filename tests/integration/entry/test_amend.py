@@ -230,6 +230,23 @@ def test_a_limit_outside_the_collar_is_refused_although_every_share_is_working()
     assert (amended.limit_price, amended.version) == (Decimal("150.50"), 2)
 
 
+@pytest.mark.parametrize("end", ["2200-01-01T00:00:00Z", timedelta(hours=25)])
+def test_an_end_beyond_the_longest_window_is_refused_although_every_share_is_working(
+    end: str | timedelta,
+) -> None:
+    order = new_order(parts=1, limit_price="150.00")
+    intent = claim(order.slices.get())
+    assert intent is not None
+    receive(intent, report(intent, SliceStatus.WORKING))
+    wanted = contexts.default().now() + end if isinstance(end, timedelta) else end
+    with pytest.raises(InvalidSignal, match="end_at: must be at most 1440 minutes after"):
+        change(order, end_at=wanted)
+    with pytest.raises(InvalidSignal, match="end_at: must be at most 1440 minutes after"):
+        change(order, end_at=wanted, quantity=order.quantity)
+    order.refresh_from_db()
+    assert order.version == 1
+
+
 def test_an_amendment_that_says_nothing_is_refused() -> None:
     order = new_order()
     with pytest.raises(InvalidSignal, match="is required"):

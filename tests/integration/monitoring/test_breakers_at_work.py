@@ -13,10 +13,12 @@ from django.utils import timezone
 from deepstack.config import Config, current
 from deepstack.config_breakers import Breakers
 from execution.entry import order_controls
-from execution.models import Slice, TradingState
+from execution.entry.order_controls import NotAllowed
+from execution.models import Order, Slice, TradingState
 from execution.risk import kill_switch
 from monitoring.alerting import surveillance, thresholds
 from monitoring.breakers import trips
+from monitoring.breakers.rules import Reading
 from monitoring.clocks import Moment
 from monitoring.models import Alert, BreakerTrip
 from tests.integration.monitoring.rows import NOW, add_event, child, replay, working
@@ -71,6 +73,22 @@ def test_an_order_that_costs_too_much_is_paused_and_the_others_go_on() -> None:
     assert trip.resumed_by == "eve"
     bad.refresh_from_db()
     assert bad.status == "ACCEPTED", "it takes another threshold to trip again"
+
+
+def test_a_paused_order_is_resumed_by_nobody_before_its_cooldown_is_over() -> None:
+    bad, by_hand = dear(40), dear(50)
+    order_controls.pause(by_hand.pk, by="ann", now=NOW.now)
+    readings = [
+        Reading("order_slippage", Decimal(40), "main", order_id=each.pk) for each in (bad, by_hand)
+    ]
+    trips.judge(readings, moment=real(), config=config(order_slippage={"threshold": 30}))
+    for order in (bad, by_hand):
+        with pytest.raises(NotAllowed, match="Its cool-down ends at .* ET; it cannot be resumed"):
+            order_controls.resume(order.pk, by="eve", now=NOW.now)
+    assert [trip.key for trip in trips.note_resumed()] == [str(bad.pk), str(by_hand.pk)]
+    Order.objects.update(not_before_real=timezone.now())
+    assert order_controls.resume(bad.pk, by="eve", now=NOW.now).status == "ACCEPTED"
+    assert order_controls.cancel(by_hand.pk, by="eve", now=NOW.now).status == "CANCELLED"
 
 
 def test_a_symbol_and_an_account_are_held_by_the_days_cost() -> None:

@@ -81,6 +81,19 @@ def test_shares_return_only_when_the_cancel_is_confirmed(filled: int) -> None:
     assert_audit_trail_matches(order)
 
 
+@pytest.mark.parametrize("status", [SliceStatus.WORKING, SliceStatus.UNKNOWN])
+def test_a_child_ends_with_its_order_that_was_amended_to_end_earlier(status: SliceStatus) -> None:
+    order, intent = resting()
+    context = contexts.default()
+    Slice.objects.filter(pk=intent.part.pk).update(status=status)
+    end = context.now() + timedelta(seconds=90)
+    amend.amend(order.pk, {"end_at": end}, version=1, by="ann", context=context)
+    assert Slice.objects.get(pk=intent.part.pk).end_at == end
+    loop = Dispatcher(Config().execution.scheduling)
+    assert intent.part.pk not in loop._to_cancel(end - timedelta(seconds=1))
+    assert (intent.part.pk in loop._to_cancel(end)) == (status == SliceStatus.WORKING)
+
+
 def test_a_late_cancel_task_after_the_resume_cancels_nothing() -> None:
     order, intent = resting()
     halt_all()
