@@ -137,8 +137,7 @@ def change(
     known = TradingState.objects.filter(scope=scope, key=key).first()
     seen = known.state if known else State.ACTIVE
     if not approved and _stricter(seen, than=state):
-        held = f"{scope} {key}".strip()
-        second_person.require(f"trading state of {held}: {state}", by=by, reason=reason)
+        second_person.require(_proposal(scope, key, state), by=by, reason=reason)
     with transaction.atomic(durable=True):
         row = set_state(
             scope=scope,
@@ -196,6 +195,11 @@ def resume(
     )
 
 
+def _proposal(scope: str, key: str, state: str) -> str:
+    """The subject that two persons agree on."""
+    return f"trading state of {scope} {key}".strip() + f": {state}"
+
+
 def _stricter(state: str, *, than: str) -> bool:
     """An unknown state, which `set_state` refuses, is as strict as any."""
     known = state in STRICTNESS and than in STRICTNESS
@@ -237,6 +241,9 @@ def set_state(
         before, row.state = row.state, state
         row.reason, row.changed_by = reason[:300], by[:150]
         row.save()
+        # Who has proposed to loosen it did not know of this.
+        looser = [each for each in STRICTNESS if _stricter(state, than=each)]
+        second_person.withdraw(_proposal(scope, key, each) for each in looser)
         TradingStateChange.objects.create(
             scope=scope,
             key=key,

@@ -4,6 +4,7 @@ There is no other way of approving: whoever approves goes through the same door,
 permission, and sees what the first has seen. Off unless `controls.four_eyes` is set.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import structlog
@@ -68,4 +69,11 @@ def waiting() -> "QuerySet[Approval]":
     """The proposals that a second person can still approve."""
     return Approval.objects.filter(
         approved_at_real__isnull=True, expires_at_real__gt=timezone.now()
+    )
+
+
+def withdraw(subjects: Iterable[str]) -> None:
+    """What was proposed before something new has happened is to be asked for again."""
+    waiting().filter(subject__in=[subject[:300] for subject in subjects]).update(
+        expires_at_real=timezone.now()
     )

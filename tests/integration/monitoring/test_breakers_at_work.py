@@ -83,7 +83,7 @@ def test_a_paused_order_is_resumed_by_nobody_before_its_cooldown_is_over() -> No
     ]
     trips.judge(readings, moment=real(), config=config(order_slippage={"threshold": 30}))
     for order in (bad, by_hand):
-        with pytest.raises(NotAllowed, match="Its cool-down ends at .* ET; it cannot be resumed"):
+        with pytest.raises(NotAllowed, match=r"Its cool-down ends at .* ET; it cannot be resumed"):
             order_controls.resume(order.pk, by="eve", now=NOW.now)
     assert [trip.key for trip in trips.note_resumed()] == [str(bad.pk), str(by_hand.pk)]
     Order.objects.update(not_before_real=timezone.now())

@@ -80,6 +80,18 @@ def test_a_halt_takes_one_and_its_end_two() -> None:
     assert (known.proposed_by, known.approved_by) == ("ann", "bob")
 
 
+def test_what_was_proposed_before_another_halt_does_not_lift_it() -> None:
+    halt()
+    with pytest.raises(SecondPersonNeeded):
+        resume("ann")
+    halt()
+    with pytest.raises(SecondPersonNeeded, match="proposed by bob"):
+        resume("bob")
+    assert state() == "HALTED"
+    resume("ann")
+    assert state() == "ACTIVE"
+
+
 def test_an_approval_is_good_for_what_was_proposed_and_once() -> None:
     halt()
     with pytest.raises(SecondPersonNeeded):
