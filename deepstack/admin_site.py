@@ -55,6 +55,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
         Page("TCA report", "monitoring.costanalysis", "monitoring", view="tca"),
         Page("Cost analyses", "monitoring.costanalysis", "query_stats"),
         Page("Daily summaries", "monitoring.dailysummary", "calendar_month"),
+        Page("Order replays", "monitoring.orderreplay", "replay"),
         Page("Reports sent", "monitoring.reportdelivery", "forward_to_inbox"),
         Page("Calibrations", "execution.slippagecalibration", "tune"),
     ),

@@ -108,6 +108,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/15"),
         "options": {"queue": "reports"},
     },
+    # Each turn lasts seconds at most; orders of days that are over, once each.
+    "replay-orders": {
+        "task": "monitoring.tasks.replay_orders",
+        "schedule": crontab(hour="0-7"),
+    },
     # An alert must be out within five seconds of its event.
     "watch-executions": {
         "task": "monitoring.tasks.evaluate_alerts",

@@ -21,6 +21,7 @@ COMMANDS = {
     "breakers": "circuit breakers: what they hold; --drill trips each on paper",
     "summary": "a day's executions, costs and quality",
     "tca": "what execution cost over a period, and where",
+    "replay": "what an order would have cost by the other algorithms",
     "reconcile": "compare orders, fills, positions and cash with the broker",
     "verify": "compute every order anew from its fills and events, and compare",
     "backup": "back up the database while the service runs",

@@ -13,6 +13,7 @@ from execution.risk import recovery_mode
 from monitoring.alerting import deliveries, surveillance, thresholds, unread_events
 from monitoring.channels import configured
 from monitoring.clocks import Moment
+from monitoring.replays import replays
 from monitoring.reporting import daily_reports, daily_summaries
 from monitoring.webhooks import sending
 
@@ -85,3 +86,9 @@ def build_summaries() -> None:
 def send_daily_reports() -> None:
     config = current()
     daily_reports.send_due(moment=Moment.read(), config=config, channels=configured(config))
+
+
+@shared_task
+def replay_orders() -> None:
+    """A turn of the night's work: see `replays.replay_due`."""
+    replays.replay_due(moment=Moment.read(), market=market_data(), config=current())

@@ -47,6 +47,9 @@ ANALYSING = 0x4453_0101
 DELIVERING = 0x4453_0102
 
 
+REPLAYING = 0x4453_0104
+
+
 WEBHOOK = 0x4453_0103_0000_0000  # with a number of the receiver
 
 

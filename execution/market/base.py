@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 
 from execution.domain.session import Session
 
+MINUTE = timedelta(minutes=1)
+
 
 class MarketDataUnavailable(Exception):
     """The source cannot answer now; nothing may be concluded from the silence."""
@@ -111,6 +113,23 @@ def typical(high: Decimal, low: Decimal, close: Decimal) -> Decimal:
 def volume(bars: Iterable[TapeBar]) -> int:
     """Shares traded in the bars."""
     return sum(bar.volume for bar in bars)
+
+
+def volume_since(bars: Iterable[TapeBar], start: datetime) -> float:
+    """Shares traded from `start` on; of a bar that began before it, the part that lies inside."""
+    return sum(
+        bar.volume * min((bar.end - start) / bar.length, 1.0) for bar in bars if bar.end > start
+    )
+
+
+def minute_volumes(bars: Iterable[TapeBar], session: Session, *, now: datetime) -> list[int]:
+    """Volumes of the whole minutes of the session that are over by `now`."""
+    minutes = [0] * max((min(now, session.close) - session.open) // MINUTE, 0)
+    for bar in bars:
+        index = (bar.start - session.open) // MINUTE
+        if 0 <= index < len(minutes):
+            minutes[index] += bar.volume
+    return minutes
 
 
 def vwap(bars: Iterable[TapeBar]) -> Decimal | None:

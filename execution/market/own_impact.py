@@ -63,7 +63,7 @@ class OwnImpact:
     def shifts(self, symbol: str, at: datetime, *, quantity: int = 0) -> Shifts:
         """By which part of itself the touch of each side has moved, for an order of `quantity`;
         empty where nothing moves it."""
-        known = self._liquidity(symbol, at) if self.is_on else None
+        known = self.liquidity(symbol, at) if self.is_on else None
         if known is None:
             return UNMOVED
         flow = self._flow(symbol, at)
@@ -80,7 +80,8 @@ class OwnImpact:
         row = run(_FLOW, (at, seconds, symbol, begun, at)).fetchone()
         return Flow(float(row[0]), float(row[1]), int(row[2])) if row else Flow()
 
-    def _liquidity(self, symbol: str, at: datetime) -> Liquidity | None:
+    def liquidity(self, symbol: str, at: datetime) -> Liquidity | None:
+        """By what impact is measured; None where nothing is known of the symbol's volume."""
         if self._market.name == "simulated":
             simulated = self._config.market.simulated
             return Liquidity(simulated.average_daily_volume, simulated.daily_volatility)

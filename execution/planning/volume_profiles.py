@@ -65,6 +65,17 @@ class Known:
             return 1.0
         return session.length / (MINUTE * self.minutes)
 
+    def volumes_of(
+        self, session: Session, otherwise: float | None
+    ) -> tuple[float | None, float | None]:
+        """Shares that such a session usually trades (`otherwise` a full one, where nothing was
+        learned), and that this one is expected to."""
+        part, usual = self.part_of_day(session), self.mean_volume or otherwise
+        if usual and self.special:
+            usual *= self.special.volume
+        expected = self.expected_volume
+        return usual * part if usual else None, expected * part if expected else None
+
     def as_json(self) -> dict[str, object]:
         """For the record of an order."""
         return {

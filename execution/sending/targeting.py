@@ -5,7 +5,7 @@ The tape is asked before the transaction that claims a slice; nothing of it is n
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypedDict
 
 from django.db.models import Sum
@@ -19,7 +19,7 @@ from execution.domain.session import Session
 from execution.domain.volume_forecast import USUAL, Constants, dynamic_target, volume_ahead
 from execution.domain.volume_grid import aimed_at, believed
 from execution.domain.volume_profile import Profile
-from execution.market.base import MarketDataUnavailable, TapeBar
+from execution.market.base import MINUTE, MarketDataUnavailable, minute_volumes, volume_since
 from execution.models import Fill, Order, Slice, VolumeProfile
 from execution.models.orders import working
 from execution.orders.locks import lock_participation
@@ -27,8 +27,6 @@ from execution.planning import order_parameters, residual, volume_profiles
 from execution.planning.participation import pace
 from execution.risk import marks
 from execution.risk.marks import NO_MARKS, Marks, Needed
-
-MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,28 +216,15 @@ def _today(order: Order, context: Context, *, now: datetime) -> _Today | None:
         bars = context.market.bars(order.symbol, session.open, now)
     except (VolumeProfile.DoesNotExist, MarketDataUnavailable):
         return None
-    part_of_day = known.part_of_day(session)
-    usual = known.mean_volume or order.average_daily_volume
-    if usual and known.special:
-        usual *= known.special.volume
+    usual, today = known.volumes_of(session, order.average_daily_volume)
     volumes = _Volumes(
-        minutes=believed(_minutes(bars, session, now=now)),
+        minutes=believed(minute_volumes(bars, session, now=now)),
         minutes_from=session.open,
-        daily_volume=usual * part_of_day if usual else None,
-        today=known.expected_volume * part_of_day if known.expected_volume else None,
+        daily_volume=usual,
+        today=today,
         constants=volume_profiles.forecast_constants(context.config),
     )
     return _Today(session, known.profile, known.row, volumes)
-
-
-def _minutes(bars: Sequence[TapeBar], session: Session, *, now: datetime) -> list[int]:
-    """Volumes of the whole minutes of the session that are over by `now`."""
-    minutes = [0] * max((min(now, session.close) - session.open) // MINUTE, 0)
-    for bar in bars:
-        index = (bar.start - session.open) // MINUTE
-        if 0 <= index < len(minutes):
-            minutes[index] += bar.volume
-    return minutes
 
 
 def _traded(order: Order, context: Context, *, now: datetime) -> float | None:
@@ -248,11 +233,7 @@ def _traded(order: Order, context: Context, *, now: datetime) -> float | None:
         bars = context.market.bars(order.symbol, order.start_at - MINUTE, now)
     except MarketDataUnavailable:
         return None
-    return sum(
-        bar.volume * min((bar.end - order.start_at) / bar.length, 1.0)
-        for bar in bars
-        if bar.end > order.start_at
-    )
+    return volume_since(bars, order.start_at)
 
 
 def budget(order: Order, tape: Tape, pace: Pace) -> Budget:

@@ -76,8 +76,14 @@ def bps_alone(value: Decimal | float | None) -> str:
 
 
 @register.filter
-def percent(share: float) -> str:
-    return f"{share:.1%}"
+def percent(share: Decimal | float | None) -> str:
+    return NOT_KNOWN if share is None else f"{share:.1%}"
+
+
+@register.filter
+def share_of(part: int, whole: int) -> str:
+    """In whole per cent; of nothing it is none."""
+    return f"{part / whole:.0%}" if whole else NOT_KNOWN
 
 
 @register.filter

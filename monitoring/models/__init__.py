@@ -8,6 +8,7 @@ from monitoring.models.breakers import BreakerTrip
 from monitoring.models.costs import CostAnalysis
 from monitoring.models.cursors import EventCursor, MetricTotals
 from monitoring.models.days import DailySummary, DayCosts, ReportDelivery
+from monitoring.models.replays import OrderReplay
 from monitoring.models.webhooks import WebhookDelivery, WebhookPosition
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "DayCosts",
     "EventCursor",
     "MetricTotals",
+    "OrderReplay",
     "ReportDelivery",
     "WebhookDelivery",
     "WebhookPosition",

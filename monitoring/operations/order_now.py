@@ -11,8 +11,9 @@ from execution.market import market_data
 from execution.models import Order
 from execution.orders import queries, results
 from monitoring.clocks import Moment
-from monitoring.models import ACTIVE, Alert, CostAnalysis
+from monitoring.models import ACTIVE, Alert, CostAnalysis, OrderReplay
 from monitoring.operations import live_orders
+from monitoring.replays import words
 
 BPS = 10_000
 
@@ -32,7 +33,7 @@ class Cost:
 
 
 def of(order: Order, moment: Moment) -> Mapping[str, Any]:
-    """Four queries, and the market data of the order's window while they are not final."""
+    """Five queries, and the market data of the order's window while they are not final."""
     analysis = CostAnalysis.objects.filter(order=order).first()
     if analysis is not None:
         analysis.order = order
@@ -43,9 +44,22 @@ def of(order: Order, moment: Moment) -> Mapping[str, Any]:
         "costs": _costs(order, analysis, moment, final=final),
         "final": final,
         "analysis": analysis,
+        "replays": _replays(order),
         "alerts": Alert.objects.filter(order=order).aggregate(
             active=Count("pk", filter=ACTIVE), all=Count("pk")
         ),
+    }
+
+
+def _replays(order: Order) -> Mapping[str, Any]:
+    """What the ways of working an order that has ended would have cost, the cheapest first; empty
+    where it was not replayed."""
+    rows = list(OrderReplay.objects.filter(order=order)) if order.is_terminal else []
+    known = [row for row in rows if row.shortfall_bps is not None]
+    return {
+        "rows": sorted(known, key=lambda row: row.shortfall_bps or 0),
+        "problems": sorted({row.problem for row in rows if row.problem}),
+        "assumptions": words.assumptions(known),
     }
 
 

@@ -1,7 +1,5 @@
-"""The back office's view of alerts, their deliveries, costs and days."""
+"""Alerts and their deliveries, webhooks, breakers."""
 
-from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,10 +13,7 @@ from execution.admin.base import (
     TabularInline,
     Unchangeable,
     badge,
-    bps,
-    dollars,
     exchange_time,
-    price,
 )
 from execution.admin.large_tables import by_indexed, by_known
 from execution.models import Order
@@ -29,16 +24,11 @@ from monitoring.models import (
     AlertDelivery,
     BreakerTrip,
     ChannelHealth,
-    CostAnalysis,
-    DailySummary,
     EventCursor,
-    ReportDelivery,
     WebhookDelivery,
     WebhookPosition,
 )
 from monitoring.operations import acknowledging
-
-admin.site.index_template = "monitoring/operations/index.html"
 
 
 class DeliveryInline(Unchangeable, TabularInline[AlertDelivery, Alert]):
@@ -186,158 +176,6 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin[Any]):
 @admin.register(WebhookPosition)
 class WebhookPositionAdmin(ReadOnlyAdmin[Any]):
     list_display = ["receiver", "event_id", "read_at_real"]
-
-
-def _percent(share: Decimal | None) -> str:
-    return NOTHING if share is None else f"{share:.1%}"
-
-
-def _thousands(count: int | None) -> str:
-    return NOTHING if count is None else f"{count:,}"
-
-
-def _shown(name: str, title: str, written: Callable[[Any], str]) -> Callable[[Any, Any], str]:
-    """A column of an admin: an attribute of the row as it is written for people."""
-
-    @admin.display(description=title, ordering=name)
-    def column(self: Any, row: Any) -> str:
-        return written(getattr(row, name))
-
-    return column
-
-
-@admin.register(CostAnalysis)
-class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
-    list_display = [
-        "order",
-        "average",
-        "against_arrival",
-        "against_vwap",
-        "against_twap",
-        "shortfall",
-        "share_of_volume",
-        "preliminary",
-        "computed_at_real",
-    ]
-    fieldsets = (
-        (None, {"fields": ("order", "average", "preliminary", "computed_at_real")}),
-        (
-            "Cost against",
-            {
-                "fields": (
-                    ("against_arrival",),
-                    ("against_vwap", "vwap_price"),
-                    ("against_twap", "twap_price"),
-                    ("against_pwp", "against_pwp10", "against_pwp5"),
-                    ("against_open", "against_close"),
-                )
-            },
-        ),
-        (
-            "Implementation shortfall",
-            {"fields": ("shortfall", ("delayed", "traded", "missed", "paid"))},
-        ),
-        (
-            "Market",
-            {
-                "fields": (
-                    ("share_of_volume", "volume", "spread_kept"),
-                    ("last_mid", "came_back", "came_back_later"),
-                    ("due_at_real", "late_due_at_real"),
-                )
-            },
-        ),
-    )
-    says_when_empty = "No order has been analysed yet."
-    list_select_related = ["order"]
-    list_filter = ["computed_at_real"]
-    search_fields = ["=order__id", "order__symbol"]
-
-    vwap_price = _shown("market_vwap", "market VWAP", price)
-    twap_price = _shown("market_twap", "market TWAP", price)
-    against_pwp = _shown("pwp_bps", "PWP 20 %", bps)
-    against_pwp10 = _shown("pwp10_bps", "PWP 10 %", bps)
-    against_pwp5 = _shown("pwp5_bps", "PWP 5 %", bps)
-    against_open = _shown("open_bps", "open", bps)
-    against_close = _shown("close_bps", "close", bps)
-    delayed = _shown("delay", "delay, $", dollars)
-    traded = _shown("trading", "trading, $", dollars)
-    missed = _shown("opportunity", "opportunity, $", dollars)
-    paid = _shown("fees", "fees, $", dollars)
-    volume = _shown("market_volume", "market volume", _thousands)
-    spread_kept = _shown("spread_capture", "spread kept", _percent)
-    last_mid = _shown("final_price", "mid at the end", price)
-    came_back = _shown("reversion_bps", "reversion, 5 min", bps)
-    came_back_later = _shown("late_reversion_bps", "reversion, 30 min", bps)
-
-    @admin.display(description="average", ordering="average_price")
-    def average(self, cost: CostAnalysis) -> str:
-        return price(cost.average_price)
-
-    @admin.display(description="arrival", ordering="arrival_bps")
-    def against_arrival(self, cost: CostAnalysis) -> str:
-        return bps(cost.arrival_bps)
-
-    @admin.display(description="VWAP", ordering="vwap_bps")
-    def against_vwap(self, cost: CostAnalysis) -> str:
-        return bps(cost.vwap_bps)
-
-    @admin.display(description="TWAP", ordering="twap_bps")
-    def against_twap(self, cost: CostAnalysis) -> str:
-        return bps(cost.twap_bps)
-
-    @admin.display(description="shortfall", ordering="shortfall_bps")
-    def shortfall(self, cost: CostAnalysis) -> str:
-        return bps(cost.shortfall_bps)
-
-    @admin.display(description="participation", ordering="participation")
-    def share_of_volume(self, cost: CostAnalysis) -> str:
-        return _percent(cost.participation)
-
-    @admin.display(description="preliminary", boolean=True)
-    def preliminary(self, cost: CostAnalysis) -> bool:
-        return cost.preliminary
-
-
-@admin.register(DailySummary)
-class DailySummaryAdmin(ReadOnlyAdmin[Any]):
-    list_display = [
-        "date",
-        "account",
-        "total_executions",
-        "filled_orders",
-        "failed_orders",
-        "shares",
-        "value",
-        "arrival",
-        "vwap",
-        "alerts_generated",
-        "quality_score",
-        "grade",
-    ]
-    list_filter = ["account", "grade", "date"]
-    search_fields = ["account"]
-    date_hierarchy = "date"
-    says_when_empty = "The first day's summary is written after its end."
-
-    shares = _shown("total_volume", "shares", _thousands)
-    value = _shown("total_value", "value", dollars)
-    arrival = _shown("slippage_bps", "vs arrival", bps)
-    vwap = _shown("vwap_bps", "vs VWAP", bps)
-
-
-@admin.register(ReportDelivery)
-class ReportDeliveryAdmin(ReadOnlyAdmin[Any]):
-    list_display = [
-        "date",
-        "account",
-        "channel",
-        "attempts",
-        "next_try_at_real",
-        "sent_at_real",
-        "problem",
-    ]
-    list_filter = ["channel"]
 
 
 @admin.register(EventCursor)
