@@ -254,7 +254,7 @@ class Config(Checked, BaseSettings):
     live_trading_confirmed: bool = False
     # The live broker is a simulator on this machine, so that made-up prices do no harm.
     live_broker_is_simulator: bool = False
-    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = "default"
+    account: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}$")] = "default"
 
     ibkr_host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:%-]+$")] = "127.0.0.1"
     ibkr_port: Annotated[int, Field(ge=1, le=65535)] = 7497

@@ -41,7 +41,7 @@ def _text(pattern: str) -> list[Schema]:
 _PRICE = _number(exclusiveMinimum=0, maximum=float(MAX_PRICE))
 _SHARE = _number(minimum=float(LEAST_SHARE), maximum=1)
 _MINUTES = _number(exclusiveMinimum=0, maximum=MAX_WINDOW_MINUTES)
-_NAME = _text(r"^([A-Za-z0-9_.:@/-]([A-Za-z0-9_.:@/ -]{0,62}[A-Za-z0-9_.:@/-])?)?$")
+_NAME = _text(r"^([A-Za-z0-9_.:@/]([A-Za-z0-9_.:@/ -]{0,62}[A-Za-z0-9_.:@/-])?)?$")
 _TIME: list[Schema] = [{"type": "string", "format": "date-time"}]
 _REQUIRED: dict[str, list[Schema]] = {
     "symbol": _text(r"^[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?$"),
@@ -72,7 +72,7 @@ _OPTIONAL: dict[str, list[Schema]] = {
     "max_slice": _whole(),
     "native": _one_of(NATIVES),
     "native_parameters": [{"type": "object"}, {"type": "string"}],
-    "account": _text(r"^[A-Za-z0-9_.-]{1,32}$"),
+    "account": _text(r"^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}$"),
     "strategy": _NAME,
     "basket": _NAME,
     "client_reference": _text(r"^[\x21-\x7e]{1,128}$"),

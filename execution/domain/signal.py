@@ -32,9 +32,9 @@ OVER_TIME = (
 
 # One spelling for each share: a limit or a halt of BRK.B would not see BRK-B.
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?")
-# Of a strategy, or a basket.
-NAME = re.compile(r"(?! )[A-Za-z0-9_.:@/ -]{1,64}(?<! )")
-NAME_WORDS = "1 to 64 letters, digits, blanks between them, or any of _ . : @ / -"
+# Of a strategy, or a basket. What begins with a dash no command line could halt.
+NAME = re.compile(r"(?![ -])[A-Za-z0-9_.:@/ -]{1,64}(?<! )")
+NAME_WORDS = "1 to 64 letters, digits, any of _ . : @ /, and after the first also blanks and -"
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 MAX_QUANTITY = 1_000_000_000
 MAX_EXTENSIONS = 100
@@ -320,7 +320,8 @@ _READERS: dict[str, reading.Reader] = {
     "native": reading.one_of(tuple(broker_native.NATIVES)),
     "native_parameters": broker_native.pairs,
     "account": reading.matching(
-        re.compile(r"[A-Za-z0-9_.-]{1,32}"), "1 to 32 letters, digits, _ . or -"
+        re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}"),
+        "1 to 32 letters, digits, _ or ., and after the first also -",
     ),
     "strategy": _name_or_none,
     "basket": _name_or_none,

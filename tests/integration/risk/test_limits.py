@@ -310,3 +310,11 @@ def test_an_intent_that_is_sent_once_more_meets_the_limits_of_now() -> None:
     held = delivery.final_check(replace(intent, again=True), contexts.default())
     assert held is not None
     assert held.reason.startswith("SYMBOL_RESTRICTED")
+
+
+def test_a_name_that_an_older_release_has_accepted_can_be_halted() -> None:
+    halt = {"scope": "STRATEGY", "key": "-old", "state": "HALTED", "by": "ann", "reason": "drill"}
+    with pytest.raises(ValueError, match="and after the first also blanks and -, got '-old'"):
+        kill_switch.set_state(**halt)
+    Order.objects.filter(pk=new_order().pk).update(strategy="-old")
+    assert kill_switch.set_state(**halt).state == "HALTED"
