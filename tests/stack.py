@@ -4,12 +4,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -22,6 +23,7 @@ from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
 from deepstack.config import ROOT
+from deepstack.local import fork_server
 from deepstack.local.child_cleanup import parent_pipe
 from execution.market import clock
 from execution.models import Heartbeat
@@ -52,7 +54,7 @@ class Process:
     """One process of the stack, the leader of a process group of its own."""
 
     name: str
-    popen: subprocess.Popen[bytes]
+    popen: fork_server.Forked | subprocess.Popen[bytes]
     log: Path
     url: str = ""  # of a web process
 
@@ -134,16 +136,7 @@ class Stack:
         """Any command, in a process group of its own, with the stack's environment."""
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:
-            popen = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=self.env(**env),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=parent_pipe(),
-            )
+            popen = _started(command, self.env(**env), output)
         self.members.append(Process(name, popen, log))
         return self.members[-1]
 
@@ -151,17 +144,8 @@ class Stack:
         self, *words: str, timeout: float = 60, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Run one management command to its end."""
-        return subprocess.run(
-            processes.manage(*words),
-            cwd=ROOT,
-            env=self.env(**env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-            pass_fds=parent_pipe(),
-        )
+        command = processes.manage(*words)
+        return fork_server.run(command, self.env(**env), ROOT, timeout=timeout)
 
     def env(self, **more: str) -> dict[str, str]:
         """The environment of a process of this stack, for scripts that are started by hand."""
@@ -197,6 +181,24 @@ class Stack:
             return condition()
 
         wait_for(ready, START_SECONDS, f"{process.name} to {what}")
+
+
+def _started(
+    command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
+) -> fork_server.Forked | subprocess.Popen[bytes]:
+    """Forked, where it is a module of this Python."""
+    if tuple(command[:2]) == (sys.executable, "-m"):
+        return fork_server.Forked(command, environment, ROOT, output.fileno(), output.fileno())
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=parent_pipe(),
+    )
 
 
 def database_url() -> str:

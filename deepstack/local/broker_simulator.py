@@ -5,8 +5,9 @@ and notes every message in a log.
 """
 
 import json
+import os
 import select
-import subprocess
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from deepstack.config import ROOT
-from deepstack.local.child_cleanup import parent_pipe
-from deepstack.local.supervisor import TIED
+from deepstack.local.fork_server import Forked
 
 START_SECONDS = 20.0
 FILL_MS = "150"  # from the acceptance of an order to its (first) execution
@@ -72,18 +72,14 @@ def running(broker: str, folder: Path) -> Iterator[Simulator]:
     """The simulator of `alpaca` or `ibkr` while the block lasts, on a port that was free."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{broker}.jsonl"
-    with (folder / f"{broker}.err").open("wb") as errors:
-        process = subprocess.Popen(  # noqa: S603
-            [*TIED, sys.executable, "-m", *_module(broker, log)],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-            pass_fds=parent_pipe(),
-        )
+    errors = folder / f"{broker}.err"
+    reading, writing = os.pipe()
+    with errors.open("wb") as output, os.fdopen(writing, "wb"):
+        command = [sys.executable, "-m", *_module(broker, log)]
+        process = Forked(command, os.environ, ROOT, writing, output.fileno())
     try:
-        port = _port(process, folder / f"{broker}.err")
+        with os.fdopen(reading, "rb") as said:
+            port = _port(said, errors)
         yield Simulator(
             name=NAMES[broker],
             address=f"127.0.0.1:{port}",
@@ -91,8 +87,8 @@ def running(broker: str, folder: Path) -> Iterator[Simulator]:
             environment={**_COMMON, "LIVE_BROKER": broker, **_addresses(broker, port)},
         )
     finally:
-        process.kill()
-        process.communicate()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
 
 
 def _module(broker: str, log: Path) -> Sequence[str]:
@@ -118,9 +114,8 @@ def _addresses(broker: str, port: int) -> Mapping[str, str]:
     return {"IBKR_HOST": "127.0.0.1", "IBKR_PORT": str(port), "IBKR_CLIENT_ID": CLIENT_ID}
 
 
-def _port(process: subprocess.Popen[bytes], errors: Path) -> int:
+def _port(said: IO[bytes], errors: Path) -> int:
     """Both simulators print it in their first line."""
-    said: IO[bytes] = process.stdout  # type: ignore[assignment]  # a pipe
     ready, _, _ = select.select([said], [], [], START_SECONDS)
     line = said.readline() if ready else b""
     try:

@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deepstack import config, processes
-from deepstack.local import answers, broker_simulator, embedded_servers
+from deepstack.local import answers, broker_simulator, embedded_servers, fork_server
 from deepstack.local.child_cleanup import parent_pipe
 from deepstack.local.server_programs import ServerError
 from deepstack.local.supervisor import Supervisor
@@ -105,16 +105,9 @@ class Stack:
 
     def manage(self, *words: str) -> str:
         """Run a management command to its end and return what it printed."""
-        done = subprocess.run(  # noqa: S603
-            processes.manage(*words),
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-            start_new_session=True,
-            pass_fds=parent_pipe(),
-        )
+        stderr = sys.__stderr__.fileno() if sys.__stderr__ else None
+        command, here = processes.manage(*words), Path.cwd()
+        done = fork_server.run(command, self._environment, here, stderr=stderr)
         if done.returncode:
             raise StackError(f"`manage.py {' '.join(words)}` failed, see above")
         return done.stdout.strip()

@@ -1,7 +1,6 @@
 """Keeps child processes running, and stops them in an order in which no work is lost."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -11,16 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepstack import private_files
-from deepstack.local.child_cleanup import parent_pipe
+from deepstack.local.fork_server import Forked
 from deepstack.local.log_tail import WarningTail
 
 STOP_SECONDS = 25.0  # for a warm stop; then the process is killed
 HEALTHY_SECONDS = 30.0  # a process that lived longer than this is restarted at once
 LONGEST_BACKOFF = 30.0
 MANY_FAILURES = 3
-
-# Children end warmly when the supervisor itself is killed.
-TIED = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
 
 
 @dataclass(slots=True)
@@ -32,7 +28,7 @@ class Child:
     command: Sequence[str]
     environment: Mapping[str, str]
     tail: WarningTail
-    popen: subprocess.Popen[bytes]
+    process: Forked
     started_at: float
     failures: int = 0
     restart_at: float | None = None
@@ -53,9 +49,9 @@ class Supervisor:
     ) -> None:
         log = self._folder / f"{name}.log"
         tail = WarningTail(log)
-        popen = _spawn(command, environment, log)
+        process = _spawn(command, environment, log)
         self._children.append(
-            Child(name, stage, command, environment, tail, popen, time.monotonic())
+            Child(name, stage, command, environment, tail, process, time.monotonic())
         )
 
     def supervise(self) -> None:
@@ -77,14 +73,14 @@ class Supervisor:
         for stage in sorted({child.stage for child in self._children}, reverse=True):
             leaving = [child for child in self._children if child.stage == stage]
             for child in leaving:
-                child.popen.terminate()
+                child.process.terminate()
             deadline = time.monotonic() + STOP_SECONDS
             for child in leaving:
                 self._await_end(child, deadline)
         self._children.clear()
 
     def _note_death(self, child: Child) -> None:
-        if (code := child.popen.poll()) is None:
+        if (code := child.process.poll()) is None:
             return
         _kill_group(child)  # what the dead leader left behind
         now = time.monotonic()
@@ -95,37 +91,27 @@ class Supervisor:
         self._say(f"{child.name} {ended}; restarting in {pause:.0f} s (see {child.tail.path})")
 
     def _restart(self, child: Child) -> None:
-        child.popen = _spawn(child.command, child.environment, child.tail.path)
+        child.process = _spawn(child.command, child.environment, child.tail.path)
         child.started_at, child.restart_at = time.monotonic(), None
 
     def _await_end(self, child: Child, deadline: float) -> None:
         try:
-            child.popen.wait(max(deadline - time.monotonic(), 0))
+            child.process.wait(max(deadline - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
             self._say(f"{child.name} did not stop within {STOP_SECONDS:.0f} s and is killed")
         _kill_group(child)
-        child.popen.wait()
+        child.process.wait()
 
 
-def _spawn(
-    command: Sequence[str], environment: Mapping[str, str], log: Path
-) -> subprocess.Popen[bytes]:
+def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked:
     """In a process group of its own, so that Ctrl-C reaches the supervisor alone.
 
     The output goes to a file: a pipe that nobody reads would in the end stop the process.
     """
     with private_files.append_to(log) as output:
-        return subprocess.Popen(  # noqa: S603
-            [*TIED, *command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=parent_pipe(),
-        )
+        return Forked(command, environment, Path.cwd(), output.fileno(), output.fileno())
 
 
 def _kill_group(child: Child) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(child.popen.pid, signal.SIGKILL)
+        os.killpg(child.process.pid, signal.SIGKILL)

@@ -37,12 +37,12 @@ def lines(log: Path) -> Iterator[dict[str, Any]]:
 
 
 def left_over(log: Path) -> list[str]:
-    """Processes of the run whose log this is."""
-    run = str(log.parent.parent)
+    """Processes of the run whose log this is: each prints into a file of its folder."""
+    run = log.parent.parent
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if run in " ".join([*process.cmdline(), *process.environ().values()]):
+            if any(run in Path(file.path).parents for file in process.open_files()):
                 found.append(" ".join(process.cmdline()))
     return found
 

@@ -77,12 +77,13 @@ def ready(service: Process) -> str:
 
 
 def children(service: Process) -> dict[str, psutil.Process]:
-    """By a word of their command line."""
+    """By a word of their command line; each leads a process group of its own."""
     found = {}
-    for child in psutil.Process(service.pid).children():
-        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+    for child in psutil.Process(service.pid).children(recursive=True):
+        with suppress(psutil.ZombieProcess, psutil.NoSuchProcess, ProcessLookupError):
             line = " ".join(child.cmdline())
-            found |= {word: child for word in PROCESSES if word in line}
+            if os.getpgid(child.pid) == child.pid:
+                found |= {word: child for word in PROCESSES if word in line}
     return found
 
 
