@@ -1,6 +1,6 @@
 """All benchmarks that need no market data: one table, and all figures as JSON beside it.
 
-`python -m benchmarks [--rates 50,100,300,600] [--seconds 20] [--json FILE] [--page FILE]`; `--page`
+`python -m benchmarks [--rates 50,100,200,400] [--seconds 20] [--json FILE] [--page FILE]`; `--page`
 writes the table as a page, such as docs/performance.md.
 """
 
@@ -25,7 +25,7 @@ def _apart(module: str, *words: str) -> object:
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--rates", default="50,100,300,600", help="slices per second")
+    words.add_argument("--rates", default="50,100,200,400", help="slices per second")
     words.add_argument("--seconds", type=int, default=20, help="of each rate")
     words.add_argument("--json", type=Path, default=Path("var/benchmarks.json"))
     words.add_argument("--page", type=Path, help="also write the table there")
