@@ -86,6 +86,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
         Page("Users", "auth.user", "person"),
         Page("Roles", "auth.group", "group"),
         Page("API tokens", "authtoken.tokenproxy", "key"),
+        Page("Second factors", "execution.secondfactorchange", "phonelink_lock"),
     ),
 }
 START = {"title": "Operations", "icon": "monitor_heart", "link": "/admin/"}
@@ -125,6 +126,12 @@ def _internals(request: HttpRequest) -> list[dict[str, Any]]:
     return [{**_group("Internals", pages, request), "collapsible": True}]
 
 
+def account_links(request: HttpRequest) -> list[dict[str, str]]:
+    """Below the name of who is logged in."""
+    pages = {"Change password": "admin:password_change", "Second factor": "second_factor"}
+    return [{"title": title, "link": reverse(page)} for title, page in pages.items()]
+
+
 def _own(name: str) -> Any:
     return lambda request: static(name)
 
@@ -142,6 +149,7 @@ LOOK: Mapping[str, Any] = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": _own("execution/favicon.svg")}
     ],
+    "ACCOUNT": {"navigation": account_links},
     "STYLES": [_own("execution/admin.css")],
     "SIDEBAR": {"navigation": navigation},
     "COLORS": {

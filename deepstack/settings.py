@@ -32,6 +32,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "django_filters",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "execution.apps.ExecutionConfig",
@@ -53,6 +55,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "deepstack.web.session_limits.SessionLimitsMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "execution.access.login_gate.SecondFactorMiddleware",
     "execution.orders.caller.CallerMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -109,6 +113,10 @@ STATIC_URL = "static/"
 UNFOLD = admin_site.LOOK
 WHITENOISE_USE_FINDERS = True  # served from where the packages keep them, nothing to collect
 
+OTP_TOTP_ISSUER = "DeepStack Execution"
+OTP_TOTP_SYNC = False  # one step off is tolerated, not followed
+OTP_TOTP_THROTTLE_FACTOR = 0  # `execution.access.second_factor` bounds the wait
+
 # `deepstack.web.session_limits` ends sessions sooner.
 SESSION_COOKIE_AGE = int(CONFIG.session_hours * 3600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = CONFIG.https
@@ -119,7 +127,7 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "deepstack.web.token_expiry.ExpiringToken",
+        "execution.access.tokens.ProvenToken",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["execution.api.permissions.ModelPermissions"],

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="admin/")),
     path("admin/operations/", include("monitoring.operations.urls")),
     path("admin/baskets/", include("monitoring.baskets.urls")),
+    path("admin/second-factor/", include("execution.admin.second_factor")),
     path("admin/tca/", include("monitoring.cost_report.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

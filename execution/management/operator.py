@@ -7,7 +7,7 @@ import os
 
 from rest_framework.exceptions import AuthenticationFailed
 
-from deepstack.web.token_expiry import ExpiringToken
+from execution.access.tokens import ProvenToken
 
 VARIABLE = "DEEPSTACK_TOKEN"
 
@@ -26,7 +26,7 @@ def person(given: str, permission: str) -> str:
             " /api/v1/token/); a name alone is taken in paper trading only"
         )
     try:
-        user, _ = ExpiringToken().authenticate_credentials(key)
+        user, _ = ProvenToken().authenticate_credentials(key)
     except AuthenticationFailed as error:
         raise NotShown(f"{VARIABLE}: {error.detail}") from None
     name: str = user.get_username()

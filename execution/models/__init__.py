@@ -13,6 +13,7 @@ from execution.models.positions import DayTrade, Position
 from execution.models.profiles import VolumeProfile
 from execution.models.reconciliation import BrokerAccount, BrokerDifference
 from execution.models.recovery import DatabaseOrigin, Recovery
+from execution.models.second_factor import RecoveryCode, SecondFactorChange
 from execution.models.trading_states import (
     BrokerCursor,
     Heartbeat,
@@ -49,9 +50,11 @@ __all__ = [
     "PaperVolume",
     "Position",
     "Recovery",
+    "RecoveryCode",
     "RestrictedSymbol",
     "RiskLimit",
     "RiskLimitChange",
+    "SecondFactorChange",
     "Slice",
     "SlippageCalibration",
     "TradingState",

@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     TRADING_HALTED = "TRADING_HALTED"
     BREAKER = "BREAKER"
     APPROVAL_WANTED = "APPROVAL_WANTED"
+    SECOND_FACTOR_RESET = "SECOND_FACTOR_RESET"
     FILL_CONFLICT = "FILL_CONFLICT"
     FILL_CORRECTED = "FILL_CORRECTED"
     LATE_FILL = "LATE_FILL"
@@ -129,6 +130,11 @@ ABOUT: Mapping[AlertKind, About] = {
         Basis.SYSTEM,
         "a second person has approved or the time for it is over",
         "Ask the one who proposed it why; if you agree, ask for the same yourself.",
+    ),
+    AlertKind.SECOND_FACTOR_RESET: About(
+        Basis.SYSTEM,
+        "the person has enrolled again or a day has passed",
+        "Ask the person by voice whether they wanted it; if not, deactivate the user.",
     ),
     AlertKind.FILL_CONFLICT: About(
         Basis.EVENT,

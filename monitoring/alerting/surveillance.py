@@ -12,6 +12,7 @@ from django.db.models import Count, Min
 
 from deepstack.config import Config
 from execution import heartbeat
+from execution.access import second_factor
 from execution.broker import links
 from execution.domain.lifecycle import (
     ORDER_LIVE,
@@ -85,6 +86,7 @@ def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list
     return [
         *_halts(),
         *_proposals(config),
+        *_resets(moment),
         *trips.findings(),
         *_differences(),
         *_not_compared(moment),
@@ -184,6 +186,15 @@ def _proposals(config: Config) -> list[Finding]:
             until=each.expires_at_real,
         )
         for each in second_person.waiting()
+    ]
+
+
+def _resets(moment: Moment) -> list[Finding]:
+    return [
+        system_rules.second_factor_reset(
+            number=each.pk, user=each.user, by=each.changed_by, reason=each.reason
+        )
+        for each in second_factor.not_enrolled_since_reset(moment.real_now)
     ]
 
 

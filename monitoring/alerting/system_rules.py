@@ -43,6 +43,18 @@ def approval_wanted(*, number: int, subject: str, by: str, reason: str, until: d
     )
 
 
+def second_factor_reset(*, number: int, user: str, by: str, reason: str) -> Finding:
+    """A password alone enrols a phone for this person now."""
+    return Finding(
+        kind=AlertKind.SECOND_FACTOR_RESET,
+        severity=AlertSeverity.WARNING,
+        message=f"the second factor of {user} was reset by {by}: {reason}. Whoever knows the"
+        " password enrols the next one",
+        key=f"SECOND_FACTOR_RESET:{number}",
+        data={"user": user, "by": by, "reason": reason},
+    )
+
+
 def _after_halt(scope: str, key: str, by: str) -> str:
     if by == RECOVERY_MODE:
         return (

@@ -16,6 +16,7 @@ from rest_framework.authtoken.models import Token
 from execution.models import Order
 from tests.chaos.ground import Ground
 from tests.chaos.venue import wait_until
+from tests.second_factor import enrolled
 from tests.stack import Process
 
 LONGEST_ANSWER = 5.0  # seconds
@@ -44,6 +45,7 @@ class Answer:
 def knock(ground: Ground) -> Iterator[Answer]:
     """Send one order in each situation, twice over the connections that the web process holds."""
     user = User.objects.create_superuser(f"chaos-{time.time_ns()}")
+    enrolled(user)
     key = Token.objects.create(user=user).key
     ground.broker.behave(partial=0.0)  # an order ends as soon as it was sent
     web = ground.stack.web()

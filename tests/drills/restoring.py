@@ -8,12 +8,14 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from rest_framework.authtoken.models import Token
 
+from execution.access import second_factor
 from execution.management import roles
 from execution.models import Order
 from tests.chaos.audit import Row, accounts
 from tests.chaos.ground import Ground
 from tests.chaos.venue import wait_until
 from tests.drills.flow import Flow
+from tests.second_factor import enrolled
 
 KNOWN, FORGOTTEN = ("AAPL", "QQQ"), ("GOOGL",)
 QUIET = 4.0  # seconds of recovery mode in which nothing may leave
@@ -88,6 +90,8 @@ def _of_risk() -> str:
     roles.ensure_roles()
     eve, _ = User.objects.get_or_create(username="eve")
     eve.groups.add(Group.objects.get(name="Risk"))
+    if second_factor.device_of(eve) is None:
+        enrolled(eve)
     return str(Token.objects.get_or_create(user=eve)[0].key)
 
 

@@ -16,6 +16,7 @@ from rest_framework.authtoken.models import Token
 from execution.management import roles
 from execution.models import Order, TradingState
 from tests.brokers.alpaca_rig import AlpacaRig, environment
+from tests.second_factor import enrolled
 from tests.stack import Stack, wait_for
 
 pytestmark = pytest.mark.any_date
@@ -94,6 +95,7 @@ def token() -> str:
     roles.ensure_roles()
     eve = User.objects.create_user("eve")
     eve.groups.add(Group.objects.get(name="Risk"))
+    enrolled(eve)
     return str(Token.objects.create(user=eve).key)
 
 

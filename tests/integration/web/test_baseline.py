@@ -53,6 +53,9 @@ OWN = {
     "/admin/password_change/",
     "/admin/password_change/done/",
     "/admin/search/",
+    "/admin/second-factor/",
+    "/admin/second-factor/codes/",
+    "/admin/second-factor/enrol/",
     "/api/v1/docs/",
     "/api/v1/schema/",
 }
