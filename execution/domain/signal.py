@@ -292,8 +292,9 @@ def _name_or_none(value: object) -> str:
 
 
 _name = reading.matching(NAME, NAME_WORDS)
+ticker: reading.Reader = reading.matching(_SYMBOL, "a ticker in capitals, like AAPL or BRK.B")
 _READERS: dict[str, reading.Reader] = {
-    "symbol": reading.matching(_SYMBOL, "a ticker in capitals, like AAPL or BRK.B"),
+    "symbol": ticker,
     "side": reading.one_of(SIDES),
     "quantity": reading.whole(MAX_QUANTITY),
     "urgency": reading.one_of(URGENCIES),

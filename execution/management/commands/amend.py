@@ -2,6 +2,7 @@ import getpass
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.management import CommandParser
 from typing_extensions import override
 
 from execution import context
@@ -20,6 +21,11 @@ class Command(OperatorCommand):
     help = "Change the quantity, end or limit of a live order; what has left stays as it is."
 
     @override
+    def create_parser(self, prog_name: str, subcommand: str, **more: Any) -> CommandParser:
+        """Django's own `--version` would print a number and amend nothing."""
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **more)
+
+    @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         # Every value is read by the signal's own parser, which says what is wrong with it.
         parser.add_argument("order", type=argument(ORDER_ID))
@@ -30,6 +36,7 @@ class Command(OperatorCommand):
         parser.add_argument("--limit", action=Once, dest="limit_price", help="price per share")
         parser.add_argument(
             "--read-version",
+            "--version",
             action=Once,
             type=argument(whole(MAX_VERSION)),
             help="the order's, as you read it",

@@ -10,9 +10,10 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution.domain import reading
+from execution.domain.signal import ticker
 from execution.domain.volume_profile import FEWEST_SESSIONS
 from execution.management.bar_source import add_source, bars_of
-from execution.management.console import BadInput, OperatorCommand
+from execution.management.console import BadInput, OperatorCommand, argument
 from execution.market import clock
 from execution.models import VolumeProfile
 from execution.planning import volume_profiles
@@ -27,7 +28,9 @@ class Command(OperatorCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--symbol", nargs="+", default=[], help="only these symbols")
+        parser.add_argument(
+            "--symbol", nargs="+", default=[], type=argument(ticker), help="only these symbols"
+        )
         parser.add_argument(
             "--sessions", default=str(volume_profiles.SESSIONS), help="as many as this"
         )

@@ -11,6 +11,7 @@ from typing_extensions import override
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.domain.reading import whole
+from execution.domain.signal import ticker
 from execution.management.console import OperatorCommand, argument
 from execution.management.fitting import Cell, Column, fitted
 from execution.management.progress import STYLES, Watch, price
@@ -36,7 +37,7 @@ class Command(OperatorCommand):
         parser.add_argument(
             "--status", choices=statuses, metavar="STATUS", help=f"one of {', '.join(statuses)}"
         )
-        parser.add_argument("--symbol")
+        parser.add_argument("--symbol", type=argument(ticker))
         parser.add_argument("--basket", help="orders that were handed over together")
         parser.add_argument(
             "--watch", action="store_true", help="show the open ones until they have ended"

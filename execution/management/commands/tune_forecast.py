@@ -13,6 +13,7 @@ from deepstack.config import Config
 from execution import context
 from execution.domain.forecast_tuning import TooFewSessions, Tuned
 from execution.domain.reading import whole
+from execution.domain.signal import ticker
 from execution.domain.traded_sessions import TradedDay
 from execution.domain.volume_forecast import Constants
 from execution.management.bar_source import add_source, bars_of
@@ -32,7 +33,9 @@ class Command(OperatorCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--symbol", nargs="+", default=[], help="only these symbols")
+        parser.add_argument(
+            "--symbol", nargs="+", default=[], type=argument(ticker), help="only these symbols"
+        )
         parser.add_argument(
             "--sessions",
             type=argument(whole(volume_profiles.MOST_SESSIONS)),

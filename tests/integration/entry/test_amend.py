@@ -318,6 +318,9 @@ def test_the_command_amends(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("amend", str(order.pk), "--quantity", "900")
     order.refresh_from_db()
     assert (order.quantity, order.version) == (900, 2)
+    call_command("amend", str(order.pk), "--quantity", "950", "--version", "2")
+    with pytest.raises(CommandError, match="has version 3, not 2"):
+        call_command("amend", str(order.pk), "--quantity", "960", "--version", "2")
     for words in (["--quantity=-5"], ["--limit=1_0"], ["--end-at=soon"], ["--read-version=0"]):
         with pytest.raises(CommandError, match=words[0].split("=")[0]):
             call_command("amend", str(order.pk), *words)
