@@ -20,6 +20,7 @@ from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
 from execution.broker.alpaca.rate_limit import Budget, Lanes
 from execution.broker.base import BrokerError
 from execution.domain.reading import MAX_PRICE
+from execution.domain.reconciliation import STOPPING_SKEW
 from execution.domain.session import Session
 from execution.market.base import MarketDataUnavailable, Quote, TapeBar
 from execution.market.calendar import ExchangeCalendar
@@ -83,6 +84,9 @@ class AlpacaMarket:
         quote = _quote(symbol, row) if row else None
         if quote is None:
             return None
+        if quote.at - max(at, now) > STOPPING_SKEW:
+            ahead = f"{(quote.at - now).total_seconds():,.0f} s ahead of our clock"
+            raise MarketDataUnavailable(f"Alpaca: the quote of {symbol} is stamped {ahead}")
         # It may have been made while it was asked for.
         return replace(quote, at=min(quote.at, at), halt=self._halts.at(symbol, at))
 
@@ -144,7 +148,7 @@ class AlpacaMarket:
         rows: list[Mapping[str, Any]] = []
         for _ in range(pages):
             answer = self._get(f"/stocks/{kind}", asked, Lanes.POLL)
-            rows += _part(answer, kind).get(symbol) or []
+            rows += _rows(_part(answer, kind).get(symbol) or [])
             token = answer.get("next_page_token")
             if not token or pages == 1:
                 return rows
@@ -206,13 +210,19 @@ def _part(answer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part
 
 
+def _rows(found: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(found, list):
+        raise MarketDataUnavailable(f"Alpaca: not a list but {str(found)[:100]!r}")
+    return found
+
+
 def _quote(symbol: str, row: Mapping[str, Any]) -> Quote | None:
     """A price of zero says that nobody bids, or offers; one beyond all prices says no more."""
     try:
         bid, ask = Decimal(str(row["bp"])), Decimal(str(row["ap"]))
         if not (0 < bid <= MAX_PRICE and 0 < ask <= MAX_PRICE):
             return None
-        return Quote(symbol, _moment(row["t"]), bid, ask, int(row["bs"]), int(row["as"]))
+        return Quote(symbol, _moment(row["t"]), bid, ask, _count(row["bs"]), _count(row["as"]))
     except (KeyError, ValueError, ArithmeticError, TypeError) as error:
         raise MarketDataUnavailable(f"Alpaca: a quote that cannot be read: {row}") from error
 
@@ -226,15 +236,24 @@ def _bar(symbol: str, row: Mapping[str, Any]) -> TapeBar:
             symbol=symbol,
             start=_moment(row["t"]),
             length=MINUTE,
-            volume=int(row["v"]),
+            volume=_count(row["v"]),
             **prices,
         )
     except (KeyError, ValueError, ArithmeticError, TypeError) as error:
         raise MarketDataUnavailable(f"Alpaca: a bar that cannot be read: {row}") from error
 
 
+def _count(value: Any) -> int:
+    if (count := int(value)) < 0:
+        raise ValueError(f"shares below zero: {value}")
+    return count
+
+
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:  # Python would take it for the time of this machine
+        raise ValueError(f"a time without its zone: {text}")
+    return moment.astimezone(UTC)
 
 
 def _stamp(moment: datetime) -> str:

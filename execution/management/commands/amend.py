@@ -2,7 +2,6 @@ import getpass
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import CommandParser
 from typing_extensions import override
 
 from execution import context
@@ -21,7 +20,7 @@ class Command(OperatorCommand):
     help = "Change the quantity, end or limit of a live order; what has left stays as it is."
 
     @override
-    def create_parser(self, prog_name: str, subcommand: str, **more: Any) -> CommandParser:
+    def create_parser(self, prog_name: str, subcommand: str, **more: Any) -> Any:
         """Django's own `--version` would print a number and amend nothing."""
         return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **more)
 

@@ -47,6 +47,21 @@ def test_a_quote_is_never_from_after_the_question(alpaca: AlpacaRig) -> None:
     assert quote.at <= at
 
 
+@pytest.mark.parametrize("seconds", [9, 11, 3_600])
+def test_a_quote_of_a_wrong_clock_is_no_quote_of_now(alpaca: AlpacaRig, seconds: int) -> None:
+    """It would never grow old."""
+    at = datetime.now(UTC)
+    row = {"bp": 150.0, "ap": 150.1, "t": stamp(at + timedelta(seconds=seconds))}
+    alpaca.peer.tell("quote", symbol="AAPL", **row)
+    if seconds < 10:
+        quote = market(alpaca).quote("AAPL", at)
+        assert quote is not None
+        assert quote.at == at
+    else:
+        with pytest.raises(MarketDataUnavailable, match=r"AAPL is stamped .* s ahead of our clock"):
+            market(alpaca).quote("AAPL", at)
+
+
 @pytest.mark.parametrize("price", [0, -1, float("inf"), 1e300])
 @pytest.mark.parametrize("side", ["bp", "ap"])
 def test_a_quote_with_an_empty_side_is_none(alpaca: AlpacaRig, side: str, price: float) -> None:
@@ -152,6 +167,9 @@ def test_a_feed_of_one_exchange_is_flagged(alpaca: AlpacaRig, feed: str, whole: 
         '{"quotes": 5}',
         '{"quotes": {"AAPL": {"bp": 1}}}',
         '{"quotes": {"AAPL": {"bp": NaN, "ap": 150.1, "bs": 1, "as": 1, "t": "2026-11-20"}}}',
+        '{"quotes": {"AAPL": {"bp": 1, "ap": 1, "bs": 1, "as": 1, "t": "2026-11-20T15:00:00"}}}',
+        '{"quotes": {"AAPL": {"bp": 1, "ap": 1, "bs": -1, "as": 1, "t": "2026-11-20T15:00:00Z"}}}',
+        '{"quotes": {"AAPL": 7}}',
         "<html>",
     ],
 )
@@ -165,6 +183,21 @@ def test_an_answer_that_cannot_be_read_is_no_quote(alpaca: AlpacaRig, body: str)
 def test_a_bar_without_prices_is_no_bar(alpaca: AlpacaRig, price: str) -> None:
     row = f'{{"o": 1, "h": 1, "l": 1, "c": 1, "vw": {price}, "v": 5, "t": "2026-11-20T15:00:00Z"}}'
     body = f'{{"bars": {{"AAPL": [{row}]}}, "next_page_token": null}}'
+    alpaca.peer.tell("fault", method="GET", path="/v2/stocks", body=body)
+    with pytest.raises(MarketDataUnavailable):
+        market(alpaca).bars("AAPL", NOON, NOON + MINUTE)
+
+
+@pytest.mark.parametrize(
+    "bars",
+    [
+        "7",
+        '"many"',
+        '[{"o": 1, "h": 1, "l": 1, "c": 1, "vw": 1, "v": -5, "t": "2026-11-20T15:00Z"}]',
+    ],
+)
+def test_bars_that_cannot_be_read_are_no_bars(alpaca: AlpacaRig, bars: str) -> None:
+    body = f'{{"bars": {{"AAPL": {bars}}}, "next_page_token": null}}'
     alpaca.peer.tell("fault", method="GET", path="/v2/stocks", body=body)
     with pytest.raises(MarketDataUnavailable):
         market(alpaca).bars("AAPL", NOON, NOON + MINUTE)
