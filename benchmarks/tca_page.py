@@ -1,10 +1,11 @@
 """How long the TCA report takes with 100,000 orders behind it.
 
 `python -m benchmarks.tca_page [--orders 100000] [--days 20]` starts a PostgreSQL of its own, stores
-orders and their costs that ended on so many days, sums the days as the service does at night, and
-asks for the page of the whole period by each grouping. It prints one JSON document: milliseconds
-of the page, those of the web process's processor, and its queries; and as a yardstick how long a
-count of the orders joined with their costs takes.
+orders, their costs and replays that ended on so many days, sums the days as the service does at
+night, and asks for the page of the whole period by each grouping. It prints one JSON document:
+milliseconds of the page, those of the web process's processor, and its queries; what the comparison
+of algorithms takes of them; and as a yardstick how long a count of the orders joined with their
+costs takes.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from deepstack import processes
 from deepstack.local import embedded_servers
 
 ROUNDS = 5
-FIRST = "2026-03-02"
+FIRST, LAST = "2026-03-02", "2026-03-31"
 _ORDERS = """
 INSERT INTO execution_order (account, strategy, symbol, side, quantity, urgency, algorithm,
     parameters, asked, own_settings, routing, start_at, end_at, created_at, finished_at,
@@ -49,6 +50,13 @@ SELECT id, 1, 0, finished_at, filled_notional / filled_quantity, arrival_bid * 1
     random() * 30 - 5, 0, commission, random() * 20 - 9, random() * 20 - 9, random() * 20 - 9, 5,
     0.03, 1
   FROM execution_order
+"""
+_REPLAYS = """
+INSERT INTO monitoring_orderreplay (order_id, algorithm, own, start_at, end_at, problem, children,
+    filled_quantity, fees, arrival_bps, shortfall_bps, actual_bps, assumes, computed_at_real)
+SELECT id, way, way = algorithm, start_at, end_at, '', 20, filled_quantity, 5, random() * 20 - 9,
+    random() * 20 - 9, CASE WHEN way = algorithm THEN random() * 20 - 9 END, '{}', finished_at
+  FROM execution_order, unnest(ARRAY['MARKET', 'LIMIT', 'TWAP', 'VWAP', 'POV', 'IS']) AS way
 """
 _YARDSTICK = """
 SELECT count(*) FROM execution_order o JOIN monitoring_costanalysis c ON c.order_id = o.id
@@ -84,12 +92,16 @@ def figures(orders: int, days: int) -> dict[str, object]:
     from django.contrib.auth.models import User
     from django.test import Client
 
+    from execution.domain.exchange_time import exchange_day
+    from monitoring.clocks import Moment
+    from monitoring.cost_report import period, replayed
     from monitoring.cost_report.report import BY
 
     summed = _store(orders, days)
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.create_superuser("bench"))
-    stolen, span = stolen_since(), f"from={FIRST}&to=2026-03-31"
+    stolen, span = stolen_since(), f"from={FIRST}&to={LAST}"
+    whole = period.read(FIRST, LAST, None, today=exchange_day(Moment.read().now))
     return {
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
@@ -97,6 +109,7 @@ def figures(orders: int, days: int) -> dict[str, object]:
         "days": days,
         "seconds_to_sum_a_day": round(summed / days, 2),
         "yardstick_ms": _median_ms(lambda: _run(_YARDSTICK)),
+        "comparison_ms": _median_ms(lambda: replayed.of(whole)),
         "page": {by: _page(client, f"/admin/tca/?{span}&by={by}", orders) for by in BY},
         "stolen_percent": stolen(),
     }
@@ -110,8 +123,10 @@ def _store(orders: int, days: int) -> float:
     from monitoring.reporting import daily_summaries
 
     values = {"first": FIRST, "days": days, "orders": orders}
-    for text in (_ORDERS, _COSTS, "VACUUM ANALYZE"):
+    _run("SET statement_timeout = 0")
+    for text in (_ORDERS, _COSTS, _REPLAYS, "VACUUM ANALYZE"):
         _run(text, values)
+    _run("RESET statement_timeout")
     moment = Moment.read()
     began = time.monotonic()
     limits = thresholds.of(current(), moment)

@@ -21,7 +21,7 @@ from deepstack.sync_bridge import off_loop  # noqa: E402
 from execution.domain.exchange_time import day_begins, exchange_day  # noqa: E402
 from execution.models import Fill, Order, Slice  # noqa: E402
 from monitoring.clocks import Moment  # noqa: E402
-from monitoring.models import CostAnalysis  # noqa: E402
+from monitoring.models import CostAnalysis, OrderReplay  # noqa: E402
 from monitoring.trading_days import readable  # noqa: E402
 
 __all__ = ["to_frame"]
@@ -44,6 +44,7 @@ SOURCES: Mapping[str, Source] = {
     "slices": Source(Slice, "order", frozenset({"claim_token", "explanation"})),
     "fills": Source(Fill, "order"),
     "costs": Source(CostAnalysis, "order", frozenset({"event_id", "attempts"})),
+    "replays": Source(OrderReplay, "order", frozenset({"assumes"})),
 }
 
 
@@ -58,9 +59,9 @@ def to_frame(
     """The rows of orders that ended from `first` to `last`, or are live and were made then.
 
     Exchange dates, as `YYYY-MM-DD` or dates, both included; by default today. `what` is orders,
-    slices, fills or costs; each row but an order's has the order's id and terms. Prices, money and
-    basis points are floats (+ = cost), missing ones NaN; shares are whole numbers; times are in
-    UTC, with their zone. ValueError names what was asked wrongly.
+    slices, fills, costs or replays; each row but an order's has the order's id and terms. Prices,
+    money and basis points are floats (+ = cost), missing ones NaN; shares are whole numbers; times
+    are in UTC, with their zone. ValueError names what was asked wrongly.
     """
     source = SOURCES.get(what)
     if source is None:

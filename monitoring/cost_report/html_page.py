@@ -13,6 +13,8 @@ from execution.domain.exchange_time import exchange_time
 from monitoring.cost_report import charts, figures
 from monitoring.cost_report.figures import COLUMNS, SHORTFALL, Cell, Column
 from monitoring.cost_report.groups import Group
+from monitoring.cost_report.replayed import Difference
+from monitoring.cost_report.replayed_words import difference, words_of
 from monitoring.cost_report.report import BY, Report
 
 _STYLES = Path(__file__).parents[1] / "static" / "monitoring"
@@ -46,6 +48,12 @@ def context(found: Report) -> Mapping[str, Any]:
         "cause_lines": _lines(found, SHORTFALL) if found.total.of("shortfall").orders else [],
         "charts": _charts(found),
         "headline": _headline(found.total),
+        "ways": [(name, _way(way)) for name, way in found.replayed.ways.items()],
+        "pairs": [
+            (f"{one} - {other}", pair.orders, difference(pair), words_of(pair, one))
+            for (one, other), pair in found.replayed.pairs.items()
+        ],
+        "replay_error": found.replayed.error and difference(found.replayed.error),
     }
 
 
@@ -54,6 +62,11 @@ def text(found: Report, *, at: datetime) -> str:
     style = "".join((_STYLES / name).read_text() for name in ("tca_file.css", "tca.css"))
     values = {**context(found), "at": exchange_time(at), "style": mark_safe(style)}  # noqa: S308
     return render_to_string("monitoring/tca/file.html", values)
+
+
+def _way(way: Difference) -> Sequence[Cell]:
+    filled = figures.NOT_KNOWN if way.filled is None else f"{way.filled:.0%}"
+    return [Cell(f"{way.orders:,}"), Cell(filled), difference(way)]
 
 
 def _lines(found: Report, columns: Sequence[Column]) -> Sequence[Line]:

@@ -10,9 +10,10 @@ from django.db.models import Count, Subquery, Value
 from execution.domain.exchange_time import day_begins
 from execution.models import Order
 from monitoring.alerting.order_facts import ENDED
-from monitoring.cost_report import day_groups, stored_days, worst
+from monitoring.cost_report import day_groups, replayed, stored_days, worst
 from monitoring.cost_report.groups import Group, ranked
 from monitoring.cost_report.period import DAY, Period, week_of
+from monitoring.cost_report.replayed import Replayed
 from monitoring.cost_report.worst import DearOrder
 
 # What a person may group by, and how it is called.
@@ -46,6 +47,7 @@ class Report:
     days: Mapping[date, Group]
     worst: Sequence[DearOrder]
     missing: int
+    replayed: Replayed
 
 
 def of(period: Period, *, by: str = "symbol", account: str = "") -> Report:
@@ -71,6 +73,8 @@ def of(period: Period, *, by: str = "symbol", account: str = "") -> Report:
         days=days,
         worst=worst.explained(dear),
         missing=max(ended - total.orders, 0),
+        # Where orders are shown one by one, the page of each has its replays.
+        replayed=replayed.NONE if by == "order" else replayed.of(period, account=account),
     )
 
 

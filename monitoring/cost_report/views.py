@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from execution.domain.exchange_time import exchange_day
 from monitoring.clocks import Moment
 from monitoring.cost_report import csv_file as csv_rows
-from monitoring.cost_report import html_page, period, report
+from monitoring.cost_report import html_page, period, replayed, replayed_csv, report
 from monitoring.cost_report.period import BadPeriod, Period
 from monitoring.cost_report.report import BY, Report
 
@@ -67,7 +67,7 @@ def _period(request: HttpRequest) -> Period:
     return period.read(asked.get("from"), asked.get("to"), name, today=today)
 
 
-def _file(make: Callable[[Report], str], ending: str, kind: str) -> Any:
+def _file(make: Callable[[Report], str], ending: str, kind: str, name: str = "tca") -> Any:
     """The report that the page shows, to keep."""
 
     @require_safe
@@ -80,8 +80,8 @@ def _file(make: Callable[[Report], str], ending: str, kind: str) -> Any:
             text = f"{error.field}: {error}"
             return HttpResponse(text, status=400, content_type="text/plain; charset=utf-8")
         answer = HttpResponse(make(found), content_type=f"{kind}; charset=utf-8")
-        name = f"tca-{found.period.first}-{found.period.last}.{ending}"
-        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        file = f"{name}-{found.period.first}-{found.period.last}.{ending}"
+        answer.headers["Content-Disposition"] = f'attachment; filename="{file}"'
         return answer
 
     return view
@@ -91,5 +91,10 @@ def _html(found: Report) -> str:
     return html_page.text(found, at=Moment.read().now)
 
 
+def _algorithms(found: Report) -> str:
+    return replayed_csv.text(replayed.of(found.period, account=found.account))
+
+
 html_file = _file(_html, "html", "text/html")
 csv_file = _file(csv_rows.text, "csv", "text/csv")
+algorithms_csv_file = _file(_algorithms, "csv", "text/csv", "tca-algorithms")

@@ -58,7 +58,7 @@ def _replays(order: Order) -> Mapping[str, Any]:
     known = [row for row in rows if row.shortfall_bps is not None]
     return {
         "rows": sorted(known, key=lambda row: row.shortfall_bps or 0),
-        "problems": sorted({row.problem for row in rows if row.problem}),
+        "problems": words.problems(rows),
         "assumptions": words.assumptions(known),
     }
 

@@ -22,6 +22,15 @@ def assumptions(rows: Sequence[OrderReplay]) -> str:
     )
 
 
+def problems(rows: Sequence[OrderReplay]) -> Sequence[str]:
+    """One line for each reason, with the algorithms that it holds for."""
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        if row.problem:
+            by_reason.setdefault(row.problem, []).append(row.algorithm)
+    return [f"Not replayed: {', '.join(names)}: {why}." for why, names in by_reason.items()]
+
+
 def _impact(known: Mapping[str, Any]) -> str:
     coefficient, volume = known["impact_coefficient"], known["daily_volume"]
     if not coefficient:

@@ -9,9 +9,10 @@ from playwright.sync_api import Page, expect
 from execution.domain.exchange_time import exchange_day
 from execution.market import clock
 from execution.models import Fill, Order, OrderEvent, Slice
-from monitoring.models import CostAnalysis
+from monitoring.models import CostAnalysis, OrderReplay
 from tests.browser.conftest import PHONE, Site, barriers
 from tests.integration.monitoring.rows import filled
+from tests.integration.monitoring.test_algorithms_compared import replays
 
 PATH = "/admin/tca/?period=today&by=strategy"
 
@@ -34,8 +35,10 @@ def orders(site: Site) -> Iterator[list[Order]]:
         )
         for number in range(6)
     ]
+    for order in made:
+        replays(order, TWAP=5 + order.pk % 3, VWAP=3 + order.pk % 3, LIMIT=order.pk % 7)
     yield made
-    for model in (CostAnalysis, OrderEvent, Fill, Slice):
+    for model in (OrderReplay, CostAnalysis, OrderEvent, Fill, Slice):
         model.objects.filter(order__in=made).delete()
     Order.objects.filter(pk__in=[order.pk for order in made]).delete()
 

@@ -61,7 +61,7 @@ class Command(OperatorCommand):
             f" {order.algorithm}, from {exchange_time(order.start_at)}; bps: + is a cost"
         )
         self.out.print(_table(order, rows))
-        for line in (*_problems(rows), words.assumptions(rows)):
+        for line in (*words.problems(rows), words.assumptions(rows)):
             self.out.print(line)
 
 
@@ -118,15 +118,6 @@ def _really(order: Order, row: OrderReplay) -> Sequence[str]:
         _dollars(order.commission),
         figures.signed(row.actual_bps),
     )
-
-
-def _problems(rows: Sequence[OrderReplay]) -> Sequence[str]:
-    """One line for each reason, with the algorithms that it holds for."""
-    by_reason: dict[str, list[str]] = {}
-    for row in rows:
-        if row.problem:
-            by_reason.setdefault(row.problem, []).append(row.algorithm)
-    return [f"not replayed: {', '.join(names)}: {why}" for why, names in by_reason.items()]
 
 
 def _percent(share: Decimal | None) -> str:

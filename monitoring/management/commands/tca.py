@@ -14,11 +14,20 @@ from execution.domain.exchange_time import exchange_day
 from execution.management.console import BadInput, OperatorCommand
 from execution.models import Order
 from monitoring.clocks import Moment
-from monitoring.cost_report import csv_file, figures, html_page, period, report
+from monitoring.cost_report import (
+    csv_file,
+    figures,
+    html_page,
+    period,
+    replayed,
+    replayed_csv,
+    report,
+)
 from monitoring.cost_report.figures import COLUMNS, Cell
 from monitoring.cost_report.groups import Group
 from monitoring.cost_report.measures import MEASURES
 from monitoring.cost_report.period import BadPeriod, Period
+from monitoring.cost_report.replayed_words import difference, words_of
 from monitoring.cost_report.report import BY, Report
 
 LONGEST_NAME = 16
@@ -48,6 +57,12 @@ class Command(OperatorCommand):
         parser.add_argument("--account", default="", help="by default all accounts together")
         parser.add_argument("--html", type=Path, metavar="FILE", help="write one file with charts")
         parser.add_argument("--csv", type=Path, metavar="FILE", help="write every measure")
+        parser.add_argument(
+            "--algorithms-csv",
+            type=Path,
+            metavar="FILE",
+            help="write what the algorithms would have cost, replayed",
+        )
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,12 +74,15 @@ class Command(OperatorCommand):
             _write(options["html"], html_page.text(found, at=moment.now))
         if options["csv"]:
             _write(options["csv"], csv_file.text(found))
+        if options["algorithms_csv"]:
+            compared = replayed.of(chosen, account=options["account"])
+            _write(options["algorithms_csv"], replayed_csv.text(compared))
         if options["json"]:
             self.print_json(as_json(found))
             return
         for part in _tables(found):
             self.out.print(part)
-        for path in (options["html"], options["csv"]):
+        for path in (options["html"], options["csv"], options["algorithms_csv"]):
             if path:
                 self.stdout.write(f"written: {path}")
 
@@ -101,6 +119,9 @@ def _tables(found: Report) -> Iterator[Table | str]:
     yield _parts(found.total)
     if found.worst:
         yield _worst(found)
+    if found.replayed.ways:
+        yield _algorithms(found)
+        yield _pairs(found)
     if found.total.preliminary:
         yield f"preliminary: the market may still change {found.total.preliminary:,} orders"
     if found.missing:
@@ -149,6 +170,35 @@ def _worst(found: Report) -> Table:
     return table
 
 
+def _algorithms(found: Report) -> Table:
+    table = Table(box=None, pad_edge=False, title="By each algorithm, replayed")
+    table.title_justify = "left"
+    for title, justify in (("Algorithm", "left"), ("Orders", "right"), ("Filled", "right")):
+        table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("Cost", justify="right", no_wrap=True)
+    for name, way in found.replayed.ways.items():
+        cell = difference(way)
+        filled = figures.NOT_KNOWN if way.filled is None else f"{way.filled:.0%}"
+        table.add_row(name, f"{way.orders:,}", filled, f"{cell.text} {cell.more}")
+    return table
+
+
+def _pairs(found: Report) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Difference", no_wrap=True)
+    table.add_column("Orders", justify="right", no_wrap=True)
+    table.add_column("bps", justify="right", no_wrap=True)
+    table.add_column("")
+    for (one, other), pair in found.replayed.pairs.items():
+        cell = difference(pair)
+        bps = Text(f"{cell.text} {cell.more}", style=STYLES[cell.sign])
+        table.add_row(f"{one} - {other}", f"{pair.orders:,}", bps, words_of(pair, one))
+    if (error := found.replayed.error) is not None:
+        cell = difference(error)
+        table.add_row("replayed - real", f"{error.orders:,}", f"{cell.text} {cell.more}", "")
+    return table
+
+
 def as_json(found: Report) -> Mapping[str, object]:
     return {
         "from": found.period.first,
@@ -158,6 +208,10 @@ def as_json(found: Report) -> Mapping[str, object]:
         "missing_orders": found.missing,
         "total": _plain(found.total),
         "groups": {name: _plain(group) for name, group in found.groups},
+        "replayed": [
+            dict(zip(replayed_csv.HEAD, row, strict=True))
+            for row in list(replayed_csv.rows(found.replayed))[1:]
+        ],
         "dearest_orders": [
             {"order_id": each.order.pk, "cost": each.cost, "bps": each.bps, "reason": each.reason}
             for each in found.worst

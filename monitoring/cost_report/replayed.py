@@ -1,0 +1,140 @@
+"""Algorithm against algorithm: what the orders of a period would have cost by each, replayed.
+
+The difference of two algorithms is that of the same orders on the same tape, so that the market's
+own moves, alike for both, do not hide it. The orders of one symbol and day count as one
+observation, as they met the same moves.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from django.db import connection
+
+from execution.domain.algorithms.registry import ALGOS
+from execution.models import Order
+from monitoring.cost_report.estimates import Sums
+from monitoring.cost_report.period import Period
+from monitoring.models import OrderReplay
+from monitoring.trading_days import bounds
+
+MOST_ORDERS = 2000  # the last ones that ended
+BPS = 10_000
+
+
+class Verdict(StrEnum):
+    LESS = "costs less"
+    MORE = "costs more"
+    NOT_TOLD_APART = "not told apart"  # the 95 % interval holds zero
+    TOO_FEW = "too few to tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The cost of the first less that of the second, value-weighted; of `sums` each observation is
+    the orders of one symbol and day."""
+
+    orders: int
+    sums: Sums
+    filled: float | None = None  # shares executed over shares ordered, of a single algorithm
+
+    @property
+    def bps(self) -> float | None:
+        return None if self.sums.rate is None else float(self.sums.rate) * BPS
+
+    @property
+    def margin_bps(self) -> float | None:
+        """Half of the 95 % interval."""
+        half = self.sums.half_width
+        return None if half is None else half * BPS
+
+    @property
+    def verdict(self) -> Verdict:
+        bps, half = self.bps, self.margin_bps
+        if bps is None or half is None:
+            return Verdict.TOO_FEW
+        if abs(bps) <= half:
+            return Verdict.NOT_TOLD_APART
+        return Verdict.MORE if bps > 0 else Verdict.LESS
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Of the last orders of the period that were replayed. `ways`: what each algorithm would have
+    cost; `pairs`: how two of them differ, what is told apart first; `error`: the replay of an
+    order's own algorithm less what it really cost, None where no order has both."""
+
+    ways: Mapping[str, Difference]
+    pairs: Mapping[tuple[str, str], Difference]
+    error: Difference | None
+
+    @property
+    def orders(self) -> int:
+        return max((way.orders for way in self.ways.values()), default=0)
+
+
+NONE = Replayed({}, {}, None)
+
+_DIFFERENCES = f"""
+WITH newest AS (
+  SELECT o.id, o.symbol, (o.start_at AT TIME ZONE 'America/New_York')::date AS day, o.quantity,
+         (o.quantity * (o.arrival_bid + o.arrival_ask) / 2)::float8 AS basis
+    FROM {Order._meta.db_table} o
+   WHERE coalesce(o.finished_at, o.created_at) >= %(begin)s
+     AND coalesce(o.finished_at, o.created_at) < %(end)s
+     AND (%(account)s = '' OR o.account = %(account)s)
+     AND EXISTS (SELECT FROM {OrderReplay._meta.db_table} r
+                  WHERE r.order_id = o.id AND r.shortfall_bps IS NOT NULL)
+   ORDER BY coalesce(o.finished_at, o.created_at) DESC LIMIT {MOST_ORDERS}),
+known AS (
+  SELECT n.*, r.algorithm, r.own, r.filled_quantity, r.shortfall_bps::float8 * basis AS cost,
+         (r.shortfall_bps - r.actual_bps)::float8 * basis AS error
+    FROM newest n JOIN {OrderReplay._meta.db_table} r ON r.order_id = n.id
+   WHERE r.shortfall_bps IS NOT NULL),
+costs AS (
+  SELECT a.algorithm AS one, b.algorithm AS other, a.symbol, a.day, a.cost - b.cost AS cost,
+         a.basis, 0 AS done, 0 AS ordered
+    FROM known a JOIN known b ON a.id = b.id AND a.algorithm < b.algorithm
+  UNION ALL
+  SELECT algorithm, '', symbol, day, cost, basis, filled_quantity, quantity FROM known
+  UNION ALL
+  SELECT '', '', symbol, day, error, basis, 0, 0 FROM known WHERE error IS NOT NULL),
+observed AS (
+  SELECT one, other, count(*) AS orders, sum(done) AS done, sum(ordered) AS ordered,
+         sum(cost) / {BPS} AS c, sum(basis) AS b
+    FROM costs GROUP BY one, other, symbol, day)
+SELECT one, other, sum(orders), sum(done) / nullif(sum(ordered), 0),
+       count(*), sum(c), sum(b), sum(c * c), sum(c * b), sum(b * b)
+  FROM observed GROUP BY one, other
+"""  # noqa: S608
+
+
+def of(period: Period, *, account: str = "") -> Replayed:
+    """One query."""
+    asked: dict[str, datetime | str] = {
+        "begin": bounds(period.first)[0],
+        "end": bounds(period.last)[1],
+        "account": account,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_DIFFERENCES, asked)
+        found = {(one, other): _difference(*rest) for one, other, *rest in cursor.fetchall()}
+    ways = {name: found[name, ""] for name in ALGOS if (name, "") in found}
+    pairs = {pair: each for pair, each in found.items() if all(pair)}
+    return Replayed(ways, dict(sorted(pairs.items(), key=_rank)), found.get(("", "")))
+
+
+def _difference(
+    orders: Decimal, filled: Decimal | None, observed: int, cost: float, basis: float, *rest: float
+) -> Difference:
+    sums = Sums(observed, Decimal(repr(cost)), Decimal(repr(basis)), *rest)
+    return Difference(int(orders), sums, None if filled is None else float(filled))
+
+
+def _rank(item: tuple[tuple[str, str], Difference]) -> tuple[bool, float, tuple[str, str]]:
+    """What is told apart first, the largest difference first."""
+    pair, found = item
+    told_apart = found.verdict in (Verdict.LESS, Verdict.MORE)
+    return not told_apart, -abs(found.bps or 0), pair
