@@ -125,7 +125,7 @@ def attempt(
     name: str, channel: Channel, *alerts: Alert, real_now: Callable[[], datetime]
 ) -> Outcome:
     """Send one message through the channel and keep what came of it as the channel's health."""
-    outcome = channel_health.outcome_of(lambda: _send(channel, alerts))
+    outcome = channel_health.outcome_of(name, lambda: _send(channel, alerts))
     if outcome.problem:
         log.error(
             "alert not delivered",

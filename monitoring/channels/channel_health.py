@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
+from monitoring.channels import deadline
 from monitoring.channels.base import ChannelRefused, ChannelUnavailable
 from monitoring.models import ChannelHealth
 
@@ -21,9 +22,10 @@ class Outcome:
     retry_after: float | None = None  # seconds
 
 
-def outcome_of(send: Callable[[], object]) -> Outcome:
+def outcome_of(name: str, send: Callable[[], object]) -> Outcome:
+    """Of one try to send through a channel, which ends in time; `send` asks no database."""
     try:
-        send()
+        deadline.within(name, send)
     except ChannelRefused as error:
         return Outcome(str(error) or "refused", refused=True)
     except ChannelUnavailable as error:
@@ -56,5 +58,5 @@ def pause(
 ) -> timedelta:
     """Before the next try: doubled with each of the `attempts`, and not before the channel asks."""
     doubled: timedelta = first * 2 ** min(attempts - 1, 20)
-    asked = min(timedelta(seconds=retry_after or 0), LONGEST_RETRY_AFTER)
+    asked = timedelta(seconds=min(retry_after or 0, LONGEST_RETRY_AFTER.total_seconds()))
     return max(min(doubled, longest), asked)

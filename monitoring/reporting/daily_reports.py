@@ -92,7 +92,7 @@ def _outcome(channel: ReportChannel, delivery: ReportDelivery, moment: Moment) -
         file = Path(folder) / f"tca-{delivery.date}.html"
         file.write_text(html_page.text(found, at=moment.now), encoding="utf-8")
         return channel_health.outcome_of(
-            lambda: channel.send_report(title(found), text(found), file)
+            delivery.channel, lambda: channel.send_report(title(found), text(found), file)
         )
 
 

@@ -76,9 +76,9 @@ def forget_old(*, real_now: datetime) -> None:
     WebhookDelivery.objects.filter(settled_at_real__lt=real_now - LOG_KEPT).delete()
 
 
-def send_test(receiver: WebhookReceiver, *, real_now: datetime) -> Outcome:
+def send_test(name: str, receiver: WebhookReceiver, *, real_now: datetime) -> Outcome:
     """A signed message without events."""
-    return _post(f"test-{real_now:%Y%m%d%H%M%S%f}", [], receiver, real_now)
+    return _post(name, f"test-{real_now:%Y%m%d%H%M%S%f}", [], receiver, real_now)
 
 
 def _next(name: str, receiver: WebhookReceiver, real_now: datetime) -> WebhookDelivery | None:
@@ -95,21 +95,26 @@ def _try(
     delivery.attempts += 1
     delivery.next_try_at_real = real_now() + LEASE
     delivery.save(update_fields=["attempts", "next_try_at_real"])
-    outcome = _post(f"order-events-{delivery.pk}", delivery.events, receiver, real_now())
+    message = f"order-events-{delivery.pk}"
+    outcome = _post(delivery.receiver, message, delivery.events, receiver, real_now())
     channel_health.note(channel_of(delivery.receiver), outcome, real_now())
     _record(delivery, outcome, real_now())
     return delivery.state
 
 
 def _post(
-    message_id: str, numbers: Sequence[int], receiver: WebhookReceiver, real_now: datetime
+    name: str,
+    message_id: str,
+    numbers: Sequence[int],
+    receiver: WebhookReceiver,
+    real_now: datetime,
 ) -> Outcome:
     found = OrderEvent.objects.select_related("order", "slice").in_bulk(list(numbers))
     events = [message_of(found[number]) for number in numbers if number in found]
     body = json.dumps({"events": events}).encode()
     headers = signature.headers(message_id, body, keys=receiver.keys, at=real_now)
     url = receiver.url.get_secret_value()
-    return channel_health.outcome_of(lambda: post(url, body, headers))
+    return channel_health.outcome_of(channel_of(name), lambda: post(url, body, headers))
 
 
 def _record(delivery: WebhookDelivery, outcome: Outcome, real_now: datetime) -> None:

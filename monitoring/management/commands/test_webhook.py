@@ -23,7 +23,7 @@ class Command(BaseCommand):
         if name not in receivers:
             known = ", ".join(receivers) or "none: see docs/webhooks.md"
             raise CommandError(f"{name!r}: set up are {known}", returncode=2)
-        outcome = sending.send_test(receivers[name], real_now=timezone.now())
+        outcome = sending.send_test(name, receivers[name], real_now=timezone.now())
         if outcome.problem:
             raise CommandError(f"{name}: FAILED, {outcome.problem}")
         self.stdout.write(f"{name}: taken")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
+from math import inf
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from deepstack.config import Config
 from monitoring import readiness
 from monitoring.alerting import alerts, deliveries, surveillance
 from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding
-from monitoring.channels import configured, http_post, webhook
+from monitoring.channels import channel_health, configured, http_post, webhook
 from monitoring.channels.base import ChannelRefused, ChannelUnavailable
 from monitoring.channels.webhook import Webhook
 from monitoring.management.commands import test_alert
@@ -154,6 +155,7 @@ def test_an_answer_of_200_may_tell_a_failure(answer: bytes, failed: bool) -> Non
     [
         (None, None),
         ("120", 120.0),
+        ("9" * 400, inf),
         ("soon", None),
         ("-5", None),
         ("Mon, 02 Mar 2020 16:00:00 GMT", 0.0),
@@ -161,6 +163,13 @@ def test_an_answer_of_200_may_tell_a_failure(answer: bytes, failed: bool) -> Non
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
     assert http_post._seconds(value) == seconds
+
+
+@pytest.mark.parametrize("asked", [1e300, inf])
+def test_a_channel_that_asks_for_ages_is_tried_again_after_an_hour(asked: float) -> None:
+    second = timedelta(seconds=1)
+    pause = channel_health.pause(1, first=second, longest=second, retry_after=asked)
+    assert pause == timedelta(hours=1)
 
 
 @pytest.mark.parametrize("url", ["http://no-such-host.invalid/", "https://127.0.0.1:9/"])

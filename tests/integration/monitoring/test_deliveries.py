@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from itertools import count
+from threading import Event, Thread
 from typing import ClassVar
 
 import pytest
@@ -16,13 +17,14 @@ from deepstack.config import Config
 from deepstack.database.advisory_locks import DELIVERING, alone
 from monitoring.alerting import alerts, deliveries
 from monitoring.alerting.rules import AlertKind, AlertSeverity, Finding
-from monitoring.channels import CHANNELS, configured
+from monitoring.channels import CHANNELS, configured, deadline
 from monitoring.channels.base import Channel, ChannelRefused, ChannelUnavailable
 from monitoring.channels.log import LogChannel
 from monitoring.channels.webhook import Webhook
 from monitoring.models import Alert, AlertDelivery
 from tests.integration.monitoring.receiver import Receiver, receiving
 from tests.integration.monitoring.rows import CONFIG, NOON, NOW, working
+from tests.stack import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -142,6 +144,41 @@ def test_a_server_that_does_not_answer_is_temporary() -> None:
         channel = Webhook(f"http://127.0.0.1:{deaf.server_port}/", timeout=0.1)
         with pytest.raises(ChannelUnavailable, match="timed out"):
             channel.send(raise_alert())
+
+
+class Dripping(BaseHTTPRequestHandler):
+    """Answers a byte now and then, each within the reader's time-out, until it is told to end."""
+
+    over = Event()
+    requests = 0
+
+    def do_POST(self) -> None:
+        Dripping.requests += 1
+        while not self.over.wait(0.02):
+            self.wfile.write(b"x")
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_server_that_drips_holds_up_no_other_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "LONGEST", 0.3)
+    first, second = raise_alert("k1"), raise_alert("k2")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        channel = Webhook(f"http://127.0.0.1:{server.server_port}/")
+        try:
+            assert deliver(channel) == 2, "to the log"
+            delivery = first.deliveries.get(channel="webhook")
+            assert delivery.last_error == "no whole answer within 0.3 s"
+            deliver(channel, seconds=60)
+            errors = {each.deliveries.get(channel="webhook").last_error for each in (first, second)}
+            assert "the try before has not ended yet" in errors
+            assert Dripping.requests == 1
+        finally:
+            Dripping.over.set()
+            server.shutdown()
+    wait_for(lambda: not deadline._stuck["webhook"].is_alive(), 5, "the end of the try")
 
 
 def test_it_is_given_up_in_the_end() -> None:
