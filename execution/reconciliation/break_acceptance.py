@@ -40,11 +40,19 @@ def accept(number: int, *, by: str, reason: str, now: datetime) -> BrokerDiffere
     taken = breaks.accept(row, by=by, reason=reason, only=[number])
     if not taken:
         asked.refresh_from_db()
-        who = f"accepted by {asked.accepted_by}" if asked.accepted_by else "explained meanwhile"
-        raise NotAllowed(f"break {number} of {asked.symbol} is no longer open: {who}")
+        raise NotAllowed(f"break {number} of {asked.symbol} is no longer open: {_gone(asked)}")
     _record(taken, by=by, reason=reason, now=now)
     asked.refresh_from_db()
     return asked
+
+
+def _gone(asked: BrokerDifference) -> str:
+    same = {"broker": asked.broker, "account": asked.account, "subject": asked.subject}
+    if asked.accepted_by:
+        return f"accepted by {asked.accepted_by}"
+    if (now := still_open().filter(**same).first()) is not None:
+        return f"the shares have changed, it is break {now.pk} now: {now.words}"
+    return "explained meanwhile"
 
 
 def _record(taken: Sequence[BrokerDifference], *, by: str, reason: str, now: datetime) -> None:

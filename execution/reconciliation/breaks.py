@@ -28,10 +28,16 @@ def store(
     row: BrokerAccount, found: Iterable[Difference], *, judged_fills: Iterable[str], at: datetime
 ) -> None:
     """Make the open differences those that were found. Of executions only the children in
-    `judged_fills` (their client order ids) were compared; all else always is."""
+    `judged_fills` (their client order ids) were compared; all else always is.
+
+    A position that differs by other shares than before is another difference: who accepts, or has
+    read an alert, knows the shares of one.
+    """
     known = {(each.kind, each.subject): each for each in _open(row).select_for_update()}
     for each in found:
-        known.pop((each.kind, each.subject), None)
+        before = known.pop((each.kind, each.subject), None)
+        if before is not None and each.kind == Kind.POSITION and before.gap != each.gap[:80]:
+            BrokerDifference.objects.filter(pk=before.pk).update(gone_at_real=at)
         facts = {
             "symbol": each.symbol[:32],
             "ours": each.ours[:80],

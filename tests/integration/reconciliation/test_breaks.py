@@ -108,6 +108,21 @@ def test_what_explains_itself_holds_nothing_back_any_more(account: Account) -> N
         break_acceptance.find(account.name, SYMBOL, account.context)
 
 
+def test_nobody_accepts_other_shares_than_were_looked_at(account: Account) -> None:
+    seen = broken(account)
+    lost(account, 20)
+    account.compare()
+    account.compare()
+    now = account.context.now()
+    with pytest.raises(NotAllowed, match=r"the shares have changed, it is break .* has 500 shares"):
+        break_acceptance.accept(seen.pk, by="ann", reason=REASON, now=now)
+    found = break_acceptance.find(account.name, SYMBOL, account.context)
+    assert (found.gap, BrokerDifference.objects.filter(subject=SYMBOL).count()) == ("500", 2)
+    assert break_acceptance.accept(found.pk, by="ann", reason=REASON, now=now).theirs == "500"
+    account.compare()
+    assert not position_breaks.all_open(account.context)
+
+
 def test_executions_that_are_under_way_are_no_break(account: Account) -> None:
     """The broker counts them in its position before it tells of them."""
     part = account.child()
