@@ -19,6 +19,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from deepstack.database.prepared_query import Param, Prepared
 from deepstack.database.sessions import in_words
 from execution.models import Heartbeat
 
@@ -138,9 +139,19 @@ def last_seen(kind: str) -> str:
     return f" (the last, {row.process}, showed life {row.ago.total_seconds():,.0f} s ago)"
 
 
+_DETAILS = Prepared[tuple[str, dict[str, object]]](
+    lambda: (
+        seen_lately()
+        .filter(kind=Param("kind", ""))
+        .order_by("process")
+        .values_list("process", "detail")
+    )
+)
+
+
 def troubles(kind: str) -> tuple[int, list[str]]:
     """How many living processes of a kind can do their work, and what each of the others says."""
-    rows = seen_lately(kind).order_by("process").values_list("process", "detail")
+    rows = _DETAILS.all(kind=kind)
     words = [f"{process}: {detail[TROUBLE]}" for process, detail in rows if detail.get(TROUBLE)]
     return len(rows) - len(words), words
 

@@ -110,7 +110,7 @@ class OrderList(Door, ListAPIView[Order]):
     def _one(self, request: Request, signal: Mapping[str, Any]) -> Response:
         began = timezone.now()
         order = acceptance.accept(signal, context.default())
-        shown = self.get_serializer(order).data | _warning()
+        shown = serializers.order_row(order) | _warning()
         location = reverse("order-detail", args=[order.pk], request=request)
         return Response(shown, status=_code(order, began), headers={"Location": location})
 

@@ -7,6 +7,7 @@ from operator import itemgetter
 from django.db import IntegrityError, transaction
 
 from deepstack.database.bulk_copy import copy_in
+from deepstack.database.prepared_query import Param, Prepared
 from execution import task_queue
 from execution.models import Order, OrderEvent, Slice
 from execution.orders.draft import Draft
@@ -50,17 +51,28 @@ def _children(draft: Draft) -> list[Slice]:
     return draft.slices
 
 
+_REFERRED = Prepared[Order](
+    lambda: Order.objects.filter(
+        account=Param("account", ""), client_reference=Param("reference", "")
+    )
+)
+
+
 def existing(references: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str], Order]:
     """The stored orders under (account, client reference)."""
     wanted = {(account, reference) for account, reference in references if reference}
     if not wanted:
         return {}
-    rows = Order.objects.filter(
+    if len(wanted) == 1:
+        ((account, reference),) = wanted
+        rows = _REFERRED.all(account=account, reference=reference)
+        return dict.fromkeys(wanted, rows[0]) if rows else {}
+    maybe = Order.objects.filter(
         client_reference__in={reference for _, reference in wanted},
         account__in={account for account, _ in wanted},
     )
     return {
         (row.account, row.client_reference): row
-        for row in rows
+        for row in maybe
         if row.client_reference and (row.account, row.client_reference) in wanted
     }

@@ -11,6 +11,7 @@ from django.utils import timezone
 from kombu.exceptions import KombuError as QueueError
 from redis.exceptions import RedisError
 
+from deepstack.database.prepared_query import Prepared
 from execution import task_queue
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
@@ -102,8 +103,11 @@ def halting(order: Order) -> TradingState | None:
     return min(rows, key=lambda row: Scope.values.index(row.scope), default=None)
 
 
+_RESTRICTING = Prepared[TradingState](lambda: TradingState.objects.exclude(state=State.ACTIVE))
+
+
 def all_in_force() -> tuple[TradingState, ...]:
-    return tuple(TradingState.objects.exclude(state=State.ACTIVE))
+    return tuple(_RESTRICTING.all())
 
 
 def applies(states: Iterable[TradingState], order: Order) -> tuple[tuple[str, str], ...]:

@@ -67,6 +67,9 @@ _LISTED = Prepared[RestrictedSymbol](
     lambda: RestrictedSymbol.objects.filter(symbol=Param("symbol", "")), many=True
 )
 
+_EVERY_LIMIT = Prepared[RiskLimit](RiskLimit.objects.all)
+_ALL_LISTED = Prepared[RestrictedSymbol](RestrictedSymbol.objects.all)
+
 
 def in_force(order: Order) -> LimitSet:
     """What may apply to one order."""
@@ -80,7 +83,7 @@ def read_ahead(orders: Sequence[Order]) -> None:
 
 
 def all_in_force() -> LimitSet:
-    return _limit_set(RiskLimit.objects.all(), RestrictedSymbol.objects.all())
+    return _limit_set(_EVERY_LIMIT.all(), _ALL_LISTED.all())
 
 
 def _limit_set(limits: Iterable[RiskLimit], listed: Iterable[RestrictedSymbol]) -> LimitSet:

@@ -77,7 +77,8 @@ def test_what_does_not_fit_under_the_cap_says_by_when_it_would() -> None:
 
 
 def test_the_price_tags_are_stored_with_the_order_and_agree_with_the_preview() -> None:
-    context = contexts.default()
+    now = datetime.now(UTC)  # prices move on between the two
+    context = replace(contexts.default(), now=lambda: now)
     at = {"start_at": NOON, "decision_price": 150}
     seen = preview(GOOD | at, context)
     order = Order.objects.get(pk=acceptance.accept(GOOD | at, context).pk)

@@ -233,9 +233,7 @@ def test_a_halt_that_comes_between_the_look_and_the_resume_stays() -> None:
         row = TradingState.objects.select_for_update().get(**SYSTEM)
         other.start()
         wait_for(
-            lambda: TradingState.objects.raw(
-                "SELECT 1 AS id FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            )[:],
+            lambda: TradingState.objects.raw("SELECT 1 AS id FROM pg_locks WHERE NOT granted")[:],
             10,
             "the resume to wait for the row",
         )
