@@ -9,7 +9,7 @@ _SPENT = {
     "25P03": "it ended the session, which rested within a transaction",
     "25P04": "it ended the session, whose transaction took too long",
     "53200": "it is out of memory",  # what the session holds is given back with it
-    "57P01": "it is being shut down",
+    "57P01": "it ended the session, or is being shut down",
     "57P02": "it has crashed",
     "57P03": "it is starting or shutting down",
     "57P04": "the database was dropped",

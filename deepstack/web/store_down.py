@@ -8,6 +8,7 @@ from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from kombu.exceptions import KombuError as QueueError
 
+from deepstack import redis_check
 from deepstack.database import sessions
 from deepstack.web import error_page, problem_json
 
@@ -37,7 +38,7 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse | None:
         return None
     log.error("store away", store=store, path=request.path, error=str(error).strip())
     # The connection may have broken after a commit: neither success nor failure is known.
-    unknown = f"{store} does not answer. Whether this request changed anything is unknown: "
+    unknown = f"{store}: {_words(error)}. Whether this request changed anything is unknown: "
     if error_page.is_wanted(request):
         page = error_page.answer(503, f"{unknown}look before you do it again.")
         page["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -48,6 +49,12 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse | None:
         code=f"{store.upper()}_UNAVAILABLE",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, Error):
+        return sessions.in_words(error)
+    return redis_check.in_words(error)
 
 
 def _lost_store(error: Exception) -> str | None:

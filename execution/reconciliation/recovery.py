@@ -63,8 +63,9 @@ def report(recovery: Recovery, context: Context) -> Report:
 def release(context: Context, *, by: str, reason: str) -> Report:
     """Compare once more, end recovery mode and let the system trade on. Symbols with a break of
     their position stay held, each until it is accepted or explains itself. A system that somebody
-    had halted before stays halted. Not inside a transaction. Raises NotReleased, and
-    SecondPersonNeeded where two must ask."""
+    else had halted before, or has since, stays halted. Not inside a transaction.
+
+    Raises NotReleased, and SecondPersonNeeded where two must ask."""
     if not by.strip() or not reason.strip():
         raise NotReleased("a reason and the name of the person are required")
     recovery = recovery_mode.current()
@@ -98,7 +99,9 @@ def _end(recovery: Recovery, *, by: str, reason: str) -> None:
         raise NotReleased(f"{own.released_by} has released it already")
     own.released_at_real, own.released_by = timezone.now(), by[:150]
     own.released_reason = reason[:300]
-    own.save(update_fields=["released_at_real", "released_by", "released_reason"])
+    # Somebody may have halted the system since, for a cause that the release knows nothing of.
+    own.was_halted = own.was_halted or recovery_mode.halted_by_somebody()
+    own.save()
     recovery.refresh_from_db()
     log.warning("recovery mode was released", by=by, reason=reason, cause=own.cause)
 

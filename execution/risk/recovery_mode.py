@@ -58,7 +58,7 @@ def check() -> Recovery | None:
 def begin(cause: str, *, backup: datetime | None = None) -> Recovery:
     """Halt the system until a person has compared and releases it. `backup`: when the backup was
     taken. From now on the rows belong to the database that they are in."""
-    before = _halted_before()
+    before = halted_by_somebody()
     # First the halt: whoever dies after it leaves a halted system, and the cause is found again.
     kill_switch.halt(
         scope=TradingState.Scope.SYSTEM,
@@ -80,6 +80,16 @@ def begin(cause: str, *, backup: datetime | None = None) -> Recovery:
             backup_at_real=backup,
             was_halted=before,
         )
+
+
+def halted_by_somebody() -> str:
+    """Why the system is halted, by others than recovery mode; it stays so after the release. Empty
+    where nobody has halted it."""
+    row = TradingState.objects.filter(scope=TradingState.Scope.SYSTEM).exclude(
+        changed_by=RECOVERY_MODE
+    )
+    halted = row.filter(state=TradingState.State.HALTED).first()
+    return f"by {halted.changed_by}: {halted.reason}"[:300] if halted else ""
 
 
 def adopt() -> DatabaseOrigin:
@@ -166,12 +176,3 @@ def _origin() -> DatabaseOrigin:
         cursor.execute(_ORIGIN)
         system, database, timeline = cursor.fetchone()
     return DatabaseOrigin(system=system, database=database, timeline=timeline)
-
-
-def _halted_before() -> str:
-    """Why the system was halted already, by somebody; it stays so after the release."""
-    row = TradingState.objects.filter(scope=TradingState.Scope.SYSTEM).exclude(
-        changed_by=RECOVERY_MODE
-    )
-    halted = row.filter(state=TradingState.State.HALTED).first()
-    return f"by {halted.changed_by}: {halted.reason}"[:300] if halted else ""

@@ -125,6 +125,17 @@ def test_what_a_person_had_halted_before_stays_halted() -> None:
     assert state()[0] == "ACTIVE"
 
 
+def test_what_a_person_has_halted_since_stays_halted() -> None:
+    moved()
+    recovery_mode.check()
+    kill_switch.halt(**SYSTEM)
+    recovery.release(context.default(), by="ann", reason="all explained")
+    assert state() == ("HALTED", "eve")
+    assert Recovery.objects.get().was_halted == "by eve: drill"
+    kill_switch.resume(**SYSTEM)
+    assert state()[0] == "ACTIVE"
+
+
 def test_after_a_promotion_each_account_is_compared_before_it_sends() -> None:
     recovery_mode.check()
     BrokerAccount.objects.create(broker="alpaca", account="main")

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory, override_settings
 from django.urls import path
+from psycopg.errors import DiskFull
 
 from deepstack.web import error_page, problem_json, store_down
 
@@ -40,9 +41,17 @@ def test_a_database_that_is_away_is_a_page_that_says_what_is_unknown() -> None:
     words = answer.content.decode()
     assert answer.status_code == 503
     assert answer["Content-Type"].startswith("text/html")
-    assert "Database does not answer" in words
+    assert "Database: does not answer" in words
     assert "look before you do it again" in words
     assert answer["Retry-After"]
+
+
+def test_what_the_database_says_of_itself_is_told() -> None:
+    full = OperationalError("could not extend file")
+    full.__cause__ = DiskFull("could not extend file")
+    answer = store_down.answer(asked("/api/v1/orders/"), full)
+    assert answer is not None
+    assert "database: its disk is full. Whether this request changed" in answer.content.decode()
 
 
 def test_a_refused_request_is_a_page_without_what_was_typed_as_markup() -> None:
