@@ -16,7 +16,7 @@ from execution.domain.lifecycle import SliceStatus
 from execution.entry import amend, order_controls
 from execution.models import Order, Slice
 from execution.orders.journal import move_slice
-from execution.risk import kill_switch
+from execution.risk import exposure, kill_switch, limits
 from execution.sending import delivery, resolver
 from execution.sending.dispatcher import Dispatcher
 from tests.integration.order_steps import claim, execution, new_order, receive, report, working
@@ -100,6 +100,15 @@ def test_a_late_cancel_task_after_the_resume_cancels_nothing() -> None:
     halt_all("ACTIVE")
     assert cancel_slowly(intent).cancels == 0
     assert order.slices.get().status == "WORKING"
+
+
+def test_no_limit_on_messages_holds_a_cancel_back() -> None:
+    order, intent = resting()
+    limits.set_limit(scope="SYSTEM", key="", field="max_messages_per_minute", value=0, by="ann")
+    before = exposure.recent_messages(order.account)
+    halt_all()
+    assert cancel_slowly(intent).cancels == 1
+    assert exposure.recent_messages(order.account) == before
 
 
 def test_a_second_cancel_task_does_not_ask_the_broker_again() -> None:
