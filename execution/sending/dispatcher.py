@@ -21,10 +21,12 @@ from redis.exceptions import RedisError
 from deepstack import redis_check
 from deepstack.config import Scheduling
 from deepstack.database.advisory_locks import LEADER, try_session_lock
+from deepstack.database.prepared_query import Prepared
 from deepstack.database.sessions import in_words
 from execution import heartbeat, task_queue
 from execution.booking import completion
 from execution.domain.lifecycle import (
+    ORDER_LIVE,
     ORDER_SENDING,
     ORDER_TERMINAL,
     SLICE_AT_BROKER,
@@ -34,7 +36,7 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.market import clock
-from execution.models import BrokerCursor, Heartbeat, Slice
+from execution.models import BrokerCursor, Heartbeat, Order, Slice
 from execution.orders.locks import free_rows
 from execution.risk import holds, kill_switch
 from execution.sending.cancel_lane import CancelLane
@@ -48,6 +50,7 @@ HEAD_START = timedelta(seconds=1)
 # A question or a cancel that was enqueued is not enqueued again before this.
 PATIENCE = timedelta(seconds=2)
 LONGEST_WAIT = 1.0  # seconds, while a store is down
+IDLE_TICK = 1.0  # seconds, while no order lives
 SILENCE = timedelta(seconds=3)  # a leader that shows no life for this long is stood in for
 _NOTHING_WORKS = [*ORDER_TERMINAL, OrderStatus.CANCELLING, OrderStatus.PAUSED]
 IDLE_POLL_SECONDS = 5.0  # how often an account is asked about that has nothing at the broker
@@ -75,6 +78,7 @@ class Dispatcher:
     leads: bool = False
     stopping: bool = False
     _failures: int = 0
+    _idle: bool = False
     _poll_after: float = 0.0
     _idle_poll_after: float = 0.0
     _trouble: str = ""
@@ -88,10 +92,15 @@ class Dispatcher:
         while not self.stopping:
             started = time.monotonic()
             self.run_once()
-            pause = self.scheduling.tick_seconds * 2 ** min(self._failures, 5)
-            pause = min(pause, LONGEST_WAIT) if self._failures else pause
-            self.sleep(max(pause - (time.monotonic() - started), 0.0))
+            self.sleep(max(self._pause() - (time.monotonic() - started), 0.0))
         self._redis.end()
+
+    def _pause(self) -> float:
+        """Longer while nothing lives: who accepts an order enqueues what of it is due first."""
+        tick = self.scheduling.tick_seconds
+        if self._failures:
+            return min(tick * 2.0 ** min(self._failures, 5), LONGEST_WAIT)
+        return max(tick, IDLE_TICK) if self._idle else tick
 
     def run_once(self) -> None:
         """One turn if this loop is to act, and a sign of life; errors are logged, never raised."""
@@ -157,6 +166,7 @@ class Dispatcher:
         for order_id in completion.overdue(now):
             done.expired += self._expire(order_id, now)
         self._poll_brokers()
+        self._idle = not (_LIVE.all() or _AT_BROKER.all())
         return done
 
     def _expire(self, order_id: int, now: datetime) -> bool:
@@ -214,6 +224,14 @@ class Dispatcher:
             self._idle_poll_after = time.monotonic() + IDLE_POLL_SECONDS
             accounts |= set(BrokerCursor.objects.values_list("account", flat=True))
         task_queue.poll_brokers(sorted(accounts))
+
+
+_LIVE = Prepared[tuple[int]](
+    lambda: Order.objects.filter(status__in=ORDER_LIVE).values_list("pk")[:1]
+)
+_AT_BROKER = Prepared[tuple[int]](
+    lambda: Slice.objects.filter(status__in=SLICE_AT_BROKER).values_list("pk")[:1]
+)
 
 
 def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tuple[int, datetime]]:

@@ -136,3 +136,18 @@ def test_a_task_is_shown_by_its_slice_order_and_symbol() -> None:
         f"(slice {first.pk}: 0 of order {order.pk} BUY AAPL)",
         f"(slice {second.pk}: 1 of order {order.pk} BUY AAPL)",
     ]
+
+
+def test_the_loop_rests_longer_while_no_order_lives() -> None:
+    loop, pauses = Dispatcher(SCHEDULING), list[float]()
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        loop.stopping = True
+
+    loop.sleep = sleep
+    loop.run()
+    loop.stopping = False
+    new_order()
+    loop.run()
+    assert pauses[0] > SCHEDULING.tick_seconds >= pauses[1]
