@@ -20,7 +20,7 @@ from monitoring.cost_report.period import Period
 from monitoring.models import OrderReplay
 from monitoring.trading_days import bounds
 
-MOST_ORDERS = 2000  # the last ones that ended
+MOST_ORDERS = 2_000  # the last ones that ended
 BPS = 10_000
 
 
