@@ -43,6 +43,8 @@ LIMITS = {
     "LIMITS__MAX_ORDER_QUANTITY": "1000000",
     "LIMITS__MAX_ORDER_NOTIONAL": "1000000000",
     "LIMITS__MAX_MESSAGES_PER_MINUTE": "1000000",
+    # As with a real broker: the price is the market's, and nobody asks what paper orders did to it.
+    "PAPER__IMPACT__COEFFICIENT": "0",
 }
 
 

@@ -35,8 +35,8 @@ class PaperFaults(Section):
 class PaperImpact(Section):
     """How far paper orders move the price: `execution/domain/own_impact.py`."""
 
-    # Of order 1 in measured markets. 0: none, and previews and the back office say so.
-    coefficient: Annotated[float, Field(ge=0, le=10)] = 0.0
+    # Of order 1 in measured markets. 0: none, and previews and every page say so.
+    coefficient: Annotated[float, Field(ge=0, le=10)] = 1.0
     half_life_minutes: PositiveMinutes = 60.0  # of the temporary part
 
 

@@ -12,7 +12,7 @@ from deepstack.config_paper import Paper, PaperImpact
 from execution.broker.base import Ticket
 from execution.broker.paper_trader import PaperTrader
 from execution.market.base import Quote
-from execution.market.own_impact import as_paper_orders_meet_it
+from execution.market.own_impact import as_paper_orders_meet_it, fills_of
 from execution.market.simulated import SimulatedMarket
 from execution.models import PaperExecution, PaperFlow, PaperOrder, PaperVolume
 from tests.integration.broker.test_paper_trader import MARKET, NOW
@@ -82,3 +82,10 @@ def test_the_same_orders_are_filled_alike_again() -> None:
     for model in (PaperExecution, PaperOrder, PaperVolume, PaperFlow):
         model.objects.all().delete()
     assert trade(config(1), ROUND_TRIP) == first
+
+
+def test_paper_orders_move_the_price_unless_that_is_switched_off() -> None:
+    usual = Config(paper=Paper())
+    assert usual.paper.impact.coefficient == 1
+    assert fills_of(usual) == "paper fills with market impact, 1 times the square-root law"
+    assert "without market impact" in fills_of(config(0))

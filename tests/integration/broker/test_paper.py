@@ -11,7 +11,7 @@ from django.db import connections
 from typing_extensions import override
 
 from deepstack.config import Config, Paper
-from deepstack.config_paper import PaperFaults
+from deepstack.config_paper import PaperFaults, PaperImpact
 from execution.broker.base import Broker, BrokerOrder, Ticket
 from execution.broker.paper.venue_faults import FaultProfile
 from execution.broker.paper_trader import PaperTrader
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 START = datetime(2026, 11, 20, 15, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+STILL = PaperImpact(coefficient=0)  # the tape of a test is what its orders are filled at
 ONE_PROCESS = "it has no wire that could break, only the database"
 
 
@@ -102,7 +103,7 @@ class PaperRig(Rig):
 
     def __init__(self) -> None:
         self.market = ScriptedMarket()
-        self.config = Config(paper=Paper(participation=Decimal(1)))
+        self.config = Config(paper=Paper(participation=Decimal(1), impact=STILL))
         self.broker: Broker = self.another()
         self._now = START
         self._symbols = 0
@@ -166,7 +167,7 @@ class PaperRig(Rig):
     ) -> None:
         """Executions at no price move shares alone; buying power is twice the cash."""
         assert buying_power == 2 * cash
-        self.config = Config(paper=Paper(participation=Decimal(1), cash=cash))
+        self.config = Config(paper=Paper(participation=Decimal(1), cash=cash, impact=STILL))
         self.broker = self.another()
         for symbol, shares in positions.items():
             order = self._foreign(symbol, "BUY" if shares > 0 else "SELL", abs(shares), "FILLED")

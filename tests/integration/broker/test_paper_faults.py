@@ -11,7 +11,7 @@ import pytest
 
 from deepstack.config import Config, Paper
 from deepstack.config_market import Market, Simulated
-from deepstack.config_paper import PaperFaults
+from deepstack.config_paper import PaperFaults, PaperImpact
 from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
@@ -43,7 +43,7 @@ rows = pytest.mark.django_db
 
 
 def broker(**faults: Any) -> PaperTrader:
-    config = Config(paper=Paper(faults=PaperFaults(**faults)))
+    config = Config(paper=Paper(faults=PaperFaults(**faults), impact=PaperImpact(coefficient=0)))
     return PaperTrader(config=config, market=MARKET)
 
 

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from deepstack.config import Config, Paper
 from deepstack.config_market import Market, Simulated
+from deepstack.config_paper import PaperImpact
 from execution.broker.base import BrokerRejected, DuplicateOrder, Ticket
 from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus
@@ -30,6 +31,7 @@ CONFIG = Config(
         minimum_commission=Decimal(1),
         participation=Decimal("0.1"),
         displayed_shares=500,
+        impact=PaperImpact(coefficient=0),
     ),
 )
 MARKET = SimulatedMarket(CONFIG)

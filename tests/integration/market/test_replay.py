@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 from deepstack.config import ROOT, Config, Paper
 from deepstack.config_market import Market, Replay
+from deepstack.config_paper import PaperImpact
 from execution.broker.base import Ticket
 from execution.broker.paper_trader import PaperTrader
 from execution.domain.lifecycle import SliceStatus
@@ -21,7 +22,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 DATA = Path(os.environ.get("DEEPSTACK_DATA", ROOT.parent / "shared" / "data"))
 CONFIG = Config(
     market=Market(replay=Replay(spread_bps=Decimal(2), quote_grace_seconds=300)),
-    paper=Paper(participation=Decimal("0.1"), displayed_shares=500),
+    paper=Paper(
+        participation=Decimal("0.1"), displayed_shares=500, impact=PaperImpact(coefficient=0)
+    ),
 )
 DAY = date(2024, 6, 12)
 

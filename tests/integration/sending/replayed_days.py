@@ -11,6 +11,7 @@ from typing_extensions import override
 from deepstack.config import Config, Execution, Limits, Paper, Twap
 from deepstack.config_market import Market as MarketSettings
 from deepstack.config_market import Replay
+from deepstack.config_paper import PaperImpact
 from execution.broker.order_manager import OrderManager
 from execution.context import Context
 from execution.domain.lifecycle import SliceStatus
@@ -70,7 +71,7 @@ def context_at(moment: datetime, market: type[ReplayMarket] = ReplayMarket, **mo
         execution=Execution(**{"twap": Twap(timing_randomization=0), **more}),
         limits=Limits(max_order_quantity=100_000_000, max_order_notional=Decimal(10**12)),
         market=MarketSettings(source="replay", replay=Replay(quote_grace_seconds=86_400)),
-        paper=Paper(),
+        paper=Paper(impact=PaperImpact(coefficient=0)),
     )
     return Context(config, market(config), OrderManager(config=config), lambda: moment)
 
