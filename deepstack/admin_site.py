@@ -85,6 +85,7 @@ GROUPS: Mapping[str, Sequence[Page]] = {
     "Administration": (
         Page("Users", "auth.user", "person"),
         Page("Roles", "auth.group", "group"),
+        Page("Desks", "execution.desk", "groups"),
         Page("API tokens", "authtoken.tokenproxy", "key"),
         Page("Second factors", "execution.secondfactorchange", "phonelink_lock"),
     ),

@@ -15,6 +15,8 @@ from django.db.models import Count, Sum  # noqa: E402
 
 from deepstack.config import Config, current  # noqa: E402
 from deepstack.sync_bridge import off_loop  # noqa: E402
+from execution.access import desks  # noqa: E402
+from execution.access.desks import Accounts  # noqa: E402
 from execution.domain import reading  # noqa: E402
 from execution.domain.exchange_time import exchange_day  # noqa: E402
 from execution.domain.lifecycle import ORDER_LIVE  # noqa: E402
@@ -41,8 +43,8 @@ __all__ = ["AlertSeverity", "ExecutionMonitor"]
 class ExecutionMonitor:
     """Alerts and figures over what is stored; a threshold not given is the configuration's.
 
-    `account` limits the figures and the active alerts to one account. ValueError: a threshold
-    that is not a number above zero.
+    `account` limits the figures and the active alerts to one account, `accounts` to those that the
+    reader sees. ValueError: a threshold that is not a number above zero.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class ExecutionMonitor:
         vwap_deviation_threshold: float | None = None,
         failed_order_threshold: int | None = None,
         account: str = "",
+        accounts: Accounts = None,
         config: Config | None = None,
     ) -> None:
         self._config = current() if config is None else config
         self._config.execution.monitoring.rebuilt()  # a copy may never have been checked
         self._account = account
+        self._accounts = accounts
         self._own: dict[str, Any] = {}
         if slippage_threshold_bps is not None:
             self._own["slippage_bps"] = _positive("slippage_threshold_bps", slippage_threshold_bps)
@@ -120,10 +124,12 @@ class ExecutionMonitor:
         return replace(thresholds.of(self._config, moment), **self._own)
 
     def _figures(self, day: dt.date, moment: Moment) -> Day:
-        return daily_summaries.of_day(day, limits=self._limits(moment), account=self._account)
+        return daily_summaries.of_day(
+            day, limits=self._limits(moment), account=self._account, accounts=self._accounts
+        )
 
     def _active(self) -> Any:
-        active = Alert.objects.filter(ACTIVE)
+        active = desks.of_accounts(Alert.objects.filter(ACTIVE), self._accounts)
         return active.filter(account__in=["", self._account]) if self._account else active
 
     def _alert_counts(self) -> Mapping[str, int]:
@@ -132,7 +138,9 @@ class ExecutionMonitor:
         return {"total": sum(by_level.values()), **by_level}
 
     def _live(self) -> Live:
-        live = Order.objects.filter(status__in=sorted(ORDER_LIVE))
+        live = desks.of_accounts(
+            Order.objects.filter(status__in=sorted(ORDER_LIVE)), self._accounts
+        )
         if self._account:
             live = live.filter(account=self._account)
         sums = live.aggregate(

@@ -5,6 +5,7 @@ from django.contrib import admin
 from execution.admin import (
     approvals,
     archive,
+    desks,
     ibkr,
     limits,
     market,
@@ -21,6 +22,7 @@ admin.site.index_title = "Operations"
 __all__ = [
     "approvals",
     "archive",
+    "desks",
     "ibkr",
     "limits",
     "market",

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views import View
 
 from execution import context
+from execution.access import desks
 from execution.admin import base
 from execution.domain.exchange_time import exchange_time
 from execution.domain.signal import InvalidSignal
@@ -69,11 +70,11 @@ class AmendView(PermissionRequiredMixin, View):
     raise_exception = True
 
     def get(self, request: HttpRequest, order_id: int) -> HttpResponse:
-        order = get_object_or_404(Order, pk=order_id)
+        order = _own(request, order_id)
         return _page(request, order, TermsForm(initial=terms_of(order)))
 
     def post(self, request: HttpRequest, order_id: int) -> HttpResponse:
-        order = get_object_or_404(Order, pk=order_id)
+        order = _own(request, order_id)
         form = TermsForm(request.POST)
         if "edit" in request.POST:
             typed = {name: text for name, text in request.POST.items() if text}
@@ -93,6 +94,10 @@ class AmendView(PermissionRequiredMixin, View):
         except NotAllowed as error:
             form.add_error(None, str(error))
         return _page(request, order, form)
+
+
+def _own(request: HttpRequest, order_id: int) -> Order:
+    return get_object_or_404(desks.visible(Order.objects.all(), request.user), pk=order_id)
 
 
 def urls() -> list[URLPattern]:

@@ -19,6 +19,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from typing_extensions import override
 
+from execution.access import desks
 from execution.admin import csv_export
 from execution.admin.large_tables import BoundedPaginator
 from execution.domain.exchange_time import exchange_time as in_exchange_time
@@ -65,9 +66,14 @@ class Unchangeable:
 
 
 class ExportedAdmin(ModelAdmin[M]):
-    """A list that whoever may see it may take along as a file."""
+    """A list that whoever may see it may take along as a file. It holds what is of the desks of the
+    person who looks."""
 
     exported = True
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[M]:
+        return desks.visible(super().get_queryset(request), request.user)
 
     @override
     def get_urls(self) -> list[URLPattern]:

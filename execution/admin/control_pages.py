@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 
+from execution.access import desks
 from execution.admin import amend_page
 from execution.admin.base import MOST_DIGITS, numbers_in
 from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus
@@ -130,7 +131,7 @@ def ask(
 ) -> HttpResponse:
     """The page for orders that exist; `back`: where a choice of many was made."""
     chosen = CONTROLS[control]
-    orders = queries.orders(ids)
+    orders = _own(request, ids)
     if not orders:
         raise Http404("there is no such order")
     concerned = [order for order in orders if chosen.concerns(order)]
@@ -154,11 +155,17 @@ def ask(
     return TemplateResponse(request, "admin/execution/order/control.html", shown)
 
 
+def _own(request: HttpRequest, ids: Sequence[int]) -> list[Order]:
+    own = desks.accounts_of(request.user)
+    return [order for order in queries.orders(ids) if own is None or order.account in own]
+
+
 def _ask_of_basket(request: HttpRequest, control: Control, basket: str) -> HttpResponse:
     """For the orders of a basket that the control concerns, so many at a time."""
     back = f"{reverse('basket')}?{urlencode({'name': basket})}"
     of = [str(status) for status in control.of]
-    concerned = Order.objects.filter(basket=basket, status__in=of).order_by("pk")
+    own = desks.visible(Order.objects.all(), request.user)
+    concerned = own.filter(basket=basket, status__in=of).order_by("pk")
     ids = list(concerned.values_list("pk", flat=True)[: AT_ONCE + 1])
     if not ids:
         messages.warning(request, f"No order of the basket {basket} is left to {control.name}")

@@ -1,13 +1,17 @@
 """HALT ALL and its end: two pages that ask for a reason, and say what came of it."""
 
+from collections.abc import Mapping
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.mixins import PermissionRequiredMixin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views import View
 
+from execution.access import desks
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER
 from execution.market import clock
 from execution.models import Order, Slice, TradingState
@@ -38,6 +42,7 @@ class SystemStateView(PermissionRequiredMixin, View):
         form = ReasonForm(request.POST)
         if not form.is_valid():
             return self._ask(request, form)
+        check(request, {"scope": TradingState.Scope.SYSTEM, "key": "", "state": self.state})
         try:
             report = kill_switch.change(
                 scope=TradingState.Scope.SYSTEM,
@@ -54,6 +59,8 @@ class SystemStateView(PermissionRequiredMixin, View):
         return HttpResponseRedirect(reverse("admin:index"))
 
     def _ask(self, request: HttpRequest, form: ReasonForm) -> HttpResponse:
+        if desks.accounts_of(request.user) is not None:
+            raise PermissionDenied
         halting = self.state == kill_switch.State.HALTED
         context = {
             **admin.site.each_context(request),
@@ -75,6 +82,13 @@ def urls() -> list[URLPattern]:
             "resume-all/", admin.site.admin_view(resume), name="execution_tradingstate_resume_all"
         ),
     ]
+
+
+def check(request: HttpRequest, wanted: Mapping[str, str]) -> None:
+    """Raises PermissionDenied for a state that is not of the person's desks."""
+    named = {name: wanted[name] for name in ("scope", "key", "state")}
+    if not desks.may_set_state(request.user, **named):
+        raise PermissionDenied("only accounts of your desks, and only halts unless you are Risk")
 
 
 def show(request: HttpRequest, report: kill_switch.HaltReport) -> None:

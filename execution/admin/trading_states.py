@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from typing_extensions import override
 
 from execution import heartbeat
+from execution.access import desks
 from execution.admin import base, halt_all
 from execution.admin.base import ReadOnlyAdmin
 from execution.market import clock
@@ -72,6 +73,7 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
         form = StateForm(request.POST or None, initial=request.GET.dict())
         if form.is_valid():
             try:
+                halt_all.check(request, form.cleaned_data)
                 report = kill_switch.change(
                     **form.cleaned_data, by=request.user.get_username(), now=clock.now()
                 )
@@ -90,7 +92,7 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
 
 
 def _may_set(request: HttpRequest) -> bool:
-    return request.user.has_perm(halt_all.PERMISSION)
+    return desks.sets_some_state(request.user)
 
 
 @admin.register(TradingStateChange)

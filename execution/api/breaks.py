@@ -9,6 +9,7 @@ from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from execution.access import desks
 from execution.api.errors import Door
 from execution.api.filters import KnownFilters, NewestFirst
 from execution.api.permissions import ModelPermissions
@@ -75,6 +76,8 @@ class AcceptBreak(Door, GenericAPIView[BrokerDifference]):
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)
         who = request.user.get_username()
+        if not desks.visible(self.get_queryset().filter(pk=pk), request.user).exists():
+            raise NotFound(f"no POSITION break {pk}")
         try:
             taken = break_acceptance.accept(pk, by=who, now=clock.now(), **body.validated_data)
         except BrokerDifference.DoesNotExist:

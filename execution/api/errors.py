@@ -12,6 +12,7 @@ from rest_framework.views import exception_handler
 
 from deepstack.web import problem_json
 from deepstack.web.login_throttle import TooManyFailures
+from execution.access.desks import OtherDesk
 from execution.api.parsers import BoundedJSON
 from execution.domain.signal import InvalidSignal
 from execution.entry.free_space import DiskNearlyFull
@@ -23,12 +24,11 @@ Errors = Mapping[str, Sequence[str]]
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """400 names every wrong field; 409 says why the order's status does not allow it, or which
-    order has the reference already."""
+    """400 names every wrong field, 403 an account of another desk; 409 says why the order's status
+    does not allow it, or which order has the reference already."""
     match error:
         case InvalidSignal():
-            taken = isinstance(error, ReferenceConflict)
-            code = status.HTTP_409_CONFLICT if taken else status.HTTP_400_BAD_REQUEST
+            code = _status_of(error)
             fields = {name: [text] for name, text in error.errors.items()}
             return wrong(fields, code, left_out=error.left_out)
         case NotAllowed():
@@ -57,6 +57,15 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         if name in answer:
             body[name] = answer[name]
     return body
+
+
+def _status_of(error: InvalidSignal) -> int:
+    match error:
+        case ReferenceConflict():
+            return status.HTTP_409_CONFLICT
+        case OtherDesk():
+            return status.HTTP_403_FORBIDDEN
+    return status.HTTP_400_BAD_REQUEST
 
 
 def problem(

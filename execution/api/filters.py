@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from typing_extensions import override
 
+from execution.access import desks
 from execution.domain import reading
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
@@ -87,7 +88,8 @@ class OrderFilter(django_filters.FilterSet):
 
 
 class KnownFilters(DjangoFilterBackend):
-    """A misspelt filter is an error: an unfiltered list would look like an answer."""
+    """A misspelt filter is an error: an unfiltered list would look like an answer. What is of no
+    desk of the caller is in no answer."""
 
     @override
     def filter_queryset(self, request: Any, queryset: QuerySet[Any], view: APIView) -> Any:
@@ -107,7 +109,8 @@ class KnownFilters(DjangoFilterBackend):
             raise ValidationError({name: ["is given more than once"] for name in repeated})
         if empty := sorted(name for name, value in request.query_params.items() if not value):
             raise ValidationError({name: ["is empty: leave it out"] for name in empty})
-        return super().filter_queryset(request, queryset, view)
+        found = super().filter_queryset(request, queryset, view)
+        return desks.visible(found, request.user)
 
 
 def _filters(filters: Any) -> Sequence[tuple[str, Any]]:

@@ -19,6 +19,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from execution.access import desks
 from execution.api.errors import Door
 from execution.api.permissions import ModelPermissions
 from execution.models import Order
@@ -71,7 +72,8 @@ class OrderStream(Door, APIView):
         if not _is_open_ended(request._request):
             raise NotFound("the stream is served by the process of its own, see docs/stream.md")
         asked = _asked(request)
-        wanted = Wanted(asked.get("order"), asked.get("account"), asked.get("strategy"))
+        own = desks.accounts_of(request.user)
+        wanted = Wanted(asked.get("order"), asked.get("account"), asked.get("strategy"), own)
         response = StreamingHttpResponse(
             _lines(wanted, _behind(asked)), content_type="text/event-stream"
         )

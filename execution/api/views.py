@@ -8,14 +8,16 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import GenericAPIView, ListAPIView, RetrieveAPIView, get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
+from rest_framework.views import APIView
 from typing_extensions import override
 
 from execution import context
+from execution.access import desks
 from execution.api import serializers
 from execution.api.errors import Door, problem
 from execution.api.filters import (
@@ -67,7 +69,15 @@ class MayCancel(ModelPermissions):
 
 
 class MayHalt(ModelPermissions):
-    perms_map = {**ModelPermissions.perms_map, "POST": ["execution.change_tradingstate"]}
+    """Which states, `desks.may_set_state` says."""
+
+    perms_map = {**ModelPermissions.perms_map, "POST": []}
+
+    @override
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not super().has_permission(request, view):
+            return False
+        return request.method != "POST" or desks.sets_some_state(request.user)
 
 
 class OrderList(Door, ListAPIView[Order]):
@@ -204,7 +214,8 @@ class _Parts(Door, ListAPIView[Any]):
 
     @override
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        get_object_or_404(Order.objects.only("pk"), pk=self.kwargs["pk"])
+        own = desks.visible(Order.objects.only("pk"), request.user)
+        get_object_or_404(own, pk=self.kwargs["pk"])
         return super().list(request, *args, **kwargs)
 
     @override
@@ -309,6 +320,10 @@ def _changed(request: Request, form: type[serializers.ScopeSerializer], **given:
     body = form(data=request.data)
     body.is_valid(raise_exception=True)
     who = request.user.get_username()
+    wanted = {**body.validated_data, **given}
+    named = {name: wanted[name] for name in ("scope", "key", "state")}
+    if not desks.may_set_state(request.user, **named):
+        raise PermissionDenied("only accounts of your desks, and only halts unless you are Risk")
     try:
         report = kill_switch.change(**body.validated_data, **given, by=who, now=clock.now())
     except SecondPersonNeeded as error:

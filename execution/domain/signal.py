@@ -35,6 +35,8 @@ _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?")
 # Of a strategy, or a basket. What begins with a dash no command line could halt.
 NAME = re.compile(r"(?![ -])[A-Za-z0-9_.:@/ -]{1,64}(?<! )")
 NAME_WORDS = "1 to 64 letters, digits, any of _ . : @ /, and after the first also blanks and -"
+ACCOUNT = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}")
+ACCOUNT_WORDS = "1 to 32 letters, digits, _ or ., and after the first also -"
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,128}")
 MAX_QUANTITY = 1_000_000_000
 MAX_EXTENSIONS = 100
@@ -320,10 +322,7 @@ _READERS: dict[str, reading.Reader] = {
     "max_slice": reading.whole(MAX_QUANTITY),
     "native": reading.one_of(tuple(broker_native.NATIVES)),
     "native_parameters": broker_native.pairs,
-    "account": reading.matching(
-        re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,31}"),
-        "1 to 32 letters, digits, _ or ., and after the first also -",
-    ),
+    "account": reading.matching(ACCOUNT, ACCOUNT_WORDS),
     "strategy": _name_or_none,
     "basket": _name_or_none,
     "client_reference": reading.matching(_REFERENCE, "1 to 128 visible ASCII characters"),

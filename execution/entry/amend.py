@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from execution.access import desks
 from execution.booking.completion import drop_unsent, finish_if_done
 from execution.context import Context
 from execution.domain.event_kinds import EventKind
@@ -97,7 +98,7 @@ def effect(
     order_id: int, values: Mapping[str, object], *, version: int, context: Context
 ) -> Effect:
     """What `amend` would do now, by the same rules; nothing is stored. Raises what it raises."""
-    order = Order.objects.get(pk=order_id)
+    order = _own(order_id)
     change = Change.read(values, order)
     _check(order, change, version, now=context.now())
     filled, working = _position(order)
@@ -147,7 +148,7 @@ def amend(
     NotAllowed, StaleVersion or Order.DoesNotExist; nothing is changed then.
     """
     for _ in range(TRIES):
-        order = Order.objects.get(pk=order_id)
+        order = _own(order_id)
         change = Change.read(values, order)
         if _already(order, change, version):
             return order
@@ -163,6 +164,12 @@ def amend(
                 _apply(order, change, plan, sum(seen), by=by, at=context.now(), reason=reason)
                 return order
     raise NotAllowed(f"order {order_id} kept changing; read it again and amend it then")
+
+
+def _own(order_id: int) -> Order:
+    order = Order.objects.get(pk=order_id)
+    desks.require_order(order)
+    return order
 
 
 def _position(order: Order) -> tuple[int, int]:

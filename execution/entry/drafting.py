@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from execution.access import desks
 from execution.context import Context
 from execution.domain import routing
 from execution.domain.algorithm_comparison import Question, alternatives, rounded
@@ -93,6 +94,7 @@ def _parse_all(batch: Sequence[Mapping[str, object]], account: str) -> list[Sign
                 break
     if errors:
         raise InvalidSignal(errors)
+    desks.require(signal.account for signal in signals)
     return signals
 
 

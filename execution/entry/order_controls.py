@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from execution import task_queue
+from execution.access import desks
 from execution.booking.completion import drop_unsent, finish_if_done
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_time
@@ -34,6 +35,7 @@ def cancel(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
     NotAllowed for one that has ended otherwise, or Order.DoesNotExist.
     """
     with locked(order_id) as order:
+        desks.require_order(order)
         if order.status in (OrderStatus.CANCELLING, OrderStatus.CANCELLED):
             return order
         if order.is_terminal:
@@ -56,6 +58,7 @@ def pause(
     Raises NotAllowed for an order that has ended or is being cancelled.
     """
     with locked(order_id) as order:
+        desks.require_order(order)
         if order.status == OrderStatus.PAUSED:
             _hold_until(order, not_before)
             return order
@@ -80,6 +83,7 @@ def resume(order_id: int, *, by: str, now: datetime, reason: str = "") -> Order:
     Raises NotAllowed unless the order is paused and no cool-down lasts, or already goes on.
     """
     with locked(order_id) as order:
+        desks.require_order(order)
         if order.status in ORDER_SENDING:
             return order
         if order.status != OrderStatus.PAUSED:

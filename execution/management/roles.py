@@ -1,6 +1,7 @@
 """Who may do what, as groups to put people into.
 
-Viewer sees everything. Trader also submits orders and cancels, pauses and resumes them. Risk sees
+Viewer sees everything. Trader also submits orders and cancels, pauses and resumes them. Where desks
+are set up, both see and touch the accounts of their desks alone, and a Trader halts them. Risk sees
 everything, stops orders, halts and resumes trading, sets limits, enters the exchange's halts, and
 acknowledges alerts; it cannot submit.
 """
@@ -14,8 +15,9 @@ from django.db.models import Q
 APPS = ("execution", "monitoring")
 ROLES: Mapping[str, Sequence[str]] = {
     "Viewer": (),
-    "Trader": ("execution.submit_order", "execution.cancel_order"),
+    "Trader": ("execution.submit_order", "execution.cancel_order", "execution.halt_own_desk"),
     "Risk": (
+        "execution.every_desk",
         "execution.cancel_order",
         "execution.change_tradingstate",
         "execution.change_risklimit",

@@ -4,6 +4,7 @@ from execution.models.approvals import Approval
 from execution.models.archive import Archive, ArchivedOrder, ArchivedTrade
 from execution.models.broker_link import BrokerLink
 from execution.models.calibration import SlippageCalibration
+from execution.models.desks import Desk, DeskAccount
 from execution.models.ibkr import IbkrExecution, IbkrGateway, IbkrInquiry, IbkrOrder
 from execution.models.limits import RestrictedSymbol, RiskLimit, RiskLimitChange
 from execution.models.market import Bar, CalendarOverride, MarketClock, MarketHalt
@@ -34,6 +35,8 @@ __all__ = [
     "CalendarOverride",
     "DatabaseOrigin",
     "DayTrade",
+    "Desk",
+    "DeskAccount",
     "Fill",
     "Heartbeat",
     "IbkrExecution",

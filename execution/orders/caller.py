@@ -22,12 +22,18 @@ def _system_user() -> str:
         return f"uid {os.getuid()}"
 
 
+def _nobody() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`name` is asked for when it is needed: a view finds out who the user is."""
+    """`name` is asked for when it is needed: a view finds out who the user is. `person`: the user
+    of a request; None of a process or a shell."""
 
     via: Via
     named: Callable[[], str] = _system_user
+    person: Callable[[], object | None] = _nobody
 
     @property
     def name(self) -> str:
@@ -52,8 +58,12 @@ def be_service() -> None:
 
 
 @contextmanager
-def acting(via: Via, named: Callable[[], str] = _system_user) -> Iterator[None]:
-    token = _of_context.set(Caller(via, named))
+def acting(
+    via: Via,
+    named: Callable[[], str] = _system_user,
+    person: Callable[[], object | None] = _nobody,
+) -> Iterator[None]:
+    token = _of_context.set(Caller(via, named, person))
     try:
         yield
     finally:
@@ -68,5 +78,5 @@ class CallerMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         via = Via.API if request.path_info.startswith("/api/") else Via.ADMIN
-        with acting(via, lambda: request.user.get_username()):
+        with acting(via, lambda: request.user.get_username(), lambda: request.user):
             return self.get_response(request)

@@ -38,11 +38,12 @@ Place = tuple[int, int]  # in the stream: transaction and event number
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events; what is None is not compared."""
+    """Which events; what is None is not compared. `own`: the accounts that the listener may see."""
 
     order_id: int | None = None
     account: str | None = None
     strategy: str | None = None
+    own: frozenset[str] | None = None
 
     @property
     def rows(self) -> Q:
@@ -50,6 +51,7 @@ class Wanted:
             "order_id": self.order_id,
             "order__account": self.account,
             "order__strategy": self.strategy,
+            "order__account__in": self.own,
         }
         return Q(**{name: value for name, value in named.items() if value is not None})
 
@@ -59,6 +61,8 @@ class Wanted:
             (self.account, event.order.account),
             (self.strategy, event.order.strategy),
         )
+        if self.own is not None and event.order.account not in self.own:
+            return False
         return all(wanted is None or wanted == found for wanted, found in pairs)
 
 

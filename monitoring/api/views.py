@@ -6,11 +6,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from typing_extensions import override
 
+from execution.access import desks
 from execution.api.filters import NewestFirst, StrictPages
 from monitoring.alerting import alerts
 from monitoring.api import filters, serializers
@@ -84,7 +86,7 @@ class SummaryViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[DailySummary
     )
     def retrieve(self, request: Request, date: str) -> Response:
         account, day = _asked(request, date=date)
-        summary = ExecutionMonitor(account=account).get_daily_summary(day)
+        summary = _monitor(request, account).get_daily_summary(day)
         return Response(serializers.SummarySerializer(summary).data)
 
 
@@ -103,7 +105,7 @@ class DashboardView(APIView):
     @extend_schema(parameters=[ACCOUNT], responses=serializers.DashboardSerializer)
     def get(self, request: Request) -> Response:
         account, _ = _asked(request)
-        dashboard = ExecutionMonitor(account=account).get_performance_dashboard()
+        dashboard = _monitor(request, account).get_performance_dashboard()
         return Response(serializers.DashboardSerializer(dashboard).data)
 
 
@@ -113,8 +115,15 @@ class QualityView(APIView):
     @extend_schema(parameters=[ACCOUNT, DATE], responses=serializers.QualitySerializer)
     def get(self, request: Request) -> Response:
         account, day = _asked(request)
-        score = ExecutionMonitor(account=account).get_execution_quality_score(day)
+        score = _monitor(request, account).get_execution_quality_score(day)
         return Response(serializers.QualitySerializer(score).data)
+
+
+def _monitor(request: Request, account: str) -> ExecutionMonitor:
+    own = desks.accounts_of(request.user)
+    if account and own is not None and account not in own:
+        raise PermissionDenied(f"{account} is not of your desks")
+    return ExecutionMonitor(account=account, accounts=own)
 
 
 def _asked(request: Request, **given: str) -> tuple[str, dt.date | None]:

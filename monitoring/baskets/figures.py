@@ -9,6 +9,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Case, Max, Q, QuerySet, When
 
+from execution.access import desks
+from execution.access.desks import Accounts
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.models import Order
@@ -44,7 +46,8 @@ SELECT basket, count(*), count(*) FILTER (WHERE live), count(*) FILTER (WHERE de
                c.delay + c.trading + c.opportunity + c.fees AS shortfall
           FROM {Order._meta.db_table} o
           LEFT JOIN {CostAnalysis._meta.db_table} c ON c.order_id = o.id
-         WHERE o.basket = ANY(%(names)s) AND o.basket <> '') orders
+         WHERE o.basket = ANY(%(names)s) AND o.basket <> ''
+           AND (%(accounts)s::text[] IS NULL OR o.account = ANY(%(accounts)s))) orders
  GROUP BY basket
 """  # noqa: S608
 
@@ -95,28 +98,36 @@ class Basket:
         return exchange_time(self.created_at)
 
 
-def of(names: Sequence[str]) -> list[Basket]:
-    """In the order of the names; those that no order has are left out. One query."""
-    values: dict[str, Any] = {"names": list(names), "live": LIVE, "denied": OrderStatus.DENIED}
+def of(names: Sequence[str], accounts: Accounts = None) -> list[Basket]:
+    """In the order of the names, of the accounts that the reader sees; those that no such order has
+    are left out. One query."""
+    values: dict[str, Any] = {
+        "names": list(names),
+        "live": LIVE,
+        "denied": OrderStatus.DENIED,
+        "accounts": None if accounts is None else sorted(accounts),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_SUMS, values)
         found = {row[0]: Basket(*row) for row in cursor.fetchall()}
     return [found[name] for name in names if name in found]
 
 
-def newest(begin: datetime, end: datetime | None) -> list[str]:
+def newest(begin: datetime, end: datetime | None, accounts: Accounts = None) -> list[str]:
     """The names of baskets with an order made from `begin` until before `end`, the newest first, at
     most SHOWN and one more; without an end those that are live, too."""
     made = Q(created_at__gte=begin)
     made = made & Q(created_at__lt=end) if end else made | Q(status__in=LIVE)
-    rows = Order.objects.filter(made).exclude(basket="").order_by().values_list("basket")
+    seen = desks.of_accounts(Order.objects.filter(made), accounts)
+    rows = seen.exclude(basket="").order_by().values_list("basket")
     newest_first = rows.annotate(last=Max("pk")).order_by("-last")
     return [name for name, _ in newest_first[: SHOWN + 1]]
 
 
-def orders_of(name: str) -> QuerySet[Order]:
+def orders_of(name: str, accounts: Accounts = None) -> QuerySet[Order]:
     """Those that are open first."""
-    return Order.objects.filter(basket=name).exclude(basket="").order_by(OPEN_FIRST, "-pk")
+    seen = desks.of_accounts(Order.objects.filter(basket=name), accounts)
+    return seen.exclude(basket="").order_by(OPEN_FIRST, "-pk")
 
 
 def _bps(cost: Any, basis: Any) -> Decimal | None:

@@ -10,6 +10,8 @@ from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from execution.access import desks
+from execution.access.desks import Accounts
 from execution.admin import control_pages
 from execution.domain.exchange_time import day_begins, exchange_day
 from execution.market import clock
@@ -37,9 +39,10 @@ def baskets(request: HttpRequest) -> HttpResponse:
     except BadPeriod as error:
         shown["trouble"] = f"{error.field}: {error}"
         return TemplateResponse(request, "monitoring/baskets/list.html", shown, status=400)
-    names = figures.newest(begin, end)
+    own = desks.accounts_of(request.user)
+    names = figures.newest(begin, end, own)
     shown |= {
-        "baskets": figures.of(names[: figures.SHOWN]),
+        "baskets": figures.of(names[: figures.SHOWN], own),
         "more": len(names) > figures.SHOWN,
         "most": figures.SHOWN,
     }
@@ -51,10 +54,11 @@ def baskets(request: HttpRequest) -> HttpResponse:
 @permission_required(SEES, raise_exception=True)
 def basket(request: HttpRequest) -> HttpResponse:
     name = request.GET.get("name", "")
-    found = figures.of([name])
+    own = desks.accounts_of(request.user)
+    found = figures.of([name], own)
     if not found:
         raise Http404(f"no order is in a basket of this name: {name}")
-    parts = {**control_pages.allowed(request), **_parts(found[0])}
+    parts = {**control_pages.allowed(request), **_parts(found[0], own)}
     if "parts" in request.GET:
         return TemplateResponse(request, "monitoring/baskets/parts.html", parts)
     shown = {**admin.site.each_context(request), "title": f"Basket {name}", **parts}
@@ -70,8 +74,8 @@ def _period(first: str, last: str) -> tuple[datetime, datetime | None]:
     return day_begins(period.first), day_begins(period.last + DAY)
 
 
-def _parts(found: figures.Basket) -> dict[str, Any]:
-    orders = list(figures.orders_of(found.name)[: figures.SHOWN])
+def _parts(found: figures.Basket, own: Accounts) -> dict[str, Any]:
+    orders = list(figures.orders_of(found.name, own)[: figures.SHOWN])
     return {
         "now": clock.now(),
         "basket": found,

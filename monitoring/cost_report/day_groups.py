@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 
+from execution.access.desks import Accounts
 from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
 from execution.models import ArchivedOrder, Order, Slice
 from monitoring.cost_report import spread
@@ -65,6 +66,7 @@ SELECT o.id, o.symbol, o.strategy, o.basket, o.algorithm, o.side, o.quantity AS 
   LEFT JOIN {CostAnalysis._meta.db_table} c ON c.order_id = o.id
   LEFT JOIN {ArchivedOrder._meta.db_table} ar ON ar.order_id = o.id
  WHERE o.status = ANY(%(statuses)s) AND (%(account)s = '' OR o.account = %(account)s)
+   AND (%(accounts)s::text[] IS NULL OR o.account = ANY(%(accounts)s))
    AND (%(ids)s::bigint[] IS NULL OR o.id = ANY(%(ids)s))
 """  # noqa: S608
 
@@ -74,21 +76,26 @@ def of_days(
     *,
     groupings: Collection[str],
     account: str = "",
+    accounts: Accounts = None,
     ids: Sequence[int] | None = None,
 ) -> Grouped:
-    """The groups of the orders that ended on these days; `account` empty: of all accounts.
+    """The groups of the orders that ended on these days; `account` empty: of all accounts, or of
+    all `accounts` that the reader sees.
 
     `ids`: of these orders alone.
     """
     chosen = [name for name in GROUPINGS if name in groupings]
     found: dict[str, dict[str, Group]] = {name: {} for name in (ALL, *chosen)}
-    for grouping, key, *values in rows(_sums_of(chosen), asked(days, account, ids)):
+    for grouping, key, *values in rows(_sums_of(chosen), asked(days, account, ids, accounts)):
         found[grouping][key or ""] = _group(values)
     return found
 
 
 def asked(
-    days: Collection[date], account: str, ids: Sequence[int] | None = None
+    days: Collection[date],
+    account: str,
+    ids: Sequence[int] | None = None,
+    accounts: Accounts = None,
 ) -> Mapping[str, Any]:
     """The values of FACTS. Neighbouring days are one span."""
     begins: list[datetime] = []
@@ -101,7 +108,8 @@ def asked(
             begins.append(begin)
             ends.append(end)
     spans = {"begins": begins, "ends": ends}
-    return {**spans, "statuses": COUNTED, "account": account, "ids": ids}
+    own = None if accounts is None else sorted(accounts)
+    return {**spans, "statuses": COUNTED, "account": account, "accounts": own, "ids": ids}
 
 
 def _group(values: Sequence[Any]) -> Group:

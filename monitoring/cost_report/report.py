@@ -4,9 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TypedDict
 
 from django.db.models import Count, Subquery, Value
 
+from execution.access import desks
+from execution.access.desks import Accounts
 from execution.domain.exchange_time import day_begins
 from execution.models import Order
 from monitoring.alerting.order_facts import ENDED
@@ -35,6 +38,13 @@ BY: Mapping[str, str] = {
 MOST_ORDERS = 200  # that are shown one by one
 
 
+class Whose(TypedDict):
+    """One account (empty: all) of those that the reader sees."""
+
+    account: str
+    accounts: Accounts
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """`missing` orders ended in the period and are in no figure yet: their day is being summed."""
@@ -50,16 +60,20 @@ class Report:
     replayed: Replayed
 
 
-def of(period: Period, *, by: str = "symbol", account: str = "") -> Report:
-    """A dozen queries at most, whatever the number of orders."""
+def of(
+    period: Period, *, by: str = "symbol", account: str = "", accounts: Accounts = None
+) -> Report:
+    """A dozen queries at most, whatever the number of orders. `accounts`: those that the reader
+    sees."""
+    whose: Whose = {"account": account, "accounts": accounts}
     grouping = by if by in stored_days.KEPT else day_groups.ALL
-    stored = stored_days.read(period.first, period.last, account=account, grouping=grouping)
+    stored = stored_days.read(period.first, period.last, grouping=grouping, **whose)
     fresh = [day for day in period.days() if day not in stored.days]
-    read = day_groups.of_days(fresh, account=account, groupings=[grouping, "day"])
+    read = day_groups.of_days(fresh, groupings=[grouping, "day"], **whose)
     days = _by_day(stored.days, read["day"])
     total = Group.total(days.values())
-    dear = worst.dearest([stored.worst, worst.of_days(fresh, account=account)])
-    newest, ended = _ended(period, account)
+    dear = worst.dearest([stored.worst, worst.of_days(fresh, **whose)])
+    newest, ended = _ended(period, **whose)
     if by == "order":
         parts = day_groups.of_days(list(period.days()), groupings=["order"], ids=newest)["order"]
     else:
@@ -93,14 +107,14 @@ def _groups(
     return sorted(parts.items()) if by in ("time", "algorithm-time") else ranked(parts)
 
 
-def _ended(period: Period, account: str) -> tuple[Sequence[int], int]:
+def _ended(period: Period, *, account: str, accounts: Accounts) -> tuple[Sequence[int], int]:
     """The last orders that ended in the period, at most MOST_ORDERS, and how many did.
 
     A window function would have all of them sorted, which takes five times as long.
     """
     begin, end = day_begins(period.first), day_begins(period.last + DAY)
     orders = Order.objects.annotate(ended=ENDED).filter(ended__gte=begin, ended__lt=end)
-    orders = orders.filter(status__in=day_groups.COUNTED)
+    orders = desks.of_accounts(orders.filter(status__in=day_groups.COUNTED), accounts)
     counted = orders.filter(account=account) if account else orders
     whole = counted.order_by().annotate(all=Value(1)).values("all").annotate(n=Count("pk"))
     rows = counted.order_by("-ended", "-pk").values_list("pk", Subquery(whole.values("n")))

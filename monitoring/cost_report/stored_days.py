@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from django.db.models.fields.json import KeyTransform
 
+from execution.access import desks
+from execution.access.desks import Accounts
 from monitoring.cost_report import day_groups, worst
 from monitoring.cost_report.groups import Group
 from monitoring.cost_report.measures import MEASURES
@@ -43,9 +45,12 @@ def write(summary: DailySummary) -> None:
     )
 
 
-def read(first: date, last: date, *, account: str, grouping: str) -> Stored:
+def read(
+    first: date, last: date, *, account: str, grouping: str, accounts: Accounts = None
+) -> Stored:
     """Of the days from `first` to `last`; an empty `account`: of all. One query."""
-    known = DayCosts.objects.filter(summary__date__gte=first, summary__date__lte=last)
+    days_of = DayCosts.objects.filter(summary__date__gte=first, summary__date__lte=last)
+    known = desks.of_accounts(days_of, accounts)
     if account:
         known = known.filter(summary__account=account)
     rows = known.annotate(

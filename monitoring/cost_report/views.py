@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from execution.access import desks
 from execution.domain.exchange_time import exchange_day
 from monitoring.clocks import Moment
 from monitoring.cost_report import csv_file as csv_rows
@@ -58,7 +59,12 @@ def _report(request: HttpRequest) -> Report:
     by = asked.get("by", DEFAULT_BY)
     if by not in BY:
         raise BadPeriod("by", f"must be one of {', '.join(BY)}, got {by!r}")
-    return report.of(_period(request), by=by, account=asked.get("account", "").strip())
+    return report.of(
+        _period(request),
+        by=by,
+        account=asked.get("account", "").strip(),
+        accounts=desks.accounts_of(request.user),
+    )
 
 
 def _period(request: HttpRequest) -> Period:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from execution.access.desks import Accounts
 from execution.models import Order
 from execution.orders.results import arrival_price, average_price
 from monitoring.cost_report import day_groups
@@ -33,10 +34,11 @@ SELECT id, cost FROM costs WHERE cost > 0 ORDER BY cost DESC, id LIMIT {MOST}
 """  # noqa: S608
 
 
-def of_days(days: Collection[date], *, account: str = "") -> Ranked:
+def of_days(days: Collection[date], *, account: str = "", accounts: Accounts = None) -> Ranked:
     """By implementation shortfall; without a decision price by the cost against arrival and the
     commission."""
-    return [(pk, cost) for pk, cost in day_groups.rows(_WORST, day_groups.asked(days, account))]
+    asked = day_groups.asked(days, account, accounts=accounts)
+    return [(pk, cost) for pk, cost in day_groups.rows(_WORST, asked)]
 
 
 def dearest(many: Iterable[Ranked]) -> Ranked:

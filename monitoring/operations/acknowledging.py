@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views import View
 
+from execution.access import desks
 from execution.admin.base import MOST_DIGITS, numbers_in
 from monitoring.alerting import alerts
 from monitoring.clocks import Moment
@@ -44,8 +45,9 @@ class AcknowledgeView(PermissionRequiredMixin, View):
         ids, form = _ids(request.POST.get("alerts", "")), NoteForm(request.POST)
         if not form.is_valid():
             return ask(request, ids, form)
+        own = desks.visible(Alert.objects.filter(pk__in=ids), request.user)
         count = alerts.acknowledge(
-            ids,
+            list(own.values_list("pk", flat=True)),
             by=request.user.get_username(),
             moment=Moment.read(),
             note=form.cleaned_data["note"],
@@ -62,7 +64,7 @@ def urls() -> list[URLPattern]:
 
 def ask(request: HttpRequest, ids: Sequence[int], form: NoteForm | None = None) -> HttpResponse:
     active = Alert.objects.filter(ACTIVE, pk__in=ids).select_related("order")
-    found = list(active)
+    found = list(desks.visible(active, request.user))
     many = f"{len(found):,} alerts" if len(found) != 1 else f"alert {found[0].kind}"
     shown = {
         **admin.site.each_context(request),

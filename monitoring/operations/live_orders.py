@@ -6,6 +6,8 @@ from datetime import datetime
 
 from django.db.models import Max
 
+from execution.access import desks
+from execution.access.desks import Accounts
 from execution.domain.lifecycle import ORDER_LIVE
 from execution.models import Order, Slice
 from execution.orders.results import actual_slippage_bps
@@ -35,9 +37,10 @@ class LiveOrder:
         return actual_slippage_bps(self.order)
 
 
-def live_orders(now: datetime) -> tuple[Sequence[LiveOrder], bool]:
+def live_orders(now: datetime, accounts: Accounts = None) -> tuple[Sequence[LiveOrder], bool]:
     """Those that end first, and whether there are more than are shown. Two queries."""
-    rows = list(Order.objects.filter(status__in=sorted(ORDER_LIVE)).order_by("end_at")[: SHOWN + 1])
+    live = desks.of_accounts(Order.objects.filter(status__in=sorted(ORDER_LIVE)), accounts)
+    rows = list(live.order_by("end_at")[: SHOWN + 1])
     shown = rows[:SHOWN]
     planned = _planned([order.pk for order in shown], now)
     return [_live(order, planned.get(order.pk, 0), now) for order in shown], len(rows) > SHOWN

@@ -6,10 +6,12 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Max
 
 from deepstack import redis_check
 from execution import heartbeat
+from execution.access import desks
+from execution.access.desks import Accounts
 from execution.broker import links
 from execution.domain.exchange_time import exchange_day, exchange_time, short_time
 from execution.domain.lifecycle import SLICE_AT_BROKER
@@ -63,24 +65,27 @@ class Snapshot:
     unconfirmed: int | None  # children the broker may still execute; None unless halted
 
 
-def take(moment: Moment, states: Sequence[TradingState]) -> Snapshot:
-    orders, more = live_orders(moment.now)
+def take(moment: Moment, states: Sequence[TradingState], accounts: Accounts = None) -> Snapshot:
+    """`accounts`: those that the reader sees."""
+    orders, more = live_orders(moment.now, accounts)
     limits = thresholds.of(settings.CONFIG, moment)
-    seen = _last_seen()
+    seen = _last_seen(accounts)
     return Snapshot(
         at=exchange_time(moment.now),
         moment=moment.now,
         orders=orders,
         more_orders=more,
-        today=daily_summaries.tally_of(exchange_day(moment.now), limits=limits),
-        alerts=active_alerts(),
+        today=daily_summaries.tally_of(exchange_day(moment.now), limits=limits, accounts=accounts),
+        alerts=active_alerts(accounts),
         health=health(moment, seen),
         unconfirmed=seen.at_broker if _halted(states) else None,
     )
 
 
-def active_alerts() -> Mapping[str, int]:
-    rows = Alert.objects.filter(ACTIVE).order_by().values_list("severity")
+def active_alerts(accounts: Accounts = None) -> Mapping[str, int]:
+    rows = (
+        desks.of_accounts(Alert.objects.filter(ACTIVE), accounts).order_by().values_list("severity")
+    )
     counts = dict(rows.annotate(n=Count("pk")))
     return {str(level): counts.get(level, 0) for level in reversed(AlertSeverity)}
 
@@ -133,7 +138,15 @@ def _last_execution(last: datetime | None, now: datetime) -> Part:
     return Part("Last execution", True, short_time(last, now) if last else "none yet")
 
 
-def _last_seen() -> LastSeen:
+def _last_seen(accounts: Accounts) -> LastSeen:
+    if accounts is not None:
+        fills = desks.of_accounts(Fill.objects.all(), accounts)
+        working = Slice.objects.filter(status__in=sorted(SLICE_AT_BROKER))
+        return LastSeen(
+            EventCursor.objects.values_list("evaluated_at_real", flat=True).first(),
+            fills.aggregate(last=Max("executed_at"))["last"],
+            desks.of_accounts(working, accounts).count(),
+        )
     with connection.cursor() as cursor:
         cursor.execute(_LAST_SEEN, [sorted(SLICE_AT_BROKER)])
         return LastSeen(*cursor.fetchone())

@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from execution.access import desks
 from execution.admin import control_pages
 from execution.domain.exchange_time import exchange_day
 from execution.models import Order
@@ -26,7 +27,8 @@ def live(request: HttpRequest) -> HttpResponse:
 @permission_required(page.SEES, raise_exception=True)
 def slippage_today(request: HttpRequest) -> JsonResponse:
     today = exchange_day(Moment.read().now)
-    return JsonResponse({"date": str(today), "buckets": list(slippage.distribution(today))})
+    found = slippage.distribution(today, desks.accounts_of(request.user))
+    return JsonResponse({"date": str(today), "buckets": list(found)})
 
 
 @require_safe
@@ -34,7 +36,7 @@ def slippage_today(request: HttpRequest) -> JsonResponse:
 @permission_required(page.SEES, raise_exception=True)
 def order(request: HttpRequest, order_id: int) -> HttpResponse:
     """The head of an order's own page: its status, its costs and what was noticed about it."""
-    found = get_object_or_404(Order, pk=order_id)
+    found = get_object_or_404(desks.visible(Order.objects.all(), request.user), pk=order_id)
     context = {
         "original": found,
         **control_pages.allowed(request),

@@ -23,6 +23,8 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Abs, Coalesce, TruncDate
 
+from execution.access import desks
+from execution.access.desks import Accounts
 from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_TERMINAL, OrderStatus
 from execution.market.calendar import NEW_YORK
@@ -60,9 +62,11 @@ class Day:
         return sum(self.alerts.values())
 
 
-def of_day(day: date, *, limits: Thresholds, account: str = "") -> Day:
-    """The figures as the database has them now, of a day that is over or under way."""
-    orders, raised = ended_on(day), _alerts_on(day)
+def of_day(day: date, *, limits: Thresholds, account: str = "", accounts: Accounts = None) -> Day:
+    """The figures as the database has them now, of a day that is over or under way; `accounts`:
+    those that the reader sees."""
+    orders = desks.of_accounts(ended_on(day), accounts)
+    raised = desks.of_accounts(_alerts_on(day), accounts)
     if account:
         orders, raised = orders.filter(account=account), raised.filter(account=account)
     by_algorithm = _tallies(orders, "algorithm", limits)
@@ -75,9 +79,10 @@ def of_day(day: date, *, limits: Thresholds, account: str = "") -> Day:
     )
 
 
-def tally_of(day: date, *, limits: Thresholds) -> Tally:
-    """The orders of all accounts alone, for who needs neither algorithms nor alerts."""
-    return Tally.total(_tallies(ended_on(day), "algorithm", limits).values())
+def tally_of(day: date, *, limits: Thresholds, accounts: Accounts = None) -> Tally:
+    """The orders of the accounts together, for who needs neither algorithms nor alerts."""
+    orders = desks.of_accounts(ended_on(day), accounts)
+    return Tally.total(_tallies(orders, "algorithm", limits).values())
 
 
 def build_missing(
