@@ -80,11 +80,17 @@ def asked_of(user: Any) -> bool:
     config = current()
     if config.controls.second_factor == "never":
         return False
-    return required_of(user, config) or device_of(user) is not None
+    return required_of(user, config) or has_device(user)
 
 
 def must_enrol(user: Any) -> bool:
-    return required_of(user, current()) and device_of(user) is None
+    return required_of(user, current()) and not has_device(user)
+
+
+def has_device(user: Any) -> bool:
+    """Read with the user of a session (`deepstack.web.login_backend`)."""
+    known = getattr(user, "has_device", None)
+    return device_of(user) is not None if known is None else bool(known)
 
 
 def device_of(user: Any) -> TOTPDevice | None:

@@ -1,14 +1,11 @@
-"""Desks, kept by superusers: who works on which accounts."""
-
-from typing import Any
+"""Desks, kept by superusers: who works on which accounts. Whom they bind sees none of them."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from typing_extensions import override
 
-from execution.access import desks
-from execution.admin.base import ModelAdmin, TabularInline
+from execution.admin.base import ExportedAdmin, TabularInline
 from execution.models import Desk, DeskAccount
 
 
@@ -19,7 +16,7 @@ class AccountInline(TabularInline[DeskAccount, Desk]):
 
 
 @admin.register(Desk)
-class DeskAdmin(ModelAdmin[Any]):
+class DeskAdmin(ExportedAdmin[Desk]):
     list_display = ("name", "people", "its_accounts")
     filter_horizontal = ("members",)
     search_fields = ("name", "accounts__account", "members__username")
@@ -27,9 +24,7 @@ class DeskAdmin(ModelAdmin[Any]):
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[Desk]:
-        rows = super().get_queryset(request).prefetch_related("members", "accounts")
-        bound = desks.accounts_of(request.user) is not None
-        return rows.filter(members=request.user.pk) if bound else rows
+        return super().get_queryset(request).prefetch_related("members", "accounts")
 
     @admin.display(description="members")
     def people(self, desk: Desk) -> str:

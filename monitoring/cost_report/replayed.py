@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from django.db import connection
 
+from execution.access.desks import Accounts
 from execution.domain.algorithms.registry import ALGOS
 from execution.models import Order
 from monitoring.cost_report.estimates import Sums
@@ -85,6 +86,7 @@ WITH newest AS (
    WHERE coalesce(o.finished_at, o.created_at) >= %(begin)s
      AND coalesce(o.finished_at, o.created_at) < %(end)s
      AND (%(account)s = '' OR o.account = %(account)s)
+     AND (%(accounts)s::text[] IS NULL OR o.account = ANY(%(accounts)s))
      AND EXISTS (SELECT FROM {OrderReplay._meta.db_table} r
                   WHERE r.order_id = o.id AND r.shortfall_bps IS NOT NULL)
    ORDER BY coalesce(o.finished_at, o.created_at) DESC LIMIT {MOST_ORDERS}),
@@ -111,12 +113,13 @@ SELECT one, other, sum(orders), sum(done) / nullif(sum(ordered), 0),
 """  # noqa: S608
 
 
-def of(period: Period, *, account: str = "") -> Replayed:
-    """One query."""
-    asked: dict[str, datetime | str] = {
+def of(period: Period, *, account: str = "", accounts: Accounts = None) -> Replayed:
+    """One query. `accounts`: those that the reader sees."""
+    asked: dict[str, datetime | str | list[str] | None] = {
         "begin": bounds(period.first)[0],
         "end": bounds(period.last)[1],
         "account": account,
+        "accounts": None if accounts is None else sorted(accounts),
     }
     with connection.cursor() as cursor:
         cursor.execute(_DIFFERENCES, asked)

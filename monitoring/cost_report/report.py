@@ -52,6 +52,7 @@ class Report:
     period: Period
     by: str
     account: str  # empty: all
+    accounts: Accounts  # that the reader sees
     total: Group
     groups: Sequence[tuple[str, Group]]
     days: Mapping[date, Group]
@@ -82,13 +83,14 @@ def of(
         period=period,
         by=by,
         account=account,
+        accounts=accounts,
         total=total,
         groups=_groups(by, parts, days),
         days=days,
         worst=worst.explained(dear),
         missing=max(ended - total.orders, 0),
         # Where orders are shown one by one, the page of each has its replays.
-        replayed=replayed.NONE if by == "order" else replayed.of(period, account=account),
+        replayed=replayed.NONE if by == "order" else replayed.of(period, **whose),
     )
 
 

@@ -98,7 +98,9 @@ def _html(found: Report) -> str:
 
 
 def _algorithms(found: Report) -> str:
-    return replayed_csv.text(replayed.of(found.period, account=found.account))
+    return replayed_csv.text(
+        replayed.of(found.period, account=found.account, accounts=found.accounts)
+    )
 
 
 html_file = _file(_html, "html", "text/html")

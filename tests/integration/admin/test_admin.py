@@ -141,7 +141,8 @@ def one_of_each() -> None:
     limits.restrict(symbol="AMC", reason="too wild", by="ann")
 
 
-WITHOUT_A_PAGE = {"RecoveryCode"}  # hashes, which say nothing to anybody
+# Hashes, which say nothing to anybody; a part of another page.
+WITHOUT_A_PAGE = {"RecoveryCode", "DeskAccount"}
 OURS = [
     model
     for model in apps.get_app_config("execution").get_models()

@@ -136,7 +136,7 @@ def test_a_basket_s_page_costs_the_same_few_queries_for_many_orders() -> None:
     for path in (BASKETS, BASKET):
         with CaptureQueriesContext(connection) as seen:
             shown(viewer, path, name="b")
-        assert len(seen) <= 8, path
+        assert len(seen) <= 9, path
 
 
 def test_a_trader_cancels_all_that_is_open_of_a_basket_with_one_reason() -> None:

@@ -15,7 +15,7 @@ from tests.integration.monitoring.rows import NOON, filled
 from tests.integration.monitoring.test_cost_report import a_week
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
-MOST_QUERIES = 12
+MOST_QUERIES = 13
 PAGE = "/admin/tca/"
 FILES = ("/admin/tca/report.html", "/admin/tca/report.csv")
 TODAY = NOON.date()

@@ -47,7 +47,7 @@ from monitoring.models import (
 from monitoring.reporting import daily_summaries
 from tests.baseline import addresses
 from tests.integration.monitoring.rows import LIMITS, NOON, store_order
-from tests.integration.web.test_baseline import MARK, OTHER_TABLES, WHOLE, Answer, ask, rows
+from tests.integration.web.test_baseline import BODY, MARK, OTHER_TABLES, WHOLE, Answer, ask, rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_date, pytest.mark.timeout(600)]
 
@@ -203,24 +203,26 @@ def every_address(order: Order) -> list[str]:
     ]
 
 
-def walk(
-    client: Client, order: Order, *, writing: bool = False, asking: bool = False
-) -> Iterator[Answer]:
-    body = {"action": "cancel_orders", "_selected_action": order.pk, "orders": order.pk}
+def read(client: Client, order: Order, *, asking: bool = False) -> Iterator[Answer]:
     for address in every_address(order):
-        if address == "/admin/logout/":
-            continue
-        if writing:
-            yield ask(client, "POST", address)
-            if address.startswith("/admin/"):
-                done = client.post(address, {**body, "reason": "x", "confirm": "yes"})
-                yield Answer("POST", address, done.status_code, text_of(done), dict(done.headers))
-            continue
         for query in ("", *(QUERIES if asking and ASKING.fullmatch(address) else ())):
             done = client.get(address + query)
             yield Answer(
                 "GET", address + query, done.status_code, text_of(done), dict(done.headers)
             )
+
+
+def write(client: Client, order: Order) -> Iterator[Answer]:
+    """A page that is read only answers a POST as it answers a GET."""
+    chosen = {"action": "cancel_orders", "_selected_action": order.pk, "orders": order.pk}
+    for address in every_address(order):
+        if address == "/admin/logout/" or OTHER_TABLES.match(address):
+            continue
+        if address.startswith("/api/"):
+            yield ask(client, "POST", address)
+            continue
+        done = client.post(address, {**BODY, **chosen, "account": MARK})
+        yield Answer("POST", address, done.status_code, text_of(done), dict(done.headers))
 
 
 def text_of(answer: Any) -> str:
@@ -239,18 +241,18 @@ def test_nothing_is_seen_of_another_desk(order: Order) -> None:
     client = two_desks("Trader")
     leaks = [
         str(answer)
-        for answer in walk(client, order, asking=True)
+        for answer in read(client, order, asking=True)
         if (MARK in answer.text and not echoed(answer))
         or (answer.status == 200 and f"/order/{order.pk}/" in answer.text)
     ]
     assert leaks == []
 
 
-def test_what_the_walk_looks_for_is_there_to_be_found(order: Order) -> None:
+def test_what_is_looked_for_is_there_to_be_found(order: Order) -> None:
     """By somebody of that desk, and on the lists by Risk, who is in none."""
     two_desks("Trader")
     bob = logged_in(User.objects.get(username="bob"))
-    seen = {answer.address for answer in walk(bob, order) if MARK in answer.text}
+    seen = {answer.address for answer in read(bob, order) if MARK in answer.text}
     tables = {f"/admin/{label.replace('.', '/')}/" for label in desks.ACCOUNT_OF}
     tables -= {"/admin/monitoring/daycosts/"}  # has no page
     tables &= set(every_address(order))
@@ -263,15 +265,9 @@ def test_what_the_walk_looks_for_is_there_to_be_found(order: Order) -> None:
 
 def test_nothing_is_changed_of_another_desk(order: Order) -> None:
     client, before = two_desks("Trader"), rows()
-    changing = {"execution.Order", "execution.Slice", "execution.OrderEvent"}
-    for answer in walk(client, order, writing=True):
+    for answer in write(client, order):
         assert answer.status < 500, str(answer)
-    after = rows()
-    assert Order.objects.filter(account=MARK).count() == 2
-    for label in before.keys() - changing:
-        assert after[label] == before[label], label
-    order.refresh_from_db()
-    assert order.status == "ACCEPTED"
+    assert rows() == before
 
 
 def test_an_order_for_another_desk_names_the_account(order: Order) -> None:
