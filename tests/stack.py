@@ -186,8 +186,9 @@ class Stack:
 def _started(
     command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
 ) -> fork_server.Forked | subprocess.Popen[bytes]:
-    """Forked, where it is a module of this Python."""
-    if tuple(command[:2]) == (sys.executable, "-m"):
+    """Forked, where it is a module of this Python; a library is preloaded by exec alone."""
+    preloaded = environment.get("LD_PRELOAD") != os.environ.get("LD_PRELOAD")
+    if tuple(command[:2]) == (sys.executable, "-m") and not preloaded:
         return fork_server.Forked(command, environment, ROOT, output.fileno(), output.fileno())
     return subprocess.Popen(
         command,

@@ -125,6 +125,7 @@ def _become(
     vars(celery.platforms)["_setproctitle"] = None
     setproctitle(" ".join(command))
     sys.argv = command[2:]
+    sys.modules.pop(command[2], None)  # imported with what the fork server's user runs
     try:
         runpy.run_module(command[2], run_name="__main__", alter_sys=True)
     finally:
