@@ -40,7 +40,7 @@ SETTINGS = {
     # Of thin names the last price stands longer, and moves further than usual within a minute.
     "EXECUTION__ROUTING__CHILD_TOLERANCE_BPS": "50",
     "LIMITS__MAX_SPREAD_BPS": "500",
-    # Of real time: at sixty times its speed the usual one would be minutes, and no slice that short.
+    # Of real time: at sixty times its speed the usual one is minutes, and no slice so short.
     "EXECUTION__SCHEDULING__MIN_LIFE_SECONDS": "0.5",
     # So that the curve differs from equal slices within three hours.
     "EXECUTION__IMPLEMENTATION_SHORTFALL__RISK_AVERSION": "0.00001",

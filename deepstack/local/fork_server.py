@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import IO, Any
 
 import celery.platforms
 from setproctitle import setproctitle
+from typing_extensions import override
 
 from deepstack.local.child_cleanup import parent_pipe
 
@@ -51,7 +52,7 @@ class Forked:
         if tuple(command[:2]) != (sys.executable, "-m"):
             raise ValueError(f"only a module of {sys.executable} can be forked, not {command}")
         self.args = list(command)
-        handles = [DupFd(each) for each in (stdout, stderr, *parent_pipe())]
+        handles = [_Handle(each) for each in (stdout, stderr, *parent_pipe())]
         self._process = _servers.Process(
             target=_become, args=(self.args, dict(environment), folder, handles), daemon=True
         )
@@ -109,14 +110,30 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
+class _Handle:
+    """A file descriptor that the fork server passes on; in the child it is a number."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    @override
+    def __reduce__(self) -> tuple[Callable[[Any], int], tuple[Any]]:
+        return _opened, (DupFd(self._number),)
+
+
+def _opened(handle: Any) -> int:
+    number: int = handle.detach()
+    return number
+
+
 def _become(
-    command: list[str], environment: dict[str, str], folder: Path, handles: list[Any]
+    command: list[str], environment: dict[str, str], folder: Path, handles: list[int]
 ) -> None:
     """What an exec would have set, and then the module."""
     os.setsid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    stdout, stderr, *_ = [each.detach() for each in handles]
+    stdout, stderr, *_ = handles
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     os.chdir(folder)
