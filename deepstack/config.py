@@ -93,7 +93,7 @@ class Vwap(Section):
     min_slices: SliceCount = 10  # in windows shorter than that many slices would need
     # Orders that say no number of slices are cut finer where volume is fast: by slices of
     # `shortest_slice_minutes` in the last `closing_minutes` of a session, and wherever one would
-    # hold more than `largest_slice` of the order; never below `smallest_cut` shares on average.
+    # hold more than `largest_slice` of the order; never into fewer than `smallest_cut` shares.
     shortest_slice_minutes: PositiveMinutes = 1.0
     closing_minutes: Annotated[float, Field(ge=0, le=60)] = 10.0
     largest_slice: Share = Decimal("0.01")

@@ -22,7 +22,7 @@ class Grid:
 
     `shortest`: the length of the shortest slice, and of all of them in the last `closing` of a
     session. `largest`: the share of the order (0 to 1) beyond which a slice is cut. `least`: shares
-    of an average slice; an order that is too small for that is cut less, or not at all. `most`:
+    that each part of a slice is to have; one too small for that is cut less, or not at all. `most`:
     slices.
     """
 
@@ -50,36 +50,47 @@ def volume_times(
     Raises ValueError as `even_times`.
     """
     even = even_times(start, end, count)
-    most = min(max(quantity // grid.least, count), grid.most)
-    intervals = list(pairwise((*even, end)))
-    shares = profile.weights(session, even, end)
-    whole, largest = sum(shares), grid.largest
+    weights = profile.weights(session, even, end)
+    whole, largest = sum(weights), grid.largest
     while whole and largest < 1:
         times = [
             time
-            for (left, right), share in zip(intervals, shares, strict=True)
-            for time in _cut(left, right, share / whole / largest, session, grid)
+            for (left, right), weight in zip(pairwise((*even, end)), weights, strict=True)
+            for time in _cut(left, right, weight / whole, largest, quantity, session, grid)
         ]
-        if len(times) <= most:
+        if len(times) <= max(grid.most, count):
             return tuple(times)
         largest *= 2
     return even
 
 
 def _cut(
-    left: datetime, right: datetime, parts: float, session: Session, grid: Grid
+    left: datetime,
+    right: datetime,
+    share: float,
+    largest: float,
+    quantity: int,
+    session: Session,
+    grid: Grid,
 ) -> Iterator[datetime]:
-    """The times at which the interval's slices are due, the first at `left`."""
+    """The times at which the slices of an interval that holds `share` of the order are due, the
+    first at `left`."""
     closing = session.extended_close if session.always else session.close - grid.closing
-    if left + grid.shortest <= closing < right:
-        yield from _parts(left, closing, parts * ((closing - left) / (right - left)), grid)
-        left = closing
-    yield from _parts(left, right, inf if closing <= left else parts, grid)
+    before = share * ((closing - left) / (right - left))
+    room = min(before, share - before) * quantity >= grid.least
+    if room and left + grid.shortest <= closing < right:
+        yield from _parts(left, closing, before / largest, before * quantity, grid)
+        left, share = closing, share - before
+    wanted = inf if closing <= left else share / largest
+    yield from _parts(left, right, wanted, share * quantity, grid)
 
 
-def _parts(left: datetime, right: datetime, parts: float, grid: Grid) -> Iterator[datetime]:
+def _parts(
+    left: datetime, right: datetime, wanted: float, shares: float, grid: Grid
+) -> Iterator[datetime]:
     units = max((right - left) // grid.shortest, 1)
-    pieces = ceil(min(max(parts - _ROUNDING, 1), units))
+    room = max((shares + _ROUNDING) // grid.least, 1)
+    pieces = ceil(min(max(wanted - _ROUNDING, 1), units, room))
     return (left + grid.shortest * (units * k // pieces) for k in range(pieces))
 
 

@@ -73,11 +73,17 @@ def test_only_the_fast_part_is_cut():
 
 
 @pytest.mark.parametrize(
-    ("quantity", "slices"), [(399, 4), (799, 4), (800, 8), (1_999, 12), (2_000, 20)]
+    ("quantity", "slices"), [(399, 4), (799, 4), (800, 8), (1_999, 16), (2_000, 20)]
 )
 def test_a_small_order_is_not_cut_to_pieces(quantity, slices):
-    """Of at least a hundred shares on average, where the cut is what makes them smaller."""
+    """Of at least a hundred shares, where the cut is what makes them smaller."""
     assert len(minutes(OPEN, at(20), 4, quantity=quantity)) == slices
+
+
+def test_a_small_order_is_cut_where_its_slices_are_large():
+    auction = Profile.even([1] * 77 + [40])  # more than half of the order falls on its minutes
+    found = minutes(at(210), CLOSE, 36, quantity=1_000, profile=auction)
+    assert found == [*range(210, 385, 5), *range(385, 390)]
 
 
 def test_a_half_day_closes_earlier():
@@ -150,7 +156,7 @@ def test_a_feed_that_lags_is_not_a_market_that_is_silent(told, believes):
     assert list(believed(told)) == told[:believes]
 
 
-@pytest.mark.parametrize(("least", "cut"), [(1_000, False), (500, True)])
+@pytest.mark.parametrize(("least", "cut"), [(3_000, False), (500, True)])
 def test_slices_are_not_cut_below_the_smallest_that_the_order_wants(least, cut):
     times = due_times(spec(60_000, slices=60, grid=with_(largest=0.02), min_slice=least))
     assert (len(times) > 60) == cut
