@@ -142,7 +142,8 @@ def _become(
     vars(celery.platforms)["_setproctitle"] = None
     setproctitle(" ".join(command))
     sys.argv = command[2:]
-    sys.modules.pop(command[2], None)  # imported with what the fork server's user runs
+    # Whoever asks for the fork may have imported the module, and so has this process.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     try:
         runpy.run_module(command[2], run_name="__main__", alter_sys=True)
     finally:

@@ -230,7 +230,7 @@ def test_roles_may_be_made_again() -> None:
         }
         viewing = names["Viewer"]
         assert {name.partition("_")[0] for name in viewing} == {"view"}
-        assert names["Trader"] - viewing == {"submit_order", "cancel_order"}
+        assert names["Trader"] - viewing == {"submit_order", "cancel_order", "halt_own_desk"}
         assert names["Risk"] >= {"cancel_order", "change_tradingstate"} | viewing
         assert "submit_order" not in names["Risk"]
         Group.objects.get(name="Viewer").permissions.clear()
