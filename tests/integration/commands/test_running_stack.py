@@ -38,7 +38,7 @@ def test_an_order_is_watched_to_its_end(stack: Stack) -> None:
 def test_output_that_nobody_reads_is_no_error(stack: Stack) -> None:
     kept_back = stack.env(PYTHONUNBUFFERED="")  # until the end; the other at once
     commands = {
-        ("resume_trading", "--symbol=PIPE", "--reason=calm"): kept_back,
+        ("resume_trading", "--symbol=CALM", "--reason=calm"): kept_back,
         ("halt", "--symbol=PIPE", "--reason=news"): stack.env(),
         ("orders",): kept_back,
         ("denial_codes",): stack.env(),
