@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -218,7 +218,8 @@ def _cancel(live: "QuerySet[Order]") -> None:
     from execution.entry import order_controls
 
     for number in live.values_list("pk", flat=True):
-        order_controls.cancel(number, by="benchmark", now=context.default().now())
+        with suppress(order_controls.NotAllowed):  # it has ended meanwhile
+            order_controls.cancel(number, by="benchmark", now=context.default().now())
     _until(lambda: not live.exists(), 2 * START_SECONDS)
 
 
