@@ -64,7 +64,7 @@ def main() -> None:
 def _processor_seconds() -> float:
     """Of the stream process since it began."""
     for each in psutil.Process().children(recursive=True):
-        if "deepstack.asgi:application" in each.cmdline():
+        if "deepstack.asgi:application" in " ".join(each.cmdline()):
             used = each.cpu_times()
             return used.user + used.system
     raise SystemExit("no stream process runs")
