@@ -4,11 +4,9 @@ import json
 import re
 from base64 import b32decode
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
@@ -19,12 +17,9 @@ from rest_framework.test import APIClient
 from deepstack import config
 from deepstack.web import login_throttle
 from execution.access import login_gate, recovery_codes, second_factor
-from execution.access.second_factor import WrongCode
 from execution.management import operator
 from execution.management.roles import ensure_roles
 from execution.models import RecoveryCode, SecondFactorChange, TradingState
-from monitoring.alerting import surveillance
-from tests.integration.monitoring.rows import LIMITS, NOW
 from tests.second_factor import code, enrolled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
@@ -347,61 +342,6 @@ def test_who_is_made_to_wait_gets_in_by_a_recovery_code_and_halts_at_once() -> N
     assert TradingState.objects.get().state == "HALTED"
     assert give(client, codes[0]) == ""
     assert in_office(client)
-
-
-def test_a_reset_is_on_record_alerts_and_ends_what_was_open() -> None:
-    user = person()
-    client = logged_in()
-    _, codes = enrol(client)
-    Token.objects.create(user=user)
-    call_command("reset_second_factor", "eve", by="ann", reason="lost phone")
-    assert not in_office(client)
-    assert client.get(PAGE)["Location"] == ENROL
-    assert not Token.objects.exists()
-    with pytest.raises(WrongCode, match="no second factor is enrolled"):
-        second_factor.check(user, codes[0], address="192.0.2.1")
-    change = SecondFactorChange.objects.first()
-    assert change is not None
-    assert (change.kind, change.changed_by, change.reason) == ("RESET", "ann", "lost phone")
-    (found,) = resets()
-    assert found.message.startswith("the second factor of eve was reset by ann: lost phone. ")
-    enrol(client)
-    assert resets() == []
-    assert in_office(client)
-
-
-def test_a_reset_is_no_news_a_day_later() -> None:
-    second_factor.reset(person(), by="ann", reason="lost phone")
-    assert len(resets()) == 1
-    SecondFactorChange.objects.update(changed_at_real=NOW.real_now - timedelta(days=1))
-    assert resets() == []
-
-
-def resets() -> list[surveillance.Finding]:
-    found = surveillance.service_state(moment=NOW, config=config.current(), limits=LIMITS)
-    return [each for each in found if each.kind == "SECOND_FACTOR_RESET"]
-
-
-@pytest.mark.parametrize(
-    ("name", "reason", "words"),
-    [("nobody", "lost", "there is no user nobody"), ("eve", " ", "--reason is empty")],
-)
-def test_a_reset_names_what_was_asked_wrongly(name: str, reason: str, words: str) -> None:
-    enrolled(person())
-    with pytest.raises(CommandError, match=words):
-        call_command("reset_second_factor", name, by="ann", reason=reason)
-    assert TOTPDevice.objects.exists()
-
-
-def test_a_reset_takes_two_where_four_eyes_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    enrolled(person())
-    monkeypatch.setenv("CONTROLS__FOUR_EYES", "true")
-    config.current.cache_clear()
-    with pytest.raises(CommandError, match="A second person must ask"):
-        call_command("reset_second_factor", "eve", by="ann", reason="lost phone")
-    assert TOTPDevice.objects.exists()
-    call_command("reset_second_factor", "eve", by="bob", reason="lost phone")
-    assert not TOTPDevice.objects.exists()
 
 
 def test_a_device_that_is_gone_verifies_no_session() -> None:

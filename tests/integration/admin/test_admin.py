@@ -39,6 +39,7 @@ from execution.models import (
     VolumeProfile,
 )
 from execution.risk import kill_switch, limits
+from tests.integration.paper_rows import filled_at_paper
 from tests.integration.statements import statements
 
 pytestmark = pytest.mark.django_db
@@ -86,20 +87,7 @@ def filled(part: Slice, quantity: int = 1) -> Fill:
 def one_of_each() -> None:
     order, now = accept(), timezone.now()
     filled(order.slices.first())
-    paper = PaperOrder.objects.create(
-        client_order_id="c-1",
-        account="default",
-        symbol="AAPL",
-        side="BUY",
-        quantity=5,
-        limit_price=150,
-        status="FILLED",
-        filled_quantity=5,
-        accepted_at=now,
-        changed_at=now,
-        matched_until=now,
-    )
-    PaperExecution.objects.create(order=paper, quantity=5, price=150, commission=1, executed_at=now)
+    filled_at_paper("c-1", "default")
     bar = dict.fromkeys(("open", "high", "low", "close"), 150)
     Bar.objects.create(symbol="AAPL", start_at=now, volume=1, **bar)
     MarketClock.objects.create(anchor=now, real_anchor=now)

@@ -25,8 +25,6 @@ from execution.models import (
     DeskAccount,
     Fill,
     Order,
-    PaperExecution,
-    PaperOrder,
     RiskLimit,
     RiskLimitChange,
     TradingState,
@@ -47,6 +45,7 @@ from monitoring.models import (
 from monitoring.reporting import daily_summaries
 from tests.baseline import addresses
 from tests.integration.monitoring.rows import LIMITS, NOON, store_order
+from tests.integration.paper_rows import filled_at_paper
 from tests.integration.web.test_baseline import BODY, MARK, OTHER_TABLES, WHOLE, Answer, ask, rows
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_date, pytest.mark.timeout(600)]
@@ -108,20 +107,7 @@ def of_the_broker() -> None:
         first_seen_at_real=now,
         last_seen_at_real=now,
     )
-    paper = PaperOrder.objects.create(
-        client_order_id=MARK,
-        account=MARK,
-        symbol="AAPL",
-        side="BUY",
-        quantity=5,
-        limit_price=150,
-        status="FILLED",
-        filled_quantity=5,
-        accepted_at=now,
-        changed_at=now,
-        matched_until=now,
-    )
-    PaperExecution.objects.create(order=paper, quantity=5, price=150, commission=1, executed_at=now)
+    filled_at_paper(MARK, MARK)
 
 
 def of_alerts(order: Order) -> None:
