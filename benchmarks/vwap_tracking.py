@@ -7,11 +7,11 @@ have ended when their slice is due, by the rule of the service itself.
     python -m benchmarks.vwap_tracking [--tuning] [--plain] [--bars FILE] [--test-from DAY]
                                        [--fewest N] [--pov]
 
-prints tables to stderr and one JSON document to stdout; of SPY in January 2011, where its file is
-there, how following the day differs from the learned profile. `--tuning` takes the sessions before
-the test's, on which the constants of the forecast were chosen; `--plain` takes special days for
-days like all others; `--fewest` learns from fewer than 20 sessions where there are no more; `--pov`
-prints POV alone.
+prints tables to stderr and one JSON document to stdout; at the end, whether following the day pays
+on calmer tapes (`benchmarks/following.py`). `--tuning` takes the sessions before the test's, on
+which the constants of the forecast were chosen; `--plain` takes special days for days like all
+others; `--fewest` learns from fewer than 20 sessions where there are no more; `--pov` prints POV
+alone.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from pathlib import Path
 from statistics import fmean, median, quantiles, stdev
 from typing import NamedTuple
 
-from benchmarks.bars import DATA, MIDCAPS, MINUTE, read
+from benchmarks import following
+from benchmarks.bars import MIDCAPS, MINUTE, read
 from benchmarks.fill_models import FIRST, MODELS, OPEN, OWN, deviation_bps
 from benchmarks.schedules import EVEN, FINE, SLICE, pov
 from benchmarks.stock_days import HALF_DAYS, LEARN_FROM, QUANTITY, TEST_FROM, Case, cases
@@ -33,8 +34,6 @@ from execution.domain.participation import Pace
 WINDOWS = {"full day": (0, 390), "09:30-11:30": (0, 120), "12:00-14:00": (150, 270)}
 WINDOWS |= {"14:00-16:00": (270, 390), "15:30-16:00": (360, 390)}  # minutes of the session
 PRODUCT = "dynamic, finer"  # what the service does by default
-LEARNED, FOLLOWING = "learned", "dynamic"  # both in slices of five minutes
-SPY, SPY_FROM, SPY_FEWEST = DATA / "spy_2011_01_1min.csv.gz", date(2011, 1, 1), 5
 WORST = 5
 RATE = float(Pov().participation)
 PACES = {
@@ -184,36 +183,6 @@ def tables(errors: Errors) -> str:
     return "\n".join(lines)
 
 
-def against_learned(stock_days: Sequence[Case]) -> dict[str, dict[str, float]]:
-    """Following the day less the learned profile on the same days, each slice at its own
-    interval's VWAP: above 0, the learned profile is closer."""
-    errors, found = grouped(list(ended(stock_days))), {}
-    for window in WINDOWS:
-        pairs = list(zip(errors[OWN, FOLLOWING, window], errors[OWN, LEARNED, window], strict=True))
-        more = [abs(one.bps) - abs(other.bps) for one, other in pairs]
-        found[window] = {
-            LEARNED: round(mean([other for _, other in pairs]), 2),
-            FOLLOWING: round(mean([one for one, _ in pairs]), 2),
-            "difference": round(fmean(more), 2),
-            "standard error": round(stdev(more) / len(more) ** 0.5, 2),
-            "without the worst day": round(fmean(sorted(more)[:-1]), 2),
-        }
-    return found
-
-
-def spy() -> dict[str, dict[str, float]] | None:
-    """None without its file."""
-    if not SPY.exists():
-        return None
-    days = cases(read(SPY), tuning=False, test_from=SPY_FROM, fewest=SPY_FEWEST)
-    figures = against_learned(list(days))
-    print(f"{'SPY, January 2011, ' + OWN:34}" + _cells(WINDOWS), file=sys.stderr)
-    for name in next(iter(figures.values())):
-        cells = _row([figures[window][name] for window in WINDOWS])
-        print(f"  {name:32}{cells}", file=sys.stderr)
-    return figures
-
-
 def pov_table(title: str, reached: Mapping[str, Mapping[str, float]]) -> str:
     names = ("median", "5th percentile", "95th percentile", "ended above its share")
     lines = [f"{'POV, ' + title + ': done / asked':34}" + _cells(WINDOWS)]
@@ -247,9 +216,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.bars.exists():
         print(f"{options.bars}: no such file; set DEEPSTACK_DATA to its folder", file=sys.stderr)
         return 2
+    history = read(options.bars, without=HALF_DAYS)
     stock_days = list(
         cases(
-            read(options.bars, without=HALF_DAYS),
+            history,
             tuning=options.tuning,
             test_from=options.test_from,
             fewest=options.fewest,
@@ -267,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sessions = f"{'before' if options.tuning else 'from'} {options.test_from}"
     found = report(errors, reached, len(stock_days), sessions)
     if options.bars == MIDCAPS and not options.tuning:
-        found["spy_against_learned"] = spy()
+        found["following_against_learned"] = following.report(history, WINDOWS)
     print(json.dumps(found, indent=2))
     return 0
 
