@@ -35,11 +35,11 @@ from deepstack.config_forecast import Forecast
 from deepstack.config_growth import Archive, Disk
 from deepstack.config_ibkr import Ibkr
 from deepstack.config_market import Market
+from deepstack.config_observability import Observability
 from deepstack.config_paper import Paper
 from deepstack.config_types import (
     PRINTED,
     Bps,
-    Checked,
     Count,
     DatabaseUrl,
     Deviation,
@@ -237,7 +237,7 @@ class Limits(Section):
     duplicate_seconds: Seconds = 0.0  # 0: not compared
 
 
-class Config(Checked, BaseSettings):
+class Config(Observability, BaseSettings):
     """Every setting of the service, frozen once read."""
 
     model_config = SettingsConfigDict(

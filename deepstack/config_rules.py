@@ -29,7 +29,7 @@ _GRAVE = ("TRADING_", "LIVE_", "ALPACA_", "IBKR_")
 _NEAR = 0.85
 
 # In a key's name; the path of a webhook is a password.
-_SECRET = ("secret", "auth", "webhook", "token", "backup_key", "api_key")
+_SECRET = ("secret", "auth", "webhook", "token", "backup_key", "api_key", "dsn", "headers")
 
 
 def out_of_order(config: object) -> list[str]:
@@ -93,6 +93,11 @@ def _variable(key: str) -> str:
     return key.replace(".", "__").upper()
 
 
+def is_secret(name: str) -> bool:
+    """Whether what stands under the name is shown to nobody."""
+    return any(word in name.lower() for word in _SECRET)
+
+
 def readable(error: ValidationError, section: str = "") -> str:
     """Each wrong key, its value unless that is secret, and what is allowed."""
     lines = ["the configuration is wrong:"]
@@ -103,8 +108,7 @@ def readable(error: ValidationError, section: str = "") -> str:
             lines.extend(f"  {line}" for line in said.splitlines())
             continue
         variable = "__".join(path).upper()
-        secret = any(word in path[0] for word in _SECRET)
-        value = "***" if secret else repr(problem["input"])
+        value = "***" if is_secret(path[0]) else repr(problem["input"])
         shown = config_urls.without_password(value)
         lines.append(f"  {'.'.join(path)} = {shown}: {said} (environment: {variable})")
     return "\n".join(lines)
