@@ -8,8 +8,10 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 WORKDIR /srv/deepstack
 
 # Time zones come from the tzdata package; the slim image has none.
-COPY requirements.lock .
-RUN pip install --require-hashes -r requirements.lock
+# requirements-observability adds what traces and error reports need.
+ARG REQUIREMENTS=requirements
+COPY requirements.lock requirements-observability.lock ./
+RUN pip install --require-hashes -r ${REQUIREMENTS}.lock
 
 COPY . .
 RUN useradd --system --uid 10001 --home-dir /srv/deepstack deepstack \

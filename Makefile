@@ -23,7 +23,7 @@ help:
 	@echo "make bench   how fast, as a table; bench-vwap: how close to the market VWAP"
 	@echo "make screenshots  the README's pictures of the back office; ARGS='--every --folder DIR': each page"
 	@echo "make check   ruff, mypy and the import rules"
-	@echo "make lock    write the lock files anew from requirements.txt and requirements-dev.txt"
+	@echo "make lock    write the lock files anew from the requirements files"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove what was installed and cached; data (var/) and logs/ stay"
 
@@ -81,11 +81,11 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# After a change of requirements.txt or requirements-dev.txt.
+# After a change of a requirements file.
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	for name in requirements requirements-dev; do \
+	for name in requirements requirements-observability requirements-dev; do \
 	  $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
 	    --no-emit-index-url --generate-hashes $$name.txt --output-file $$name.lock; \
 	done
