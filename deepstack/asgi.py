@@ -9,8 +9,10 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
 _django = get_asgi_application()
 
-from deepstack.web import problem_json  # noqa: E402  it needs the settings
+from deepstack import observability  # noqa: E402  it needs the settings
+from deepstack.web import problem_json  # noqa: E402  the same
 
+observability.take_part("stream")
 PATHS = ("/api/v1/orders/stream", "/healthz")
 
 Scope = dict[str, Any]

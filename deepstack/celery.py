@@ -13,7 +13,7 @@ from celery.signals import setup_logging, task_prerun, worker_init
 from celery.utils.dispatch import Signal
 from celery.worker.components import Hub, Pool
 
-from deepstack import latency_tuning
+from deepstack import latency_tuning, observability
 from deepstack.database import thread_connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
@@ -75,6 +75,7 @@ def _leave_logging_alone(**_: object) -> None:
 @worker_init.connect
 def _be_quick(**_: object) -> None:
     latency_tuning.be_quick()
+    observability.take_part("worker")
 
 
 @task_prerun.connect

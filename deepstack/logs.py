@@ -26,6 +26,8 @@ _QUIET = {
     "celery.app.trace": "WARNING",
     "celery.beat": "WARNING",  # a line every few seconds
     "apprise": "CRITICAL",  # its words may hold an address; the channel says what came of it
+    # A line for each attempt to export; `deepstack.observability.otlp` says what came of them.
+    "opentelemetry": "CRITICAL",
     "flower.inspector": "ERROR",  # asks workers that are still starting
 }
 

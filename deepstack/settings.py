@@ -5,9 +5,10 @@ from pathlib import Path
 
 import django_stubs_ext
 
-from deepstack import admin_site, database, logs
+from deepstack import admin_site, database, logs, observability
 from deepstack import config as configuration
 from deepstack.local import embedded_servers
+from deepstack.version import VERSION
 
 django_stubs_ext.monkeypatch()
 
@@ -144,7 +145,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "DeepStack Execution",
-    "VERSION": "1.0.0",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -165,3 +166,4 @@ SPECTACULAR_SETTINGS = {
 
 LOGGING_CONFIG = None
 logs.configure(level=CONFIG.log_level, file=CONFIG.log_file)
+observability.begin(CONFIG)

@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import connection
 
-from deepstack import database, private_files
+from deepstack import database, observability, private_files
 from deepstack.config import ROOT, Config, current
 from deepstack.database import pooling
 from execution.broker import BROKERS
@@ -48,6 +48,17 @@ def name_problems(config: Config) -> list[CheckMessage]:
         )
         for key, (value, allowed) in known.items()
         if value not in allowed
+    ]
+
+
+@register(CONFIGURATION)
+def what_watches_is_installed(
+    app_configs: Sequence[Any] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """A warning: nothing of trading depends on it."""
+    return [
+        Caution(f"{line}.", hint=f"{mends}, or unset the variable.", id="execution.W002")
+        for line, mends in observability.missing(current())
     ]
 
 

@@ -9,9 +9,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from deepstack.database.prepared_query import IsAny, Param, Prepared
+from deepstack.observability.tracing import tracing
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.market import clock
 from execution.models import Slice
+from execution.orders import order_trace
+from execution.orders.order_trace import QueuedSlice
 
 SEND = "execution.tasks.send_slice"
 RESOLVE = "execution.tasks.resolve_slice"
@@ -21,9 +24,9 @@ POLL = "execution.tasks.poll_executions"
 # sized, checked and stored by then.
 AHEAD = timedelta(milliseconds=80)
 
-_NAMES = Prepared[tuple[int, int, int, str, str]](
+_QUEUED = Prepared[QueuedSlice](
     lambda: Slice.objects.filter(IsAny(F("pk"), Param("ids", [0]))).values_list(
-        "pk", "sequence", "order_id", "order__side", "order__symbol"
+        "pk", "sequence", "due_at", "order_id", "order__seed", "order__side", "order__symbol"
     )
 )
 # Skips what somebody is changing now, as `locks.free_rows` does.
@@ -43,7 +46,8 @@ def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
     on its way. The note is conditional, because a worker may already have claimed the slice, or
     deferred it: then the task was for another moment, and it is enqueued again.
     """
-    named = _named(slice_id for slice_id, _ in slices)
+    began, queued = tracing.now(), _QUEUED.all(ids=[slice_id for slice_id, _ in slices])
+    named = _named(queued)
     with current_app.producer_or_acquire() as producer, producer.batch():
         for slice_id, due_at in slices:
             current_app.send_task(
@@ -53,6 +57,7 @@ def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
                 eta=clock.real_time_of(due_at - AHEAD),
                 producer=producer,
             )
+    order_trace.enqueued(queued, began=began)
     ids, moments = zip(*slices, strict=True) if slices else ((), ())
     with connection.cursor() as cursor:
         claimable = sorted(SLICE_CLAIMABLE)
@@ -64,18 +69,18 @@ def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
 def enqueue(task: str, slice_ids: Iterable[int]) -> None:
     """Publish one immediate task for each slice."""
     ids = list(slice_ids)
-    named = _named(ids)
+    named = _named(_QUEUED.all(ids=ids))
     with current_app.producer_or_acquire() as producer, producer.batch():
         for slice_id in ids:
             name = named.get(slice_id)
             current_app.send_task(task, args=[slice_id], argsrepr=name, producer=producer)
 
 
-def _named(slice_ids: Iterable[int]) -> dict[int, str]:
-    """What Flower and the workers' logs show in place of a bare number. One query."""
+def _named(queued: Iterable[QueuedSlice]) -> dict[int, str]:
+    """What Flower and the workers' logs show in place of a bare number."""
     return {
         pk: f"(slice {pk}: {number} of order {order} {side} {symbol})"
-        for pk, number, order, side, symbol in _NAMES.all(ids=list(slice_ids))
+        for pk, number, _, order, _, side, symbol in queued
     }
 
 

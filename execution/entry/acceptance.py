@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from deepstack.observability.tracing import tracing
 from execution import task_queue
 from execution.context import Context
 from execution.domain.field_aliases import written_in
@@ -12,6 +13,7 @@ from execution.entry import free_space, references
 from execution.entry.drafting import _configured, _Drafting, _parse_all, _Rules
 from execution.entry.store import ReferenceTaken, existing, store
 from execution.models import Order
+from execution.orders import order_trace
 from execution.orders.draft import Draft
 from execution.risk import pretrade
 
@@ -40,6 +42,7 @@ def accept_all(
     exists already stays in its own. Errors are keyed by `index.field` when the batch has more than
     one signal.
     """
+    began = tracing.now()
     free_space.require(context.config)
     signals = _parse_all(batch, context.config.account)
     for _ in range(3):
@@ -51,10 +54,12 @@ def accept_all(
             code = draft.order.routing.get("denial", {}).get("code", "")
             pretrade.stop_runaway(draft.order, code, draft.order.status_reason, now=now)
         horizon = context.config.execution.scheduling.horizon_seconds
+        planned = tracing.now()
         try:
             store(drafts, horizon_end=task_queue.horizon_end(now, horizon))
         except ReferenceTaken:
             continue  # another process stored it first: it is known at the next look
+        order_trace.accepted([each.order for each in drafts], began=began, planned=planned)
         return [slot.order if isinstance(slot, Draft) else slot for slot in slots]
     raise RuntimeError("a client reference kept changing hands; send the signal again")
 

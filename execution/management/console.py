@@ -84,9 +84,8 @@ class OperatorCommand(BaseCommand):
             with refusals():
                 options["by"] = operator.person(options["by"], self.permission)
         who = options.get("by")
-        named = {"named": lambda: str(who)} if who else {}
-        quiet = logs.only_warnings_on_the_console()
-        with quiet, caller.acting(Via.CLI, **named), refusals():
+        acting = caller.acting(Via.CLI, lambda: str(who)) if who else caller.acting(Via.CLI)
+        with logs.only_warnings_on_the_console(), acting, refusals():
             try:
                 return super().execute(*args, **options)
             except Order.DoesNotExist:

@@ -29,11 +29,12 @@ def _nobody() -> None:
 @dataclass(frozen=True, slots=True)
 class Caller:
     """`name` is asked for when it is needed: a view finds out who the user is. `person`: the user
-    of a request; None of a process or a shell."""
+    of a request; None of a process or a shell. `traceparent`: the request's own trace."""
 
     via: Via
     named: Callable[[], str] = _system_user
     person: Callable[[], object | None] = _nobody
+    traceparent: str = ""
 
     @property
     def name(self) -> str:
@@ -62,8 +63,9 @@ def acting(
     via: Via,
     named: Callable[[], str] = _system_user,
     person: Callable[[], object | None] = _nobody,
+    traceparent: str = "",
 ) -> Iterator[None]:
-    token = _of_context.set(Caller(via, named, person))
+    token = _of_context.set(Caller(via, named, person, traceparent))
     try:
         yield
     finally:
@@ -78,5 +80,6 @@ class CallerMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         via = Via.API if request.path_info.startswith("/api/") else Via.ADMIN
-        with acting(via, lambda: request.user.get_username(), lambda: request.user):
+        cause = request.META.get("HTTP_TRACEPARENT", "")
+        with acting(via, lambda: request.user.get_username(), lambda: request.user, cause):
             return self.get_response(request)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from deepstack.database.unit_of_work import insert, save
+from deepstack.observability.tracing import tracing
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     SliceStatus,
@@ -15,7 +16,7 @@ from execution.domain.lifecycle import (
     check_slice,
 )
 from execution.models import Order, OrderEvent, Slice
-from execution.orders import caller
+from execution.orders import caller, order_trace
 from execution.orders.event_log import log_events
 
 _MOVED = ("status", "reason", "finished_at", "check_at_real", "broker_order_id")
@@ -50,8 +51,14 @@ def record_event(
 
 
 def log_when_committed(events: Sequence[OrderEvent]) -> None:
-    """A line of the log for each event that stays: none for what was rolled back."""
-    transaction.on_commit(lambda: log_events(events), robust=True)
+    """A line of the log for each event that stays, and its span: none for what was rolled back."""
+    began = tracing.now()
+
+    def committed() -> None:
+        log_events(events)
+        order_trace.recorded(events, began=began)
+
+    transaction.on_commit(committed, robust=True)
 
 
 def move_order(

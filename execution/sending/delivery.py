@@ -12,12 +12,15 @@ from django.utils import timezone
 
 from deepstack.database.prepared_query import looking_ahead
 from deepstack.database.unit_of_work import save
+from deepstack.observability.tracing import tracing
+from execution.broker.base import BrokerOrder
 from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
 from execution.domain.risk_checks import Denial
 from execution.market import clock
 from execution.models import Slice
+from execution.orders import order_trace
 from execution.orders.journal import move_slice, record_event
 from execution.orders.locks import locked, sending, slice_of
 from execution.risk import marks, pretrade, send_snapshot
@@ -34,10 +37,12 @@ CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """An intent whose moment has come, and what it is sent with."""
+    """An intent whose moment has come, and what it is sent with. `taken`: when a worker took the
+    slice's task, for its trace."""
 
     intent: Intent
     context: Context
+    taken: int = 0
 
 
 Call = Callable[[Leaving], None]
@@ -69,7 +74,9 @@ def transmit_together(
 
     def conclude(each: Leaving, outcome: Outcome, *, alone: bool, at: datetime | None) -> None:
         concluded.add(each.intent.part.pk)
-        report(_result(each, outcome, alone=alone, left_at=at))
+        result = _result(each, outcome, alone=alone, left_at=at)
+        report(result)
+        order_trace.worked(each.intent.part, outcomes.name_of(result.outcome), taken=each.taken)
 
     def place(each: Leaving) -> None:
         at, outcome = _place(each)
@@ -96,8 +103,12 @@ def _place(each: Leaving) -> tuple[datetime | None, Outcome]:
     taken so long that the claim may be another's."""
     if _lease_is_over(each.intent.part):
         return None, CLAIM_LOST
-    at = each.context.now()
-    return at, outcomes.of(each.context.broker.place, each.intent.ticket, now=at)
+    at, began = each.context.now(), tracing.now()
+    outcome = outcomes.of(each.context.broker.place, each.intent.ticket, now=at)
+    failed = not isinstance(outcome, BrokerOrder)
+    name = outcomes.name_of(outcome)
+    order_trace.asked_broker(each.intent.part, name, began=began, failed=failed)
+    return at, outcome
 
 
 def _lease_is_over(part: Slice) -> bool:

@@ -76,6 +76,19 @@ def of(call: Callable[..., BrokerOrder], *args: object, **kwargs: object) -> Out
         return Ambiguous(f"{type(error).__name__}: {error}")
 
 
+def name_of(outcome: Outcome) -> str:
+    """For a trace."""
+    match outcome:
+        case BrokerOrder():
+            return outcome.status
+        case NotSent():
+            return "NOT_SENT"
+        case Refused():
+            return "REJECTED"
+        case Ambiguous():
+            return "UNKNOWN"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came of a claim. `left_at`: when its request left, None if none did; `again`: an earlier

@@ -5,6 +5,7 @@ hand the leases and the dispatch loop bring back.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 from time import monotonic, sleep
@@ -12,10 +13,12 @@ from time import monotonic, sleep
 from django.utils import timezone
 
 from deepstack.database.prepared_query import warm
+from deepstack.observability.tracing import tracing
 from execution.broker.base import BrokerOrder
 from execution.context import Context, default
 from execution.market import clock
 from execution.models import Slice
+from execution.orders import order_trace
 from execution.sending import delivery, outcomes, slices
 from execution.sending.delivery import Leaving
 from execution.sending.outcomes import Result
@@ -34,12 +37,20 @@ REQUESTS = 16  # beside the senders, where the broker takes its time
 BY_THEMSELVES = 4  # for what may wait for a lock
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Whose turn has come. `taken`: when the worker began with it, for the slice's trace."""
+
+    slice_id: int
+    taken: int
+
+
 class SliceFlow:
     """The stages of one process."""
 
     def __init__(self, context: Context) -> None:
         self._context, most = context, context.config.execution.scheduling.set_size
-        self._ids = Stage("read", self._read, begin=warm, most=most, gathers=True)
+        self._tasks = Stage("read", self._read, begin=warm, most=most, gathers=True)
         self._dues = Stage(
             "claim",
             self._claim,
@@ -65,7 +76,8 @@ class SliceFlow:
     def bring(self, slice_id: int, *, eta: datetime | None) -> None:
         """`eta`: when its task was to begin; None: it is due now."""
         left = eta + GATHER / clock.speed() - timezone.now() if eta else timedelta(0)
-        self._ids.put(slice_id, after=max(left.total_seconds(), 0.0))
+        task = _Task(slice_id, tracing.now())
+        self._tasks.put(task, after=max(left.total_seconds(), 0.0))
 
     def drain(self, seconds: float) -> bool:
         """Wait until all that was brought is done; False if some is not by then."""
@@ -78,15 +90,16 @@ class SliceFlow:
 
     def _idle(self) -> bool:
         """In the order of the flow: what leaves one stage is in the next already."""
-        stages = (self._ids, self._quotes, self._dues, self._alone, self._leaving, self._requests)
+        stages = (self._tasks, self._quotes, self._dues, self._alone, self._leaving, self._requests)
         return all(each.idle for each in (*stages, self._results, self._alone))
 
-    def _read(self, slice_ids: Sequence[int]) -> None:
-        parts = slices.read(list(dict.fromkeys(slice_ids)), self._context)
-        self._quotes.each(self._make_ready, parts, wait=False)
+    def _read(self, tasks: Sequence[_Task]) -> None:
+        taken = {task.slice_id: task.taken for task in tasks}
+        parts = slices.read(list(taken), self._context)
+        self._quotes.each(lambda part: self._make_ready(part, taken[part.pk]), parts, wait=False)
 
-    def _make_ready(self, part: Slice) -> None:
-        due = slices.ready(part, self._context)
+    def _make_ready(self, part: Slice, taken: int) -> None:
+        due = slices.ready(part, self._context, taken=taken)
         if due.may_join:
             self._dues.put(due, after=CLAIM_WITHIN)
         else:
@@ -96,22 +109,31 @@ class SliceFlow:
         self._alone.put(partial(self._claim_alone, due))
 
     def _claim_alone(self, due: Due) -> None:
-        self._claimed(
-            due, slices.claim(due.part, due.quote, due.context, now=due.now, tape=due.tape)
-        )
+        began = tracing.now()
+        intent = slices.claim(due.part, due.quote, due.context, now=due.now, tape=due.tape)
+        self._claimed(due, intent, began, together=1)
 
     def _claim(self, dues: Sequence[Due]) -> None:
+        began = tracing.now()
         for due, intent in zip(dues, slices.claim_together(dues), strict=True):
             if isinstance(intent, Alone):
                 self._leave_alone(due)
             else:
-                self._claimed(due, intent)
+                self._claimed(due, intent, began, together=len(dues))
 
-    def _claimed(self, due: Due, intent: Intent | None) -> None:
+    def _claimed(self, due: Due, intent: Intent | None, began: int, *, together: int) -> None:
         if intent is not None:
             # Not the claimed one's moment, which may be another by now, and far off.
             left = (due.part.due_at - due.context.now()) / clock.speed()
-            self._leaving.put(Leaving(intent, due.context), after=max(left.total_seconds(), 0.0))
+            leaving = Leaving(intent, due.context, due.taken)
+            self._leaving.put(leaving, after=max(left.total_seconds(), 0.0))
+        order_trace.claimed(
+            due.part,
+            began=began,
+            taken=due.taken,
+            intends=intent is not None,
+            together=together,
+        )
 
     def _send(self, leaving: Sequence[Leaving]) -> None:
         delivery.transmit_together(

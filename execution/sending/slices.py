@@ -16,6 +16,7 @@ from django.db import Error
 from django.utils import timezone
 
 from deepstack.database.unit_of_work import Overtaken, save
+from deepstack.observability.tracing import tracing
 from execution import task_queue
 from execution.booking import completion
 from execution.broker.base import Ticket
@@ -31,6 +32,7 @@ from execution.domain.lifecycle import (
 from execution.market import clock
 from execution.market.base import MarketDataUnavailable, Quote
 from execution.models import Order, Slice
+from execution.orders import order_trace
 from execution.orders.journal import move_order, move_slice, record_event
 from execution.orders.locks import NeedsOwnTransaction, locked, locked_together
 from execution.planning import broker_algos, participation
@@ -91,15 +93,17 @@ def read(slice_ids: Sequence[int], context: Context) -> list[Slice]:
     ]
 
 
-def ready(part: Slice, context: Context) -> "Due":
+def ready(part: Slice, context: Context, *, taken: int = 0) -> "Due":
     """With what the market says, which may be a network away: no lock is held meanwhile."""
+    began = tracing.now()
     now, context, symbol = context.now(), context.of(part.order), part.order.symbol
     needed = marks.needed_for(part, context)
     quote = _ask_market(lambda: context.market.quote(symbol, now), None, symbol)
     tape = _ask_market(
         lambda: targeting.read_tape(part, context, now=now, needed=needed), NO_TAPE, symbol
     )
-    return Due(part, quote, tape, context, max(now, part.due_at))
+    order_trace.asked_market(part, began=began, quoted=quote is not None)
+    return Due(part, quote, tape, context, max(now, part.due_at), taken)
 
 
 def _ask_market(ask: Callable[[], T], nothing: T, symbol: str) -> T:
@@ -118,13 +122,15 @@ def _ask_market(ask: Callable[[], T], nothing: T, symbol: str) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A slice that is ready to be claimed at `now`, with what the market says of it."""
+    """A slice that is ready to be claimed at `now`, with what the market says of it. `taken`: when
+    a worker took its task, for its trace."""
 
     part: Slice
     quote: Quote | None
     tape: Tape
     context: Context
     now: datetime
+    taken: int = 0
 
     @property
     def keys(self) -> Mapping[Hashable, object]:

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from deepstack import observability
 from deepstack.config import current
 from execution import context
 from execution.checks import CONFIGURATION
@@ -19,6 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         caller.be_service()
+        observability.take_part("dispatch")
         recovery_mode.check_quietly()
         lane = CancelLane(context.default)
         loop = Dispatcher(current().execution.scheduling, lane=lane)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from deepstack import latency_tuning
+from deepstack import latency_tuning, observability
 from deepstack.config import Config, current
 from execution import context
 from execution.broker.ibkr.gateway import Gateway, GatewayTaken
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         latency_tuning.be_quick()
+        observability.take_part("broker")
         if listener:
             listener.start()
         try:

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from deepstack import latency_tuning
+from deepstack import latency_tuning, observability
 from deepstack.config import ConfigError
 from execution import context
 from execution.checks import CONFIGURATION
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         latency_tuning.be_quick()
+        observability.take_part("broker")
         listener.run()
         if not listener.stopping:
             raise CommandError("PostgreSQL or the stream was lost for good; start it again")

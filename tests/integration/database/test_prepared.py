@@ -1,16 +1,27 @@
 """PostgreSQL plans the statements of a slice's path once, whatever the numbers in them."""
 
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError, connection
+from django.db.backends.signals import connection_created
 from django.test.utils import CaptureQueriesContext
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from deepstack.config import ROOT
 from deepstack.database import prepared_query
 from deepstack.database.prepared_query import Param, Prepared, execute
 from execution.models import Order, Slice
 from tests.integration.order_steps import new_order
+from tests.stack import database_url
+from tests.telemetry_receiver import receiving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
@@ -105,3 +116,60 @@ def test_who_watches_may_add_a_comment_or_see_the_error() -> None:
             execute("SELECT %s / 0", [1])
     assert kept("+ 2 /* order 7 */") == 1
     assert errors == ["DataError"]
+
+
+def test_a_wrapper_that_opens_spans_sees_prepared_statements() -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    tracer = provider.get_tracer("statements")
+
+    def in_a_span(execute: Any, text: str, params: Any, many: bool, context: Any) -> Any:
+        with tracer.start_as_current_span(text):
+            return execute(text, params, many, context)
+
+    def install(connection: Any, **_: Any) -> None:
+        connection.execute_wrappers.append(in_a_span)
+
+    connection_created.connect(install)
+    try:
+        assert execute("SELECT %s + 3", [4]).fetchone() == (7,)
+    finally:
+        connection_created.disconnect(install)
+        connection.execute_wrappers.clear()
+    assert "SELECT %s + 3" in [span.name for span in spans.get_finished_spans()]
+
+
+def test_a_report_to_sentry_has_the_statements_before_its_error_without_values() -> None:
+    script = """
+import django
+django.setup()
+import structlog
+from deepstack.database.prepared_query import execute
+execute("SELECT %s + 5", [370370])
+structlog.get_logger("tests").error("after a statement", order_id=7)
+"""
+    with receiving() as received:
+        environment = {
+            "DATABASE_URL": database_url(),
+            "DJANGO_SETTINGS_MODULE": "deepstack.settings",
+            "SENTRY_DSN": received.dsn,
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    [report] = received.reports
+    assert (report["logentry"]["message"], report["tags"]) == (
+        "after a statement",
+        {"order_id": "7"},
+    )
+    crumbs = report["breadcrumbs"]["values"]
+    assert "SELECT %s + 5" in [each["message"] for each in crumbs]
+    assert "370370" not in json.dumps(report)

@@ -10,6 +10,8 @@ from django.core.management import get_commands, load_command_class
 
 from deepstack.command_line import COMMANDS, main
 from deepstack.config import ROOT
+from deepstack.observability import REPORTS, TRACES
+from deepstack.version import VERSION
 
 pytestmark = pytest.mark.any_date
 
@@ -71,6 +73,18 @@ def test_the_package_needs_what_requirements_txt_pins() -> None:
     assert project["scripts"]["deepstack"] == "deepstack.command_line:main"
 
 
+def test_the_extra_is_what_its_own_requirements_pin() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = names((ROOT / "requirements-observability.txt").read_text().splitlines()[1:])
+    assert names(project["optional-dependencies"]["observability"]) == pinned
+    assert {name for tool in (TRACES, REPORTS) for name in tool.packages.split()} == pinned
+
+
+def test_what_reports_and_the_api_call_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
+
+
 def test_readme_and_contributing_name_the_versions_of_python_that_the_package_declares() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
@@ -81,9 +95,11 @@ def test_readme_and_contributing_name_the_versions_of_python_that_the_package_de
         assert f"Python {', '.join(others)} or {last} with venv" in (ROOT / page).read_text()
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-observability", "requirements-dev"])
 def test_the_lock_file_holds_every_pinned_version(name: str) -> None:
-    text = (ROOT / f"{name}.txt").read_text() + (ROOT / "requirements.txt").read_text()
+    below = {"requirements-dev": ["requirements-observability"]}.get(name, [])
+    files = ["requirements", *below, name]
+    text = "".join((ROOT / f"{each}.txt").read_text() for each in files)
     pins = re.findall(r"^([A-Za-z0-9_.-]+)(?:\[\w+\])?==(\S+)", text, re.M)
     lock = (ROOT / f"{name}.lock").read_text().lower()
     missing = [
