@@ -52,12 +52,15 @@ class Standby:
     _loss: _Loss | None = None
 
     def turn(self) -> None:
-        """One evaluation and one round of deliveries, as far as no other process does them."""
+        """One evaluation and one round of deliveries, as far as no other process does them. What
+        nobody else evaluates, nobody else delivers: it leaves at once."""
         try:
-            if unread_events.take_turn(UNEVALUATED):
+            alone = unread_events.take_turn(UNEVALUATED)
+            if alone:
                 self._evaluate()
             self._tell_end_of_loss()
-            if deliveries.any_due(real_now=self.real_now() - UNDELIVERED):
+            lying = timedelta(0) if alone else UNDELIVERED
+            if deliveries.any_due(real_now=self.real_now() - lying):
                 deliveries.deliver_due(real_now=self.real_now, channels=configured(self.config))
         except Error as error:
             connection.close()
