@@ -1,19 +1,36 @@
 """In live trading a command that lets something trade asks who types it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.management import CommandError
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from deepstack.config import current
 from execution.management import operator, roles
+from execution.models import TradingState
+from tests.integration.commands.console import run
+from tests.second_factor import enrolled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
 MAY = "execution.change_tradingstate"
+LIVE = {
+    "TRADING_MODE": "live",
+    "LIVE_BROKER": "alpaca",
+    "LIVE_TRADING_CONFIRMED": "true",
+    "ALPACA_API_KEY": "key",
+    "ALPACA_SECRET_KEY": "secret",
+    "MARKET__SOURCE": "alpaca",
+    "LIMITS__MAX_ORDER_QUANTITY": "10",
+    "LIMITS__MAX_ORDER_NOTIONAL": "2000",
+    "LIMITS__MAX_POSITION": "20",
+    "LIMITS__MAX_MESSAGES_PER_MINUTE": "30",
+    "LIMITS__MAX_DAILY_LOSS": "200",
+}
 
 
 def token(role: str, name: str = "eve") -> Token:
@@ -70,3 +87,35 @@ def test_another_role_resumes_nothing(monkeypatch: pytest.MonkeyPatch, role: str
     show(monkeypatch, token(role).key)
     with pytest.raises(operator.NotShown, match="which a role gives"):
         operator.person("eve", MAY)
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in LIVE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(operator.VARIABLE, raising=False)
+    current.cache_clear()
+    yield
+    monkeypatch.undo()
+    current.cache_clear()
+
+
+@pytest.mark.usefixtures("live")
+def test_in_live_trading_a_halt_asks_nobody_and_its_end_for_a_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ("--symbol", "AAPL", "--reason", "news")
+    run("halt", *words)
+    halted = TradingState.objects.get()
+    with pytest.raises(CommandError, match="your own API token"):
+        run("resume_trading", *words)
+    halted.refresh_from_db()
+    assert halted.state == "HALTED"
+    roles.ensure_roles()
+    user = User.objects.create_user("eve")
+    user.groups.add(Group.objects.get(name="Risk"))
+    enrolled(user)
+    show(monkeypatch, Token.objects.create(user=user).key)
+    run("resume_trading", *words)
+    halted.refresh_from_db()
+    assert (halted.state, halted.changed_by) == ("ACTIVE", "eve")

@@ -21,7 +21,15 @@ from monitoring.breakers import trips
 from monitoring.breakers.rules import Reading
 from monitoring.clocks import Moment
 from monitoring.models import Alert, BreakerTrip
-from tests.integration.monitoring.rows import NOW, add_event, child, replay, working
+from tests.integration.monitoring.rows import (
+    NOW,
+    add_event,
+    child,
+    filled,
+    replay,
+    store_tape,
+    working,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
@@ -166,6 +174,25 @@ def test_a_symbol_whose_quotes_stay_away_is_held() -> None:
     assert not BreakerTrip.objects.exists()
     evaluate(config(stale_data={"threshold": 30}))
     assert state("SYMBOL", "AAPL") == "HALTED"
+
+
+def test_an_account_that_has_lost_too_much_today_is_held() -> None:
+    bought = filled("150.00", account="main")  # 100 shares, and a dollar of commission
+    market = store_tape("149.00")
+
+    def lost(threshold: str) -> None:
+        trips.watch_losses(
+            market, moment=real(), config=config(daily_loss={"threshold": threshold})
+        )
+
+    lost("102")
+    filled("150.00", symbol="NOQUOTE", account="other")
+    assert not BreakerTrip.objects.exists(), "what has no price is not judged"
+    lost("90")
+    assert state("ACCOUNT", "main") == "HALTED"
+    (trip,) = trips.open_trips()
+    assert (trip.breaker, trip.key) == ("daily_loss", bought.account)
+    assert 90 < trip.measured <= 102
 
 
 def test_a_hold_is_one_alert_and_lasts_for_its_cooldown_until_a_person_lifts_it() -> None:

@@ -1,12 +1,17 @@
 """When recovery mode begins by itself, and who ends it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from django.db.models import F
 
 from execution import context
 from execution.broker.admission import Admission
+from execution.broker.base import AccountState, BrokerUnavailable
+from execution.broker.order_manager import OrderManager
+from execution.broker.paper_trader import PaperTrader
 from execution.models import (
     BrokerAccount,
     DatabaseOrigin,
@@ -113,6 +118,24 @@ def test_a_named_person_releases_with_a_reason_and_once() -> None:
     with pytest.raises(NotReleased, match="no recovery mode"):
         recovery.release(usual, by="eve", reason="again")
     assert recovery_mode.check() is None
+
+
+class Silent(PaperTrader):
+    """A broker that does not say what an account holds."""
+
+    def account_state(self, account: str, *, now: datetime) -> AccountState:
+        raise BrokerUnavailable("maintenance")
+
+
+def test_nobody_releases_what_could_not_be_compared() -> None:
+    moved()
+    recovery_mode.check()
+    usual = context.default()
+    mute = replace(usual, broker=OrderManager(usual.config, Silent(usual.config)))
+    with pytest.raises(NotReleased, match="is not compared: maintenance"):
+        recovery.release(mute, by="eve", reason="it looked fine")
+    assert state() == ("HALTED", "recovery mode")
+    assert Recovery.objects.get().released_at_real is None
 
 
 def test_what_a_person_had_halted_before_stays_halted() -> None:

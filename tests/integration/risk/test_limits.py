@@ -274,6 +274,15 @@ def test_a_strategy_that_runs_away_is_halted_until_a_named_person_resumes_it() -
     assert tried(first(kept)) == "SENDING"
 
 
+@pytest.mark.parametrize(("by", "reason"), [(" ", "understood"), ("ann", " ")])
+def test_nobody_lifts_a_halt_without_a_name_and_a_reason(by: str, reason: str) -> None:
+    strategy = {"scope": "STRATEGY", "key": "trend"}
+    kill_switch.set_state(**strategy, state="HALTED", by=pretrade.THROTTLE, reason="runs away")
+    with pytest.raises(ValueError, match="a reason and the name of the person are required"):
+        kill_switch.set_state(**strategy, state="ACTIVE", by=by, reason=reason)
+    assert TradingState.objects.get().state == "HALTED"
+
+
 def test_orders_without_a_strategy_halt_their_account() -> None:
     limit("max_orders_per_minute", 1)
     new_order(100, 1)

@@ -15,7 +15,7 @@ from execution.entry import order_controls
 from execution.market import clock
 from execution.models import OrderEvent, PaperOrder, Slice
 from execution.orders.locks import locked, sole_sender
-from execution.risk import kill_switch
+from execution.risk import exposure, kill_switch, limits
 from execution.sending import delivery, outcomes, resolver, slices
 from tests.integration.order_steps import new_order, quote_at, send, working
 from tests.integration.sending.claims import (
@@ -88,6 +88,16 @@ def test_a_slice_that_never_arrived_is_sent_again_under_its_own_id() -> None:
     resolver.resolve(intent.part.pk, contexts.default())
     assert sent(intent) == 1
     assert slice_of(intent).attempt == 2
+
+
+def test_a_slice_that_is_sent_again_is_two_messages() -> None:
+    intent = intended(new_order())
+    assert exposure.recent_messages(intent.ticket.account) == 1
+    lease_over(intent)
+    limits.set_limit(scope="SYSTEM", key="", field="max_messages_per_minute", value=1, by="ann")
+    resolver.resolve(intent.part.pk, contexts.default())
+    assert sent(intent) == 0, "a repetition is held to the limit, too"
+    assert exposure.recent_messages(intent.ticket.account) == 2
 
 
 def test_within_its_lease_nobody_asks() -> None:

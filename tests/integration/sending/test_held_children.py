@@ -62,6 +62,23 @@ def waiting(order: Order) -> Sequence[Slice]:
     return list(order.slices.filter(status__in=("PLANNED", "QUEUED")))
 
 
+def test_a_halt_reports_the_children_that_are_not_confirmed_as_ended() -> None:
+    order, intent = resting()
+    other = new_order(100, 1, symbol="MSFT")
+    now, everything = contexts.default().now(), {"scope": "SYSTEM", "key": "", "by": "ann"}
+
+    def unconfirmed() -> dict[int, int]:
+        report = kill_switch.halt(**everything, reason="news", now=now)
+        assert report.unconfirmed == sum(each.unconfirmed for each in report.orders)
+        return {each.order_id: each.unconfirmed for each in report.orders}
+
+    assert unconfirmed() == {order.pk: 1, other.pk: 0}
+    cancel_slowly(intent)
+    assert unconfirmed() == {order.pk: 1, other.pk: 0}, "the broker has not confirmed it"
+    receive(intent, report(intent, SliceStatus.CANCELLED))
+    assert unconfirmed() == {order.pk: 0, other.pk: 0}
+
+
 @pytest.mark.parametrize("filled", [0, 300, 1_000])
 def test_shares_return_only_when_the_cancel_is_confirmed(filled: int) -> None:
     """A resume before that, and executions that cross the cancel, change nothing."""

@@ -1,6 +1,10 @@
-"""Logins and tokens that end by themselves."""
+"""Logins: where they are on record, when they are refused, and how they and tokens end."""
 
+import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -18,9 +22,10 @@ LOGIN = {"username": "eve", "password": "a long pass phrase"}
 
 
 @pytest.fixture
-def user() -> User:
+def user() -> Iterator[User]:
     login_throttle.throttle.forget()
-    return User.objects.create_superuser(**LOGIN)
+    yield User.objects.create_superuser(**LOGIN)
+    login_throttle.throttle.forget()
 
 
 @pytest.fixture
@@ -90,3 +95,37 @@ def test_a_token_is_rotated_when_asked(user: User) -> None:
     first = ask()["token"]
     second = ask(rotate=True)["token"]
     assert (status(first), status(second)) == (401, 200)
+
+
+DOORS = ("/admin/login/", "/api/v1/token/")
+
+
+def log_in(door: str, *, address: str, password: str = LOGIN["password"]) -> Any:
+    form = urlencode({**LOGIN, "password": password})
+    client = Client(REMOTE_ADDR=address)
+    return client.post(door, form, content_type="application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_after_five_wrong_passwords_the_right_one_waits_and_nobody_elsewhere_does(
+    user: User, door: str
+) -> None:
+    for _ in range(login_throttle.MOST_OF_NAME):
+        wrong = log_in(door, address="6.6.6.6", password="wrong")
+        assert wrong.status_code in (200, 400)
+    refused = log_in(door, address="6.6.6.6")
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= login_throttle.WINDOW
+    assert log_in(door, address="1.2.3.4").status_code == (302 if door == DOORS[0] else 200)
+
+
+def test_each_login_is_on_record_with_user_and_address(
+    user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for door in DOORS:
+        log_in(door, address="1.2.3.4")
+    lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    logins = [line for line in lines if line["event"] == "login"]
+    told = [(line["user"], line["address"], line["path"]) for line in logins]
+    assert told == [("eve", "1.2.3.4", door) for door in DOORS]

@@ -29,7 +29,9 @@ RISK = Person(may="execution.change_tradingstate")
         ("live", "live", Person(is_superuser=True), True),
         ("live", "live", RISK, True),
         ("live", "live", Person(may="execution.change_risklimit"), True),
+        ("live", "live", Person(may="execution.change_brokerdifference"), True),
         ("live", "live", Person(may="auth.change_user"), True),
+        ("live", "live", Person(may="auth.change_group"), True),
         ("live", "live", TRADER, False),
         ("live", "paper", RISK, False),
         ("live", "paper", Person(is_superuser=True), False),
@@ -43,6 +45,10 @@ def test_who_needs_a_second_factor(
 ) -> None:
     config = Config.model_validate({"trading_mode": mode, "controls": {"second_factor": setting}})
     assert second_factor.required_of(person, config) is required
+
+
+def test_live_trading_asks_for_it_unless_told_otherwise() -> None:
+    assert second_factor.required_of(RISK, Config.model_validate({"trading_mode": "live"}))
 
 
 @pytest.mark.parametrize(
