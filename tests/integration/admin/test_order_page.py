@@ -6,10 +6,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from execution.domain.lifecycle import SliceStatus
 from execution.models import Order
 from monitoring.models import Alert, CostAnalysis
 from tests.integration.admin.test_admin import ORDERS, accept, client_of, filled
 from tests.integration.monitoring.rows import store_order
+from tests.integration.order_steps import claim, execution, new_order, receive, report
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +26,22 @@ def test_the_chart_shows_the_plan_and_what_was_executed() -> None:
     assert [shares for _, shares in drawn["executed"]] == [0, 30]
     assert [price for _, price in drawn["average"]] == [150.1]
     assert drawn["live"] is True
+
+
+def test_an_execution_is_on_the_page_and_in_the_api_once_it_is_booked() -> None:
+    order, viewer = new_order(1_000, 1), client_of("Viewer")
+    intent = claim(order.slices.get())
+    assert intent is not None
+
+    def shown() -> tuple[list[tuple[int, str]], bool]:
+        fills = viewer.get(f"/api/v1/orders/{order.pk}/fills/").json()["results"]
+        page = viewer.get(f"{ORDERS}{order.pk}/change/").content.decode()
+        executions = [(fill["quantity"], fill["price"]) for fill in fills]
+        return executions, f"{intent.ticket.client_order_id}/traded" in page
+
+    assert shown() == ([], False)
+    receive(intent, report(intent, SliceStatus.WORKING, [execution(intent, "traded", 300)]))
+    assert shown() == ([(300, "150.000000")], True)
 
 
 @pytest.mark.parametrize(("role", "code"), [("Viewer", 200), ("nobody", 403), ("Risk", 200)])

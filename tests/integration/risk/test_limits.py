@@ -141,6 +141,15 @@ def test_the_tightest_limit_counts_and_the_configuration_is_the_outermost() -> N
     assert book.bounds(order, replace(outermost, max_quantity=200)).max_quantity == 200
 
 
+def test_without_its_volume_an_order_is_denied_where_a_share_of_it_is_bounded() -> None:
+    assert code_of(new_order()) == "ACCEPTED"
+    limit("max_adv_share", D("0.1"), ("SYMBOL", "AAPL"))
+    assert code_of(new_order()) == "ADV_UNKNOWN"
+    assert code_of(new_order(symbol="MSFT")) == "ACCEPTED"
+    assert code_of(new_order(average_daily_volume=10_000)) == "ACCEPTED"
+    assert code_of(new_order(average_daily_volume=9_999)) == "ADV_SHARE_EXCEEDS_MAX"
+
+
 def test_the_position_counts_fills_and_what_other_parents_may_still_buy() -> None:
     one, other = new_order(1_000, 5), new_order(600, 3)
     filled(one)

@@ -147,6 +147,7 @@ WRONG_VALUES = [
     ("ALERT_WEBHOOK_URL", "https://"),
     ("ALERT_WEBHOOK_URL", "https://two words"),
     ("ALERT_WEBHOOK_URL", "http://hooks.example/services"),
+    ("WEBHOOKS__RECEIVERS__RISK__URL", "http://hooks.example/orders"),
     ("ALLOWED_HOSTS", ""),
     ("FLOWER_BASIC_AUTH", "password"),
     ("SECRET_KEY", "secret"),
