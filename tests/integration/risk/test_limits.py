@@ -165,12 +165,15 @@ def test_the_position_counts_fills_and_what_other_parents_may_still_buy() -> Non
     assert code_of(new_order(1, 1, symbol="MSFT")) == "ACCEPTED"
 
 
+@pytest.mark.parametrize("leave", [sent, lambda order: claim(first(order))], ids=["taken", "sent"])
 @pytest.mark.parametrize(
     ("most", "outcome"), [(400, "SENDING"), (399, "PLANNED POSITION_EXCEEDS_MAX")]
 )
-def test_what_works_already_counts_into_the_position(most: int, outcome: str) -> None:
+def test_what_was_sent_counts_into_the_position_before_the_broker_has_answered(
+    most: int, outcome: str, leave: Callable[[Order], Intent | None]
+) -> None:
     order = new_order(1_000, 5)
-    sent(order)
+    assert leave(order) is not None
     limit("max_position", most)
     assert tried(order.slices.get(sequence=1)) == outcome
 

@@ -1,10 +1,13 @@
 """When a circuit breaker trips, what it then holds, and what its alert says."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 
+from deepstack.config import current
 from deepstack.config_breakers import Breaker, Breakers
+from monitoring import checks
 from monitoring.breakers import rules
 from monitoring.breakers.rules import Reading, Target
 
@@ -86,3 +89,29 @@ def test_every_breaker_has_words_and_no_threshold_of_its_own() -> None:
     assert {each.threshold for each in settings.values()} == {None}
     for name in settings:
         assert rules.shown(name, Decimal(1))
+
+
+@pytest.fixture
+def read_anew() -> Iterator[None]:
+    current.cache_clear()
+    yield
+    current.cache_clear()
+
+
+@pytest.mark.usefixtures("read_anew")
+@pytest.mark.parametrize(
+    ("mode", "set_to", "lacking"),
+    [
+        ("live", "60", set(rules.UNITS) - {"runaway"}),
+        ("live", "", set(rules.UNITS)),
+        ("paper", "", set()),
+    ],
+)
+def test_live_trading_is_told_which_breakers_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, mode: str, set_to: str, lacking: set[str]
+) -> None:
+    monkeypatch.setenv("TRADING_MODE", mode)
+    if set_to:
+        monkeypatch.setenv("BREAKERS__RUNAWAY__THRESHOLD", set_to)
+    told = "".join(each.msg for each in checks.live_trading_has_breakers(None))
+    assert {name for name in rules.UNITS if name in told} == lacking
