@@ -49,7 +49,7 @@ def test_a_halt_is_answered_while_every_lane_is_taken() -> None:
 
     def ask(method: str, path: str) -> str:
         own = list[str]()
-        asked = {"PATH_INFO": path, "REQUEST_METHOD": method, "REMOTE_ADDR": "1.2.3.4"}
+        asked = {"PATH_INFO": path, "REQUEST_METHOD": method, "REMOTE_ADDR": "192.0.2.44"}
         lanes(asked, lambda line, headers: own.append(line))
         return own[0]
 
