@@ -10,7 +10,7 @@ from django.db import transaction
 from execution.context import Context
 from execution.domain import risk_checks
 from execution.domain.risk_checks import Bounds, Check, Denial, Exposure, Facts
-from execution.market.base import Quote
+from execution.market.base import Halt, Quote
 from execution.models import Order, Slice, TradingState
 from execution.orders import locks
 from execution.risk import exposure, kill_switch, limits, position_breaks, send_snapshot
@@ -27,12 +27,13 @@ State = TradingState.State
 class Priced:
     """What is known of the price of a share: the limit if there is one, the quote, the decision
     price as long as no market was compared with it, and what the broker may pay at most where it
-    works the order."""
+    works the order. `halt`: of the exchange, where no quote tells of it."""
 
     limit: Decimal | None
     quote: Quote | None
     decision: Decimal | None = None
     protective: Decimal | None = None
+    halt: Halt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def _facts(
     checked: CheckedOrder, priced: Priced, halted: tuple[tuple[str, str], ...], known: Exposure
 ) -> Facts:
     order, quote = checked.order, priced.quote
-    halt = quote.halt if quote else None
+    halt = quote.halt if quote else priced.halt
     return Facts(
         now=checked.now,
         side_sign=order.side_sign,

@@ -18,7 +18,7 @@ from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
 from execution.domain.risk_checks import Denial
-from execution.market import clock
+from execution.market import clock, trading_halts
 from execution.models import Slice
 from execution.orders import order_trace
 from execution.orders.journal import move_slice, record_event
@@ -169,7 +169,7 @@ def final_check(intent: Intent, context: Context) -> NotSent | None:
 
 
 def _resend_denial(part: Slice, context: Context) -> Denial | None:
-    """All limits anew: the intent may have been stored long ago."""
+    """All limits anew, and halts of the exchange: the intent may have been stored long ago."""
     order, now = part.order, context.now()
     context = context.of(order)
     checked = CheckedOrder(
@@ -179,7 +179,8 @@ def _resend_denial(part: Slice, context: Context) -> Denial | None:
         now,
         working=working_leaves(part.order, beside=part),
     )
-    priced = Priced(part.limit_price, None)
+    halt = trading_halts.stored().at(order.symbol, now)
+    priced = Priced(part.limit_price, None, halt=halt)
     with transaction.atomic():
         return pretrade.resend_denial(checked, priced, context, send_snapshot.anew(part))
 

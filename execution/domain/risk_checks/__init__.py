@@ -99,8 +99,8 @@ CHILD_CHECKS: tuple[Check, ...] = (
     *_ACCOUNT,
     messages,
 )
-# An intent that is sent once more keeps its limit, whatever the market has become.
-RESEND_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, *_ACCOUNT, messages)
+# An intent that is sent once more keeps its limit, whatever the market's prices have become.
+RESEND_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, symbol_halted, *_SIZE, *_ACCOUNT, messages)
 # What may change between the committed intent and the broker call.
 LAST_CHECKS: tuple[Check, ...] = (halted, position_break, opposite)
 

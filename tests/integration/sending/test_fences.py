@@ -12,8 +12,8 @@ from django.utils import timezone
 from execution import context as contexts
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import order_controls
-from execution.market import clock
-from execution.models import OrderEvent, PaperOrder, Slice
+from execution.market import clock, trading_halts
+from execution.models import MarketHalt, OrderEvent, PaperOrder, Slice
 from execution.orders.locks import locked, sole_sender
 from execution.risk import exposure, kill_switch, limits
 from execution.sending import delivery, outcomes, resolver, slices
@@ -88,6 +88,23 @@ def test_a_slice_that_never_arrived_is_sent_again_under_its_own_id() -> None:
     resolver.resolve(intent.part.pk, contexts.default())
     assert sent(intent) == 1
     assert slice_of(intent).attempt == 2
+
+
+def test_in_a_halt_of_the_exchange_a_slice_that_never_arrived_waits_in_the_plan() -> None:
+    order = new_order()
+    intent = intended(order)
+    lease_over(intent)
+    begun = contexts.default().now() - timedelta(minutes=1)
+    MarketHalt.objects.create(symbol="AAPL", start_at=begun, reason="news pending")
+    trading_halts.stored.cache_clear()  # as if a second had passed
+    resolver.resolve(intent.part.pk, contexts.default())
+    part = slice_of(intent)
+    assert (sent(intent), part.status, working(order)) == (0, SliceStatus.PLANNED, 0)
+    assert part.reason.startswith("SYMBOL_HALTED: since=")
+    MarketHalt.objects.update(end_at=contexts.default().now())
+    trading_halts.stored.cache_clear()
+    again = slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
+    assert again is not None
 
 
 def test_a_slice_that_is_sent_again_is_two_messages() -> None:
