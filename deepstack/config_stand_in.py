@@ -2,12 +2,21 @@
 trading and cannot first mend a file."""
 
 import sys
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from deepstack import config
-from deepstack.config_types import DatabaseUrl, RedisUrl
+from deepstack import config, config_urls
+from deepstack.config_types import DatabaseUrl
+
+
+def _redis_or_none(url: str) -> str:
+    """A halt is a row of PostgreSQL; without Redis its cancels leave from the dispatcher."""
+    try:
+        return config_urls.optional(config_urls.redis)(url)
+    except ValueError:
+        return ""
 
 
 class _Stores(BaseSettings):
@@ -16,12 +25,12 @@ class _Stores(BaseSettings):
     )
 
     database_url: DatabaseUrl = ""
-    redis_url: RedisUrl = ""
+    redis_url: Annotated[str, AfterValidator(_redis_or_none)] = ""
 
 
 def prepare() -> None:
     """Where the configuration of this process is wrong, say so and go on with the defaults on the
-    stores that the environment or `.env` name. Raises ConfigError where these are wrong, too."""
+    stores that the environment or `.env` name. Raises ConfigError where PostgreSQL's is wrong."""
     try:
         config.current()
     except config.ConfigError as error:

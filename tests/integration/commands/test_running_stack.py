@@ -138,7 +138,13 @@ def test_a_halt_cancels_what_works_and_the_order_lives_on(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"LIMITS__MAX_POSITION": "many"}, {"TRADING_MOD": "live"}, {"LIMITS_MAX_SLICES": "5"}]
+    "wrong",
+    [
+        {"LIMITS__MAX_POSITION": "many"},
+        {"TRADING_MOD": "live"},
+        {"LIMITS_MAX_SLICES": "5"},
+        {"REDIS_URL": "nowhere"},
+    ],
 )
 def test_trading_is_stopped_however_wrong_the_configuration_is(
     stack: Stack, wrong: dict[str, str]
