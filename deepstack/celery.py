@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery, bootsteps
 from celery.schedules import crontab
-from celery.signals import setup_logging, task_prerun, worker_init
+from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 from celery.utils.dispatch import Signal
 from celery.worker.components import Hub, Pool
 
@@ -76,6 +76,11 @@ def _leave_logging_alone(**_: object) -> None:
 def _be_quick(**_: object) -> None:
     latency_tuning.be_quick()
     observability.take_part("worker")
+
+
+@beat_init.connect
+def _name_beat(**_: object) -> None:
+    observability.name_process("beat")
 
 
 @task_prerun.connect

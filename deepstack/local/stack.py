@@ -220,7 +220,9 @@ def demo(asked: argparse.Namespace) -> int:
         "TRADING_MODE": "paper",
         "LOG_FILE": str(folder / "log" / "deepstack.log"),
         "MARKET__SOURCE": "replay" if asked.bars else "simulated",
-        "ALERT_WEBHOOK_URL": "",  # nobody is to be woken
+        # Nobody is to be woken.
+        "ALERT_WEBHOOK_URL": "",
+        "SENTRY_DSN": "",
     }
     if asked.bars:
         # A minute may pass between two trades of a thin name, and its price moves on meanwhile.

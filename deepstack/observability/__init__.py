@@ -3,13 +3,13 @@
 Neither OpenTelemetry nor Sentry is imported while it is off.
 """
 
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import structlog
 
 from deepstack.config import Config
-from deepstack.observability import error_reports
 from deepstack.observability.tracing import tracing
 
 log = structlog.get_logger(__name__)
@@ -43,14 +43,29 @@ def begin(config: Config) -> None:
     if TRACES in asked and _installed(TRACES):
         tracing.begin(config)
     if REPORTS in asked and _installed(REPORTS):
+        _report_errors(config)
+
+
+def _report_errors(config: Config) -> None:
+    try:
+        from deepstack.observability import error_reports
+
         error_reports.begin(config)
+    except Exception:  # such as a release of Sentry's that takes other options
+        log.exception("this process goes on without error reports")
 
 
 def take_part(process: str) -> None:
     """A process of the service, by what it is called in spans and reports; its imports are made
     now and not with its first slice."""
     tracing.warm(process)
-    error_reports.name_process(process)
+    name_process(process)
+
+
+def name_process(process: str) -> None:
+    """In its error reports alone: of one that tells no step."""
+    if reports := sys.modules.get("deepstack.observability.error_reports"):
+        reports.name_process(process)
 
 
 def missing(config: Config) -> list[tuple[str, str]]:

@@ -2,39 +2,45 @@
 
 An error is whatever the log has as one, and what nobody caught. Nothing is instrumented beyond that
 but Django, for the address of a failed request and the statements before an error: no header
-joins our requests to brokers, and a task's message stays as it is.
+joins our requests to brokers, and a task's message stays as it is. Imported where it is on.
 """
 
 import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import sentry_sdk
+from sentry_sdk.integrations.atexit import AtexitIntegration
+from sentry_sdk.integrations.dedupe import DedupeIntegration
+from sentry_sdk.integrations.django import DjangoIntegration
+from sentry_sdk.integrations.excepthook import ExcepthookIntegration
+from sentry_sdk.integrations.threading import ThreadingIntegration
+from sentry_sdk.utils import event_from_exception
+from typing_extensions import override
+
 from deepstack.config import Config
+from deepstack.observability.masking import Mask
 from deepstack.version import VERSION
 
 if TYPE_CHECKING:
     from sentry_sdk.types import Event, Hint
 
-    from deepstack.observability.masking import Mask
-
 END_SECONDS = 2.0  # for what is still queued when the process ends
 # Found again in the order's audit trail, and searched for in Sentry.
 TAGS = ("order_id", "slice_id", "symbol", "account", "stage")
+MOST_ALIKE = 10  # a minute and process
+_KNOWN = ("event", "exc_info", "exception", "level", "logger", "timestamp")
 _OWN_LOGGERS = ("sentry_sdk", "urllib3", "opentelemetry")
 
 
 def begin(config: Config) -> None:
-    """No thread starts before the first report: this process may be about to fork."""
-    import sentry_sdk
-    from sentry_sdk.integrations.atexit import AtexitIntegration
-    from sentry_sdk.integrations.dedupe import DedupeIntegration
-    from sentry_sdk.integrations.django import DjangoIntegration
-    from sentry_sdk.integrations.excepthook import ExcepthookIntegration
-    from sentry_sdk.integrations.threading import ThreadingIntegration
-
-    from deepstack.observability.masking import Mask
-
+    """No thread starts before the first report: this process may be about to fork. A strategy that
+    imports this package and reports its own errors keeps its client."""
+    if sentry_sdk.is_initialized():
+        return
     sentry_sdk.init(
         dsn=config.sentry_dsn.get_secret_value(),
         release=f"deepstack-execution@{VERSION}",
@@ -59,19 +65,18 @@ def begin(config: Config) -> None:
         trace_propagation_targets=[],
         shutdown_timeout=END_SECONDS,
     )
-    logging.getLogger().addHandler(_FromLog(logging.ERROR))
+    logging.getLogger().addHandler(_FromLog())
 
 
 def name_process(process: str) -> None:
     """In all reports of this process."""
-    if sdk := sys.modules.get("sentry_sdk"):
-        sdk.get_isolation_scope().set_tag("process", process)
+    sentry_sdk.get_global_scope().set_tag("process", process)
 
 
 class _Scrub:
     """The last look at a report: what may hold a secret is left out, the rest is masked."""
 
-    def __init__(self, mask: "Mask") -> None:
+    def __init__(self, mask: Mask) -> None:
         self._mask = mask
 
     def __call__(self, event: "Event", hint: "Hint") -> "Event":
@@ -83,36 +88,57 @@ class _Scrub:
         return masked
 
 
+class Pace:
+    """Of reports alike: an outage must not use up a month's quota within an hour."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._counts, self._until = Counter[object](), 0.0
+
+    def allows(self, kind: object, now: float) -> bool:
+        """Whether this one may leave, `now` by any clock that only goes on."""
+        if now >= self._until:
+            self._counts.clear()
+            self._until = now + self._seconds
+        self._counts[kind] += 1
+        return self._counts[kind] <= self._most
+
+
 class _FromLog(logging.Handler):
     """The log's errors: of structlog, whose record is a mapping, and of other libraries."""
 
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._client = sentry_sdk.get_client()
+        self._pace = Pace(MOST_ALIKE, 60.0)
+
+    @override
     def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.startswith(_OWN_LOGGERS):
-            try:
-                _report(record)
-            except Exception:  # noqa: BLE001  as every handler of a log does
-                self.handleError(record)
+        """Nothing, once another client took the place of ours: it would not mask."""
+        if record.name.startswith(_OWN_LOGGERS) or sentry_sdk.get_client() is not self._client:
+            return
+        try:
+            said = record.msg if isinstance(record.msg, dict) else {"event": record.getMessage()}
+            kind = (record.name, said.get("event") if said is record.msg else record.msg)
+            if self._pace.allows(kind, monotonic()):
+                self._report(record, said)
+        except Exception:  # noqa: BLE001  as every handler of a log does
+            self.handleError(record)
 
-
-def _report(record: logging.LogRecord) -> None:
-    import sentry_sdk
-    from sentry_sdk.utils import event_from_exception
-
-    said: Mapping[str, Any] = record.msg if isinstance(record.msg, dict) else {}
-    event: Event = {}
-    hint: Hint = {"log_record": record}
-    if error := _error_of(record, said):
-        options = sentry_sdk.get_client().options
-        about = {"type": "logging", "handled": True}
-        event, hint_of_error = event_from_exception(error, client_options=options, mechanism=about)
-        hint = {**hint_of_error, **hint}
-    event["level"] = "fatal" if record.levelno >= logging.CRITICAL else "error"
-    event["logger"] = str(said.get("logger", record.name))
-    event["logentry"] = {"message": str(said.get("event", "") or record.getMessage())}
-    event["tags"] = {name: str(said[name]) for name in TAGS if name in said}
-    rest = {name: value for name, value in said.items() if name not in (*TAGS, "exc_info")}
-    event["extra"] = {name: str(value) for name, value in rest.items()}
-    sentry_sdk.capture_event(event, hint=hint)
+    def _report(self, record: logging.LogRecord, said: Mapping[str, Any]) -> None:
+        event: Event = {}
+        hint: Hint = {"log_record": record}
+        if error := _error_of(record, said):
+            about = {"type": "logging", "handled": True}
+            event, with_error = event_from_exception(error, self._client.options, about)
+            hint = {**with_error, **hint}
+        event["level"] = "fatal" if record.levelno >= logging.CRITICAL else "error"
+        event["logger"] = str(said.get("logger", record.name))
+        event["logentry"] = {"message": str(said["event"])}
+        event["tags"] = {name: str(said[name]) for name in TAGS if name in said}
+        rest = said.keys() - {*TAGS, *_KNOWN}
+        event["extra"] = {name: str(said[name]) for name in sorted(rest)}
+        sentry_sdk.capture_event(event, hint=hint)
 
 
 def _error_of(record: logging.LogRecord, said: Mapping[str, Any]) -> BaseException | None:

@@ -4,7 +4,6 @@ Imported when a process tells its first step. The queue is bounded: while nobody
 oldest are dropped, and whoever tells a step never waits.
 """
 
-import atexit
 import os
 import socket
 import threading
@@ -63,7 +62,6 @@ class Spans:
         provider.add_span_processor(queue)
         self._tracer = provider.get_tracer("deepstack", VERSION)
         self._provider = provider
-        atexit.register(self.end)
 
     def tell(self, step: Step) -> None:
         parent = NonRecordingSpan(_sampled(step.trace, step.parent)) if step.parent else None

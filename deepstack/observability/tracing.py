@@ -4,6 +4,7 @@ The steps of one slice run in several threads and processes, and one statement s
 no "current span" could follow them. Each step therefore names its trace, its parent and its times.
 """
 
+import atexit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -71,6 +72,12 @@ class Tracing:
         for step in steps:
             spans.tell(step)
 
+    def end(self) -> None:
+        """What is queued is sent, for seconds at most, and nothing is traced any more."""
+        self.on, spans, self._spans = False, self._spans, None
+        if spans is not None:
+            spans.end()
+
     def end_by_failure(self) -> None:
         self.on = False
         log.exception("this process goes on without traces")
@@ -82,6 +89,7 @@ class Tracing:
             if self._config is None:
                 raise RuntimeError("tracing has not begun")
             self._spans = Spans(self._config, self._process)
+            atexit.register(self.end)
         return self._spans
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from deepstack.database.prepared_query import IsAny, Param, Prepared
 from deepstack.database.unit_of_work import save
+from deepstack.observability.tracing import tracing
 from execution.booking import completion, execution_reports, fills, rejections
 from execution.booking.fills import Inserted
 from execution.broker.base import (
@@ -30,6 +31,7 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.models import Fill, Order, Slice
+from execution.orders import order_trace
 from execution.orders.journal import move_slice, record_event
 from execution.orders.locks import locked, slice_of
 
@@ -208,13 +210,19 @@ def book_report(part: Slice, report: BrokerOrder, context: Context, *, asked: bo
 
 
 def cancel_child(part: Slice, context: Context) -> None:
+    began, outcome = tracing.now(), "ASKED"
     try:
         context.broker.cancel(part.client_order_id, now=context.now())
     except BrokerRejected as error:
+        outcome = "REJECTED"
         # Too late to cancel, most often because it filled; the look-up that follows shows it.
         log.info("cancel refused", code=error.code, text=error.text)
     except BrokerError as error:
+        outcome = "UNKNOWN"
         log.warning("cancel not confirmed, asked again later", error=str(error))
+    order_trace.asked_broker(
+        part, "cancel at broker", outcome, began=began, failed=outcome != "ASKED"
+    )
 
 
 def book_reports(reports: Sequence[BrokerOrder], context: Context) -> bool:

@@ -33,6 +33,9 @@ def accepted(orders: Sequence[Order], *, began: int, planned: int) -> None:
         trace, root = _ids_of(order.pk, order.seed)
         about = _about_order(order)
         outcome = about | {
+            "deepstack.account": order.account,
+            "deepstack.strategy": order.strategy,
+            "deepstack.order.side": order.side,
             "deepstack.outcome": order.status,
             "deepstack.order.algorithm": order.algorithm,
             "deepstack.order.quantity": order.quantity,
@@ -51,13 +54,14 @@ def accepted(orders: Sequence[Order], *, began: int, planned: int) -> None:
 def enqueued(slices: Iterable[QueuedSlice], *, began: int) -> None:
     """ETA tasks are published: of all these by one batch, since `began`."""
     ended = tracing.now()
-    for slice_id, sequence, due_at, order_id, seed, side, symbol in slices:
+    for slice_id, sequence, due_at, order_id, seed, _, symbol in slices:
         trace, root = _ids_of(order_id, seed)
-        about = {
+        about: About = {
             "deepstack.order.id": order_id,
-            "deepstack.order.side": side,
             "deepstack.symbol": symbol,
-            **_about_slice(slice_id, sequence, due_at),
+            "deepstack.slice.id": slice_id,
+            "deepstack.slice.number": sequence,
+            "deepstack.slice.due_at": due_at.isoformat(),
         }
         tracing.tell(
             Step(trace, "enqueue slice", began, ended, root, kind="PRODUCER", attributes=about)
@@ -71,19 +75,19 @@ def asked_market(part: Slice, *, began: int, quoted: bool) -> None:
 
 @harmless
 def claimed(part: Slice, *, began: int, taken: int, intends: bool, together: int = 1) -> None:
-    """`taken`: when a worker took its task; without an intent its work is over. `together`: how
-    many slices the transaction was for."""
+    """`taken`: when a worker took its task, 0 where no task had brought it; without an intent its
+    work is over. `together`: how many slices the transaction was for."""
     outcome = "INTENT_STORED" if intends else "NOT_SENT"
     about: About = {"deepstack.outcome": outcome, "deepstack.set.slices": together}
     _tell(part, "claim slice", began, about)
-    if not intends:
+    if taken and not intends:
         _tell_work(part, taken, outcome)
 
 
 @harmless
-def asked_broker(part: Slice, outcome: str, *, began: int, failed: bool) -> None:
+def asked_broker(part: Slice, step: str, outcome: str, *, began: int, failed: bool) -> None:
     about: About = {"deepstack.broker": part.broker, "deepstack.outcome": outcome}
-    _tell(part, "send to broker", began, about, kind="CLIENT", failed=failed)
+    _tell(part, step, began, about, kind="CLIENT", failed=failed)
 
 
 @harmless
@@ -136,7 +140,9 @@ def _tell(
 
 def _tell_work(part: Slice, taken: int, outcome: str) -> None:
     trace, root = _ids_of(part.order_id, part.order.seed)
-    attributes = _about(part) | {"deepstack.outcome": outcome}
+    due_at = part.due_at.isoformat()
+    own = {"deepstack.outcome": outcome, "deepstack.slice.due_at": due_at}
+    attributes = _about(part) | own
     tracing.tell(
         Step(
             trace,
@@ -176,29 +182,20 @@ def _ids_of(order_id: int, seed: int) -> tuple[int, int]:
 
 def _work_id(part: Slice) -> int:
     """One for each time at which the slice is due: put off, it is worked again."""
-    return span_id("slice", part.pk, part.due_at.isoformat(), part.order.seed)
+    return span_id("slice", part.pk, part.due_at.timestamp(), part.order.seed)
 
 
 def _about(part: Slice) -> About:
-    return _about_order(part.order) | _about_slice(part.pk, part.sequence, part.due_at)
+    return {
+        **_about_order(part.order),
+        "deepstack.slice.id": part.pk,
+        "deepstack.slice.number": part.sequence,
+    }
 
 
 def _about_order(order: Order) -> About:
-    return {
-        "deepstack.order.id": order.pk,
-        "deepstack.order.side": order.side,
-        "deepstack.symbol": order.symbol,
-        "deepstack.account": order.account,
-        "deepstack.strategy": order.strategy,
-    }
-
-
-def _about_slice(slice_id: int, sequence: int, due_at: datetime) -> About:
-    return {
-        "deepstack.slice.id": slice_id,
-        "deepstack.slice.number": sequence,
-        "deepstack.slice.due_at": due_at.isoformat(),
-    }
+    """Of each step as little as it can be found by: the first has the rest."""
+    return {"deepstack.order.id": order.pk, "deepstack.symbol": order.symbol}
 
 
 def _about_fill(event: OrderEvent, part: Slice) -> About:

@@ -105,9 +105,13 @@ def _place(each: Leaving) -> tuple[datetime | None, Outcome]:
         return None, CLAIM_LOST
     at, began = each.context.now(), tracing.now()
     outcome = outcomes.of(each.context.broker.place, each.intent.ticket, now=at)
-    failed = not isinstance(outcome, BrokerOrder)
-    name = outcomes.name_of(outcome)
-    order_trace.asked_broker(each.intent.part, name, began=began, failed=failed)
+    order_trace.asked_broker(
+        each.intent.part,
+        "send to broker",
+        outcomes.name_of(outcome),
+        began=began,
+        failed=not isinstance(outcome, BrokerOrder),
+    )
     return at, outcome
 
 

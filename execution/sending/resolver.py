@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
+from deepstack.observability.tracing import tracing
 from execution.booking import execution_reports
 from execution.booking.execution_reports import book_report, cancel_child
-from execution.broker.base import (
-    BrokerError,
-)
+from execution.broker.base import BrokerError, BrokerOrder
 from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
@@ -17,6 +16,7 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.models import Order, Slice
+from execution.orders import order_trace
 from execution.orders.journal import move_slice, record_event
 from execution.orders.locks import locked, slice_of, sole_sender
 from execution.risk import holds, kill_switch
@@ -38,7 +38,7 @@ NEVER_ARRIVED = NotSent("NEVER_ARRIVED", retry=True)
 
 def resolve(slice_id: int, context: Context) -> None:
     """Settle a slice of which nobody knows what became, by asking the broker for its id."""
-    part = Slice.objects.filter(pk=slice_id).first()
+    part = Slice.objects.select_related("order").filter(pk=slice_id).first()
     if part is None or not _is_open_question(part):
         return
     structlog.contextvars.bind_contextvars(order_id=part.order_id, slice_id=part.pk)
@@ -46,7 +46,7 @@ def resolve(slice_id: int, context: Context) -> None:
     # wake up and leave, in between.
     with sole_sender(part.pk) as alone:
         try:
-            report = context.broker.find(part.client_order_id, now=context.now())
+            report = _found(part, context)
         except BrokerError as error:
             _still_unknown(part, str(error), context)
             if part.status == SliceStatus.CANCELLING:
@@ -60,6 +60,19 @@ def resolve(slice_id: int, context: Context) -> None:
         cancel_child(
             part, context
         )  # the first request was lost, or is slow: repeating it is harmless
+
+
+def _found(part: Slice, context: Context) -> BrokerOrder | None:
+    """The child as the broker has it under our id. Raises BrokerError."""
+    began, outcome = tracing.now(), "UNKNOWN"
+    try:
+        report = context.broker.find(part.client_order_id, now=context.now())
+        outcome = report.status if report else "NOT_FOUND"
+    finally:
+        order_trace.asked_broker(
+            part, "look up at broker", outcome, began=began, failed=outcome == "UNKNOWN"
+        )
+    return report
 
 
 def _is_open_question(part: Slice) -> bool:
@@ -129,7 +142,7 @@ def close(slice_id: int, context: Context) -> None:
     if part is None:
         return
     try:
-        report = context.broker.find(part.client_order_id, now=context.now())
+        report = _found(part, context)
     except BrokerError as error:
         log.warning("cancel not confirmed, asked again later", error=str(error))
         return

@@ -18,7 +18,6 @@ from execution.broker.base import BrokerOrder
 from execution.context import Context, default
 from execution.market import clock
 from execution.models import Slice
-from execution.orders import order_trace
 from execution.sending import delivery, outcomes, slices
 from execution.sending.delivery import Leaving
 from execution.sending.outcomes import Result
@@ -109,31 +108,24 @@ class SliceFlow:
         self._alone.put(partial(self._claim_alone, due))
 
     def _claim_alone(self, due: Due) -> None:
-        began = tracing.now()
-        intent = slices.claim(due.part, due.quote, due.context, now=due.now, tape=due.tape)
-        self._claimed(due, intent, began, together=1)
+        intent = slices.claim(
+            due.part, due.quote, due.context, now=due.now, tape=due.tape, taken=due.taken
+        )
+        self._claimed(due, intent)
 
     def _claim(self, dues: Sequence[Due]) -> None:
-        began = tracing.now()
         for due, intent in zip(dues, slices.claim_together(dues), strict=True):
             if isinstance(intent, Alone):
                 self._leave_alone(due)
             else:
-                self._claimed(due, intent, began, together=len(dues))
+                self._claimed(due, intent)
 
-    def _claimed(self, due: Due, intent: Intent | None, began: int, *, together: int) -> None:
+    def _claimed(self, due: Due, intent: Intent | None) -> None:
         if intent is not None:
             # Not the claimed one's moment, which may be another by now, and far off.
             left = (due.part.due_at - due.context.now()) / clock.speed()
             leaving = Leaving(intent, due.context, due.taken)
             self._leaving.put(leaving, after=max(left.total_seconds(), 0.0))
-        order_trace.claimed(
-            due.part,
-            began=began,
-            taken=due.taken,
-            intends=intent is not None,
-            together=together,
-        )
 
     def _send(self, leaving: Sequence[Leaving]) -> None:
         delivery.transmit_together(

@@ -5,6 +5,7 @@ again; after it the broker may have the order, and only the broker is asked.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -150,12 +151,17 @@ class Due:
 def claim_together(dues: Sequence[Due]) -> list[Intent | Alone | None]:
     """Claim a set of slices by one transaction. Those whose order is locked elsewhere, or that need
     a lock beside their order's, are left alone."""
+    began = tracing.now()
     with locked_together(due.part.order_id for due in dues) as orders:
         parts = [(orders.get(due.part.order_id), due.part.pk) for due in dues]
         free = [(order, slice_id) for order, slice_id in parts if order is not None]
         if len(free) > 1:
             pretrade.read_ahead(free, dues[0].context, now=dues[0].now)
-        return [_claim_among(orders, due) for due in dues]
+        claimed = [_claim_among(orders, due) for due in dues]
+    for due, intent in zip(dues, claimed, strict=True):
+        if not isinstance(intent, Alone):
+            _trace(due.part, intent, began, taken=due.taken, together=len(dues))
+    return claimed
 
 
 def _claim_among(orders: Mapping[int, Order], due: Due) -> Intent | Alone | None:
@@ -169,14 +175,28 @@ def _claim_among(orders: Mapping[int, Order], due: Due) -> Intent | Alone | None
 
 
 def claim(
-    part: Slice, quote: Quote | None, context: Context, *, now: datetime, tape: Tape = NO_TAPE
+    part: Slice,
+    quote: Quote | None,
+    context: Context,
+    *,
+    now: datetime,
+    tape: Tape = NO_TAPE,
+    taken: int = 0,
 ) -> Intent | None:
     """Claim the slice and commit its intent; None when there is nothing to send."""
-    try:
-        with locked(part.order_id) as order:
-            return _claim(order, part.pk, quote, context, now=now, tape=tape)
-    except Overtaken:
-        return None
+    began, intent = tracing.now(), None
+    with suppress(Overtaken), locked(part.order_id) as order:
+        intent = _claim(order, part.pk, quote, context, now=now, tape=tape)
+    _trace(part, intent, began, taken=taken)
+    return intent
+
+
+def _trace(
+    part: Slice, intent: Intent | None, began: int, *, taken: int, together: int = 1
+) -> None:
+    order_trace.claimed(
+        part, began=began, taken=taken, intends=intent is not None, together=together
+    )
 
 
 def _claim(
