@@ -4,19 +4,20 @@ Chosen on the earlier sessions and judged on the later ones, which the choice ha
 counts where its bootstrap interval over days lies above nothing (Efron, 1979, percentiles).
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from random import Random
 from statistics import fmean, quantiles
+from typing import Any
 
+from execution.domain.forecast_orders import PastOrder, past_order
 from execution.domain.past_sessions import PastSession
-from execution.domain.traded_sessions import MINUTE
-from execution.domain.volume_forecast import Constants, dynamic_target
-from execution.domain.volume_grid import aimed_at, believed
+from execution.domain.volume_forecast import Constants
 
 # Of each constant, what is tried in its turn while the others stay.
-CANDIDATES: dict[str, tuple[float, ...]] = {
+CANDIDATES: dict[str, tuple[Any, ...]] = {
     "day_persistence": (0.5, 0.65, 0.8, 0.95),
     "recent_persistence": (0.0, 0.15, 0.3, 0.45),
     "recent_minutes": (30, 60, 90, 120),
@@ -28,8 +29,8 @@ CHOSEN_ON = 0.5  # of the sessions, the earlier ones
 FEWEST_DAYS = 10  # on either side
 LEAST_GAIN = 0.001  # bps for which a constant is changed; below it is rounding
 DRAWS = 2_000
-_BPS = 10_000
 
+Progress = Callable[[float], None]  # the share of the work that is done, from 0 to 1
 Times = Callable[[PastSession, datetime, datetime], Sequence[datetime]]  # of the slices of a plan
 Errors = Mapping[tuple[str, date], float]  # bps from the market's VWAP, by symbol and day
 
@@ -64,17 +65,14 @@ class Tuned:
         return self.gain.low > 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """To be worked again in [start, end), by slices that were due at `times`."""
-
-    past: PastSession
-    start: datetime
-    end: datetime
-    times: Sequence[datetime]
-
-
-def tune(past: Sequence[PastSession], used: Constants, times: Times, *, random: Random) -> Tuned:
+def tune(
+    past: Sequence[PastSession],
+    used: Constants,
+    times: Times,
+    *,
+    random: Random,
+    progress: Progress = lambda _share: None,
+) -> Tuned:
     """Raises TooFewSessions."""
     days = sorted({one.session.day for one in past})
     cut = int(len(days) * CHOSEN_ON)
@@ -86,9 +84,9 @@ def tune(past: Sequence[PastSession], used: Constants, times: Times, *, random: 
     orders = [order for one in past for order in _orders(one, times)]
     earlier = [order for order in orders if order.past.session.day < days[cut]]
     later = [order for order in orders if order.past.session.day >= days[cut]]
-    proposed = _chosen(earlier, used)
-    before = _errors(later, used)
-    after = before if proposed == used else _errors(later, proposed)
+    work = _Work(progress, _lookups(used) * len(earlier) + len(later))
+    proposed = _chosen(earlier, used, work)
+    before, after = _errors(later, (used, proposed), work)
     return Tuned(
         proposed,
         (days[0], days[cut - 1]),
@@ -98,79 +96,61 @@ def tune(past: Sequence[PastSession], used: Constants, times: Times, *, random: 
     )
 
 
-def _orders(past: PastSession, times: Times) -> Iterator[_Order]:
-    """One of the whole session, one of its last two hours."""
+@dataclass(slots=True)
+class _Work:
+    """How many orders were looked up, of how many; a lookup takes longer than all that is tried
+    with it."""
+
+    progress: Progress
+    whole: int
+    done: int = 0
+
+    def step(self, lookups: int) -> None:
+        self.done += lookups
+        self.progress(min(self.done / self.whole, 1.0))
+
+
+def _lookups(used: Constants) -> int:
+    """Of each earlier order: once for each constant, and once more for each of its recent times."""
+    return len(CANDIDATES) - 1 + len({used.recent_minutes, *CANDIDATES["recent_minutes"]})
+
+
+def _orders(past: PastSession, times: Times) -> Iterator[PastOrder]:
+    """One of the whole session, one of its last two hours, where anything traded."""
     close = past.session.close
     for start in (past.session.open, max(past.session.open, close - LAST_HOURS)):
-        yield _Order(past, start, close, times(past, start, close))
+        order = past_order(past, start, close, times(past, start, close))
+        if order is not None:
+            yield order
 
 
-def _chosen(orders: Sequence[_Order], used: Constants) -> Constants:
+def _chosen(orders: Sequence[PastOrder], used: Constants, work: _Work) -> Constants:
     """One constant after the other, each with those before it already chosen."""
-    best, least = used, fmean(_errors(orders, used).values())
+    best = used
     for name, values in CANDIDATES.items():
-        for value in values:
-            tried = Constants(**asdict(best) | {name: value})
-            if tried == best:
-                continue
-            error = fmean(_errors(orders, tried).values())
+        tried = [best, *(replace(best, **{name: value}) for value in values)]
+        errors = [fmean(each.values()) for each in _errors(orders, tried, work)]
+        least = errors[0]
+        for constants, error in zip(tried, errors, strict=True):
             if error < least - LEAST_GAIN:
-                best, least = tried, error
+                best, least = constants, error
     return best
 
 
-def _errors(orders: Sequence[_Order], constants: Constants) -> Errors:
-    """The mean over the orders of a symbol's day in whose window anything traded."""
-    found: dict[tuple[str, date], list[float]] = {}
+def _errors(
+    orders: Sequence[PastOrder], tried: Sequence[Constants], work: _Work
+) -> list[dict[tuple[str, date], float]]:
+    """By each of the constants, the mean over the orders of a symbol's day."""
+    found: list[dict[tuple[str, date], list[float]]] = [defaultdict(list) for _ in tried]
+    recent = {constants.recent_minutes for constants in tried}
     for order in orders:
-        away = deviation_bps(order.past, order.start, order.end, order.times, constants)
-        if away is not None:
-            found.setdefault((order.past.symbol, order.past.session.day), []).append(abs(away))
-    return {key: fmean(parts) for key, parts in found.items()}
-
-
-def deviation_bps(
-    past: PastSession,
-    start: datetime,
-    end: datetime,
-    times: Sequence[datetime],
-    constants: Constants,
-) -> float | None:
-    """What an order paid on average in [start, end), over the market's VWAP: its slices, aimed anew
-    by the minutes that have ended when they are due, trade at the average price of their first
-    minute with a trade. None where the market did not trade."""
-    opened, volumes, prices = past.session.open, past.traded.volumes, past.traded.prices
-    first, last = (start - opened) // MINUTE, (end - opened) // MINUTE
-    traded = sum(volumes[first:last])
-    if not traded:
-        return None
-    value = sum(v * p for v, p in zip(volumes[first:last], prices[first:last], strict=True))
-    paid = done = 0.0
-    for due, following in zip(times, (*times[1:], end), strict=True):
-        minute = (due - opened) // MINUTE
-        share = dynamic_target(
-            past.profile,
-            past.session,
-            start=start,
-            end=end,
-            until=end if following == end else aimed_at(due, following),
-            minutes=believed(volumes[:minute]),
-            minutes_from=opened,
-            daily_volume=past.mean_volume,
-            today=past.expected_volume,
-            constants=constants,
-        )
-        part = max(share - done, 0.0)
-        done += part
-        paid += part * prices[_next_trade(volumes, minute, first, last)]
-    return (paid * traded / value - 1) * _BPS
-
-
-def _next_trade(volumes: Sequence[int], minute: int, first: int, last: int) -> int:
-    """The first minute with a trade from this one on; at the end of a window the last before it."""
-    minutes = [*range(minute, last), *range(minute - 1, first - 1, -1)]
-    found: int = next(index for index in minutes if volumes[index])
-    return found
+        key = order.past.symbol, order.past.session.day
+        sights = {minutes: order.sights(minutes) for minutes in recent}
+        for constants, errors in zip(tried, found, strict=True):
+            away = order.deviation_bps(sights[constants.recent_minutes], constants)
+            errors[key].append(abs(away))
+        work.step(len(recent))
+    return [{key: fmean(parts) for key, parts in errors.items()} for errors in found]
 
 
 def gain(before: Errors, after: Errors, *, random: Random) -> Gain:

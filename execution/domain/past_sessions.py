@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from statistics import fmean
 
 from execution.domain.session import Session
 from execution.domain.special_days import Effect, reshaped
 from execution.domain.traded_sessions import MINUTE, TradedDay, adjusted, full_days
 from execution.domain.volume_forecast import expected_volume
-from execution.domain.volume_profile import Profile, learn, pooled
+from execution.domain.volume_profile import Profile, drawn, pooled
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +47,27 @@ def walk_forward(
     (five or more) of full length before it, of which the last `count` are learned from. Half-days
     are left out."""
     by_day = {symbol: {day.day: day for day in days} for symbol, days in tape.items()}
+    shape = cache(_shape)
     for session in sessions:
         past = {
             symbol: full_days((day for day in days if day.day < session.day), count=count)
             for symbol, days in tape.items()
         }
         past = {symbol: days for symbol, days in past.items() if len(days) >= fewest}
-        shapes = {
-            symbol: learn([day.volumes for day in adjusted(days)]) for symbol, days in past.items()
-        }
+        shapes = {symbol: pooled(map(shape, adjusted(days))) for symbol, days in past.items()}
         everyone = pooled(shapes.values()) if shapes else None
         for symbol in past:
             today = by_day[symbol].get(session.day)
-            if today is None or len(today.volumes) != len(past[symbol][-1].volumes):
+            if everyone is None or today is None:
                 continue
             before = adjusted([*past[symbol], today])[:-1]
+            if len(today.volumes) != len(before[-1].volumes):
+                continue
             totals = [sum(day.volumes) for day in before]
-            drawn = learn([day.volumes for day in before], prior=everyone)
+            profile = drawn(pooled(map(shape, before)), everyone, sessions=len(before))
             mean, expected = fmean(totals), expected_volume(totals)
-            yield PastSession(symbol, session, today, drawn, mean, expected)
+            yield PastSession(symbol, session, today, profile, mean, expected)
+
+
+def _shape(traded: TradedDay) -> Profile:
+    return Profile.even(traded.volumes)

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from functools import partial
+from itertools import accumulate
 from math import exp, isfinite, log
+from typing import NamedTuple, Self
 
 from execution.domain.session import Session
 from execution.domain.volume_profile import Profile
@@ -84,22 +86,18 @@ def dynamic_target(
     is seen is dropped. From 0 to 1, and 1 from `end` on. Raises ValueError for an expectation that
     is not positive.
     """
-    for name, value in (("daily_volume", daily_volume), ("today", today)):
-        if value is not None and not (isfinite(value) and value > 0):
-            raise ValueError(f"{name} = {value}: must be positive, or None when unknown")
-    if until >= end:
-        return 1.0
-    tape = _Tape(minutes, minutes_from)
-    forecast = _forecast(profile, session, tape, daily_volume, today, constants)
-    cut, seen = start, 0.0
-    if forecast is None:
-        forecast = _flat(profile, session)
-    else:
-        cut = min(max(tape.end, start), end)
-        seen = tape.volume(start, cut)
-    ahead = seen + forecast.volume(cut, max(until, cut))
-    whole = seen + forecast.volume(cut, end)
-    return min(ahead / whole, 1.0) if whole > 0 else max((until - start) / (end - start), 0.0)
+    sight = seen_by(
+        profile,
+        session,
+        Tape.of(minutes, minutes_from),
+        start=start,
+        end=end,
+        until=until,
+        daily_volume=daily_volume,
+        today=today,
+        recent_minutes=constants.recent_minutes,
+    )
+    return sight.target(constants)
 
 
 def volume_ahead(
@@ -117,96 +115,197 @@ def volume_ahead(
     """Shares that the market is expected to trade from the last of `minutes` on, and not before
     `since`, until `until`; the arguments are those of `dynamic_target`. 0 where nothing is known.
     """
-    tape = _Tape(minutes, minutes_from)
-    forecast = _forecast(profile, session, tape, daily_volume, today, constants)
-    start = max(tape.end, since)
-    return forecast.volume(start, until) if forecast and start < until else 0.0
+    sight = seen_by(
+        profile,
+        session,
+        Tape.of(minutes, minutes_from),
+        start=since,
+        end=until,
+        until=until,
+        daily_volume=daily_volume,
+        today=today,
+        recent_minutes=constants.recent_minutes,
+    )
+    forecast = sight.forecast(constants)
+    return forecast.volume(sight.whole) if forecast else 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Tape:
-    """Volumes minute by minute."""
+class Tape:
+    """Volumes of `minutes` whole minutes from `start` on; `reached[k]`: shares in the first k."""
 
-    minutes: Sequence[int]
+    reached: Sequence[int]
+    minutes: int
     start: datetime
+
+    @classmethod
+    def of(cls, minutes: Sequence[int], start: datetime) -> Self:
+        return cls(tuple(accumulate(minutes, initial=0)), len(minutes), start)
 
     @property
     def end(self) -> datetime:
-        return self.start + _MINUTE * len(self.minutes)
+        return self.start + _MINUTE * self.minutes
 
     def volume(self, start: datetime, end: datetime) -> float:
         """What traded in [start, end); of a minute partly inside, that part."""
-        left = max((start - self.start) / _MINUTE, 0.0)
-        right = min((end - self.start) / _MINUTE, float(len(self.minutes)))
-        if right <= left:
-            return 0.0
-        first, last = int(left), int(right)
-        whole = float(sum(self.minutes[first:last]))
-        closing = (right - last) * self.minutes[last] if last < len(self.minutes) else 0.0
-        return whole - (left - first) * self.minutes[first] + closing
+        return max(self._by(end) - self._by(start), 0.0)
+
+    def _by(self, time: datetime) -> float:
+        after = min(max((time - self.start) / _MINUTE, 0.0), float(self.minutes))
+        whole = int(after)
+        part = after - whole
+        reached = float(self.reached[whole])
+        return reached + part * (self.reached[whole + 1] - reached) if part else reached
 
 
-@dataclass(frozen=True, slots=True)
-class _Forecast:
-    """Volume to come: the profile, in shares, times a factor that depends on the time."""
+class Ahead(NamedTuple):
+    """A time to come, in parts of the day's profile: before the close and in it, each as far as the
+    recent pace reaches, and later."""
 
-    profile: Profile
-    session: Session
-    near_until: datetime
-    closing_from: datetime
-    near: float  # times this until `near_until`
-    day: float  # shares of a day, before the close
-    closing: float  # shares of a day, in the close
-
-    def volume(self, start: datetime, end: datetime) -> float:
-        inside = (cut for cut in (self.near_until, self.closing_from) if start < cut < end)
-        total = 0.0
-        for left, right in pairwise((start, *sorted(inside), end)):
-            share = self.profile.share_between(self.session, left, right)
-            scale = self.day if left < self.closing_from else self.closing
-            total += share * scale * (self.near if left < self.near_until else 1.0)
-        return total
+    near: float
+    later: float
+    closing_near: float
+    closing: float
 
 
-def _forecast(
+class Forecast(NamedTuple):
+    """Shares of a day before the close, shares of a day in the close, and what the near time has
+    times these."""
+
+    day: float
+    closing: float
+    near: float
+
+    def volume(self, ahead: Ahead) -> float:
+        return self.day * (ahead.near * self.near + ahead.later) + self.closing * (
+            ahead.closing_near * self.near + ahead.closing
+        )
+
+
+class Sight(NamedTuple):
+    """What a decision sees, without the constants: all but how many minutes are recent.
+
+    `seen` shares since the open, of which `done` in the order's window and `recent` in the last
+    minutes; `expected` and `usual`: the parts of the day's profile in the times of `seen` and
+    `recent`. `usually` and `today`: the shares of the day that were expected, None where there is
+    no expectation or none to believe. `ahead` until the decision's end, `whole` until the order's.
+    `elapsed`: the part of the order's window that is over by the decision's end.
+    """
+
+    seen: float
+    expected: float
+    recent: float
+    usual: float
+    usually: float | None
+    today: float | None
+    done: float
+    ahead: Ahead
+    whole: Ahead
+    elapsed: float
+
+    def target(self, constants: Constants) -> float:
+        """See `dynamic_target`."""
+        if self.elapsed >= 1:
+            return 1.0
+        forecast = self.forecast(constants) or _FLAT
+        whole = self.done + forecast.volume(self.whole)
+        if whole <= 0:
+            return max(self.elapsed, 0.0)
+        return min((self.done + forecast.volume(self.ahead)) / whole, 1.0)
+
+    def forecast(self, constants: Constants) -> Forecast | None:
+        """None where nothing is known of the day's volume."""
+        weight = constants.prior_share
+        if self.usually is not None and self.today is not None:
+            pace = (self.seen / self.today + weight) / (self.expected + weight)
+            mean, day = self.usually, self.today * pace**constants.day_persistence
+        elif self.seen and self.expected:
+            mean = day = self.seen / self.expected
+        else:
+            return None
+        near = (self.recent / day + weight) / (self.usual + weight)
+        return Forecast(
+            day=day,
+            closing=mean * (day / mean) ** constants.closing_persistence,
+            near=near**constants.recent_persistence,
+        )
+
+
+_FLAT = Forecast(1.0, 1.0, 1.0)
+
+
+def seen_by(
     profile: Profile,
     session: Session,
-    tape: _Tape,
+    tape: Tape,
+    *,
+    start: datetime,
+    end: datetime,
+    until: datetime,
     daily_volume: float | None,
     today: float | None,
-    constants: Constants,
-) -> _Forecast | None:
-    """None where nothing is known of the day's volume."""
-    now, weight = tape.end, constants.prior_share
-    near = _MINUTE * constants.recent_minutes
+    recent_minutes: int,
+) -> Sight:
+    """See `dynamic_target`."""
+    usually, expected_today = _expectation(daily_volume, today)
+    now = tape.end
     opened = tape.start if session.always else max(tape.start, session.open)
-    seen = tape.volume(opened, now)
-    expected = profile.share_between(session, opened, now)
-    mean = today if daily_volume is None else daily_volume
-    prior = mean if today is None else today
-    if mean is not None and prior is not None and _believable(prior, seen, expected):
-        pace = (seen / prior + weight) / (expected + weight)
-        day = prior * pace**constants.day_persistence
-    elif seen and expected:
-        mean = day = seen / expected
-    else:
-        return None
-    since = max(now - near, opened)
-    recent = tape.volume(since, now) / day
-    usual = profile.share_between(session, since, now)
-    return _Forecast(
-        profile,
-        session,
-        near_until=now + near,
-        closing_from=session.extended_close if session.always else session.close - _CLOSING,
-        near=((recent + weight) / (usual + weight)) ** constants.recent_persistence,
-        day=day,
-        closing=mean * (day / mean) ** constants.closing_persistence,
+    since = max(now - _MINUTE * recent_minutes, opened)
+    seen, reached = tape.volume(opened, now), profile.reached_by(session, now)
+    expected = max(reached - profile.reached_by(session, opened), 0.0)
+    believable = expected_today is not None and _believable(expected_today, seen, expected)
+    # Where nothing is known, the profile's curve from the start on.
+    cut = min(max(now, start), end) if believable or (seen and expected) else start
+    ahead = partial(
+        _ahead,
+        begins=profile.reached_by(session, cut),
+        near=profile.reached_by(session, now + _MINUTE * recent_minutes),
+        closing=profile.reached_by(session, _closing_from(session)),
+    )
+    return Sight(
+        seen=seen,
+        expected=expected,
+        recent=tape.volume(since, now),
+        usual=max(reached - profile.reached_by(session, since), 0.0),
+        usually=usually if believable else None,
+        today=expected_today if believable else None,
+        done=tape.volume(start, cut),
+        ahead=ahead(ends=profile.reached_by(session, max(until, cut))),
+        whole=ahead(ends=profile.reached_by(session, end)),
+        elapsed=(until - start) / (end - start) if until < end else 1.0,
     )
 
 
-def _flat(profile: Profile, session: Session) -> _Forecast:
-    return _Forecast(profile, session, session.open, session.extended_close, 1.0, 1.0, 1.0)
+def _expectation(
+    daily_volume: float | None, today: float | None
+) -> tuple[float | None, float | None]:
+    """Shares of a usual day and of this one; either stands in for the other."""
+    for name, value in (("daily_volume", daily_volume), ("today", today)):
+        if value is not None and not (isfinite(value) and value > 0):
+            raise ValueError(f"{name} = {value}: must be positive, or None when unknown")
+    return (
+        today if daily_volume is None else daily_volume,
+        daily_volume if today is None else today,
+    )
+
+
+def _closing_from(session: Session) -> datetime:
+    return session.extended_close if session.always else session.close - _CLOSING
+
+
+def _ahead(*, begins: float, ends: float, near: float, closing: float) -> Ahead:
+    """Between two points of the profile: `near` where the recent pace ends, `closing` where the
+    close begins."""
+    before, after = min(begins, closing), min(ends, closing)
+    soon = max(min(after, near) - min(before, near), 0.0)
+    late_before, late_after = max(begins, closing), max(ends, closing)
+    late_soon = max(min(late_after, near) - min(late_before, near), 0.0)
+    return Ahead(
+        near=soon,
+        later=max(after - before - soon, 0.0),
+        closing_near=late_soon,
+        closing=max(late_after - late_before - late_soon, 0.0),
+    )
 
 
 def _believable(volume: float, seen: float, expected: float) -> bool:

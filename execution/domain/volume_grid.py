@@ -115,7 +115,7 @@ def believed(minutes: Sequence[int]) -> Sequence[int]:
     while known and not minutes[known - 1]:
         known -= 1
     silence = len(minutes) - known
-    if silence > max(_LONGEST_BELIEVED, _longest_silence(minutes[:known])):
+    if silence > _LONGEST_BELIEVED and silence > _longest_silence(minutes[:known]):
         return minutes[:known]
     return minutes[:-1] if silence else minutes
 

@@ -75,16 +75,18 @@ class Profile:
         Outside the regular hours nothing is expected. A market that never closes repeats the
         profile with the period of its session.
         """
-        return max(self._at(session, end) - self._at(session, start), 0.0)
+        return max(self.reached_by(session, end) - self.reached_by(session, start), 0.0)
 
     def weights(
         self, session: Session, times: Sequence[datetime], end: datetime
     ) -> tuple[float, ...]:
         """The share expected in each interval from one time to the next, the last until `end`."""
-        reached = [self._at(session, time) for time in (*times, end)]
+        reached = [self.reached_by(session, time) for time in (*times, end)]
         return tuple(max(right - left, 0.0) for left, right in pairwise(reached))
 
-    def _at(self, session: Session, time: datetime) -> float:
+    def reached_by(self, session: Session, time: datetime) -> float:
+        """The share of the session's volume expected before `time`; of a market that never closes,
+        a whole one more for each session that is over."""
         fraction = (time - session.open) / session.length
         if not session.always:
             return self.reached(fraction)
@@ -114,11 +116,14 @@ def learn(sessions: Sequence[Sequence[int]], *, prior: Profile | None = None) ->
             f"a profile needs at least {FEWEST_SESSIONS}"
         )
     own = pooled(Profile.even(volumes) for volumes in usable)
-    if prior is None:
-        return own
-    weight = _PRIOR_SESSIONS / (_PRIOR_SESSIONS + len(usable))
-    drawn = zip(own.shares, prior.shares_between(own.edges), strict=True)
-    return Profile(own.edges, tuple(a * (1 - weight) + b * weight for a, b in drawn))
+    return own if prior is None else drawn(own, prior, sessions=len(usable))
+
+
+def drawn(own: Profile, prior: Profile, *, sessions: int) -> Profile:
+    """The mean shape of so many sessions, drawn to a prior as if that were ten sessions more."""
+    weight = _PRIOR_SESSIONS / (_PRIOR_SESSIONS + sessions)
+    both = zip(own.shares, prior.shares_between(own.edges), strict=True)
+    return Profile(own.edges, tuple(a * (1 - weight) + b * weight for a, b in both))
 
 
 def pooled(profiles: Iterable[Profile]) -> Profile:

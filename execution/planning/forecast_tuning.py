@@ -6,7 +6,7 @@ from functools import partial
 from random import Random
 
 from deepstack.config import Config
-from execution.domain.forecast_tuning import Tuned, tune
+from execution.domain.forecast_tuning import Progress, Tuned, tune
 from execution.domain.past_sessions import PastSession, walk_forward
 from execution.domain.session import Session
 from execution.domain.slice_times import even_times
@@ -22,7 +22,12 @@ SEED = 1979  # of the bootstrap, so that the same bars give the same interval
 QUANTITY = 1_000_000  # shares: enough for the finest slices
 
 
-def tune_on(tape: Mapping[str, Sequence[TradedDay]], config: Config) -> Tuned:
+def tune_on(
+    tape: Mapping[str, Sequence[TradedDay]],
+    config: Config,
+    *,
+    progress: Progress = lambda _share: None,
+) -> Tuned:
     """By orders over whole sessions and over their last two hours, cut as those of the service.
     Raises TooFewSessions."""
     record = PUBLISHED.recorded(tape, {}, count=SESSIONS)
@@ -31,7 +36,8 @@ def tune_on(tape: Mapping[str, Sequence[TradedDay]], config: Config) -> Tuned:
         for one in walk_forward(tape, _sessions(tape), fewest=FEWEST, count=SESSIONS)
     ]
     times = partial(_times, config=config)
-    return tune(past, forecast_constants(config), times, random=Random(SEED))  # noqa: S311  no secret
+    chance = Random(SEED)  # noqa: S311  no secret
+    return tune(past, forecast_constants(config), times, random=chance, progress=progress)
 
 
 def _sessions(tape: Mapping[str, Sequence[TradedDay]]) -> list[Session]:

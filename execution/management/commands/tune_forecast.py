@@ -18,6 +18,7 @@ from execution.domain.traded_sessions import TradedDay
 from execution.domain.volume_forecast import Constants
 from execution.management.bar_source import add_source, bars_of
 from execution.management.console import OperatorCommand, argument
+from execution.management.time_left import TimeLeft
 from execution.market import clock
 from execution.planning import volume_profiles
 from execution.planning.forecast_tuning import tune_on
@@ -47,8 +48,10 @@ class Command(OperatorCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         config = context.default().config
+        self.err.print("reading the bars and learning what was known before each session")
+        left = TimeLeft(self.err, "working past orders again")
         try:
-            tuned = tune_on(_tape(options), config)
+            tuned = tune_on(_tape(options), config, progress=left)
         except TooFewSessions as error:
             raise CommandError(f"{error}; load more with `deepstack load-bars`") from None
         used = volume_profiles.forecast_constants(config)

@@ -7,16 +7,13 @@ from random import Random
 
 import pytest
 
-from execution.domain.forecast_tuning import (
-    TooFewSessions,
-    deviation_bps,
-    gain,
-    tune,
-)
+from execution.domain.forecast_orders import past_order
+from execution.domain.forecast_tuning import TooFewSessions, gain, tune
 from execution.domain.past_sessions import PastSession, walk_forward
 from execution.domain.session import Session
 from execution.domain.traded_sessions import MINUTE, TradedDay
-from execution.domain.volume_forecast import Constants
+from execution.domain.volume_forecast import Constants, dynamic_target
+from execution.domain.volume_grid import aimed_at, believed
 from execution.domain.volume_profile import Profile
 
 USED = Constants()
@@ -40,6 +37,14 @@ def past(number: int, volumes: list[int]) -> PastSession:
     return PastSession("AAPL", session(number), traded(number, volumes), flat, 39_000, 39_000)
 
 
+def deviation_bps(
+    past: PastSession, start: datetime, end: datetime, times: list[datetime]
+) -> float:
+    order = past_order(past, start, end, times)
+    assert order is not None
+    return order.deviation_bps(order.sights(USED.recent_minutes), USED)
+
+
 def every_half_hour(_past: PastSession, start: datetime, end: datetime) -> list[datetime]:
     return [
         start + timedelta(minutes=30) * k for k in range((end - start) // timedelta(minutes=30))
@@ -56,8 +61,33 @@ def test_an_order_whose_forecast_is_right_ends_at_the_market_but_for_its_first_m
     day = past(0, [100] * LENGTH)
     opened, close = day.session.open, day.session.close
     times = [opened + MINUTE * k for k in range(LENGTH)]
-    away = deviation_bps(day, opened, close, times, USED)
-    assert away == pytest.approx(0, abs=0.05)
+    assert deviation_bps(day, opened, close, times) == pytest.approx(0, abs=0.05)
+
+
+@pytest.mark.parametrize("constants", [USED, Constants(0.9, 0.1, 30, 0.8, 0.15)])
+def test_orders_are_aimed_by_the_rule_of_the_service(constants: Constants) -> None:
+    """Whatever is looked up once for all constants changes no target; some minutes are silent."""
+    chance = Random(11)
+    day = past(0, [chance.choice((0, 0, 50, 300)) for _ in range(LENGTH)])
+    start, end = day.session.open + MINUTE * 60, day.session.close
+    times = every_half_hour(day, start, end)
+    order = past_order(day, start, end, times)
+    assert order is not None
+    for sight, due, after in zip(
+        order.sights(constants.recent_minutes), times, [*times[1:], end], strict=True
+    ):
+        assert sight.target(constants) == dynamic_target(
+            day.profile,
+            day.session,
+            start=start,
+            end=end,
+            until=end if after == end else aimed_at(due, after),
+            minutes=believed(day.traded.volumes[: (due - day.session.open) // MINUTE]),
+            minutes_from=day.session.open,
+            daily_volume=day.mean_volume,
+            today=day.expected_volume,
+            constants=constants,
+        )
 
 
 def test_a_silent_first_minute_trades_at_the_next_price() -> None:
@@ -66,14 +96,13 @@ def test_a_silent_first_minute_trades_at_the_next_price() -> None:
     prices = [100.0] * 10 + [110.0] * (LENGTH - 11) + [120.0]
     day = replace(past(0, volumes), traded=traded(0, volumes, prices))
     opened, close = day.session.open, day.session.close
-    away = deviation_bps(day, opened, close, [opened], USED)
-    assert away == pytest.approx((110 / 115 - 1) * 10_000)
+    assert deviation_bps(day, opened, close, [opened]) == pytest.approx((110 / 115 - 1) * 10_000)
 
 
 def test_nothing_is_said_of_a_window_in_which_nothing_traded() -> None:
     day = past(0, [100] + [0] * (LENGTH - 1))
     close = day.session.close
-    assert deviation_bps(day, close - MINUTE * 60, close, [close - MINUTE * 60], USED) is None
+    assert past_order(day, close - MINUTE * 60, close, [close - MINUTE * 60]) is None
 
 
 def test_constants_that_suit_the_symbols_are_proposed_with_their_gain() -> None:
@@ -85,6 +114,15 @@ def test_constants_that_suit_the_symbols_are_proposed_with_their_gain() -> None:
     assert tuned.gain.low <= tuned.gain.mean <= tuned.gain.high
     assert tuned.gain.mean == pytest.approx(tuned.error[0] - tuned.error[1])
     assert tuned.chosen_on[1] < tuned.judged_on[0]
+
+
+def test_progress_rises_to_all_of_the_work() -> None:
+    shares: list[float] = []
+    worked = [past(number, [100] * LENGTH) for number in range(20)]
+    tune(worked, USED, every_half_hour, random=Random(1), progress=shares.append)
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.01
+    assert shares[-1] == 1.0
 
 
 def test_where_no_constant_matters_those_in_use_stay() -> None:
