@@ -1,8 +1,8 @@
 """Errors of every process, reported to Sentry where SENTRY_DSN names one.
 
-An error is whatever the log has as one, and what nobody caught. Nothing is instrumented beyond that
-but Django, for the address of a failed request and the statements before an error: no header
-joins our requests to brokers, and a task's message stays as it is. Imported where it is on.
+An error is whatever the log has as one, and what nobody caught. Nothing is instrumented beyond
+that: no statement of a slice takes longer, no header joins our requests to brokers, and a task's
+message stays as it is. Imported where it is on.
 """
 
 import logging
@@ -13,9 +13,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import sentry_sdk
+from django.http import HttpRequest
 from sentry_sdk.integrations.atexit import AtexitIntegration
 from sentry_sdk.integrations.dedupe import DedupeIntegration
-from sentry_sdk.integrations.django import DjangoIntegration
 from sentry_sdk.integrations.excepthook import ExcepthookIntegration
 from sentry_sdk.integrations.threading import ThreadingIntegration
 from sentry_sdk.utils import event_from_exception
@@ -33,6 +33,7 @@ END_SECONDS = 2.0  # for what is still queued when the process ends
 TAGS = ("order_id", "slice_id", "symbol", "account", "stage")
 MOST_ALIKE = 10  # a minute and process
 _KNOWN = ("event", "exc_info", "exception", "level", "logger", "timestamp")
+_REQUESTS = "django.request"
 _OWN_LOGGERS = ("sentry_sdk", "urllib3", "opentelemetry")
 
 
@@ -46,7 +47,6 @@ def begin(config: Config) -> None:
         release=f"deepstack-execution@{VERSION}",
         environment=config.trading_mode,
         integrations=[
-            DjangoIntegration(signals_spans=False),
             ExcepthookIntegration(),
             ThreadingIntegration(),
             DedupeIntegration(),
@@ -114,8 +114,11 @@ class _FromLog(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Nothing, once another client took the place of ours: it would not mask."""
+        """Nothing, once another client took the place of ours: it would not mask. An answer such as
+        503 that nothing went wrong for is none of ours to report."""
         if record.name.startswith(_OWN_LOGGERS) or sentry_sdk.get_client() is not self._client:
+            return
+        if record.name == _REQUESTS and not record.exc_info:
             return
         try:
             said = record.msg if isinstance(record.msg, dict) else {"event": record.getMessage()}
@@ -138,6 +141,10 @@ class _FromLog(logging.Handler):
         event["tags"] = {name: str(said[name]) for name in TAGS if name in said}
         rest = said.keys() - {*TAGS, *_KNOWN}
         event["extra"] = {name: str(said[name]) for name in sorted(rest)}
+        if isinstance(request := getattr(record, "request", None), HttpRequest):
+            event["request"] = {"url": request.path, "method": str(request.method)}
+            route = request.resolver_match.route if request.resolver_match else request.path
+            event["transaction"] = f"{request.method} {route}"
         sentry_sdk.capture_event(event, hint=hint)
 
 

@@ -6,6 +6,7 @@ from logging import INFO
 import structlog
 
 from execution.models import OrderEvent
+from execution.orders import order_trace
 
 log = structlog.get_logger("execution.events")
 
@@ -38,6 +39,8 @@ def log_events(events: Iterable[OrderEvent]) -> None:
     for each in events:
         order, part, data = each.order, each.slice, each.data
         own = {key: data[key] for key in KEYS if data.get(key) not in (None, "")}
+        if trace := order_trace.id_of(order):
+            own["trace_id"] = trace
         log.info(
             each.kind,
             **{

@@ -24,6 +24,11 @@ _CODE, _SKIPPED = re.compile("[A-Z][A-Z0-9_]*"), SliceStatus.SKIPPED
 QueuedSlice = tuple[int, int, datetime, int, int, str, str]
 
 
+def id_of(order: Order) -> str:
+    """As receivers of traces show it, and search for it; empty while nothing is traced."""
+    return f"{_ids_of(order.pk, order.seed)[0]:032x}" if tracing.on else ""
+
+
 @harmless
 def accepted(orders: Sequence[Order], *, began: int, planned: int) -> None:
     """They are stored. `began` with the signal, `planned` when it was checked and planned; of a

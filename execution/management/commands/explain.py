@@ -14,7 +14,7 @@ from execution.domain.exchange_time import exchange_time
 from execution.management import progress
 from execution.management.console import ORDER_ID, OperatorCommand, argument
 from execution.models import Order, OrderEvent
-from execution.orders import queries
+from execution.orders import order_trace, queries
 from execution.orders.event_text import headline, sentence
 
 
@@ -41,6 +41,8 @@ class Command(OperatorCommand):
             return
         out, words = self.out, sentence if options["facts"] else headline
         out.print(progress.report_table(report))
+        if trace := order_trace.id_of(order):
+            out.print(f"trace {trace}")
         out.print()
         for event in events:
             text = Text(exchange_time(event.at, millis=True), style="dim")

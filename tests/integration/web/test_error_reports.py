@@ -72,7 +72,8 @@ def reports_of(script: str, *words: str) -> tuple[list[dict[str, Any]], str]:
 def test_a_failed_request_is_one_report_without_what_the_client_sent() -> None:
     [report], printed = reports_of(FAILING, json.dumps(SECRETS))
     assert printed.strip() == "500"
-    assert report["request"] == {"url": "http://testserver/api/v1/fails", "method": "POST"}
+    assert report["request"] == {"url": "/api/v1/fails", "method": "POST"}
+    assert report["transaction"] == "POST api/v1/fails"
     assert report["tags"]["process"] == "web"
     [error] = report["exception"]["values"]
     assert (error["type"], error["value"]) == ("RuntimeError", "could not post to ***")
@@ -95,6 +96,7 @@ try:
 except ValueError:
     log.exception("of structlog", slice_id=7)
 logging.getLogger("celery.app.trace").error("of a %s", "library")
+logging.getLogger("django.request").error("Service Unavailable: /readyz")
 """
 
 
