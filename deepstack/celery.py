@@ -13,7 +13,7 @@ from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 from celery.utils.dispatch import Signal
 from celery.worker.components import Hub, Pool
 
-from deepstack import latency_tuning, observability
+from deepstack import latency_tuning
 from deepstack.database import thread_connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
@@ -74,12 +74,16 @@ def _leave_logging_alone(**_: object) -> None:
 
 @worker_init.connect
 def _be_quick(**_: object) -> None:
+    from deepstack import observability  # reads where the configuration is
+
     latency_tuning.be_quick()
     observability.take_part("worker")
 
 
 @beat_init.connect
 def _name_beat(**_: object) -> None:
+    from deepstack import observability  # reads where the configuration is
+
     observability.name_process("beat")
 
 

@@ -88,6 +88,15 @@ def test_a_command_says_what_is_wrong_and_shows_no_traceback() -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_who_imports_the_package_alone_has_not_chosen_a_folder_yet() -> None:
+    """The fork server does, and each process that it makes has a folder of its own."""
+    script = "import deepstack, sys; print('deepstack.config' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "False"
+
+
 # Each is finite, in range and an address, or the service does not start.
 WRONG_VALUES = [
     ("EXECUTION__TWAP__TIMING_RANDOMIZATION", "inf"),
