@@ -34,7 +34,8 @@ TAGS = ("order_id", "slice_id", "symbol", "account", "stage")
 MOST_ALIKE = 10  # a minute and process
 _KNOWN = ("event", "exc_info", "exception", "level", "logger", "timestamp")
 _REQUESTS = "django.request"
-_OWN_LOGGERS = ("sentry_sdk", "urllib3", "opentelemetry")
+# Those of reporting itself; and alerts, which are about trading and have channels of their own.
+_NOT_REPORTED = ("sentry_sdk", "urllib3", "opentelemetry", "deepstack.alerts")
 
 
 def begin(config: Config) -> None:
@@ -116,7 +117,7 @@ class _FromLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Nothing, once another client took the place of ours: it would not mask. An answer such as
         503 that nothing went wrong for is none of ours to report."""
-        if record.name.startswith(_OWN_LOGGERS) or sentry_sdk.get_client() is not self._client:
+        if record.name.startswith(_NOT_REPORTED) or sentry_sdk.get_client() is not self._client:
             return
         if record.name == _REQUESTS and not record.exc_info:
             return

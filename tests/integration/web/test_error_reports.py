@@ -97,6 +97,7 @@ except ValueError:
     log.exception("of structlog", slice_id=7)
 logging.getLogger("celery.app.trace").error("of a %s", "library")
 logging.getLogger("django.request").error("Service Unavailable: /readyz")
+structlog.get_logger("deepstack.alerts").critical("slippage of order 7")
 """
 
 
