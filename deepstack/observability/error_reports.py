@@ -122,9 +122,8 @@ class _FromLog(logging.Handler):
         if record.name == _REQUESTS and not record.exc_info:
             return
         try:
-            said = record.msg if isinstance(record.msg, dict) else {"event": record.getMessage()}
-            kind = (record.name, said.get("event") if said is record.msg else record.msg)
-            if self._pace.allows(kind, monotonic()):
+            said = record.msg if isinstance(record.msg, dict) else {}
+            if self._pace.allows((record.name, said.get("event", record.msg)), monotonic()):
                 self._report(record, said)
         except Exception:  # noqa: BLE001  as every handler of a log does
             self.handleError(record)
@@ -138,15 +137,19 @@ class _FromLog(logging.Handler):
             hint = {**with_error, **hint}
         event["level"] = "fatal" if record.levelno >= logging.CRITICAL else "error"
         event["logger"] = str(said.get("logger", record.name))
-        event["logentry"] = {"message": str(said["event"])}
+        event["logentry"] = {"message": str(said["event"]) if said else record.getMessage()}
         event["tags"] = {name: str(said[name]) for name in TAGS if name in said}
         rest = said.keys() - {*TAGS, *_KNOWN}
         event["extra"] = {name: str(said[name]) for name in sorted(rest)}
         if isinstance(request := getattr(record, "request", None), HttpRequest):
-            event["request"] = {"url": request.path, "method": str(request.method)}
-            route = request.resolver_match.route if request.resolver_match else request.path
-            event["transaction"] = f"{request.method} {route}"
+            _add_request(event, request)
         sentry_sdk.capture_event(event, hint=hint)
+
+
+def _add_request(event: "Event", request: HttpRequest) -> None:
+    event["request"] = {"url": request.path, "method": str(request.method)}
+    route = request.resolver_match.route if request.resolver_match else request.path
+    event["transaction"] = f"{request.method} {route}"
 
 
 def _error_of(record: logging.LogRecord, said: Mapping[str, Any]) -> BaseException | None:

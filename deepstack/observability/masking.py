@@ -41,12 +41,14 @@ class Mask:
         hidden whole."""
         if name in _SOURCE:
             return value
+        if value and config_rules.is_secret(name):
+            return HIDDEN
         if isinstance(value, Mapping):
             return {self.text(str(key)): self.all_in(each, str(key)) for key, each in value.items()}
         if isinstance(value, list | tuple):
             return [self.all_in(each, name) for each in value]
         if isinstance(value, str):
-            return HIDDEN if config_rules.is_secret(name) and value else self.text(value)
+            return self.text(value)
         return value
 
 

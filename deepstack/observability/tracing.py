@@ -8,6 +8,7 @@ import atexit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
+from threading import Lock
 from time import time_ns
 from typing import TYPE_CHECKING, Literal, ParamSpec
 
@@ -49,6 +50,7 @@ class Tracing:
         self._process = "command"
         self._config: Config | None = None
         self._spans: Spans | None = None
+        self._making = Lock()
 
     def begin(self, config: Config) -> None:
         """Nothing is imported and no thread starts before the first step, or `warm`: this process
@@ -83,14 +85,17 @@ class Tracing:
         log.exception("this process goes on without traces")
 
     def _ready(self) -> "Spans":
-        if self._spans is None:
-            from deepstack.observability.otlp import Spans
+        if self._spans is not None:
+            return self._spans
+        from deepstack.observability.otlp import Spans
 
-            if self._config is None:
-                raise RuntimeError("tracing has not begun")
-            self._spans = Spans(self._config, self._process)
-            atexit.register(self.end)
-        return self._spans
+        with self._making:
+            if self._spans is None:
+                if self._config is None:
+                    raise RuntimeError("tracing has not begun")
+                self._spans = Spans(self._config, self._process)
+                atexit.register(self.end)
+            return self._spans
 
 
 tracing = Tracing()

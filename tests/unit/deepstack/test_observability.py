@@ -266,9 +266,11 @@ def test_secrets_are_masked_and_the_rest_is_not(mask: Mask, said: str, shown: st
 def test_masking_goes_through_lists_and_mappings_and_leaves_source_alone(mask: Mask) -> None:
     event: dict[str, Any] = {
         "extra": {"api_key": "anything", "order_id": 7, "nothing": None},
+        "headers": {"X-Own": "anything"},
         "frames": [{"context_line": "    token = secrets.token_hex()", "vars": "metrics-token"}],
     }
     assert mask.all_in(event) == {
         "extra": {"api_key": "***", "order_id": 7, "nothing": None},
+        "headers": "***",
         "frames": [{"context_line": "    token = secrets.token_hex()", "vars": "***"}],
     }
