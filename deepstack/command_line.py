@@ -30,6 +30,7 @@ COMMANDS = {
     "recovery": "compare with the broker after a restore, and release trading",
     "accept_break": "accept the shares that the broker has of a symbol",
     "check_broker": "say what works and what is missing at a broker",
+    "test_alert": "send a test alert to every channel and say what came of it",
     "load_bars": "store a file of one-minute bars",
     "learn_profiles": "learn volume profiles from stored bars",
     "tune_forecast": "look for constants of the volume forecast that suit your symbols better",

@@ -4,6 +4,7 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 from deepstack import config_stand_in
 from deepstack.config import ConfigError
@@ -21,6 +22,10 @@ def main(words: list[str] | None = None) -> None:
             execute_from_command_line([sys.argv[0], *given])
     except ConfigError as error:
         sys.exit(str(error))
+    except OperationalError as error:
+        if "--traceback" in given:
+            raise
+        sys.exit(f"PostgreSQL: {error}".strip())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,9 +19,12 @@ from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
+from xdist.scheduler import LoadFileScheduling
 
 from deepstack import database
 from deepstack.local import child_cleanup, embedded_servers
+from execution.management.roles import ensure_roles
+from tests import static_files
 from tests.database import empty_after_each_test, forgo_fsync
 from tests.stack import (
     empty_redis,
@@ -34,6 +38,7 @@ from tests.stack import (
 __all__ = ["empty_stack", "ended_with_the_module", "session_stacks", "stack"]
 
 LONGEST = (
+    "test_back_office.py",
     "test_chaos_short.py",
     "test_demo_live.py",
     "test_ibkr_gateway.py",
@@ -60,6 +65,7 @@ LONGEST = (
     "test_paper_faults.py",
     "test_lanes.py",
 )
+BROWSER = "tests/browser/"
 RUNS = embedded_servers.VAR / "test"
 RUN = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
 EMBED_DATABASE = not settings.CONFIG.database_url
@@ -93,6 +99,7 @@ def pytest_configure() -> None:
     settings.PLAIN_HTTP_NAMES = [*settings.PLAIN_HTTP_NAMES, "testserver"]  # of Django's client
     settings.PASSWORD_HASHERS = ["tests.database.QuickPasswords"]
     empty_after_each_test()
+    static_files.look_once()
 
 
 @pytest.hookimpl(trylast=True)
@@ -100,6 +107,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first: with several of them at a time, none is left for the end."""
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+class TogetherWhatSharesAStack(LoadFileScheduling):  # type: ignore[misc]
+    """One process at a time runs a file; one process runs all that look at one site."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return BROWSER if file.startswith(BROWSER) else str(file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getvalue("dist") == "loadfile":
+        return TogetherWhatSharesAStack(config, log)
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +149,7 @@ def django_db_setup(
         made = setup_databases(
             verbosity=0, interactive=False, aliases=["default"], serialized_aliases=[]
         )
+        ensure_roles()
     yield
     with django_db_blocker.unblock():
         with connection.cursor() as cursor:

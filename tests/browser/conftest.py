@@ -6,11 +6,13 @@ A test fails when its page wrote an error to the console, threw one, or failed t
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.test import Client, override_settings
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 
@@ -18,8 +20,8 @@ from execution.management.roles import ensure_roles
 from tests.stack import SessionStacks, Stack
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-PASSWORD = "correct horse"
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SERIOUS = {"serious", "critical"}
 
 
@@ -66,17 +68,18 @@ def site(
 
 @pytest.fixture
 def visitor(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
-    """Opens a page at /admin/ for somebody of a role, or for a superuser."""
+    """Opens an empty page for somebody of a role, or for a superuser, who has signed in."""
     errors: list[str] = []
     opened: list[Page] = []
 
     def visit(role: str = "superuser", **options: Any) -> Page:
-        context = browser.new_context(base_url=site.url, **({"viewport": DESK} | options))
+        how = {"viewport": DESK, "reduced_motion": "reduce"} | options
+        context = browser.new_context(base_url=site.url, **how)
+        context.add_cookies([signed_in(person(role), site)])
         page = context.new_page()
         page.set_default_timeout(20_000)
         watch(page, errors)
         opened.append(page)
-        sign_in(page, person(role))
         return page
 
     yield visit
@@ -96,18 +99,17 @@ def person(role: str) -> str:
     user, _ = User.objects.get_or_create(
         username=name, defaults={"is_staff": True, "is_superuser": role == "superuser"}
     )
-    user.set_password(PASSWORD)
-    user.save()
     user.groups.set(Group.objects.filter(name=role))
     return name
 
 
-def sign_in(page: Page, username: str) -> None:
-    page.goto("/admin/login/?next=/admin/")
-    page.fill("#id_username", username)
-    page.fill("#id_password", PASSWORD)
-    page.press("#id_password", "Enter")
-    page.wait_for_url("**/admin/")
+def signed_in(username: str, site: Site) -> dict[str, str]:
+    """The cookie of a session, as the form gives it; the web process has a key of its own."""
+    client = Client()
+    with override_settings(SECRET_KEY=site.stack.env()["SECRET_KEY"]):
+        client.force_login(User.objects.get(username=username))
+    name = settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": client.cookies[name].value, "url": site.url}
 
 
 def watch(page: Page, errors: list[str]) -> None:
@@ -128,3 +130,17 @@ def barriers(page: Page) -> list[str]:
         if each["impact"] in SERIOUS
         for node in each["nodes"]
     ]
+
+
+def barriers_in_light_and_dark(page: Page) -> list[str]:
+    found = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{scheme}: {each}" for each in barriers(page)]
+    return found
+
+
+def fits(page: Page) -> bool:
+    """On a phone nothing is to be scrolled sideways, once the charts have found their size."""
+    wide = f"document.documentElement.scrollWidth <= {PHONE['width']}"
+    return bool(page.wait_for_function(wide, timeout=5_000))

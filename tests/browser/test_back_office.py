@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from execution import context
@@ -18,6 +19,17 @@ def order(site: Site) -> Order:
     signal = {"symbol": "LOOKED", "side": "BUY", "quantity": 500, "algorithm": "TWAP"}
     later = {"start_at": here.now() + timedelta(hours=1), "slices": 100}
     return acceptance.accept(signal | later, here)
+
+
+def test_who_signs_in_comes_to_the_operations_page(page: Page) -> None:
+    user = User.objects.create_superuser("browser-new", password="correct horse")
+    page.context.clear_cookies()
+    page.goto("/admin/")
+    page.fill("#id_username", user.username)
+    page.fill("#id_password", "correct horse")
+    page.press("#id_password", "Enter")
+    page.wait_for_url("**/admin/")
+    expect(page.locator("#updated time")).to_contain_text("ET")
 
 
 def test_an_order_is_looked_at_and_paused(page: Page, site: Site, order: Order) -> None:

@@ -8,7 +8,13 @@ from playwright.sync_api import Page, Route, expect
 from execution import context
 from execution.entry import acceptance
 from execution.models import Order
-from tests.browser.conftest import PHONE, Site, barriers, expect_focus
+from tests.browser.conftest import (
+    PHONE,
+    Site,
+    barriers_in_light_and_dark,
+    expect_focus,
+    fits,
+)
 
 PAGES = (
     "",
@@ -33,6 +39,7 @@ def new_order(symbol: str, quantity: int = 500) -> Order:
 
 def test_the_page_shows_a_new_order_without_being_asked(page: Page, site: Site) -> None:
     order = new_order("APPEARS")
+    page.goto("/admin/")
     expect(page.locator("#live-orders")).to_contain_text(f"{order.pk} BUY APPEARS")
     canvas = page.locator("#slippage-chart")
     page.wait_for_function("canvas => Chart.getChart(canvas)", arg=canvas.element_handle())
@@ -41,6 +48,7 @@ def test_the_page_shows_a_new_order_without_being_asked(page: Page, site: Site) 
 
 
 def test_selected_text_stays_selected_while_the_page_moves(page: Page) -> None:
+    page.goto("/admin/")
     before = page.inner_text("#updated time")
     page.evaluate("getSelection().selectAllChildren(document.querySelector('#health'))")
     page.wait_for_function("t => document.querySelector('#updated time').innerText > t", arg=before)
@@ -51,6 +59,7 @@ def test_the_page_says_when_it_could_not_refresh(page: Page) -> None:
     def fail(route: Route) -> None:
         route.fulfill(status=200, body="<p>Sign in</p>", content_type="text/html")
 
+    page.goto("/admin/")
     page.route("**/operations/live/", fail)
     stale = page.locator(".ds-stale")
     expect(stale).to_contain_text("Not updated since")
@@ -61,6 +70,8 @@ def test_the_page_says_when_it_could_not_refresh(page: Page) -> None:
 
 def test_risk_halts_and_resumes_with_the_keyboard(visitor: Callable[..., Page]) -> None:
     page, other = visitor("Risk"), visitor("Viewer")
+    page.goto("/admin/")
+    other.goto("/admin/")
     page.focus("text=HALT ALL")
     page.keyboard.press("Enter")
     page.wait_for_url("**/halt-all/")
@@ -81,15 +92,8 @@ def test_risk_halts_and_resumes_with_the_keyboard(visitor: Callable[..., Page]) 
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_keeps_nobody_out(visitor: Callable[..., Page], path: str, scheme: str) -> None:
-    page = visitor(color_scheme=scheme)
+def test_a_page_keeps_nobody_out_and_fits_a_phone(page: Page, path: str) -> None:
     page.goto(f"/admin/{path}")
-    assert barriers(page) == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_fits_a_phone(visitor: Callable[..., Page], path: str) -> None:
-    page = visitor(viewport=PHONE)
-    page.goto(f"/admin/{path}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert barriers_in_light_and_dark(page) == []
+    page.set_viewport_size(PHONE)
+    assert fits(page)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESK, PHONE, Site, barriers, expect_focus
+from tests.browser.conftest import DESK, PHONE, Site, barriers, expect_focus, fits
 from tests.browser.test_operations import new_order
 
 
@@ -130,7 +130,3 @@ def test_a_file_of_orders_goes_in_and_the_list_comes_out(
     assert [(row["symbol"], row["quantity"], row["strategy"]) for row in rows] == [
         ("FILED", "400", "from-file")
     ]
-
-
-def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"])

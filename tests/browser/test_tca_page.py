@@ -10,7 +10,7 @@ from execution.domain.exchange_time import exchange_day
 from execution.market import clock
 from execution.models import Fill, Order, OrderEvent, Slice
 from monitoring.models import CostAnalysis, OrderReplay
-from tests.browser.conftest import PHONE, Site, barriers
+from tests.browser.conftest import PHONE, Site, barriers_in_light_and_dark, fits
 from tests.integration.monitoring.rows import filled
 from tests.integration.monitoring.test_algorithms_compared import replays
 
@@ -68,15 +68,10 @@ def test_the_charts_are_drawn_and_the_files_can_be_kept(page: Page, orders: list
         assert kept.value.suggested_filename == f"tca-{today}-{today}.{ending}"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_report_keeps_nobody_out(visitor: Callable[..., Page], scheme: str) -> None:
-    page = visitor("Viewer", color_scheme=scheme)
+def test_the_report_keeps_nobody_out_and_fits_a_phone(visitor: Callable[..., Page]) -> None:
+    page = visitor("Viewer")
     page.goto(PATH)
-    assert barriers(page) == []
-
-
-def test_the_report_fits_a_phone(visitor: Callable[..., Page]) -> None:
-    page = visitor("Viewer", viewport=PHONE)
-    page.goto(PATH)
+    assert barriers_in_light_and_dark(page) == []
+    page.set_viewport_size(PHONE)
     expect(page.locator("svg.tca-chart").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert fits(page)

@@ -25,7 +25,7 @@ from tests.integration.order_steps import execution, report, working
 
 TODAY, HALF_DAY = date(2024, 6, 12), date(2024, 7, 3)
 MINUTE = timedelta(minutes=1)
-STEP = timedelta(seconds=20)
+STEP = timedelta(seconds=50)
 TOLERANCES = {"child_tolerance_bps": Decimal(10), "urgent_tolerance_bps": Decimal(50)}
 
 # What the broker fills at once of a child of so many shares, at that minute of the session; None:
