@@ -8,7 +8,7 @@ from statistics import fmean
 from benchmarks.bars import REGULAR_MINUTES, Day
 from execution.domain.session import Session
 from execution.domain.special_days import Effect, reshaped
-from execution.domain.traded_sessions import TradedDay
+from execution.domain.traded_sessions import TradedDay, daily_volatility
 from execution.domain.volume_forecast import expected_volume
 from execution.domain.volume_profile import Profile, learn, pooled
 from execution.planning.special_days import PUBLISHED
@@ -78,6 +78,17 @@ def _case(symbol: str, day: Day, past: Sequence[Day], own: Profile, everyone: Pr
     totals = [sum(earlier.volumes) for earlier in past]
     drawn = learn([earlier.volumes for earlier in past], prior=everyone)
     return Case(day, day.session(), own, drawn, fmean(totals), expected_volume(totals), symbol)
+
+
+def volatilities(history: History) -> dict[tuple[str, date], float]:
+    """Of each symbol and day, as the sessions before it say; none where they are too few."""
+    found = {}
+    for symbol, sessions in history.items():
+        days = [traded(day) for day in sessions.values()]
+        for index, today in enumerate(sessions):
+            sigma = daily_volatility(days[max(index - LEARN_FROM, 0) : index])
+            found.update({} if sigma is None else {(symbol, today): sigma})
+    return found
 
 
 def traded(day: Day) -> TradedDay:
