@@ -27,11 +27,10 @@ from benchmarks.bars import DATA, MINUTE, read
 from benchmarks.basket import basket
 from benchmarks.fill_models import own_interval
 from benchmarks.schedules import EVEN, Plan
-from benchmarks.stock_days import LEARN_FROM, Case, History, cases
+from benchmarks.stock_days import LEARN_FROM, TEST_FROM, Case, History, cases
 
 SPY, SPY_FEWEST = DATA / "spy_2011_01_1min.csv.gz", 5  # sessions to learn from
 LEARNED, FOLLOWING = "learned", "dynamic"
-EVER = date.min
 _BPS = 10_000
 
 Windows = Mapping[str, tuple[int, int]]  # minutes of the session: from, to
@@ -98,23 +97,23 @@ def report(history: History, windows: Windows) -> dict[str, object]:
     """Of SPY where its file is there, and of the basket; tables to stderr."""
     tapes: dict[str, list[Case]] = {}
     if SPY.exists():
-        tapes["SPY, January 2011"] = _days(read(SPY), SPY_FEWEST)
-    tapes["the stocks as one basket"] = _days({"basket": basket(history)})
+        tapes["SPY, January 2011"] = _days(read(SPY), date.min, fewest=SPY_FEWEST)
+    tapes["the stocks as one basket"] = _days({"basket": basket(history)}, TEST_FROM)
     found = {title: compared(days, windows) for title, days in tapes.items()}
     for title, measures in found.items():
         print(_table(f"{title}, {len(tapes[title])} days", measures), file=sys.stderr)
     return dict(found)
 
 
-def _days(history: History, fewest: int = LEARN_FROM) -> list[Case]:
-    return list(cases(history, tuning=False, test_from=EVER, fewest=fewest))
+def _days(history: History, test_from: date, *, fewest: int = LEARN_FROM) -> list[Case]:
+    return list(cases(history, tuning=False, test_from=test_from, fewest=fewest))
 
 
 def _table(title: str, measures: Compared) -> str:
     lines = []
     for measure, by_window in measures.items():
-        lines.append(f"{title + ', ' + measure:46}" + "".join(f"{name:>13}" for name in by_window))
+        lines.append(f"{title + ', ' + measure:54}" + "".join(f"{name:>13}" for name in by_window))
         for name in next(iter(by_window.values())):
             cells = "".join(f"{figures[name]:>13.2f}" for figures in by_window.values())
-            lines.append(f"  {name:44}{cells}")
+            lines.append(f"  {name:52}{cells}")
     return "\n".join(lines)
