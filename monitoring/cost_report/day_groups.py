@@ -43,7 +43,8 @@ COUNTED = sorted(ORDER_TERMINAL - {OrderStatus.DENIED})
 
 Grouped = Mapping[str, Mapping[str, Group]]  # by grouping, then by the group's name
 
-# A decision price outside its collar has no shortfall: its parts are null there.
+# A decision price outside its collar has no shortfall: its parts are null there. OFFSET 0 has
+# PostgreSQL look into the index once a span of days; joined, it reads every order that ever was.
 FACTS = f"""
 SELECT o.id, o.symbol, o.strategy, o.basket, o.algorithm, o.side, o.quantity AS ordered,
        o.filled_quantity AS shares, o.filled_notional AS value, o.commission,
@@ -61,13 +62,15 @@ SELECT o.id, o.symbol, o.strategy, o.basket, o.algorithm, o.side, o.quantity AS 
                   WHERE sl.order_id = o.id AND sl.broker <> '' LIMIT 1),
                 nullif(ar.broker, '')) AS broker
   FROM unnest(%(begins)s::timestamptz[], %(ends)s::timestamptz[]) AS within (begins, ends)
-  JOIN {Order._meta.db_table} o ON coalesce(o.finished_at, o.created_at) >= within.begins
-   AND coalesce(o.finished_at, o.created_at) < within.ends
+ CROSS JOIN LATERAL (
+       SELECT * FROM {Order._meta.db_table} o
+        WHERE coalesce(o.finished_at, o.created_at) >= within.begins
+          AND coalesce(o.finished_at, o.created_at) < within.ends
+          AND o.status = ANY(%(statuses)s) AND (%(account)s = '' OR o.account = %(account)s)
+          AND (%(accounts)s::text[] IS NULL OR o.account = ANY(%(accounts)s))
+          AND (%(ids)s::bigint[] IS NULL OR o.id = ANY(%(ids)s)) OFFSET 0) o
   LEFT JOIN {CostAnalysis._meta.db_table} c ON c.order_id = o.id
   LEFT JOIN {ArchivedOrder._meta.db_table} ar ON ar.order_id = o.id
- WHERE o.status = ANY(%(statuses)s) AND (%(account)s = '' OR o.account = %(account)s)
-   AND (%(accounts)s::text[] IS NULL OR o.account = ANY(%(accounts)s))
-   AND (%(ids)s::bigint[] IS NULL OR o.id = ANY(%(ids)s))
 """  # noqa: S608
 
 

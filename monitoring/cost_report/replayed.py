@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import combinations
 
 from django.db import connection
 
@@ -78,39 +79,66 @@ class Replayed:
 
 NONE = Replayed({}, {}, None)
 
-_DIFFERENCES = f"""
-WITH newest AS (
-  SELECT o.id, o.symbol, (o.start_at AT TIME ZONE 'America/New_York')::date AS day, o.quantity,
-         (o.quantity * (o.arrival_bid + o.arrival_ask) / 2)::float8 AS basis
+# A column for each algorithm, so that two are compared within a row: joining the replays of an
+# order with each other takes twice as long.
+_COST = {name: f"cost_{number}" for number, name in enumerate(sorted(ALGOS))}
+_DONE = {name: f"done_{number}" for number, name in enumerate(sorted(ALGOS))}
+
+
+def _text() -> str:
+    """The statement: the observations of each algorithm, of each pair and of the model's error,
+    added up. Of the replays of an algorithm that is not registered any more it knows none."""
+    columns = [
+        f"max({value}) FILTER (WHERE r.algorithm = '{name}') AS {column[name]}"
+        for value, column in (("r.shortfall_bps::float8", _COST), ("r.filled_quantity", _DONE))
+        for name in ALGOS
+    ]
+    compared = [
+        *(("", "", "error", None),),
+        *((name, "", _COST[name], _DONE[name]) for name in ALGOS),
+        *((a, b, f"{_COST[a]} - {_COST[b]}", None) for a, b in combinations(sorted(ALGOS), 2)),
+    ]
+    sums = [_observed(number, cost, done) for number, (_, _, cost, done) in enumerate(compared)]
+    rows = [
+        f"('{one}', '{other}', n{number}, done{number}, ordered{number}, c{number}, b{number})"
+        for number, (one, other, _, _) in enumerate(compared)
+    ]
+    return f"""
+WITH newest AS MATERIALIZED (
+  SELECT o.symbol, (o.start_at AT TIME ZONE 'America/New_York')::date AS day, o.quantity,
+         (o.quantity * (o.arrival_bid + o.arrival_ask) / 2)::float8 AS basis, r.*
     FROM {Order._meta.db_table} o
+   CROSS JOIN LATERAL (
+         SELECT count(*) AS known, max((r.shortfall_bps - r.actual_bps)::float8) AS error,
+                {", ".join(columns)}
+           FROM {OrderReplay._meta.db_table} r
+          WHERE r.order_id = o.id AND r.shortfall_bps IS NOT NULL) r
    WHERE coalesce(o.finished_at, o.created_at) >= %(begin)s
      AND coalesce(o.finished_at, o.created_at) < %(end)s
      AND (%(account)s = '' OR o.account = %(account)s)
      AND (%(accounts)s::text[] IS NULL OR o.account = ANY(%(accounts)s))
-     AND EXISTS (SELECT FROM {OrderReplay._meta.db_table} r
-                  WHERE r.order_id = o.id AND r.shortfall_bps IS NOT NULL)
+     AND r.known > 0
    ORDER BY coalesce(o.finished_at, o.created_at) DESC LIMIT {MOST_ORDERS}),
-known AS (
-  SELECT n.*, r.algorithm, r.own, r.filled_quantity, r.shortfall_bps::float8 * basis AS cost,
-         (r.shortfall_bps - r.actual_bps)::float8 * basis AS error
-    FROM newest n JOIN {OrderReplay._meta.db_table} r ON r.order_id = n.id
-   WHERE r.shortfall_bps IS NOT NULL),
-costs AS (
-  SELECT a.algorithm AS one, b.algorithm AS other, a.symbol, a.day, a.cost - b.cost AS cost,
-         a.basis, 0 AS done, 0 AS ordered
-    FROM known a JOIN known b ON a.id = b.id AND a.algorithm < b.algorithm
-  UNION ALL
-  SELECT algorithm, '', symbol, day, cost, basis, filled_quantity, quantity FROM known
-  UNION ALL
-  SELECT '', '', symbol, day, error, basis, 0, 0 FROM known WHERE error IS NOT NULL),
-observed AS (
-  SELECT one, other, count(*) AS orders, sum(done) AS done, sum(ordered) AS ordered,
-         sum(cost) / {BPS} AS c, sum(basis) AS b
-    FROM costs GROUP BY one, other, symbol, day)
-SELECT one, other, sum(orders), sum(done) / nullif(sum(ordered), 0),
+observed AS (SELECT {", ".join(sums)} FROM newest GROUP BY symbol, day)
+SELECT one, other, sum(n), sum(done) / nullif(sum(ordered), 0),
        count(*), sum(c), sum(b), sum(c * c), sum(c * b), sum(b * b)
-  FROM observed GROUP BY one, other
+  FROM observed, LATERAL (VALUES {", ".join(rows)}) AS each (one, other, n, done, ordered, c, b)
+ WHERE n > 0 GROUP BY one, other
 """  # noqa: S608
+
+
+def _observed(number: int, cost: str, done: str | None) -> str:
+    """Of the orders of which the cost is known: their number, executed and ordered shares, cost and
+    basis."""
+    known = f"FILTER (WHERE {cost} IS NOT NULL)"
+    return (
+        f"count({cost}) AS n{number}, sum({done or 0}) {known} AS done{number},"
+        f" sum({'quantity' if done else 0}) {known} AS ordered{number},"
+        f" sum(({cost}) * basis) / {BPS} AS c{number}, sum(basis) {known} AS b{number}"
+    )
+
+
+_DIFFERENCES = _text()
 
 
 def of(period: Period, *, account: str = "", accounts: Accounts = None) -> Replayed:
