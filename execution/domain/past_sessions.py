@@ -53,20 +53,26 @@ def walk_forward(
             symbol: full_days((day for day in days if day.day < session.day), count=count)
             for symbol, days in tape.items()
         }
-        past = {symbol: days for symbol, days in past.items() if len(days) >= fewest}
-        shapes = {symbol: pooled(map(shape, adjusted(days))) for symbol, days in past.items()}
+        known = {symbol: _traded(adjusted(days)) for symbol, days in past.items()}
+        known = {symbol: days for symbol, days in known.items() if len(days) >= fewest}
+        shapes = {symbol: pooled(map(shape, days)) for symbol, days in known.items()}
         everyone = pooled(shapes.values()) if shapes else None
-        for symbol in past:
+        for symbol in shapes:
             today = by_day[symbol].get(session.day)
             if everyone is None or today is None:
                 continue
-            before = adjusted([*past[symbol], today])[:-1]
-            if len(today.volumes) != len(before[-1].volumes):
+            before = _traded(adjusted([*past[symbol], today])[:-1])
+            if len(before) < fewest or len(today.volumes) != len(before[-1].volumes):
                 continue
             totals = [sum(day.volumes) for day in before]
             profile = drawn(pooled(map(shape, before)), everyone, sessions=len(before))
             mean, expected = fmean(totals), expected_volume(totals)
             yield PastSession(symbol, session, today, profile, mean, expected)
+
+
+def _traded(days: Sequence[TradedDay]) -> list[TradedDay]:
+    """In the shares of a later day, after a reverse split, a few shares may be none."""
+    return [day for day in days if any(day.volumes)]
 
 
 def _shape(traded: TradedDay) -> Profile:

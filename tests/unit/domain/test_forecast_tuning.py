@@ -179,6 +179,19 @@ def test_a_past_session_knows_only_those_before_it() -> None:
     assert all(a.expected_volume < b.expected_volume for a, b in pairwise(known))
 
 
+def test_a_day_of_which_a_reverse_split_leaves_nothing_is_not_learned_from() -> None:
+    """One for a hundred after day 6: the ten shares a minute of day 2 are none of today's."""
+    sessions = [session(number) for number in range(9)]
+    cheap, dear = [1.0] * LENGTH, [100.0] * LENGTH
+    days = [
+        traded(number, [10 if number == 2 else 10_000] * LENGTH, dear if number > 6 else cheap)
+        for number in range(9)
+    ]
+    worked = list(walk_forward({"A": days}, sessions, fewest=5, count=20))
+    assert [one.session.day for one in worked] == [day.day for day in days[5:]]
+    assert worked[-1].mean_volume == pytest.approx(LENGTH * (6 * 100 + 10_000) / 7)
+
+
 def test_a_half_day_is_neither_worked_nor_learned_from() -> None:
     sessions = [session(number) for number in range(8)]
     days = [traded(number, [100] * LENGTH) for number in range(8)]
