@@ -6,9 +6,9 @@ evaluate at once, and an evaluation that died is made good by the next.
 
 import socket
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 
 from deepstack.config import Config
 from execution import heartbeat
@@ -16,6 +16,7 @@ from execution.access import second_factor
 from execution.broker import links
 from execution.domain.lifecycle import (
     ORDER_LIVE,
+    ORDER_REFUSED,
     ORDER_SENDING,
     SLICE_CLAIMABLE,
     SliceStatus,
@@ -89,7 +90,7 @@ def service_state(*, moment: Moment, config: Config, limits: Thresholds) -> list
         *_resets(moment),
         *trips.findings(),
         *_differences(),
-        *_not_compared(moment),
+        *_not_compared(moment, config),
         *_late_slices(moment, limits),
         *_failing_channels(moment, config),
         *_broker_down(moment, config),
@@ -212,19 +213,28 @@ def _differences() -> list[Finding]:
     ]
 
 
-def _not_compared(moment: Moment) -> list[Finding]:
+def _not_compared(moment: Moment, config: Config) -> list[Finding]:
+    """A broker that cannot be reached at all has an alert of its own (`_broker_down`)."""
+    reachable = links.trouble(config, now=moment.real_now) is None
     found = [
         system_rules.not_compared(
             broker=row.broker,
             account=row.account,
             since=row.failing_since_real,
             problem=row.problem,
+            orders_wait=reachable and _had_orders(row.account, row.failing_since_real),
             now=moment.real_now,
         )
         for row in BrokerAccount.objects.filter(failing_since_real__isnull=False)
         if row.failing_since_real is not None
     ]
     return [finding for finding in found if finding is not None]
+
+
+def _had_orders(account: str, since: datetime) -> bool:
+    """Whether any was live at some moment since: an alert about them outlasts their end."""
+    lately = Q(status__in=sorted(ORDER_LIVE)) | Q(finished_at__gte=since)
+    return Order.objects.filter(lately, account=account).exclude(status__in=ORDER_REFUSED).exists()
 
 
 def _processes() -> list[Finding]:

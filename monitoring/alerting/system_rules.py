@@ -104,6 +104,7 @@ def late_slices(
 MILD_DIFFERENCES = frozenset({"EXTERNAL_ORDER", "CASH"})
 STOPS_SENDING = "stopping"  # a clock that differs by so much
 NOT_COMPARED_FOR = timedelta(minutes=10)
+HOLDING_FOR = timedelta(seconds=10)  # while orders wait for the comparison
 
 
 def differs(
@@ -147,16 +148,18 @@ def _after_break(kind: str, account: str, symbol: str) -> str:
 
 
 def not_compared(
-    *, broker: str, account: str, since: datetime, problem: str, now: datetime
+    *, broker: str, account: str, since: datetime, problem: str, orders_wait: bool, now: datetime
 ) -> Finding | None:
-    """No comparison with the broker has succeeded for a while; in real time."""
-    if now - since <= NOT_COMPARED_FOR:
+    """No comparison with the broker has succeeded for a while; in real time. Soon, and CRITICAL,
+    where the account has orders that may send nothing before one has."""
+    if now - since <= (HOLDING_FOR if orders_wait else NOT_COMPARED_FOR):
         return None
+    held = "; its orders may wait for that" if orders_wait else ""
     return Finding(
         kind=AlertKind.NOT_COMPARED,
-        severity=AlertSeverity.WARNING,
+        severity=AlertSeverity.CRITICAL if orders_wait else AlertSeverity.WARNING,
         message=f"account {account} cannot be compared with {broker} since"
-        f" {exchange_time(since)}: {problem}",
+        f" {exchange_time(since)}: {problem}{held}",
         key=f"NOT_COMPARED:{broker}:{account}:{since.isoformat()}",
         account=account,
         data={"problem": problem},

@@ -164,6 +164,24 @@ def test_an_account_that_cannot_be_compared_is_told_after_a_while() -> None:
     assert look(after(NOW, minutes=11)) == [("NOT_COMPARED", "WARNING")]
 
 
+def test_orders_that_wait_for_a_comparison_are_told_within_seconds() -> None:
+    BrokerAccount.objects.create(
+        broker="alpaca", account="main", failing_since_real=NOON, problem="HTTP 500"
+    )
+    order = working(account="main", end_at=NOON + timedelta(hours=5))
+    assert look(after(NOW, seconds=9)) == []
+    assert look(after(NOW, seconds=11)) == [("NOT_COMPARED", "CRITICAL")]
+    order.status, order.finished_at = "EXPIRED", NOON + timedelta(seconds=20)
+    order.save()
+    look(after(NOW, seconds=30))
+    told = Alert.objects.get(kind="NOT_COMPARED")
+    assert told.ended_at_real is None, "the order's end compares nothing"
+    BrokerAccount.objects.update(failing_since_real=None, problem="")
+    look(after(NOW, seconds=31))
+    told.refresh_from_db()
+    assert told.ended_at_real is not None
+
+
 def test_deviation_from_the_markets_vwap_comes_with_the_cost_analysis() -> None:
     filled("150.00", arrival_bid=None, arrival_ask=None)
     assert look(market=store_tape("148.00")) == [("VWAP_DEVIATION", "WARNING")]

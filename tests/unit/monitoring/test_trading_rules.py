@@ -94,10 +94,25 @@ def test_the_alert_of_a_halt_names_the_command_that_ends_it(
     assert typed in finding.remedy
 
 
-@pytest.mark.parametrize(("late", "expected"), [(0, None), (10, None), (10.1, WARNING)])
-def test_an_account_that_cannot_be_compared(late: float, expected: AlertSeverity | None) -> None:
+@pytest.mark.parametrize(
+    ("late", "orders_wait", "expected"),
+    [
+        pytest.param(10, False, None, id="nobody waits"),
+        pytest.param(10.1, False, WARNING, id="nobody waits, for long"),
+        pytest.param(1 / 6, True, None, id="orders wait, one failure may pass by itself"),
+        pytest.param(0.2, True, CRITICAL, id="orders wait"),
+    ],
+)
+def test_an_account_that_cannot_be_compared(
+    late: float, orders_wait: bool, expected: AlertSeverity | None
+) -> None:
     finding = system_rules.not_compared(
-        broker="ibkr", account="main", since=START, problem="TWS is away", now=minutes(late)
+        broker="ibkr",
+        account="main",
+        since=START,
+        problem="TWS is away",
+        orders_wait=orders_wait,
+        now=minutes(late),
     )
     assert (finding.severity if finding else None) == expected
     assert finding is None or "TWS is away" in finding.message
