@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from execution.models import (
 )
 from tests.bad_signals import BAD_SIGNALS, GOOD
 from tests.integration.commands.console import SIGNAL, run
+from tests.stack import Stack
 
 
 def words(signal: dict[str, Any]) -> list[str]:
@@ -284,3 +286,12 @@ def test_what_is_wrong_goes_to_standard_error(
     assert (ended.value.code, said.out) == (2, "")
     assert text in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("command", ["summary", "test_alert"])
+def test_a_database_that_is_away_is_told_in_words(command: str, tmp_path: Path) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    done = Stack(tmp_path).manage(command, DATABASE_URL=nowhere)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[0].startswith("PostgreSQL: connection")
+    assert "Traceback" not in done.stderr
