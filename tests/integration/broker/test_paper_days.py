@@ -34,22 +34,25 @@ LEFT = timedelta(seconds=1)
 
 def store_bars(seed: int) -> None:
     """A walk of each symbol, with minutes that trade a little and much."""
-    dice = Random(seed)
+    dice, bars = Random(seed), []
     for symbol in SYMBOLS:
         cents = 10_000
         for opens in OPENS:
             for minute in range(MINUTES):
                 cents += dice.randint(-4, 4)
                 price, reach = Decimal(cents) / 100, Decimal(dice.randint(2, 8)) / 100
-                Bar.objects.create(
-                    symbol=symbol,
-                    start_at=opens + minute * MINUTE,
-                    open=price,
-                    high=price + reach,
-                    low=price - reach,
-                    close=price,
-                    volume=dice.randint(200, 6_000),
+                bars.append(
+                    Bar(
+                        symbol=symbol,
+                        start_at=opens + minute * MINUTE,
+                        open=price,
+                        high=price + reach,
+                        low=price - reach,
+                        close=price,
+                        volume=dice.randint(200, 6_000),
+                    )
                 )
+    Bar.objects.bulk_create(bars)
 
 
 @dataclass(frozen=True, order=True, slots=True)
