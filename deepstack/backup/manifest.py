@@ -36,7 +36,9 @@ class Manifest:
 
     @classmethod
     def beside(cls, backup: Path) -> Self:
-        """Raises BackupError where there is none, or it cannot be read."""
+        """Raises BackupError where either is missing, or the manifest cannot be read."""
+        if not backup.is_file():
+            raise BackupError(f"{backup} does not exist, or is no file")
         path = backup.with_name(backup.name + SUFFIX)
         try:
             return cls(**json.loads(path.read_text()))
@@ -69,8 +71,6 @@ class Manifest:
                 f"the seal of {backup.name} does not fit: BACKUP_KEY is another key, or somebody"
                 " changed the manifest"
             )
-        if not backup.is_file():
-            raise BackupError(f"{backup} does not exist")
         if backup.stat().st_size != self.size or sha256(backup) != self.sha256:
             raise BackupError(f"{backup} is damaged: it is not the file that was written")
 

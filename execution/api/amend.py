@@ -69,6 +69,8 @@ def _read(body: Any, match: str | None) -> tuple[dict[str, object], int]:
         if version not in (None, matched):
             raise InvalidSignal({"version": f"is {shown(version)}, but {MATCH} is {shown(match)}"})
         version = matched
+    if version is None:
+        raise InvalidSignal({"version": f"is required, here or as {MATCH}: the one that was read"})
     if isinstance(version, bool) or not isinstance(version, int):
         raise InvalidSignal({"version": f"must be the order's version, got {shown(version)}"})
     return {name: value for name, value in body.items() if name != "version"}, version

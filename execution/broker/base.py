@@ -88,7 +88,8 @@ class BrokerOrder:
     """The broker's view of one child order.
 
     `status` is WORKING, CANCELLING, FILLED, CANCELLED, EXPIRED or REJECTED. `executions` are
-    those known with this answer; more may follow, also after a terminal status.
+    those known with this answer; more may follow, also after a terminal status. `symbol` is empty
+    where the broker does not tell it.
     """
 
     client_order_id: str
@@ -97,6 +98,7 @@ class BrokerOrder:
     filled_quantity: int
     executions: Sequence[Execution] = ()
     reason: str = ""
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,12 +93,24 @@ def is_our_id(client_order_id: str) -> bool:
     return _OURS.fullmatch(client_order_id) is not None
 
 
-def strangers(executed: Mapping[str, int]) -> str:
-    """The end of a break's words: orders that the broker reports under ids of ours, and that are
-    not in our records; shares executed by client order id."""
-    if not executed:
+@dataclass(frozen=True, slots=True, order=True)
+class Stranger:
+    """An order that the broker reports under an id of ours, and that is not in our records."""
+
+    client_order_id: str
+    symbol: str  # empty where the broker does not tell it
+    executed: int  # shares
+
+
+def strangers(found: Iterable[Stranger], symbol: str) -> str:
+    """The end of the words of a break in `symbol`: the orders that may explain it."""
+    named = [
+        f"{each.client_order_id} ({each.executed:,} executed)"
+        for each in sorted(found)
+        if each.symbol in (symbol, "")
+    ]
+    if not named:
         return ""
-    named = [f"{name} ({shares:,} executed)" for name, shares in sorted(executed.items())]
     shown = ", ".join(named[:SHOWN])
     more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
     return f"; sent under ids of ours that are not in this database: {shown}{more}"

@@ -3,6 +3,8 @@
 from django.db import models
 from typing_extensions import override
 
+from execution.domain.exchange_time import exchange_time
+
 
 class DatabaseOrigin(models.Model):
     """The one physical database that these rows were written in: a copy of them elsewhere, such as
@@ -43,4 +45,4 @@ class Recovery(models.Model):
 
     @override
     def __str__(self) -> str:
-        return f"recovery mode since {self.began_at_real:%Y-%m-%d %H:%M:%S} UTC: {self.cause}"
+        return f"recovery mode since {exchange_time(self.began_at_real)}: {self.cause}"

@@ -131,27 +131,31 @@ class AccountComparison:
         database: after a restore of an older one they are the cause."""
         if not any(each.kind == Kind.POSITION for each in snapshot.found):
             return snapshot
-        strangers = rules.strangers(self._unknown_here())
+        strangers = self._unknown_here()
         found = [
-            replace(each, words=f"{each.words}{strangers}") if each.kind == Kind.POSITION else each
+            replace(each, words=each.words + rules.strangers(strangers, each.symbol))
+            if each.kind == Kind.POSITION
+            else each
             for each in snapshot.found
         ]
         return Snapshot(found, snapshot.state, snapshot.ours)
 
-    def _unknown_here(self) -> dict[str, int]:
-        """Shares executed since yesterday by client order id, of ids of ours that no slice has."""
+    def _unknown_here(self) -> list[rules.Stranger]:
+        """What the broker has reported since yesterday under ids of ours that no slice has."""
         try:
             reported = self._poll(since=self._context.now() - DAY * clock.speed())
         except BrokerError as error:
             log.warning("the cause of a break is not known", error=str(error))
-            return {}
+            return []
         ours = [each for each in reported if rules.is_our_id(each.client_order_id)]
         names = [each.client_order_id for each in ours]
         known = Slice.objects.filter(client_order_id__in=names)
         here = set(known.values_list("client_order_id", flat=True))
-        return {
-            each.client_order_id: _shares(each) for each in ours if each.client_order_id not in here
-        }
+        return [
+            rules.Stranger(each.client_order_id, each.symbol, _shares(each))
+            for each in ours
+            if each.client_order_id not in here
+        ]
 
     def fills(self) -> Fills:
         """Every child that the broker reports, or that we booked executions of, since yesterday,

@@ -155,6 +155,7 @@ def answer(order: SeenOrder, executions: tuple[Execution, ...]) -> BrokerOrder:
         filled_quantity=order.filled,
         executions=executions,
         reason=_reason(order),
+        symbol=order.symbol,
     )
 
 

@@ -52,6 +52,7 @@ def _answer(row: IbkrOrder, executions: Sequence[IbkrExecution]) -> BrokerOrder:
         filled_quantity=filled,
         executions=tuple(_execution(row, each) for each in executions),
         reason=_reason(row) if status in (SliceStatus.CANCELLED, SliceStatus.REJECTED) else "",
+        symbol=row.symbol,
     )
 
 

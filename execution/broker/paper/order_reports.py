@@ -29,6 +29,7 @@ def answer(
         status=SliceStatus(order.status),
         filled_quantity=sum(row.quantity for row in rows),
         executions=tuple(reported),
+        symbol=order.symbol,
     )
 
 

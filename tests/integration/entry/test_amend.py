@@ -308,7 +308,9 @@ def test_the_api_amends_and_says_what_is_wrong(admin_client: Client) -> None:
     status, told = post(version=2, quantity=0)
     sentence = "must be a whole number from 1 to 1,000,000,000, got 0"
     assert (status, told["errors"]) == (400, {"quantity": [sentence]})
-    assert post(quantity=600)[0] == 400
+    status, told = post(quantity=600)
+    sentence = "is required, here or as If-Match: the one that was read"
+    assert (status, told["errors"]) == (400, {"version": [sentence]})
     missing = admin_client.post("/api/v1/orders/0/amend/", {"version": 1}, "application/json")
     assert missing.status_code == 404
 

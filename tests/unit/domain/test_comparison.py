@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution.domain import reconciliation
-from execution.domain.reconciliation import Child, Kind, Open
+from execution.domain.reconciliation import Child, Kind, Open, Stranger
 
 HUNDRED = D(100)
 
@@ -134,3 +134,17 @@ def test_the_words_of_a_position_name_every_number() -> None:
     assert found.words == (
         "A: the broker has 1,350 shares, our fills make 1,000 beside 150 held before: +200"
     )
+
+
+@pytest.mark.parametrize(
+    ("symbol", "named"),
+    [
+        pytest.param("GOOG", ["a-0 (240 executed)", "b-0 (1,000 executed)"], id="its own"),
+        pytest.param("TSLA", ["b-0 (1,000 executed)"], id="one whose symbol is not told"),
+    ],
+)
+def test_a_break_names_the_unknown_orders_of_its_own_symbol(symbol: str, named: list[str]) -> None:
+    found = [Stranger("b-0", "", 1_000), Stranger("a-0", "GOOG", 240)]
+    words = reconciliation.strangers(found, symbol)
+    assert words.endswith(f"not in this database: {', '.join(named)}")
+    assert reconciliation.strangers(found[1:], "TSLA") == ""
