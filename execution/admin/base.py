@@ -1,7 +1,7 @@
 """What the pages have in common: rows that nobody edits by hand, and how their values look."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,6 +70,7 @@ class ExportedAdmin(ModelAdmin[M]):
     person who looks."""
 
     exported = True
+    kept_back: Sequence[str] = ()  # columns that no file has
 
     @override
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[M]:
@@ -89,7 +90,8 @@ class ExportedAdmin(ModelAdmin[M]):
             found = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
             return HttpResponse("no such filter", status=400, content_type="text/plain")
-        names = csv_export.columns(self.model, self.get_exclude(request) or ())
+        hidden = [*self.kept_back, *(self.get_exclude(request) or ())]
+        names = csv_export.columns(self.model, hidden)
         return StreamingHttpResponse(
             csv_export.lines(found.select_related(None), names),
             content_type="text/csv; charset=utf-8",

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from execution.access import second_factor
 from execution.admin import base
-from execution.admin.base import ModelAdmin, ReadOnlyAdmin
+from execution.admin.base import ExportedAdmin, ReadOnlyAdmin
 from execution.models import SecondFactorChange
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ for known in (User, Group, TokenProxy, TOTPDevice):
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User], ModelAdmin[Any]):
+class PersonAdmin(UserAdmin[User], ExportedAdmin[Any]):
     form = UserChangeForm  # type: ignore[assignment]
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -43,7 +43,7 @@ class PersonAdmin(UserAdmin[User], ModelAdmin[Any]):
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         device = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
-        rows = super().get_queryset(request).prefetch_related("groups")
+        rows: QuerySet[User] = super().get_queryset(request).prefetch_related("groups")
         return rows.annotate(has_device=Exists(device))
 
     @admin.display(description="roles")
@@ -57,7 +57,7 @@ class PersonAdmin(UserAdmin[User], ModelAdmin[Any]):
 
 
 @admin.register(Group)
-class RoleAdmin(GroupAdmin, ModelAdmin[Any]):
+class RoleAdmin(GroupAdmin, ExportedAdmin[Any]):
     pass
 
 
@@ -70,8 +70,9 @@ class TokenForm(forms.ModelForm[TokenProxy]):
 
 
 @admin.register(TokenProxy)
-class ApiTokenAdmin(TokenAdmin, ModelAdmin[Any]):
+class ApiTokenAdmin(TokenAdmin, ExportedAdmin[Any]):
     form = TokenForm
+    kept_back = ("key",)
     list_display = ("user", "created")  # not the keys
 
 

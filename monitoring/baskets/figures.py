@@ -113,15 +113,17 @@ def of(names: Sequence[str], accounts: Accounts = None) -> list[Basket]:
     return [found[name] for name in names if name in found]
 
 
-def newest(begin: datetime, end: datetime | None, accounts: Accounts = None) -> list[str]:
-    """The names of baskets with an order made from `begin` until before `end`, the newest first, at
-    most SHOWN and one more; without an end those that are live, too."""
+def newest(
+    begin: datetime, end: datetime | None, accounts: Accounts = None, *, most: int | None = None
+) -> list[str]:
+    """The names of baskets with an order made from `begin` until before `end`, the newest first;
+    without an end those that are live, too."""
     made = Q(created_at__gte=begin)
     made = made & Q(created_at__lt=end) if end else made | Q(status__in=LIVE)
     seen = desks.of_accounts(Order.objects.filter(made), accounts)
     rows = seen.exclude(basket="").order_by().values_list("basket")
     newest_first = rows.annotate(last=Max("pk")).order_by("-last")
-    return [name for name, _ in newest_first[: SHOWN + 1]]
+    return [name for name, _ in newest_first[:most]]
 
 
 def orders_of(name: str, accounts: Accounts = None) -> QuerySet[Order]:

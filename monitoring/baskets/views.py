@@ -16,7 +16,7 @@ from execution.admin import control_pages
 from execution.domain.exchange_time import day_begins, exchange_day
 from execution.market import clock
 from execution.orders.results import actual_slippage_bps, average_price
-from monitoring.baskets import figures
+from monitoring.baskets import csv_file, figures
 from monitoring.cost_report.period import DAY, BadPeriod, read
 
 SEES = "execution.view_order"
@@ -33,6 +33,7 @@ def baskets(request: HttpRequest) -> HttpResponse:
         "title": "Baskets",
         "first": asked.get("from", ""),
         "last": asked.get("to", ""),
+        "same": asked.urlencode(),
     }
     try:
         begin, end = _period(shown["first"], shown["last"])
@@ -40,13 +41,29 @@ def baskets(request: HttpRequest) -> HttpResponse:
         shown["trouble"] = f"{error.field}: {error}"
         return TemplateResponse(request, "monitoring/baskets/list.html", shown, status=400)
     own = desks.accounts_of(request.user)
-    names = figures.newest(begin, end, own)
+    names = figures.newest(begin, end, own, most=figures.SHOWN + 1)
     shown |= {
         "baskets": figures.of(names[: figures.SHOWN], own),
         "more": len(names) > figures.SHOWN,
         "most": figures.SHOWN,
     }
     return TemplateResponse(request, "monitoring/baskets/list.html", shown)
+
+
+@require_safe
+@never_cache
+@permission_required(SEES, raise_exception=True)
+def export(request: HttpRequest) -> HttpResponse:
+    """All baskets of the list as a file, also those beyond the ones that the page shows."""
+    try:
+        begin, end = _period(request.GET.get("from", ""), request.GET.get("to", ""))
+    except BadPeriod as error:
+        return HttpResponse(f"{error.field}: {error}", status=400, content_type="text/plain")
+    own = desks.accounts_of(request.user)
+    found = figures.of(figures.newest(begin, end, own), own)
+    answer = HttpResponse(csv_file.text(found), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = 'attachment; filename="baskets.csv"'
+    return answer
 
 
 @require_safe

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from rest_framework.authtoken.models import TokenProxy
 
 from execution.admin import csv_export
 from execution.models import Order, Slice
@@ -73,12 +76,33 @@ def test_a_long_list_is_read_in_parts_without_losing_a_row(
     assert [row["id"] for row in found] == [str(pk) for pk in ids]
 
 
+reverse("admin:index")  # what has an address is registered by now
 EXPORTED = [
     model
     for label in ("execution", "monitoring")
     for model in apps.get_app_config(label).get_models()
     if model in admin.site._registry
 ]
+OF_PEOPLE = (User, Group, TokenProxy)  # whom only superusers look after
+
+
+def test_no_list_is_without_a_file() -> None:
+    assert set(admin.site._registry) == {*EXPORTED, *OF_PEOPLE}
+
+
+@pytest.mark.parametrize("model", OF_PEOPLE, ids=lambda model: model.__name__)
+def test_lists_of_people_give_no_secret_away(model: Any, admin_user: User) -> None:
+    viewer, superuser = client_of("Viewer"), Client()
+    superuser.force_login(admin_user)
+    token = TokenProxy.objects.create(user=admin_user)
+    page = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+    assert 'href="export.csv"' in superuser.get(page).content.decode()
+    found = rows(superuser, f"{page}export.csv")
+    assert len(found) == model._default_manager.count() > 0
+    assert not {"password", "key", "token"} & {name for row in found for name in row}
+    assert token.key not in str(found)
+    assert admin_user.password not in str(found)
+    assert viewer.get(f"{page}export.csv").status_code == 403
 
 
 @pytest.mark.parametrize("model", EXPORTED, ids=lambda model: model.__name__)

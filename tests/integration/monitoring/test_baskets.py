@@ -1,6 +1,8 @@
 """Orders that belong together: how they get their basket, its page, and controls over all of it."""
 
+import csv
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -191,3 +193,21 @@ def test_an_order_s_page_leads_to_its_basket_and_the_list_is_narrowed_to_it() ->
     assert [row.pk for row in answer.context["cl"].result_list] == [order.pk]
     found = viewer.get(ORDERS, {"q": "a & b"})
     assert [row.pk for row in found.context["cl"].result_list] == [order.pk]
+
+
+def test_the_list_can_be_taken_along_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "SHOWN", 1)
+    accept(BUY, SELL, basket="first")
+    accept(BUY, basket="=second()")
+    viewer = client_of("Viewer")
+    assert shown(viewer, BASKETS).count('href="/admin/baskets/export.csv"') == 1
+    answer = viewer.get(f"{BASKETS}export.csv")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(StringIO(answer.content.decode(), newline="")))
+    assert [(row["name"], row["orders"], row["live"], row["value"]) for row in rows] == [
+        ("'=second()", "1", "1", "0.000000"),
+        ("first", "2", "2", "0.000000"),
+    ]
+    assert rows[0]["created_at"].endswith("+00:00")
+    assert viewer.get(f"{BASKETS}export.csv?from=never").status_code == 400
+    assert client_of("nobody").get(f"{BASKETS}export.csv").status_code == 403
