@@ -42,7 +42,7 @@ class AlertChannel(Section):
     min_severity: Literal["INFO", "WARNING", "CRITICAL"] = "INFO"
     accounts: tuple[str, ...] = ()  # none: all; an alert of no account fits everywhere
     kinds: tuple[str, ...] = ()  # none: all
-    # In exchange time. What is below CRITICAL waits for their end, and leaves as one message.
+    # In exchange time. What is below CRITICAL waits for their end; many of a kind are one message.
     quiet_hours: Annotated[str, AfterValidator(_hours)] = ""
     # Each morning the costs of the last day, with the report as a file where the service takes one.
     daily_report: bool = False

@@ -7,6 +7,7 @@ import structlog
 from django.db.models import F, QuerySet
 
 from deepstack.database.advisory_locks import DELIVERING, alone
+from monitoring.alerting import digests
 from monitoring.channels import channel_health
 from monitoring.channels.base import Channel, DigestChannel
 from monitoring.channels.channel_health import Outcome
@@ -23,7 +24,6 @@ LONGEST_PAUSE = timedelta(minutes=15)
 MAX_ATTEMPTS = 40  # with these pauses: about eight hours
 BATCH = 200
 PATIENCE = timedelta(seconds=10)
-DIGEST_FROM = 5  # alerts of one kind that are due at once
 # What was refused is tried again once the channel takes anything: so long, and so often. One that
 # is refused for what it says would else come back after each success.
 REFUSED_KEPT = timedelta(days=1)
@@ -46,7 +46,8 @@ def deliver_due(*, real_now: Callable[[], datetime], channels: Mapping[str, Chan
     stop = real_now() + PATIENCE
     with alone(DELIVERING) as mine:
         due = _due(real_now()).select_related("alert__order").order_by("alert_id", "pk")
-        for together in _messages(list(due[:BATCH]) if mine else [], channels):
+        leaving = digests.leaving(list(due[:BATCH]) if mine else [], channels, real_now())
+        for together in digests.messages(leaving, channels):
             if real_now() > stop:
                 break
             name = together[0].channel
@@ -60,22 +61,6 @@ def deliver_due(*, real_now: Callable[[], datetime], channels: Mapping[str, Chan
             if State.PENDING in states:
                 down.add(name)
     return sent
-
-
-def _messages(
-    due: Sequence[AlertDelivery], channels: Mapping[str, Channel]
-) -> list[list[AlertDelivery]]:
-    """What leaves together: alone, or with all of its kind where a person would get a storm."""
-    alike: dict[tuple[str, ...], list[AlertDelivery]] = {}
-    for delivery in due:
-        key = (delivery.channel, delivery.alert.kind, delivery.event)
-        alike.setdefault(key, []).append(delivery)
-    messages = []
-    for (name, *_), each in alike.items():
-        digests = isinstance(channels.get(name), DigestChannel)
-        storm = digests and len(each) >= DIGEST_FROM
-        messages += [each] if storm else [[delivery] for delivery in each]
-    return sorted(messages, key=lambda message: (message[0].alert_id, message[0].pk))
 
 
 def _due(real_now: datetime) -> QuerySet[AlertDelivery]:

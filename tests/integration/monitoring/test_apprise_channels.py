@@ -104,6 +104,27 @@ def test_fifty_alerts_alike_are_one_message(slack: Receiver) -> None:
     assert states() == ["SENT"] * 50
 
 
+def test_fifty_alerts_one_after_the_other_are_six_messages(slack: Receiver) -> None:
+    config = with_channel(SLACK)
+    for second in range(50):
+        raise_alerts(config, key=f"k{second}")
+        deliver(config, seconds=second)
+    assert [title(body) for _, body in slack.got] == ["WARNING SLIPPAGE"] * 5
+    raise_alerts(config, key="worse", severity=AlertSeverity.CRITICAL)
+    raise_alerts(config, key="another", kind=AlertKind.PAUSED)
+    assert deliver(config, seconds=50) == 2
+    assert [title(body) for _, body in slack.got[5:]] == ["CRITICAL SLIPPAGE", "WARNING PAUSED"]
+    assert deliver(config, seconds=59) == 0
+    assert deliver(config, seconds=60) == 45
+    assert title(slack.got[-1][1]) == "45 alerts: SLIPPAGE"
+    assert states() == ["SENT"] * 52
+
+
+def title(body: Any) -> str:
+    (attachment,) = body["attachments"]
+    return str(attachment["title"])
+
+
 @pytest.mark.parametrize(
     ("status", "state", "refused"), [(403, "REFUSED", True), (503, "PENDING", False)]
 )
