@@ -19,6 +19,7 @@ from execution.admin import (
     order_chart,
     order_list_upload,
     order_parts,
+    orders_now,
     ticket,
 )
 from execution.admin.base import ReadOnlyAdmin
@@ -155,7 +156,9 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     @admin.display(description="order", ordering="symbol")
     def what(self, order: Order) -> SafeString:
         text = f"{order.pk} {order.side} {order.quantity:,} {order.symbol}"
-        return format_html('<span class="ds-{}">{}</span>', order.side.lower(), text)
+        return format_html(
+            '<span class="ds-{}" data-order="{}">{}</span>', order.side.lower(), order.pk, text
+        )
 
     @admin.display(description="status", ordering="status")
     def state(self, order: Order) -> SafeString:
@@ -232,7 +235,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @override
     def get_urls(self) -> list[URLPattern]:
-        pages = (order_chart, ticket, order_list_upload, control_pages, amend_page)
+        pages = (order_chart, orders_now, ticket, order_list_upload, control_pages, amend_page)
         return [*(each for page in pages for each in page.urls()), *super().get_urls()]
 
     @override

@@ -99,6 +99,38 @@ def test_chosen_orders_are_paused_from_the_list(page: Page, site: Site) -> None:
         site.stack.manage("cancel", str(order.pk))
 
 
+def test_the_list_of_orders_moves_and_keeps_what_was_chosen(
+    visitor: Callable[..., Page], site: Site
+) -> None:
+    order, page = new_order("MOVING"), visitor("Trader")
+    page.goto("/admin/execution/order/?q=MOVING")
+    page.check("input.action-select")
+    row = page.locator("#result_list tr.data-row")
+    expect(row.locator(".field-state")).not_to_contain_text("PAUSED")
+    assert site.stack.manage("pause", str(order.pk)).returncode == 0
+    expect(row.locator(".field-state")).to_contain_text("PAUSED")
+    expect(page.locator("input.action-select")).to_be_checked()
+    newer = page.locator(".ds-newer")
+    expect(newer).to_be_hidden()
+    another = new_order("MOVING", 700)
+    newer.locator("a").click()
+    expect(page.locator("#result_list")).to_contain_text(f"{another.pk} BUY 700 MOVING")
+    for each in (order, another):
+        site.stack.manage("cancel", str(each.pk))
+
+
+def test_a_status_is_called_so_on_the_phone_of_who_may_choose_no_order(
+    visitor: Callable[..., Page], site: Site
+) -> None:
+    order, page = new_order("NAMED"), visitor("Viewer", viewport=PHONE)
+    for address in ("order/?q=NAMED", f"slice/?order__id__exact={order.pk}"):
+        page.goto(f"/admin/execution/{address}")
+        cell = page.locator("td.field-state").first
+        label = cell.evaluate("cell => getComputedStyle(cell, '::before').content")
+        assert label == '"Status"'
+    site.stack.manage("cancel", str(order.pk))
+
+
 def test_a_file_of_orders_goes_in_and_the_list_comes_out(
     visitor: Callable[..., Page], tmp_path: Path
 ) -> None:

@@ -155,3 +155,22 @@ def test_an_order_says_by_which_way_it_came_in() -> None:
     Order.objects.filter(pk=order.pk).update(submitted_via="CLI")
     page = client_of("Viewer").get(f"{ORDERS}{order.pk}/change/").content.decode()
     assert "command line" in page
+
+
+def test_the_open_list_is_told_what_has_changed_of_its_orders() -> None:
+    part = accept(slices=2).slices.first()
+    ours, other = part.order, accept()
+    filled(part)
+    ours.refresh_from_db()
+    told = client_of("Viewer").get(f"{ORDERS}now/", {"orders": f"{ours.pk},{2**63 - 1}"}).json()
+    assert told["newest"] == other.pk
+    assert list(told["orders"]) == [str(ours.pk)]
+    columns = told["orders"][str(ours.pk)]
+    assert f">{ours.status}<" in columns["state"]
+    assert f"{ours.filled_quantity:,} / {ours.quantity:,}" in columns["filled"]
+    assert client_of("nobody").get(f"{ORDERS}now/").status_code == 403
+
+
+@pytest.mark.parametrize("asked", ["", "x", "1,", "-1", ",".join(map(str, range(1, 300)))])
+def test_an_open_list_that_asks_for_nonsense_is_told_of_no_order(asked: str) -> None:
+    assert client_of("Viewer").get(f"{ORDERS}now/", {"orders": asked}).json()["orders"] == {}
