@@ -221,6 +221,7 @@ def addresses() -> Sequence[str]:
         *(f"{orders}{query}" for query in QUERIES),
         reverse("baskets"),
         f"{reverse('basket')}?name={order.basket}",
+        f"{orders}now/?orders={order.pk}",
         f"{orders}{order.pk}/change/",
         f"/admin/operations/order/{order.pk}/",
         f"{orders}{order.pk}/curve/",
