@@ -1,6 +1,6 @@
 """Which orders a list shows, and how it is paged."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import django_filters
@@ -20,7 +20,7 @@ from execution.domain import reading
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.domain.reading import shown
-from execution.domain.signal import SIDES
+from execution.domain.signal import SIDES, ticker
 from execution.models import Order
 
 MAX_ID = 2**63 - 1
@@ -57,8 +57,23 @@ class MomentFilter(django_filters.Filter):
     field_class = _ZonedField
 
 
+class _TickerField(forms.Field):
+    def to_python(self, value: Any) -> Any:
+        try:
+            return ticker(value) if value else None
+        except ValueError as error:
+            raise forms.ValidationError("%(said)s", params={"said": error}) from None
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class TickerFilter(django_filters.Filter):
+    """Read as strictly as a signal's symbol: of `aapl` an empty list would look like an answer."""
+
+    field_class = _TickerField
+
+
 class OrderFilter(django_filters.FilterSet):
-    symbol = django_filters.CharFilter()
+    symbol = TickerFilter()
     side = django_filters.ChoiceFilter(choices=_choices(SIDES))
     status = django_filters.MultipleChoiceFilter(choices=_choices(OrderStatus))
     live = TrueOrFalse(method="filter_live", label="neither ended nor denied")
@@ -96,21 +111,25 @@ class KnownFilters(DjangoFilterBackend):
         filters = self.get_filterset_class(view, queryset)
         paging = {"cursor", "limit", "format", "ordering"}
         known = paging | set(filters.get_filters() if filters else ())
-        if unknown := sorted(set(request.query_params) - known):
-            text = f"unknown; known are {', '.join(sorted(known))}"
-            raise ValidationError({name: [text] for name in unknown})
         several = {name for name, each in _filters(filters) if isinstance(each, _SEVERAL)}
-        repeated = sorted(
-            name
-            for name in set(request.query_params) - several
-            if len(request.query_params.getlist(name)) > 1
-        )
-        if repeated:
-            raise ValidationError({name: ["is given more than once"] for name in repeated})
+        refuse_unknown(request, known, several=several)
         if empty := sorted(name for name, value in request.query_params.items() if not value):
             raise ValidationError({name: ["is empty: leave it out"] for name in empty})
         found = super().filter_queryset(request, queryset, view)
         return desks.visible(found, request.user)
+
+
+def refuse_unknown(
+    request: Request, known: Collection[str], *, several: Collection[str] = ()
+) -> None:
+    """Raises ValidationError for a parameter that is not known, or is given more than once and is
+    not one of `several`."""
+    query = request.query_params
+    if unknown := sorted(set(query) - set(known)):
+        text = f"unknown; known are {', '.join(sorted(known))}"
+        raise ValidationError({name: [text] for name in unknown})
+    if repeated := sorted(n for n in set(query) - set(several) if len(query.getlist(n)) > 1):
+        raise ValidationError({name: ["is given more than once"] for name in repeated})
 
 
 def _filters(filters: Any) -> Sequence[tuple[str, Any]]:

@@ -1,14 +1,14 @@
 import django_filters
 from django.db.models import QuerySet
 
-from execution.api.filters import MomentFilter, TrueOrFalse
+from execution.api.filters import MomentFilter, TickerFilter, TrueOrFalse
 from monitoring.models import ACTIVE, Alert, CostAnalysis, DailySummary
 
 
 class AlertFilter(django_filters.FilterSet):
     active = TrueOrFalse(method="by_activity", label="Neither acknowledged nor ended")
     since = MomentFilter(field_name="raised_at", lookup_expr="gte")
-    symbol = django_filters.CharFilter(field_name="order__symbol")
+    symbol = TickerFilter(field_name="order__symbol")
 
     class Meta:
         model = Alert
@@ -29,7 +29,7 @@ class SummaryFilter(django_filters.FilterSet):
 
 class CostFilter(django_filters.FilterSet):
     account = django_filters.CharFilter(field_name="order__account")
-    symbol = django_filters.CharFilter(field_name="order__symbol")
+    symbol = TickerFilter(field_name="order__symbol")
     algorithm = django_filters.CharFilter(field_name="order__algorithm")
 
     class Meta:

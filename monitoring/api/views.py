@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from typing_extensions import override
 
 from execution.access import desks
-from execution.api.filters import NewestFirst, StrictPages
+from execution.api.filters import NewestFirst, StrictPages, refuse_unknown
 from monitoring.alerting import alerts
 from monitoring.api import filters, serializers
 from monitoring.api.permissions import AcknowledgesAlerts, SeesAlerts
@@ -85,7 +85,7 @@ class SummaryViewSet(mixins.ListModelMixin, viewsets.GenericViewSet[DailySummary
         responses=serializers.SummarySerializer,
     )
     def retrieve(self, request: Request, date: str) -> Response:
-        account, day = _asked(request, date=date)
+        account, day = _asked(request, {"account"}, date=date)
         summary = _monitor(request, account).get_daily_summary(day)
         return Response(serializers.SummarySerializer(summary).data)
 
@@ -104,7 +104,7 @@ class DashboardView(APIView):
 
     @extend_schema(parameters=[ACCOUNT], responses=serializers.DashboardSerializer)
     def get(self, request: Request) -> Response:
-        account, _ = _asked(request)
+        account, _ = _asked(request, {"account"})
         dashboard = _monitor(request, account).get_performance_dashboard()
         return Response(serializers.DashboardSerializer(dashboard).data)
 
@@ -114,7 +114,7 @@ class QualityView(APIView):
 
     @extend_schema(parameters=[ACCOUNT, DATE], responses=serializers.QualitySerializer)
     def get(self, request: Request) -> Response:
-        account, day = _asked(request)
+        account, day = _asked(request, {"account", "date"})
         score = _monitor(request, account).get_execution_quality_score(day)
         return Response(serializers.QualitySerializer(score).data)
 
@@ -126,8 +126,10 @@ def _monitor(request: Request, account: str) -> ExecutionMonitor:
     return ExecutionMonitor(account=account, accounts=own)
 
 
-def _asked(request: Request, **given: str) -> tuple[str, dt.date | None]:
-    """The account (empty: all) and day (None: today) of a request; a wrong one is a 400."""
+def _asked(request: Request, known: set[str], **given: str) -> tuple[str, dt.date | None]:
+    """The account (empty: all) and day (None: today) of a request; a wrong one, or a parameter that
+    is not `known`, is a 400."""
+    refuse_unknown(request, known | {"format"})
     query = serializers.DayQuery(data={**request.query_params.dict(), **given})
     query.is_valid(raise_exception=True)
     return query.validated_data.get("account", ""), query.validated_data.get("date")
