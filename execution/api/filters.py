@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from typing_extensions import override
 
 from execution.access import desks
+from execution.api.signal_schema import TICKER
 from execution.domain import reading
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
@@ -65,7 +66,7 @@ class _TickerField(forms.Field):
             raise forms.ValidationError("%(said)s", params={"said": error}) from None
 
 
-@extend_schema_field(OpenApiTypes.STR)
+@extend_schema_field({"type": "string", "pattern": TICKER})
 class TickerFilter(django_filters.Filter):
     """Read as strictly as a signal's symbol: of `aapl` an empty list would look like an answer."""
 

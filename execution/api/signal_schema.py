@@ -17,6 +17,7 @@ from execution.domain.signal import (
 
 Schema = dict[str, Any]
 _NULL = {"type": "null"}  # as if the field were left out
+TICKER = r"^[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?$"
 _DIGITS = r"^[0-9]{1,40}$"
 _NUMBER = r"^([0-9]{1,40}(\.[0-9]{1,40})?|\.[0-9]{1,40})$"
 
@@ -44,7 +45,7 @@ _MINUTES = _number(exclusiveMinimum=0, maximum=MAX_WINDOW_MINUTES)
 _NAME = _text(r"^([A-Za-z0-9_.:@/]([A-Za-z0-9_.:@/ -]{0,62}[A-Za-z0-9_.:@/-])?)?$")
 _TIME: list[Schema] = [{"type": "string", "format": "date-time"}]
 _REQUIRED: dict[str, list[Schema]] = {
-    "symbol": _text(r"^[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?$"),
+    "symbol": _text(TICKER),
     "side": _one_of(SIDES),
     "quantity": _whole(),
 }

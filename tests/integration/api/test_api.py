@@ -312,7 +312,7 @@ def test_orders_are_filtered(api: APIClient) -> None:
     for query in (
         {"status": "FILLED"},
         {"live": "false"},
-        {"symbol": "msft"},
+        {"symbol": "AAAA"},
         {"client_reference": "none"},
         {"symbol": "MSFT", "created_before": created.isoformat()},
     ):
