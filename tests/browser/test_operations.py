@@ -72,6 +72,7 @@ def test_risk_halts_and_resumes_with_the_keyboard(visitor: Callable[..., Page]) 
     page, other = visitor("Risk"), visitor("Viewer")
     page.goto("/admin/")
     other.goto("/admin/")
+    page.bring_to_front()  # before the next page opens, which focuses nothing while it is behind
     page.focus("text=HALT ALL")
     page.keyboard.press("Enter")
     page.wait_for_url("**/halt-all/")
