@@ -4,6 +4,7 @@ where a thousand open answers cost no thread."""
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -118,15 +119,20 @@ def _hub() -> Hub:
 
 
 async def _lines(wanted: Wanted, behind: Cursor | None) -> AsyncIterator[str]:
-    yield f"retry: {RETRY_MS}\n\n"
+    """Whoever has read the first line misses nothing that is stored from then on."""
     until = time.monotonic() + LONGEST_SECONDS
-    try:
-        async for message in _hub().listen(wanted, behind, beat=BEAT_SECONDS):
+    first = f"retry: {RETRY_MS}\n\n"
+    async with aclosing(_hub().listen(wanted, behind, beat=BEAT_SECONDS)) as messages:
+        try:
+            await anext(messages)
+        except TooManyListeners:
+            yield f"{first}event: busy\ndata: {{}}\n\n"
+            return
+        yield first
+        async for message in messages:
             yield ": \n\n" if message is None else as_text(message)
             if time.monotonic() > until:
                 return
-    except TooManyListeners:
-        yield "event: busy\ndata: {}\n\n"
 
 
 @cached(LRUCache(KEPT), key=itemgetter("id"))

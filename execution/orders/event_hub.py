@@ -5,7 +5,7 @@ cost each sending transaction a lock that they all share.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
@@ -98,9 +98,10 @@ class Hub:
 
     async def listen(
         self, wanted: Wanted, behind: Cursor | None, *, beat: float
-    ) -> AsyncIterator[EventMessage | None]:
+    ) -> AsyncGenerator[EventMessage | None, None]:
         """The wanted events behind the cursor (None: from now on), for as long as the caller
-        reads; None every `beat` seconds without one. Ends for a listener that is too slow."""
+        reads. None comes first, from where on none is missed, and then every `beat` seconds without
+        one. Ends for a listener that is too slow. Raises TooManyListeners."""
         if len(self._listeners) >= MOST_LISTENERS:
             raise TooManyListeners
         now = await self._running()
@@ -108,6 +109,7 @@ class Hub:
         listener = Listener(wanted, _end(behind or now))
         self._listeners.add(listener)
         try:
+            yield None
             if behind is not None:
                 async for message in _earlier(wanted, behind, _end(now)):
                     yield message
