@@ -40,6 +40,7 @@ __all__ = ["empty_stack", "ended_with_the_module", "session_stacks", "stack"]
 LONGEST = (
     "test_back_office.py",
     "test_chaos_short.py",
+    "test_drills.py",
     "test_demo_live.py",
     "test_ibkr_gateway.py",
     "test_running_stack.py",

@@ -10,6 +10,7 @@ from django.db import transaction
 from execution.context import Context
 from execution.domain import risk_checks
 from execution.domain.risk_checks import Bounds, Check, Denial, Exposure, Facts
+from execution.market import trading_halts
 from execution.market.base import Halt, Quote
 from execution.models import Order, Slice, TradingState
 from execution.orders import locks
@@ -108,15 +109,17 @@ def resend_denial(
 
 
 def last_denial(part: Slice, context: Context, seen: Snapshot) -> Denial | None:
-    """What may have changed since the intent was committed: a trading state, or an opposite order
-    whose intent was committed at the same moment; here each of the two sees the other."""
+    """What may have changed since the intent was committed: a trading state, the exchange's halts,
+    or an opposite order whose intent was committed at the same moment; here each of the two sees
+    the other."""
     halted = kill_switch.in_force(part.order) if seen.halted else ()
     working = exposure.working_leaves(part.order, beside=part) if halted else 0
     checked = CheckedOrder(part.order, part.quantity or 0, NO_MARKS, context.now(), working=working)
     held, pending = exposure.position(checked, context) if halted else (None, None)
     broken = position_breaks.of(part.order, context) if seen.broken else None
     known = Exposure(position=held, pending=pending, opposing=seen.opposing, broken=broken)
-    priced = Priced(part.limit_price, None)
+    halt = trading_halts.stored().at(part.order.symbol, checked.now)
+    priced = Priced(part.limit_price, None, halt=halt)
     return risk_checks.first_denial(
         risk_checks.LAST_CHECKS, _facts(checked, priced, halted, known), context.bounds
     )

@@ -102,7 +102,7 @@ CHILD_CHECKS: tuple[Check, ...] = (
 # An intent that is sent once more keeps its limit, whatever the market's prices have become.
 RESEND_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, symbol_halted, *_SIZE, *_ACCOUNT, messages)
 # What may change between the committed intent and the broker call.
-LAST_CHECKS: tuple[Check, ...] = (halted, position_break, opposite)
+LAST_CHECKS: tuple[Check, ...] = (halted, symbol_halted, position_break, opposite)
 
 # The reason may be gone before the window is over: the child waits instead.
 PASSING = frozenset(code for code, about in CODES.items() if about.passes)

@@ -12,7 +12,8 @@ from execution import context as contexts
 from execution.context import Context
 from execution.domain.lifecycle import OrderStatus, SliceStatus
 from execution.entry import acceptance
-from execution.models import Order, OrderEvent, Slice, TradingState
+from execution.market import trading_halts
+from execution.models import MarketHalt, Order, OrderEvent, Slice, TradingState
 from execution.risk import kill_switch, limits, pretrade
 from execution.sending import delivery, slices, targeting
 from execution.sending.slices import Intent
@@ -206,6 +207,19 @@ def test_reducing_set_after_the_claim_holds_the_child_back() -> None:
     held = delivery.final_check(intent, contexts.default())
     assert held is not None
     assert held.reason.startswith("REDUCING_ONLY")
+
+
+def test_a_halt_of_the_exchange_after_the_claim_holds_the_child_back() -> None:
+    intent = claim(first(new_order()))
+    assert intent is not None
+    here = contexts.default()
+    MarketHalt.objects.create(symbol="AAPL", start_at=here.now(), reason="news")
+    trading_halts.stored.cache_clear()  # as if a second had passed
+    held = delivery.final_check(intent, here)
+    trading_halts.stored.cache_clear()
+    assert held is not None
+    assert held.reason.startswith("SYMBOL_HALTED")
+    assert held.retry
 
 
 def test_an_own_order_on_the_other_side_that_ours_would_not_trade_with_is_fine() -> None:

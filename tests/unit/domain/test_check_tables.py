@@ -90,7 +90,7 @@ LATE = NOW - timedelta(minutes=5)
             {"max_messages_per_minute": 9},
             "child again",
         ),
-        ("SYMBOL_HALTED", {"halted_since": LATE}, {}, {}, "child again"),
+        ("SYMBOL_HALTED", {"halted_since": LATE}, {}, {}, "child again last"),
         ("QUOTE_STALE", {"quoted_at": LATE}, {}, {}, "child"),
     ],
 )
