@@ -110,7 +110,7 @@ tell("parent")
 child = os.fork()
 if child == 0:
     tell("child")
-    time.sleep(0.5)
+    tracing.end()
     os._exit(0)
 os.waitpid(child, 0)
 """
