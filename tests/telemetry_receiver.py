@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +14,9 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
+
+from deepstack.config import ROOT
+from tests.stack import database_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +124,19 @@ def _reports(body: bytes) -> Iterator[dict[str, Any]]:
     for head, content in zip(lines[1::2], lines[2::2], strict=False):
         if head and json.loads(head)["type"] == "event":
             yield json.loads(content)
+
+
+def run_script(script: str, *words: str, **environment: str) -> str:
+    """Of a Python process of its own at the test database, which must end well; what it prints."""
+    ours = {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "deepstack.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words],
+        env=os.environ | ours | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

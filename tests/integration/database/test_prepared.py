@@ -1,9 +1,6 @@
 """PostgreSQL plans the statements of a slice's path once, whatever the numbers in them."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 from uuid import uuid4
 
@@ -15,13 +12,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from deepstack.config import ROOT
 from deepstack.database import prepared_query
 from deepstack.database.prepared_query import Param, Prepared, execute
 from execution.models import Order, Slice
 from tests.integration.order_steps import new_order
-from tests.stack import database_url
-from tests.telemetry_receiver import receiving
+from tests.telemetry_receiver import receiving, run_script
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 
@@ -155,21 +150,7 @@ sentry_sdk.capture_message("after a statement")
 sentry_sdk.flush()
 """
     with receiving() as received:
-        environment = {
-            "DATABASE_URL": database_url(),
-            "DJANGO_SETTINGS_MODULE": "deepstack.settings",
-            "ITS_DSN": received.dsn,
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            env=os.environ | environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+        run_script(script, ITS_DSN=received.dsn)
     [report] = received.reports
     crumbs = report["breadcrumbs"]["values"]
     assert "SELECT %s + 5" in [each["message"] for each in crumbs]

@@ -1,16 +1,11 @@
 """What Sentry is told of a request that fails: which, where, why, and no secret."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-from deepstack.config import ROOT
-from tests.stack import database_url
-from tests.telemetry_receiver import receiving
+from tests.telemetry_receiver import receiving, run_script
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
@@ -49,24 +44,14 @@ with override_settings(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"],
 def reports_of(script: str, *words: str) -> tuple[list[dict[str, Any]], str]:
     """Of a process of its own, and what it printed."""
     with receiving() as received:
-        environment = {
-            "DATABASE_URL": database_url(),
-            "DJANGO_SETTINGS_MODULE": "deepstack.settings",
-            "SENTRY_DSN": received.dsn,
-            "ALERT_WEBHOOK_URL": SECRETS["webhook"],
-            "METRICS_TOKEN": SECRETS["metrics"],
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", script, *words],
-            env=os.environ | environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+        printed = run_script(
+            script,
+            *words,
+            SENTRY_DSN=received.dsn,
+            ALERT_WEBHOOK_URL=SECRETS["webhook"],
+            METRICS_TOKEN=SECRETS["metrics"],
         )
-        assert done.returncode == 0, done.stderr
-    return received.reports, done.stdout
+    return received.reports, printed
 
 
 def test_a_failed_request_is_one_report_without_what_the_client_sent() -> None:
