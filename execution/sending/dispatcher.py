@@ -21,10 +21,11 @@ from redis.exceptions import RedisError
 from deepstack import redis_check
 from deepstack.config import Scheduling
 from deepstack.database.advisory_locks import LEADER, try_session_lock
-from deepstack.database.prepared_query import Prepared
+from deepstack.database.prepared_query import NEVER, Param, Prepared
 from deepstack.database.sessions import in_words
 from execution import heartbeat, task_queue
 from execution.booking import completion
+from execution.domain.event_kinds import SENT
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     ORDER_SENDING,
@@ -36,7 +37,7 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.market import clock
-from execution.models import BrokerCursor, Heartbeat, Order, Slice
+from execution.models import BrokerCursor, Heartbeat, Order, OrderEvent, Slice
 from execution.orders.locks import free_rows
 from execution.risk import holds, kill_switch
 from execution.sending.cancel_lane import CancelLane
@@ -44,9 +45,12 @@ from execution.sending.cancel_lane import CancelLane
 log = structlog.get_logger(__name__)
 
 MOST_AT_ONCE = 2_000
-# Who accepts an order enqueues it the moment it is stored. Were the loop to do the same at once,
-# most slices would be enqueued twice, and looked at twice by the workers.
+# Of real time. Who accepts orders enqueues them once they are stored. Were the loop to do the same
+# at once, most slices would be enqueued twice, and looked at twice by the workers. Many orders of
+# one call take long to store: of them it enqueues at first only what is due soon.
 HEAD_START = timedelta(seconds=1)
+LONG_HEAD_START = timedelta(seconds=4)
+SOON = timedelta(seconds=1)
 # A question or a cancel that was enqueued is not enqueued again before this.
 PATIENCE = timedelta(seconds=2)
 LONGEST_WAIT = 1.0  # seconds, while a store is down
@@ -235,22 +239,25 @@ _AT_BROKER = Prepared[tuple[int]](
 
 
 def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tuple[int, datetime]]:
-    """(id, due) of the slices to enqueue: inside the horizon and never enqueued, unless their
-    order came just now, or overdue and still unclaimed although they were; oldest first.
+    """(id, due) of the slices to enqueue, oldest first: inside the horizon and never enqueued,
+    unless their order came just now, or overdue and still unclaimed although they were.
 
-    The later a slice is, the rarer it is enqueued again: where the workers are merely busy, tasks
-    that they cannot take would make them busier. What a halt has put off waits for its end.
+    The later a slice is, the rarer it is enqueued again, and not at all while the workers claim
+    what was due at about the same time: where they are merely busy, tasks that they have already
+    would make them busier. What a halt has put off waits for its end.
     """
     grace = timedelta(seconds=scheduling.overdue_grace_seconds)
     patience = ExpressionWrapper(
         Value(wall - grace * 2) - (Value(now) - F("due_at")) / (2 * clock.speed()),
         output_field=DateTimeField(),
     )
-    silent = Q(
-        enqueued_at_real__isnull=True, order__created_at__lte=now - HEAD_START * clock.speed()
+    stored = Q(order__created_at_real__lte=wall - HEAD_START) & Q(
+        Q(due_at__lte=now + SOON * clock.speed())
+        | Q(order__created_at_real__lte=wall - LONG_HEAD_START)
     )
+    silent = Q(enqueued_at_real__isnull=True) & stored
     lost = Q(due_at__lt=now - grace * clock.speed(), enqueued_at_real__lt=patience)
-    rows = (
+    found = (
         Slice.objects.filter(
             silent | lost,
             status__in=SLICE_CLAIMABLE,
@@ -259,6 +266,29 @@ def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tu
         )
         .exclude(kill_switch.waiting())
         .order_by("due_at")
-        .values_list("pk", "due_at")
+        .values_list("pk", "due_at", "enqueued_at_real")[:MOST_AT_ONCE]
     )
-    return list(rows[:MOST_AT_ONCE])
+    rows = list(found)
+    known = [due_at for _, due_at, enqueued_at in rows if enqueued_at is not None]
+    passed = _passed(wall, grace) if known else None
+    return [
+        (pk, due_at)
+        for pk, due_at, enqueued_at in rows
+        if enqueued_at is None or passed is None or due_at < passed
+    ]
+
+
+def _passed(wall: datetime, grace: timedelta) -> datetime | None:
+    """What was due before this and is unclaimed, the workers have passed over; None where none of
+    them has claimed anything for a while."""
+    last = _LAST_CLAIM.first(since=wall - grace)
+    return None if last is None else last[0] - grace * clock.speed()
+
+
+_LAST_CLAIM = Prepared[tuple[datetime]](
+    lambda: (
+        OrderEvent.objects.filter(kind__in=SENT, recorded_at_real__gt=Param("since", NEVER))
+        .order_by("-recorded_at_real")
+        .values_list("slice__due_at")[:1]
+    )
+)

@@ -148,13 +148,14 @@ def test_a_decision_that_is_not_committed_was_never_made() -> None:
     assert ended(given.run())[:2] == ("FILLED", 1_000)
 
 
-def test_what_was_planned_is_rung_for_by_whichever_loop_comes_next() -> None:
+def test_what_was_planned_is_enqueued_by_whichever_loop_comes_next() -> None:
     trade(FLAT)
     given = trial(residual="CLOSE")
     completion.expire(given.order.pk, at=at_minute(ELEVEN))
     [part] = given.order.slices.filter(status="PLANNED")
-    ringing = dispatcher.due_slices(part.due_at, part.due_at, Scheduling())
-    assert ringing == [(part.pk, at_minute(CLOSE - 5))]
+    later = given.order.created_at_real + timedelta(seconds=5)
+    enqueued = dispatcher.due_slices(part.due_at, later, Scheduling())
+    assert enqueued == [(part.pk, at_minute(CLOSE - 5))]
 
 
 @pytest.mark.parametrize("policy", ["LEAVE", "FORCE", "CLOSE", "EXTEND", "EXTEND_FORCE"])

@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from deepstack.config import Scheduling
 from execution import task_queue
-from execution.models import Order, Slice
+from execution.domain.event_kinds import EventKind
+from execution.models import Order, OrderEvent, Slice
+from execution.orders import journal
 from execution.risk import kill_switch
 from execution.sending.dispatcher import Dispatcher, due_slices
 from tests.integration.order_steps import new_order
@@ -22,9 +24,11 @@ SCHEDULING = Scheduling()
 @pytest.mark.parametrize(
     ("due", "enqueued", "age", "again"),
     [
-        (+5.0, None, 2.0, True),  # inside the horizon, and never enqueued
-        (+5.0, None, 0.5, False),  # its order is being enqueued by whoever accepted it
-        (+500.0, None, 2.0, False),  # beyond the horizon
+        (+5.0, None, 5.0, True),  # inside the horizon, and never enqueued
+        (+5.0, None, 2.0, False),  # its order is being enqueued by whoever accepted it,
+        (+0.9, None, 2.0, True),  # who should have done so: it is due soon
+        (+0.9, None, 0.5, False),
+        (+500.0, None, 5.0, False),  # beyond the horizon
         (+5.0, 1.0, 2.0, False),  # enqueued and not due yet
         (-0.2, 5.0, 5.0, False),  # due this moment: its task is being run
         (-2.0, 5.0, 5.0, True),  # overdue although it was enqueued: the task was lost
@@ -38,7 +42,7 @@ def test_a_slice_is_enqueued(due: float, enqueued: float | None, age: float, aga
     """`due` in seconds from now, `enqueued` seconds ago; `age` of the order in seconds."""
     now = timezone.now()
     order = new_order(parts=2)
-    Order.objects.filter(pk=order.pk).update(created_at=now - timedelta(seconds=age))
+    Order.objects.filter(pk=order.pk).update(created_at_real=now - timedelta(seconds=age))
     part = order.slices.get(sequence=0)
     order.slices.exclude(pk=part.pk).update(status="SKIPPED")
     order.slices.filter(pk=part.pk).update(
@@ -47,6 +51,30 @@ def test_a_slice_is_enqueued(due: float, enqueued: float | None, age: float, aga
     )
     found = [pk for pk, _ in due_slices(now, now, SCHEDULING)]
     assert found == ([part.pk] if again else [])
+
+
+@pytest.mark.parametrize(
+    ("later", "ago", "again"),
+    [
+        (+1.0, 0.1, True),  # what was due after it has been claimed: it was passed over
+        (-1.0, 0.1, False),  # what was due before it is being claimed: its turn comes
+        (-1.0, 2.0, True),  # nobody claims anything
+    ],
+)
+def test_an_overdue_slice_is_enqueued_again(later: float, ago: float, again: bool) -> None:
+    """The last claim, `ago` seconds ago, was of a slice that was due so many seconds `later`."""
+    now = timezone.now()
+    order = new_order(parts=2)
+    claimed, late = order.slices.order_by("sequence")
+    due_at = now - timedelta(seconds=5)
+    order.slices.update(due_at=due_at, enqueued_at_real=now - timedelta(seconds=60))
+    order.slices.filter(pk=claimed.pk).update(
+        status="SKIPPED", due_at=due_at + timedelta(seconds=later)
+    )
+    journal.record_event(order, EventKind.SLICE_SENDING, {}, at=now, part=claimed)
+    OrderEvent.objects.update(recorded_at_real=now - timedelta(seconds=ago))
+    found = [pk for pk, _ in due_slices(now, now, SCHEDULING)]
+    assert found == ([late.pk] if again else [])
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "CANCELLING", "CANCELLED", "FILLED"])
@@ -67,7 +95,7 @@ def test_what_a_halt_has_put_off_is_enqueued_at_its_end_and_not_before() -> None
         due_at=now - timedelta(seconds=2),
         reason="TRADING_HALTED: scope=SYMBOL AAPL, state=HALTED",
     )
-    Order.objects.update(created_at=now - timedelta(seconds=9))
+    Order.objects.update(created_at_real=now - timedelta(seconds=9))
     scope = {"scope": "SYMBOL", "key": "AAPL", "by": "ann", "reason": "news"}
     kill_switch.set_state(state="HALTED", **scope)
     assert [pk for pk, _ in due_slices(now, now, SCHEDULING)] == [other.pk]
