@@ -154,7 +154,7 @@ class Order(models.Model):
                 name="order_live_by_book",
             ),
             # Read by the checks before a send: an own order on the other side, and one like it.
-            models.Index(fields=["account", "symbol"], name="order_position"),
+            models.Index(fields=["account", "symbol", "side"], name="order_by_book"),
             # Read by the page of a basket, newest orders first.
             models.Index(fields=["basket", "-id"], condition=~Q(basket=""), name="order_basket"),
             # Read by the check for a strategy that runs away.

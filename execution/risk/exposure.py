@@ -34,6 +34,8 @@ _EVENT_SPAN = Prepared[tuple[int, int]](
 )
 ZERO = Decimal(0)
 
+# Asked for the whole book, and the order's own part taken off it: all of a set that trade in one
+# symbol ask the same.
 _PENDING = Prepared[tuple[int]](
     lambda: (
         Order.objects.filter(
@@ -42,11 +44,16 @@ _PENDING = Prepared[tuple[int]](
             side=Param("side", ""),
             status__in=sorted(ORDER_LIVE),
         )
-        .exclude(pk=Param("order", 0))
         .order_by()
         .values("account")
         .annotate(pending=Sum(LEAVES))
         .values_list("pending")
+    ),
+    many=True,
+)
+_OWN = Prepared[tuple[int]](
+    lambda: Order.objects.filter(pk=Param("order", 0), status__in=sorted(ORDER_LIVE)).values_list(
+        LEAVES
     ),
     many=True,
 )
@@ -63,20 +70,23 @@ def read_ahead(orders: Iterable[Order], bounds: Bounds, context: Context, *, now
     orders = list(orders)
     if bounds.max_position is not None or bounds.max_portfolio_heat is not None:
         positions.read_ahead(((order.account, order.symbol) for order in orders), context)
-        _PENDING.read_ahead(map(_pending_beside, orders))
+        _PENDING.read_ahead(map(_book, orders))
+        _OWN.read_ahead({"order": order.pk} for order in orders)
     if bounds.max_daily_loss is not None:
         _TRADED.read_ahead(_traded_on(order.account, now, context) for order in orders)
     if bounds.max_messages_per_minute is not None:
         _EVENT_SPAN.read_ahead([{"since": _a_minute_ago()}])
 
 
-def _pending_beside(order: Order) -> dict[str, object]:
-    return {
-        "account": order.account,
-        "symbol": order.symbol,
-        "side": order.side,
-        "order": order.pk or 0,
-    }
+def _book(order: Order) -> dict[str, object]:
+    return {"account": order.account, "symbol": order.symbol, "side": order.side}
+
+
+def _pending_beside(order: Order) -> int:
+    """Shares that the other live orders of its account, symbol and side may still trade."""
+    (pending,) = _PENDING.first(**_book(order)) or (0,)
+    (own,) = (_OWN.first(order=order.pk) if order.pk else None) or (0,)
+    return pending - own
 
 
 def _traded_on(account: str, now: datetime, context: Context) -> dict[str, object]:
@@ -150,7 +160,7 @@ def position(checked: CheckedOrder, context: Context) -> tuple[int | None, int]:
     pending on the order's side."""
     order = checked.order
     known = positions.held(order.account, context, symbol=order.symbol)
-    (pending,) = _PENDING.first(**_pending_beside(order)) or (0,)
+    pending = _pending_beside(order)
     batch = sum(each.quantity for each in checked.alongside if _same_book(each, order))
     return None if known is None else known[order.symbol], pending + checked.working + batch
 
@@ -180,7 +190,8 @@ def nearest_opposing(side: str) -> "QuerySet[Slice, Any]":
         limit_price__isnull=False,
         order__account=Param("account", ""),
         order__symbol=Param("symbol", ""),
-    ).exclude(order__side=side)
+        order__side=Side.SELL if side == Side.BUY else Side.BUY,
+    )
     nearest = "limit_price" if side == Side.BUY else "-limit_price"
     return children.order_by(nearest).values_list("limit_price")[:1]
 
