@@ -1,6 +1,7 @@
 """The Celery application: Redis carries ETA tasks, PostgreSQL knows what they are about."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import wait
 from contextlib import suppress
 from functools import partial
@@ -8,6 +9,7 @@ from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.concurrency.base import apply_target
 from celery.schedules import crontab
 from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 from celery.utils.dispatch import Signal
@@ -21,6 +23,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 WARM_SECONDS = 10.0
+IN_THE_LOOP = frozenset({"execution.tasks.send_slice"})
 
 
 class FireAllTimers(bootsteps.StartStopStep):
@@ -57,6 +60,26 @@ class WarmThreads(bootsteps.StartStopStep):
 
     def stop(self, parent: Any) -> None:
         pool_ends.send(sender=None)
+
+
+class BringInTheLoop(bootsteps.StartStopStep):
+    """`send_slice` only puts an id into a queue. Handing it to a thread of the pool would cost
+    more than doing it, at most while the machine is full."""
+
+    requires = (Pool,)
+
+    def start(self, parent: Any) -> None:
+        pool = parent.pool
+        if getattr(pool, "executor", None) is not None:
+            pool.on_apply = partial(_apply, pool.on_apply)
+
+
+def _apply(
+    elsewhere: Callable[..., Any], target: Any, args: Any = (), *more: Any, **named: Any
+) -> Any:
+    if args and args[0] in IN_THE_LOOP:
+        return apply_target(target, args, *more, **named)
+    return elsewhere(target, args, *more, **named)
 
 
 def _begin(together: Barrier) -> None:
@@ -96,7 +119,7 @@ def _drop_broken_connections(**_: object) -> None:
 app = Celery("deepstack")
 app.config_from_object("deepstack.celery_settings")
 app.autodiscover_tasks(["execution", "monitoring"])
-app.steps["worker"].update((FireAllTimers, WarmThreads))
+app.steps["worker"].update((FireAllTimers, WarmThreads, BringInTheLoop))
 
 # None expires: that would be judged by the clock of the worker, which may be wrong. What has become
 # useless while nobody took it finds that out from the rows.

@@ -177,7 +177,8 @@ class Stack:
     def _wait(self, process: Process, condition: Callable[[], bool], what: str) -> None:
         def ready() -> bool:
             if not process.alive:
-                pytest.fail(f"{process.name} ended at its start:\n{process.output(60)}")
+                ended = f"{process.name} ended at its start with {process.popen.returncode}"
+                pytest.fail(f"{ended}:\n{process.output(60)}")
             return condition()
 
         wait_for(ready, START_SECONDS, f"{process.name} to {what}")

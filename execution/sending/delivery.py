@@ -1,7 +1,7 @@
 """Claimed slices leave: each with its final check and its request, while its locks are held."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -37,28 +37,34 @@ CLAIM_LOST = NotSent("CLAIM_LOST", retry=True)
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """An intent whose moment has come, and what it is sent with. `taken`: when a worker took the
-    slice's task, for its trace."""
+    """An intent, what it is sent with, and its moment; None: at once. `taken`: when a worker took
+    the slice's task, for its trace."""
 
     intent: Intent
     context: Context
+    moment: datetime | None = None
     taken: int = 0
+
+    def wait(self) -> None:
+        """Until its moment."""
+        if self.moment is not None:
+            left = (self.moment - self.context.now()) / clock.speed()
+            time.sleep(max(left.total_seconds(), 0.0))
 
 
 Call = Callable[[Leaving], None]
 
 
-def one_by_one(call: Call, leaving: Sequence[Leaving]) -> None:
+def one_by_one(call: Call, leaving: Iterable[Leaving]) -> None:
     for each in leaving:
         call(each)
 
 
 def transmit(intent: Intent, context: Context, *, moment: datetime | None = None) -> None:
     """Send one slice, at `moment` if that is still to come, and record what came of it."""
-    if moment is not None:
-        _wait_until(moment, context)
-    results = list[Result]()
-    transmit_together([Leaving(intent, context)], results.append)
+    results, leaving = list[Result](), Leaving(intent, context, moment)
+    leaving.wait()
+    transmit_together([leaving], results.append)
     for result in results:
         outcomes.record_alone(result)
 
@@ -66,10 +72,11 @@ def transmit(intent: Intent, context: Context, *, moment: datetime | None = None
 def transmit_together(
     leaving: Sequence[Leaving],
     report: Callable[[Result], None],
-    do_all: Callable[[Call, Sequence[Leaving]], None] = one_by_one,
+    do_all: Callable[[Call, Iterable[Leaving]], None] = one_by_one,
 ) -> None:
-    """The final checks, and with no transaction open the requests of those that passed, which
-    `do_all` makes and waits for. `report` gets at once what came of each, and must not raise."""
+    """The final checks, and with no transaction open the requests of those that passed, each at its
+    moment, which `do_all` makes and waits for. `report` gets at once what came of each, and must
+    not raise."""
     concluded = set[int]()
 
     def conclude(each: Leaving, outcome: Outcome, *, alone: bool, at: datetime | None) -> None:
@@ -89,7 +96,8 @@ def transmit_together(
             for each, why in zip(leaving, held, strict=True):
                 if why is not None:
                     conclude(each, why, alone=each.intent.part.pk in alone, at=None)
-            do_all(place, [each for each, why in zip(leaving, held, strict=True) if why is None])
+            free = [each for each, why in zip(leaving, held, strict=True) if why is None]
+            do_all(place, _each_at_its_moment(free))
     except Error as error:
         # Only the locks and the look can raise this; the broker's answer is never an exception.
         why = NotSent(f"the final check failed: {error}".strip(), retry=True)
@@ -129,10 +137,10 @@ def _result(each: Leaving, outcome: Outcome, *, alone: bool, left_at: datetime |
     )
 
 
-def _wait_until(moment: datetime, context: Context) -> None:
-    left = (moment - context.now()) / clock.speed()
-    if left > timedelta(0):
-        time.sleep(left.total_seconds())
+def _each_at_its_moment(leaving: Iterable[Leaving]) -> Iterator[Leaving]:
+    for each in leaving:
+        each.wait()
+        yield each
 
 
 def _held_back(leaving: Sequence[Leaving], alone: frozenset[int]) -> list[NotSent | None]:

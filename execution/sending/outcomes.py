@@ -144,7 +144,7 @@ def record_together(results: Sequence[Result]) -> list[Alone | None]:
         for each in free:
             own = inserted.get(each.order_id, Inserted())
             _record(orders[each.order_id], parts[each.order_id], each, own)
-    return [None if each.order_id in orders else Alone.ALONE for each in results]
+    return [None if each.order_id in orders else Alone.LOCKED for each in results]
 
 
 def _insert_fills(parts: Mapping[int, Slice], results: Sequence[Result]) -> dict[int, Inserted]:

@@ -30,18 +30,28 @@ GATHER = timedelta(milliseconds=40)
 # and those that the market is silent about for longer than this are claimed after the others.
 CLAIM_WITHIN = 0.005  # seconds
 RECORD_WITHIN = 0.02  # seconds; answers that come within it are booked together
-# Threads of a process.
-SENDERS = 4  # each holds the locks of a set until all its answers are there
-REQUESTS = 16  # beside the senders, where the broker takes its time
+# What is locked elsewhere, mostly for the outcome of the child before it, is read again so often
+# before it is claimed by a thread that may wait for the lock.
+TRIES, TRY_AGAIN = 2, 0.02  # seconds
+# So long before its moment a slice is locked and has its final check, and what leaves within SPAN
+# after it with it. A halt, which waits for these locks, waits that much longer at most.
+LOOK = 0.01  # seconds
+SPAN = 0.02
+# Threads of a process. Each sender holds the locks of a set until all its answers are there.
+SENDERS, MORE_SENDERS = 4, 12  # with a connection each; more where the broker takes its time,
+REQUESTS = 32  # when requests leave beside each other
+QUOTES = 16
 BY_THEMSELVES = 4  # for what may wait for a lock
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """Whose turn has come. `taken`: when the worker began with it, for the slice's trace."""
+    """Whose turn has come. `taken`: when the worker began with it, for the slice's trace. `tries`:
+    how often it was left because its order was locked."""
 
     slice_id: int
     taken: int
+    tries: int = 0
 
 
 class SliceFlow:
@@ -49,7 +59,14 @@ class SliceFlow:
 
     def __init__(self, context: Context) -> None:
         self._context, most = context, context.config.execution.scheduling.set_size
-        self._tasks = Stage("read", self._read, begin=warm, most=most, gathers=True)
+        self._tasks = Stage(
+            "read",
+            self._read,
+            begin=warm,
+            most=most,
+            gathers=True,
+            once=lambda task: task.slice_id,
+        )
         self._dues = Stage(
             "claim",
             self._claim,
@@ -59,7 +76,15 @@ class SliceFlow:
             keys=lambda due: due.keys,
             gathers=True,
         )
-        self._leaving = Stage("send", self._send, begin=warm, most=most, threads=SENDERS)
+        self._leaving = Stage(
+            "send",
+            self._send,
+            begin=warm,
+            most=most,
+            threads=SENDERS,
+            spare=MORE_SENDERS,
+            span=SPAN,
+        )
         self._results = Stage(
             "record",
             self._record,
@@ -70,7 +95,8 @@ class SliceFlow:
             gathers=True,
         )
         self._alone = Stage[Callable[[], None]]("alone", _call, threads=BY_THEMSELVES)
-        self._quotes, self._requests = Calls("quotes", REQUESTS), Calls("requests", REQUESTS)
+        self._quotes = Calls("quotes", threads=QUOTES)
+        self._requests = Calls("requests", threads=REQUESTS)
 
     def bring(self, slice_id: int, *, eta: datetime | None) -> None:
         """`eta`: when its task was to begin; None: it is due now."""
@@ -93,12 +119,14 @@ class SliceFlow:
         return all(each.idle for each in (*stages, self._results, self._alone))
 
     def _read(self, tasks: Sequence[_Task]) -> None:
-        taken = {task.slice_id: task.taken for task in tasks}
-        parts = slices.read(list(taken), self._context)
-        self._quotes.each(lambda part: self._make_ready(part, taken[part.pk]), parts, wait=False)
+        # Where claiming is behind, a quote would only grow old, and larger sets are read later.
+        self._dues.wait_for_room()
+        by_id = {task.slice_id: task for task in tasks}
+        parts = slices.read(list(by_id), self._context)
+        self._quotes.each(lambda part: self._make_ready(part, by_id[part.pk]), parts, wait=False)
 
-    def _make_ready(self, part: Slice, taken: int) -> None:
-        due = slices.ready(part, self._context, taken=taken)
+    def _make_ready(self, part: Slice, task: _Task) -> None:
+        due = slices.ready(part, self._context, taken=task.taken, tries=task.tries)
         if due.may_join:
             self._dues.put(due, after=CLAIM_WITHIN)
         else:
@@ -115,7 +143,10 @@ class SliceFlow:
 
     def _claim(self, dues: Sequence[Due]) -> None:
         for due, intent in zip(dues, slices.claim_together(dues), strict=True):
-            if isinstance(intent, Alone):
+            if intent is Alone.LOCKED and due.tries < TRIES:
+                task = _Task(due.part.pk, due.taken, due.tries + 1)
+                self._tasks.put(task, after=TRY_AGAIN)
+            elif isinstance(intent, Alone):
                 self._leave_alone(due)
             else:
                 self._claimed(due, intent)
@@ -123,9 +154,10 @@ class SliceFlow:
     def _claimed(self, due: Due, intent: Intent | None) -> None:
         if intent is not None:
             # Not the claimed one's moment, which may be another by now, and far off.
-            left = (due.part.due_at - due.context.now()) / clock.speed()
-            leaving = Leaving(intent, due.context, due.taken)
-            self._leaving.put(leaving, after=max(left.total_seconds(), 0.0))
+            moment = due.part.due_at
+            left = (moment - due.context.now()) / clock.speed()
+            leaving = Leaving(intent, due.context, moment, due.taken)
+            self._leaving.put(leaving, after=max(left.total_seconds() - LOOK, 0.0))
 
     def _send(self, leaving: Sequence[Leaving]) -> None:
         delivery.transmit_together(
@@ -140,7 +172,7 @@ class SliceFlow:
 
     def _record(self, results: Sequence[Result]) -> None:
         for result, left in zip(results, outcomes.record_together(results), strict=True):
-            if left is Alone.ALONE:
+            if left is not None:
                 self._record_later(result)
 
     def _record_later(self, result: Result) -> None:

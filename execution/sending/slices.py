@@ -94,7 +94,7 @@ def read(slice_ids: Sequence[int], context: Context) -> list[Slice]:
     ]
 
 
-def ready(part: Slice, context: Context, *, taken: int = 0) -> "Due":
+def ready(part: Slice, context: Context, *, taken: int = 0, tries: int = 0) -> "Due":
     """With what the market says, which may be a network away: no lock is held meanwhile."""
     began = tracing.now()
     now, context, symbol = context.now(), context.of(part.order), part.order.symbol
@@ -104,7 +104,7 @@ def ready(part: Slice, context: Context, *, taken: int = 0) -> "Due":
         lambda: targeting.read_tape(part, context, now=now, needed=needed), NO_TAPE, symbol
     )
     order_trace.asked_market(part, began=began, quoted=quote is not None)
-    return Due(part, quote, tape, context, max(now, part.due_at), taken)
+    return Due(part, quote, tape, context, max(now, part.due_at), taken, tries)
 
 
 def _ask_market(ask: Callable[[], T], nothing: T, symbol: str) -> T:
@@ -124,7 +124,7 @@ def _ask_market(ask: Callable[[], T], nothing: T, symbol: str) -> T:
 @dataclass(frozen=True, slots=True)
 class Due:
     """A slice that is ready to be claimed at `now`, with what the market says of it. `taken`: when
-    a worker took its task, for its trace."""
+    a worker took its task, for its trace; `tries`: how often its order was locked."""
 
     part: Slice
     quote: Quote | None
@@ -132,6 +132,7 @@ class Due:
     context: Context
     now: datetime
     taken: int = 0
+    tries: int = 0
 
     @property
     def keys(self) -> Mapping[Hashable, object]:
@@ -167,7 +168,7 @@ def claim_together(dues: Sequence[Due]) -> list[Intent | Alone | None]:
 def _claim_among(orders: Mapping[int, Order], due: Due) -> Intent | Alone | None:
     order = orders.get(due.part.order_id)
     if order is None:
-        return Alone.ALONE
+        return Alone.LOCKED
     try:
         return _claim(order, due.part.pk, due.quote, due.context, now=due.now, tape=due.tape)
     except NeedsOwnTransaction:  # raised before anything of the slice was written

@@ -26,9 +26,11 @@ _Entry = tuple[float, int, ItemT, Keys]  # when, in which order, what
 
 
 class Alone(Enum):
-    """What comes of an item that a set could not do: it is done by itself."""
+    """What comes of an item that a set could not do: it is done by itself, or where its order was
+    LOCKED elsewhere, may be tried again."""
 
     ALONE = "ALONE"
+    LOCKED = "LOCKED"
 
 
 class Stage(Generic[ItemT]):
@@ -37,7 +39,9 @@ class Stage(Generic[ItemT]):
     first.
 
     `keys`: two items with different values of one key are not in one set. `gathers`: once one item
-    is due, all others that are there go with it.
+    is due, all others that are there go with it; `span`: once one is due, those that are due within
+    so many seconds after it. `spare`: so many threads more begin only when all others are busy.
+    `once`: of two items with one and the same value the second is dropped while the first waits.
     """
 
     def __init__(
@@ -49,25 +53,44 @@ class Stage(Generic[ItemT]):
         begin: Callable[[], None] = lambda: None,
         most: int = 1,
         threads: int = 1,
+        spare: int = 0,
         keys: Callable[[ItemT], Keys] = lambda item: {},
         gathers: bool = False,
+        span: float = 0.0,
+        once: Callable[[ItemT], Hashable] | None = None,
     ) -> None:
         self.name, self._work, self._alone, self._most = name, work, alone, most
         self._begin = begin
-        self._keys, self._gathers = keys, gathers
+        self._keys, self._span = keys, float("inf") if gathers else span
+        self._once, self._present = once, set[Hashable]()
         self._waiting: list[_Entry[ItemT]] = []
         self._numbers, self._busy = count(), 0
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed, self._room = threading.Condition(lock), threading.Condition(lock)
         self._turn = threading.Lock()  # of the one thread that waits for what comes next
+        self._threads, self._spare = 0, spare
         for _ in range(threads):
-            threading.Thread(target=self._run, name=f"slices-{name}", daemon=True).start()
+            self._start()
+
+    def _start(self) -> None:
+        self._threads += 1
+        threading.Thread(target=self._run, name=f"slices-{self.name}", daemon=True).start()
 
     def put(self, item: ItemT, *, after: float = 0.0) -> None:
         """To be done in `after` seconds."""
         entry = (monotonic() + after, next(self._numbers), item, self._keys(item))
         with self._changed:
+            if self._once is not None:
+                if self._once(item) in self._present:
+                    return
+                self._present.add(self._once(item))
             heappush(self._waiting, entry)
             self._changed.notify()
+
+    def wait_for_room(self) -> None:
+        """Until less than a whole set waits here."""
+        with self._room:
+            self._room.wait_for(lambda: len(self._waiting) < self._most)
 
     @property
     def idle(self) -> bool:
@@ -90,18 +113,23 @@ class Stage(Generic[ItemT]):
             while (pause := self._pause()) > 0:
                 self._changed.wait(min(pause, threading.TIMEOUT_MAX))
             self._busy += 1
-            return self._taken()
+            if self._busy == self._threads and self._spare:
+                self._spare -= 1
+                self._start()
+            taken = self._taken()
+            self._room.notify_all()
+            return taken
 
     def _pause(self) -> float:
         if not self._waiting:
             return float("inf")
-        if self._gathers and len(self._waiting) >= self._most:
+        if len(self._waiting) >= self._most and self._span == float("inf"):
             return 0.0
         return self._waiting[0][0] - monotonic()
 
     def _taken(self) -> list[ItemT]:
         """The first, and those after it that may be in one set with all before them."""
-        until = float("inf") if self._gathers else max(monotonic(), self._waiting[0][0])
+        until = max(monotonic(), self._waiting[0][0]) + self._span
         taken, left = list[ItemT](), list[_Entry[ItemT]]()
         values: dict[Hashable, object] = {}
         while self._waiting and self._waiting[0][0] <= until and len(taken) < self._most:
@@ -114,6 +142,8 @@ class Stage(Generic[ItemT]):
                 left.append(entry)
         for entry in left:
             heappush(self._waiting, entry)
+        if self._once is not None:
+            self._present.difference_update(map(self._once, taken))
         return taken
 
     def _do(self, items: Sequence[ItemT]) -> None:
@@ -142,8 +172,8 @@ class Calls:
 
     QUICK = 0.002  # seconds; handing a call to another thread takes a tenth of it
 
-    def __init__(self, name: str, threads: int) -> None:
-        self._stage = Stage[Callable[[], None]](name, _call, threads=threads)
+    def __init__(self, name: str, *, threads: int) -> None:
+        self._stage = Stage[Callable[[], None]](name, _call, spare=threads - 1)
         self._usual = 2 * self.QUICK  # not known yet
 
     @property
@@ -151,18 +181,16 @@ class Calls:
         return self._stage.idle
 
     def each(self, call: Callable[[ItemT], None], items: Iterable[ItemT], *, wait: bool) -> None:
-        """`wait`: until all have returned; an exception of one is logged."""
-        left = list(items)
-        while left and self._usual < self.QUICK:
-            self._timed(call, left.pop(0))
-        mine = left[-1:] if wait else []
-        others = left[: len(left) - len(mine)]
-        over = threading.Semaphore(0)
-        for item in others:
-            self._stage.put(partial(self._beside, call, item, over))
-        for item in mine:
-            self._timed(call, item)
-        for _ in others if wait else ():
+        """Each item as soon as `items` yields it. `wait`: until all have returned; an exception of
+        one is logged."""
+        over, beside = threading.Semaphore(0), 0
+        for item in items:
+            if self._usual < self.QUICK:
+                self._timed(call, item)
+            else:
+                self._stage.put(partial(self._beside, call, item, over))
+                beside += 1
+        for _ in range(beside if wait else 0):
             over.acquire()
 
     def _beside(

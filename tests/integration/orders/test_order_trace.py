@@ -128,7 +128,7 @@ def test_a_slice_without_an_intent_ends_its_work(received: Received) -> None:
 def sent(order: Order) -> Intent:
     intent = claim(first(order))
     assert intent
-    leaving = delivery.Leaving(intent, contexts.default(), TAKEN)
+    leaving = delivery.Leaving(intent, contexts.default(), taken=TAKEN)
     delivery.transmit_together([leaving], lambda _: None)
     return intent
 

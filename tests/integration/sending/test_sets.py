@@ -121,16 +121,16 @@ def test_ten_slices_need_no_more_statements_than_two() -> None:
     assert statements(10) == statements(2)
 
 
-def test_an_order_that_is_locked_elsewhere_is_left_to_its_own_thread() -> None:
+def test_an_order_that_is_locked_elsewhere_is_left_out_of_its_set() -> None:
     busy, free = orders(2)
     with locked_elsewhere(busy):
         left, intent = slices.claim_together([due(busy), due(free)])
-        assert left is Alone.ALONE
+        assert left is Alone.LOCKED
         assert isinstance(intent, Intent)
     assert first_of(busy).status in ("PLANNED", "QUEUED")
     assert first_of(free).status == SliceStatus.SENDING
     with locked_elsewhere(free):
-        assert outcomes.record_together([result(intent)]) == [Alone.ALONE]
+        assert outcomes.record_together([result(intent)]) == [Alone.LOCKED]
     assert not Fill.objects.exists()
 
 
@@ -230,4 +230,4 @@ def test_a_set_of_orders_waits_for_no_lock() -> None:
     """Two sets that overlap take what is free, in whatever order they come."""
     one, other = orders(2)
     with locked_elsewhere(one), locked_elsewhere(other), transaction.atomic():
-        assert slices.claim_together([due(other), due(one)]) == [Alone.ALONE, Alone.ALONE]
+        assert slices.claim_together([due(other), due(one)]) == [Alone.LOCKED, Alone.LOCKED]

@@ -105,6 +105,56 @@ def test_where_it_gathers_a_full_set_waits_no_longer() -> None:
     assert work.sets == [["a", "b"]]
 
 
+def test_what_is_due_soon_after_goes_with_what_is_due() -> None:
+    work = Work()
+    stage = Stage("test", work, most=20, span=FAR_OFF)
+    stage.put("first")
+    assert work.began.wait(PATIENCE)
+    for name, after in (("due", 0.0), ("soon", FAR_OFF / 2), ("later", 2 * FAR_OFF)):
+        stage.put(name, after=after)
+    work.go.set()
+    wait_for(lambda: len(work.sets) == 2, PATIENCE, "what came meanwhile")
+    assert work.sets == [["first"], ["due", "soon"]]
+
+
+def test_what_waits_already_is_not_done_twice() -> None:
+    work = Work()
+    stage = Stage("test", work, most=20, once=lambda name: name)
+    work.bring(stage, "a", "b", "b", "a", "b")
+    assert work.sets == [["a"], ["b", "a"]]
+
+
+def test_further_threads_begin_when_all_are_busy() -> None:
+    """Each waits for all others: with one thread none would end."""
+    together, seen = threading.Barrier(3), list[str]()
+
+    def work(names: Sequence[str]) -> None:
+        together.wait(PATIENCE)
+        seen.extend(names)
+
+    stage = Stage("test", work, spare=2)
+    for name in ("a", "b", "c"):
+        stage.put(name)
+    wait_for(lambda: stage.idle, PATIENCE, "all three")
+    assert sorted(seen) == ["a", "b", "c"]
+
+
+def test_who_waits_for_room_goes_on_when_a_set_is_taken() -> None:
+    work = Work()
+    stage = Stage("test", work, most=2, gathers=True)
+    stage.put("first")
+    assert work.began.wait(PATIENCE)
+    for name in ("a", "b"):
+        stage.put(name, after=FAR_OFF)
+    waiting = threading.Thread(target=stage.wait_for_room, daemon=True)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    work.go.set()
+    waiting.join(PATIENCE)
+    assert not waiting.is_alive()
+
+
 def test_calls_that_wait_do_so_beside_each_other() -> None:
     """Each waits for all others: one after the other, none would end."""
     together, seen = threading.Barrier(4), list[int]()
@@ -113,7 +163,7 @@ def test_calls_that_wait_do_so_beside_each_other() -> None:
         together.wait(PATIENCE)
         seen.append(number)
 
-    Calls("test", 3).each(call, range(4), wait=True)
+    Calls("test", threads=4).each(call, range(4), wait=True)
     assert sorted(seen) == [0, 1, 2, 3]
 
 
@@ -124,7 +174,7 @@ def test_a_call_that_fails_keeps_none_from_being_made() -> None:
         seen.append(number)
         raise ValueError(number)
 
-    calls = Calls("test", 2)
+    calls = Calls("test", threads=2)
     for _ in range(50):  # by then they are known to be quick
         calls.each(call, range(2), wait=True)
     assert sorted(seen) == [0] * 50 + [1] * 50
