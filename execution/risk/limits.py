@@ -50,6 +50,8 @@ class LimitSet:
     def bounds(self, order: Order, outermost: Bounds) -> Bounds:
         """The tightest of what applies to the order."""
         applying = [row for row in self.limits if (row.scope, row.key) in scopes.keys(order)]
+        if not applying:
+            return replace(outermost, adv_required=False) if outermost.adv_required else outermost
         found: dict[str, Any] = {}
         for field in FIELDS:
             name = _BOUND.get(field, field)
