@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import psutil
 
+SYMBOLS = [f"BENCH{number}" for number in range(20)]
 PERCENTILES = (50, 90, 99, 100)
 
 
@@ -23,8 +24,14 @@ def twap(*, slices: int, minutes: float, quantity: int) -> dict[str, object]:
 def steady(rate: int, seconds: int, first: datetime) -> list[dict[str, object]]:
     """`rate` parents with a slice each second, their starts spread over the second from `first`."""
     signal = twap(slices=seconds, minutes=seconds / 60, quantity=seconds * 10)
-    starts = [first + timedelta(seconds=parent / rate) for parent in range(rate)]
-    return [signal | {"start_at": start} for start in starts]
+    return [
+        signal
+        | {
+            "start_at": first + timedelta(seconds=parent / rate),
+            "symbol": SYMBOLS[parent % len(SYMBOLS)],
+        }
+        for parent in range(rate)
+    ]
 
 
 def at_once(count: int, moment: datetime) -> list[dict[str, object]]:

@@ -177,6 +177,13 @@ class ProvingBroker(Broker, Protocol):
 
 
 @runtime_checkable
+class LocalBroker(Broker, Protocol):
+    """A broker whose book is in our own database."""
+
+    on_own_connection: bool  # `place` is to be called where its sender's lock is held
+
+
+@runtime_checkable
 class LoginBroker(Broker, Protocol):
     """A broker whose login has some accounts and no others."""
 

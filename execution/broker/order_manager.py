@@ -18,6 +18,7 @@ from execution.broker.base import (
     BrokerOrder,
     BrokerRejected,
     BrokerUnavailable,
+    LocalBroker,
     NativeBroker,
     OutcomeUnknown,
     ProvingBroker,
@@ -66,6 +67,11 @@ class OrderManager:
     def natives(self) -> frozenset[str]:
         """The broker's own algorithms, which may work a child."""
         return self.broker.natives if isinstance(self.broker, NativeBroker) else frozenset()
+
+    @property
+    def on_own_connection(self) -> bool:
+        """Whether `place` is to be called on the database connection with the sender's lock."""
+        return isinstance(self.broker, LocalBroker) and self.broker.on_own_connection
 
     def place(self, ticket: Ticket, *, now: datetime) -> BrokerOrder:
         """Send a child order. Whatever else goes wrong, in a broker or its rows, is

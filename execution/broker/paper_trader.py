@@ -73,6 +73,7 @@ class PaperTrader:
 
     name = "paper"
     trial = True  # no money can be lost
+    on_own_connection = True
 
     def __init__(self, config: Config, market: MarketData | None = None) -> None:
         self.config = checked(config)
@@ -158,8 +159,9 @@ class PaperTrader:
         return answer(order, list(order.executions.order_by("pk")), self._faults, now)
 
     def never_arrived(self, client_order_id: str) -> bool:
-        """An order is entered on the database connection that holds its sender's lock: who has
-        that lock now knows that all entries before are committed, or never will be."""
+        """An order is entered on the database connection that holds its sender's lock (see
+        `on_own_connection`): who has that lock now knows that all entries before are committed, or
+        never will be."""
         return not PaperOrder.objects.filter(client_order_id=client_order_id).exists()
 
     def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:

@@ -59,6 +59,9 @@ class SliceFlow:
 
     def __init__(self, context: Context) -> None:
         self._context, most = context, context.config.execution.scheduling.set_size
+        self._here = context.broker.on_own_connection
+        self._quotes = Calls("quotes", threads=QUOTES)
+        self._requests = Calls("requests", threads=REQUESTS)
         self._tasks = Stage(
             "read",
             self._read,
@@ -83,7 +86,7 @@ class SliceFlow:
             most=most,
             threads=SENDERS,
             spare=MORE_SENDERS,
-            span=SPAN,
+            span=self._span,
         )
         self._results = Stage(
             "record",
@@ -95,8 +98,6 @@ class SliceFlow:
             gathers=True,
         )
         self._alone = Stage[Callable[[], None]]("alone", _call, threads=BY_THEMSELVES)
-        self._quotes = Calls("quotes", threads=QUOTES)
-        self._requests = Calls("requests", threads=REQUESTS)
 
     def bring(self, slice_id: int, *, eta: datetime | None) -> None:
         """`eta`: when its task was to begin; None: it is due now."""
@@ -159,10 +160,13 @@ class SliceFlow:
             leaving = Leaving(intent, due.context, moment, due.taken)
             self._leaving.put(leaving, after=max(left.total_seconds() - LOOK, 0.0))
 
+    def _span(self) -> float:
+        """None where one request would have to wait for the other."""
+        return 0.0 if self._here and not self._requests.quick else SPAN
+
     def _send(self, leaving: Sequence[Leaving]) -> None:
-        delivery.transmit_together(
-            leaving, self._concluded, partial(self._requests.each, wait=True)
-        )
+        do_all = partial(self._requests.each, wait=True, here=self._here)
+        delivery.transmit_together(leaving, self._concluded, do_all)
 
     def _concluded(self, result: Result) -> None:
         if isinstance(result.outcome, BrokerOrder):

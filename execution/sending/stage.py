@@ -56,12 +56,12 @@ class Stage(Generic[ItemT]):
         spare: int = 0,
         keys: Callable[[ItemT], Keys] = lambda item: {},
         gathers: bool = False,
-        span: float = 0.0,
+        span: Callable[[], float] = lambda: 0.0,
         once: Callable[[ItemT], Hashable] | None = None,
     ) -> None:
         self.name, self._work, self._alone, self._most = name, work, alone, most
         self._begin = begin
-        self._keys, self._span = keys, float("inf") if gathers else span
+        self._keys, self._gathers, self._span = keys, gathers, span
         self._once, self._present = once, set[Hashable]()
         self._waiting: list[_Entry[ItemT]] = []
         self._numbers, self._busy = count(), 0
@@ -123,13 +123,14 @@ class Stage(Generic[ItemT]):
     def _pause(self) -> float:
         if not self._waiting:
             return float("inf")
-        if len(self._waiting) >= self._most and self._span == float("inf"):
+        if self._gathers and len(self._waiting) >= self._most:
             return 0.0
         return self._waiting[0][0] - monotonic()
 
     def _taken(self) -> list[ItemT]:
         """The first, and those after it that may be in one set with all before them."""
-        until = max(monotonic(), self._waiting[0][0]) + self._span
+        span = float("inf") if self._gathers else self._span()
+        until = max(monotonic(), self._waiting[0][0]) + span
         taken, left = list[ItemT](), list[_Entry[ItemT]]()
         values: dict[Hashable, object] = {}
         while self._waiting and self._waiting[0][0] <= until and len(taken) < self._most:
@@ -180,12 +181,23 @@ class Calls:
     def idle(self) -> bool:
         return self._stage.idle
 
-    def each(self, call: Callable[[ItemT], None], items: Iterable[ItemT], *, wait: bool) -> None:
+    @property
+    def quick(self) -> bool:
+        return self._usual < self.QUICK
+
+    def each(
+        self,
+        call: Callable[[ItemT], None],
+        items: Iterable[ItemT],
+        *,
+        wait: bool,
+        here: bool = False,
+    ) -> None:
         """Each item as soon as `items` yields it. `wait`: until all have returned; an exception of
-        one is logged."""
+        one is logged. `here`: all in this thread, however long they take."""
         over, beside = threading.Semaphore(0), 0
         for item in items:
-            if self._usual < self.QUICK:
+            if here or self.quick:
                 self._timed(call, item)
             else:
                 self._stage.put(partial(self._beside, call, item, over))

@@ -26,6 +26,7 @@ from execution.market.own_impact import OwnImpact
 
 django_setup.ensure()
 
+from deepstack.database.statement import run  # noqa: E402
 from deepstack.database.unit_of_work import insert  # noqa: E402
 from execution.broker.paper import minute_volume  # noqa: E402
 from execution.models import PaperExecution, PaperOrder  # noqa: E402
@@ -45,7 +46,6 @@ class PaperBook:
         self._faults = faults
         self._trial = market if isinstance(market, TrialMarket) else None
 
-    @transaction.atomic(durable=True)
     def enter(
         self,
         order: PaperOrder,
@@ -56,10 +56,20 @@ class PaperBook:
         """Store a new order with what it gets at once, which others may have left of the minute
         in progress (`printing`); raises IntegrityError for a known id."""
         if fills and printing is not None:
+            # Before the order is stored, so that all who trade in the symbol do not wait for each
+            # other's orders. What a known id has taken is lost to the others of its minute.
             wanted, volume = shares(fills), printing.volume
-            fills = first_of(
-                fills, minute_volume.take(order.symbol, now, wanted=wanted, volume=volume)
-            )
+            granted = minute_volume.take(order.symbol, now, wanted=wanted, volume=volume)
+            fills = first_of(fills, granted)
+        return self._enter(order, fills, now)
+
+    @transaction.atomic(durable=True)
+    def _enter(
+        self, order: PaperOrder, fills: Sequence[PaperFill], now: datetime
+    ) -> list[PaperExecution]:
+        # Its commit does not wait for the disk. Whoever writes what came of the order commits
+        # later, and a machine that fails loses no earlier commit without the later ones.
+        run("SELECT set_config('synchronous_commit', 'off', true)")
         self._count(order, fills, now)
         insert([order])
         return self._add(order, fills, now)

@@ -11,14 +11,15 @@ django_setup.ensure()
 from deepstack.database.statement import run  # noqa: E402
 from execution.models import PaperVolume  # noqa: E402
 
-# The row stays locked until the transaction ends: who comes at the same time sees what is left.
+# The row stays locked until the transaction ends: who comes at the same time sees what is left. Its
+# commit does not wait for the disk, or all who trade in the symbol would, one after the other.
 _TAKE = """
     INSERT INTO execution_papervolume AS known (symbol, minute, taken, granted)
     VALUES (%s, %s, least(%s::bigint, %s::bigint), least(%s::bigint, %s::bigint))
     ON CONFLICT (symbol, minute) DO UPDATE SET
         granted = least(%s::bigint, greatest(%s::bigint - known.taken, 0)),
         taken = known.taken + least(%s::bigint, greatest(%s::bigint - known.taken, 0))
-    RETURNING granted
+    RETURNING granted, set_config('synchronous_commit', 'off', true)
 """
 
 _NOTE = """
@@ -30,7 +31,8 @@ _NOTE = """
 
 
 def take(symbol: str, at: datetime, *, wanted: int, volume: int) -> int:
-    """Shares of the minute's `volume` that are left, up to those `wanted`; they are taken."""
+    """Shares of the minute's `volume` that are left, up to those `wanted`; they are taken, by a
+    transaction that is over at once."""
     both = (wanted, volume)
     row = run(_TAKE, (symbol, minute_of(at), *both, *both, *both, *both)).fetchone()
     return int(row[0]) if row else 0

@@ -107,7 +107,7 @@ def test_where_it_gathers_a_full_set_waits_no_longer() -> None:
 
 def test_what_is_due_soon_after_goes_with_what_is_due() -> None:
     work = Work()
-    stage = Stage("test", work, most=20, span=FAR_OFF)
+    stage = Stage("test", work, most=20, span=lambda: FAR_OFF)
     stage.put("first")
     assert work.began.wait(PATIENCE)
     for name, after in (("due", 0.0), ("soon", FAR_OFF / 2), ("later", 2 * FAR_OFF)):
