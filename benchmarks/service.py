@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,7 +145,7 @@ def burst() -> dict[str, object]:
     from execution import context
 
     moment = context.default().now() + timedelta(seconds=BURST_LEAD_SECONDS)
-    return _lateness(at_once(BURST, moment), START_SECONDS)
+    return _lateness(at_once(BURST, moment), START_SECONDS, randomized=False)
 
 
 def history(seconds: int) -> dict[str, object]:
@@ -194,12 +195,20 @@ def lateness(rate: int, seconds: int) -> dict[str, object]:
     return {"rate": rate, **found}
 
 
-def _lateness(signals: list[dict[str, object]], longest: float) -> dict[str, object]:
+def _lateness(
+    signals: list[dict[str, object]], longest: float, *, randomized: bool = True
+) -> dict[str, object]:
+    """`randomized`: each slice is due somewhat beside its planned moment, as ever."""
     from execution import context
     from execution.entry import acceptance
     from execution.models import Order, Slice
 
-    orders = acceptance.accept_all(signals, context.default())
+    given = context.default()
+    if not randomized:
+        twap = given.config.execution.twap.model_copy(update={"timing_randomization": 0.0})
+        execution = given.config.execution.model_copy(update={"twap": twap})
+        given = replace(given, config=given.config.model_copy(update={"execution": execution}))
+    orders = acceptance.accept_all(signals, given)
     ids = [order.pk for order in orders]
     live = Order.objects.filter(pk__in=ids, finished_at__isnull=True)
     if not _within(longest, lambda: not live.exists()):

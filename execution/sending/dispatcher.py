@@ -256,8 +256,9 @@ def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tu
         | Q(order__created_at_real__lte=wall - LONG_HEAD_START)
     )
     silent = Q(enqueued_at_real__isnull=True) & stored
-    lost = Q(due_at__lt=now - grace * clock.speed(), enqueued_at_real__lt=patience)
-    found = (
+    overdue_since = min(now - grace * clock.speed(), _passed(wall, grace) or now)
+    lost = Q(due_at__lt=overdue_since, enqueued_at_real__lt=patience)
+    rows = (
         Slice.objects.filter(
             silent | lost,
             status__in=SLICE_CLAIMABLE,
@@ -266,16 +267,9 @@ def due_slices(now: datetime, wall: datetime, scheduling: Scheduling) -> list[tu
         )
         .exclude(kill_switch.waiting())
         .order_by("due_at")
-        .values_list("pk", "due_at", "enqueued_at_real")[:MOST_AT_ONCE]
+        .values_list("pk", "due_at")
     )
-    rows = list(found)
-    known = [due_at for _, due_at, enqueued_at in rows if enqueued_at is not None]
-    passed = _passed(wall, grace) if known else None
-    return [
-        (pk, due_at)
-        for pk, due_at, enqueued_at in rows
-        if enqueued_at is None or passed is None or due_at < passed
-    ]
+    return list(rows[:MOST_AT_ONCE])
 
 
 def _passed(wall: datetime, grace: timedelta) -> datetime | None:
