@@ -20,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.load import at_once, percentiles, steady, stolen_since, twap
+from benchmarks.load import SYMBOLS, at_once, percentiles, steady, stolen_since, twap
 from benchmarks.processor_time import Kinds, per_slice_since, servers_in
 from deepstack import processes
 from deepstack.local import embedded_servers
@@ -102,7 +102,7 @@ def team(
         dispatch = own.enter_context(_process(folder, "dispatch", processes.dispatch()))
         _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= workers, START_SECONDS)
         _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
-        lateness(10, 5)  # warm: imports, connections, plans
+        lateness(len(SYMBOLS), 5)  # warm: imports, connections, plans, the days of the symbols
         yield {"workers": started, "dispatch": [dispatch], "servers": programs}
 
 

@@ -4,6 +4,7 @@ A set is what is there: under little load it is one.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from enum import Enum
 from functools import partial
@@ -171,11 +172,13 @@ class Calls:
     """Calls that may have to wait for a network: one after the other while they return at once,
     beside each other since they do not."""
 
-    QUICK = 0.002  # seconds; handing a call to another thread takes a tenth of it
+    # Seconds. In a busy process a call that waits for nothing may take longer than QUICK, as it
+    # waits for the interpreter, but not every one; one that takes WAITED has waited for a network.
+    QUICK, WAITED = 0.002, 0.02
 
     def __init__(self, name: str, *, threads: int) -> None:
         self._stage = Stage[Callable[[], None]](name, _call, spare=threads - 1)
-        self._usual = 2 * self.QUICK  # not known yet
+        self._took = deque[float](maxlen=8)
 
     @property
     def idle(self) -> bool:
@@ -183,7 +186,9 @@ class Calls:
 
     @property
     def quick(self) -> bool:
-        return self._usual < self.QUICK
+        """Whether the last calls were; False where there was none yet."""
+        took = [*self._took]  # others append meanwhile
+        return bool(took) and min(took) < self.QUICK and max(took) < self.WAITED
 
     def each(
         self,
@@ -220,7 +225,7 @@ class Calls:
         except Exception:
             log.exception("a call failed", stage=self._stage.name)
         finally:
-            self._usual += (monotonic() - began - self._usual) / 8
+            self._took.append(monotonic() - began)
 
 
 def _call(calls: Sequence[Callable[[], None]]) -> None:
