@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 WORKERS = 2
 START_SECONDS = 60.0
 LEAD_SECONDS = 5.0  # between an order's arrival and its first slice
+# Slices of one due moment, and how long before it their orders begin to be accepted.
 BURST, BURST_LEAD_SECONDS = 1_000, 12.0
+FLOOD, FLOOD_LEAD_SECONDS = 3_000, 45.0
 INSTANT = "benchmarks.instant_broker"  # a Celery application
 HISTORY = 200_000  # old orders of the same account and symbol
 HISTORY_RATE = 50
@@ -53,11 +55,14 @@ def figures(rates: Sequence[int], seconds: int) -> dict[str, object]:
     stolen, load = stolen_since(), round(os.getloadavg()[0], 2)
     with stores() as (folder, programs):
         with team(folder, programs, INSTANT) as kinds:
-            measured = {"instant": rows(rates, seconds, kinds), "burst": told(burst())}
+            measured: dict[str, object] = {"instant": rows(rates, seconds, kinds)}
+            measured["burst"] = told(burst(BURST, BURST_LEAD_SECONDS))
+            measured["flood"] = told(burst(FLOOD, FLOOD_LEAD_SECONDS))
         with team(folder, programs) as kinds:
-            measured |= {"paper": rows(rates, seconds, kinds)}
+            measured["paper"] = rows(rates, seconds, kinds)
+            measured["paper_flood"] = told(burst(FLOOD, FLOOD_LEAD_SECONDS))
         with team(folder, programs, INSTANT):
-            measured |= {"history": told(history(seconds))}
+            measured["history"] = told(history(seconds))
         with team(folder, programs) as kinds:  # last, as its orders live on
             measured |= _orders(kinds)
         yardstick = _yardstick(folder, rates, seconds, programs)
@@ -140,12 +145,14 @@ def _at(rate: int, seconds: int, kinds: Kinds) -> dict[str, object]:
     return figures | {"processor_ms": cost(int(str(figures["sent"])))}
 
 
-def burst() -> dict[str, object]:
+def burst(count: int, lead: float) -> dict[str, object]:
     """Slices of as many orders with one and the same due moment."""
     from execution import context
 
-    moment = context.default().now() + timedelta(seconds=BURST_LEAD_SECONDS)
-    return _lateness(at_once(BURST, moment), START_SECONDS, randomized=False)
+    moment = context.default().now() + timedelta(seconds=lead)
+    signals = at_once(count, moment)
+    found = _lateness(signals, lead + START_SECONDS, end=moment, randomized=False)
+    return found | {"per_second": round(1_000 * found["sent"] / found["p100"])}
 
 
 def history(seconds: int) -> dict[str, object]:
@@ -175,7 +182,7 @@ def _yardstick(
         for rate in rates:
             cost = per_slice_since(kinds)
             late = _load_yardstick(rate, seconds, environment)
-            rows.append(told(late | {"processor_ms": cost(late["filled"])}))
+            rows.append(told(late | {"processor_ms": cost(late["sent"])}))
     return rows
 
 
@@ -191,14 +198,16 @@ def lateness(rate: int, seconds: int) -> dict[str, object]:
     from execution import context
 
     first = context.default().now() + timedelta(seconds=LEAD_SECONDS)
-    found = _lateness(steady(rate, seconds, first), LEAD_SECONDS + seconds + START_SECONDS)
-    return {"rate": rate, **found}
+    end = first + timedelta(seconds=seconds)
+    longest = LEAD_SECONDS + seconds + START_SECONDS
+    return {"rate": rate, **_lateness(steady(rate, seconds, first), longest, end=end)}
 
 
 def _lateness(
-    signals: list[dict[str, object]], longest: float, *, randomized: bool = True
-) -> dict[str, object]:
-    """`randomized`: each slice is due somewhat beside its planned moment, as ever."""
+    signals: list[dict[str, object]], longest: float, *, end: datetime, randomized: bool = True
+) -> dict[str, Any]:
+    """`in_time`: what was sent by the `end` of the load. `randomized`: each slice is due somewhat
+    beside its planned moment, as ever."""
     from execution import context
     from execution.entry import acceptance
     from execution.models import Order, Slice
@@ -217,8 +226,13 @@ def _lateness(
     late: list[float] = list(
         planned.filter(lateness_ms__isnull=False).values_list("lateness_ms", flat=True)
     )
-    filled = Order.objects.filter(pk__in=ids, status="FILLED").count()
-    return {"sent": len(late), "planned": planned.count(), "filled": filled, **percentiles(late)}
+    return {
+        "sent": len(late),
+        "in_time": planned.filter(lateness_ms__isnull=False, sent_at__lte=end).count(),
+        "planned": planned.count(),
+        "filled": Order.objects.filter(pk__in=ids, status="FILLED").count(),
+        **percentiles(late),
+    }
 
 
 def _cancel(live: "QuerySet[Order]") -> None:

@@ -33,7 +33,7 @@ def main() -> None:
     _filled_by(end + PATIENCE, len(children))
     filled = worker.Child.objects.filter(status="FILLED").values_list("sent_at", "due_at")
     late = [(sent - due) / timedelta(milliseconds=1) for sent, due in filled]
-    figures = {"rate": rate, "planned": len(children), "sent": in_time, "filled": len(late)}
+    figures = {"rate": rate, "planned": len(children), "sent": len(late), "in_time": in_time}
     print(json.dumps(figures | percentiles(late or [0.0])))
 
 
