@@ -2,7 +2,8 @@
 
 Every door asks here: what it reads goes through `visible`, what it does to an account through
 `require`. As long as no desk is set up everybody sees all. Superusers and whoever may set limits
-(role Risk) or has `execution.every_desk` always do; a shell on the machine is outside of it.
+(role Risk) or has `execution.every_desk` always do; a shell on the machine is outside of it, but
+for commands that ask for a person's token.
 """
 
 from collections.abc import Iterable, Mapping

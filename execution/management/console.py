@@ -79,12 +79,15 @@ class OperatorCommand(BaseCommand):
 
     @override
     def execute(self, *args: Any, **options: Any) -> str | None:
+        acting = caller.acting(Via.CLI)
         if self.asks_for_a_person(options) and current().trading_mode == "live":
             self.check(tags=self.requires_system_checks)  # what is set up wrongly is said first
             with refusals():
-                options["by"] = operator.person(options["by"], self.permission)
-        who = options.get("by")
-        acting = caller.acting(Via.CLI, lambda: str(who)) if who else caller.acting(Via.CLI)
+                user = operator.person(options.get("by", getpass.getuser()), self.permission)
+            options["by"] = user.get_username()
+            acting = caller.acting(Via.CLI, user.get_username, lambda: user)
+        elif who := options.get("by"):
+            acting = caller.acting(Via.CLI, lambda: str(who))
         with logs.only_warnings_on_the_console(), acting, refusals():
             try:
                 return super().execute(*args, **options)

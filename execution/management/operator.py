@@ -1,9 +1,10 @@
 """Who types a command. In paper trading a name is taken as it is given; in live trading whoever
-lets something trade shows an API token of theirs, in the environment, where no process list shows
-it. What stops trading asks nobody."""
+lets something trade, an order included, shows an API token of theirs, in the environment, where no
+process list shows it, and is bound by their desks. What stops trading asks nobody."""
 
 import getpass
 import os
+from typing import Any
 
 from rest_framework.exceptions import AuthenticationFailed
 
@@ -16,9 +17,9 @@ class NotShown(Exception):
     """Nothing was changed; the text says what to set."""
 
 
-def person(given: str, permission: str) -> str:
-    """The name of the user whose token is shown. Raises NotShown without one, or when the user has
-    not the permission; `given` may only repeat the name."""
+def person(given: str, permission: str) -> Any:
+    """The user whose token is shown. Raises NotShown without one, or when the user has not the
+    permission; `given` may only repeat the name."""
     key = os.environ.get(VARIABLE, "")
     if not key:
         raise NotShown(
@@ -34,4 +35,4 @@ def person(given: str, permission: str) -> str:
         raise NotShown(f"{name} has not the permission {permission}, which a role gives")
     if given not in (name, getpass.getuser()):
         raise NotShown(f"--by {given}: the token in {VARIABLE} is {name}'s")
-    return name
+    return user

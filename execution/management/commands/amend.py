@@ -18,6 +18,7 @@ MAX_VERSION = 2**31 - 1
 
 class Command(OperatorCommand):
     help = "Change the quantity, end or limit of a live order; what has left stays as it is."
+    permission = "execution.submit_order"
 
     @override
     def create_parser(self, prog_name: str, subcommand: str, **more: Any) -> Any:

@@ -66,6 +66,7 @@ class Command(OperatorCommand):
         "Hand an order over and watch it until it has ended; Ctrl-C leaves it working. The exit"
         " code is 0 if it was filled, 1 if not, 2 if it was asked wrongly."
     )
+    permission = "execution.submit_order"
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:

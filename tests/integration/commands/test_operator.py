@@ -11,9 +11,10 @@ from rest_framework.authtoken.models import Token
 
 from deepstack.config import current
 from execution.management import operator, roles
-from execution.models import TradingState
+from execution.models import Desk, Order, TradingState
 from tests.integration.commands.console import run
-from tests.second_factor import enrolled
+from tests.integration.order_steps import new_order
+from tests.second_factor import token_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_date]
 
@@ -56,8 +57,8 @@ def left(shown: Token) -> None:
 def test_the_tokens_user_is_who_is_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
     show(monkeypatch, token("Risk").key)
     monkeypatch.setattr("getpass.getuser", lambda: "root")
-    assert operator.person("root", MAY) == "eve"
-    assert operator.person("eve", MAY) == "eve"
+    assert operator.person("root", MAY).get_username() == "eve"
+    assert operator.person("eve", MAY).get_username() == "eve"
     with pytest.raises(operator.NotShown, match=r"--by bob: the token .* is eve's"):
         operator.person("bob", MAY)
 
@@ -111,11 +112,33 @@ def test_in_live_trading_a_halt_asks_nobody_and_its_end_for_a_token(
         run("resume_trading", *words)
     halted.refresh_from_db()
     assert halted.state == "HALTED"
-    roles.ensure_roles()
-    user = User.objects.create_user("eve")
-    user.groups.add(Group.objects.get(name="Risk"))
-    enrolled(user)
-    show(monkeypatch, Token.objects.create(user=user).key)
+    show(monkeypatch, token_of("eve", "Risk"))
     run("resume_trading", *words)
     halted.refresh_from_db()
     assert (halted.state, halted.changed_by) == ("ACTIVE", "eve")
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("words", [["order", "BUY", "1", "AAPL"], ["amend", "1", "--quantity=9"]])
+def test_in_live_trading_an_order_asks_for_a_token_of_a_trader(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CommandError, match="your own API token"):
+        run(*words)
+    show(monkeypatch, token_of("eve", "Risk"))
+    with pytest.raises(CommandError, match=r"eve has not the permission execution\.submit_order"):
+        run(*words)
+    assert not Order.objects.exists()
+
+
+def test_the_tokens_user_is_bound_by_their_desks(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    order = new_order()
+    request.getfixturevalue("live")
+    desk = Desk.objects.create(name="elsewhere")
+    desk.accounts.create(account="other")
+    show(monkeypatch, token_of("ann", "Trader"))
+    desk.members.add(User.objects.get(username="ann"))
+    with pytest.raises(CommandError, match=f"there is no order {order.pk}"):
+        run("amend", str(order.pk), "--quantity=90000")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from deepstack import processes
@@ -15,6 +16,7 @@ from execution.reconciliation import trading_gate
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.brokers.ibkr_rig import Context as IbkrContext
 from tests.brokers.ibkr_rig import context
+from tests.second_factor import token_of
 from tests.stack import Stack, wait_for
 
 __all__ = ["context"]
@@ -25,11 +27,13 @@ ACCOUNT = "gated"
 
 @pytest.fixture
 def service(alpaca: AlpacaRig, empty_stack: Stack) -> Iterator[Stack]:
-    empty_stack.environment.update(environment(alpaca.peer.url, ACCOUNT=ACCOUNT))
+    empty_stack.environment |= environment(alpaca.peer.url, ACCOUNT=ACCOUNT)
+    empty_stack.environment["DEEPSTACK_TOKEN"] = token_of("ann", "Trader")
     alpaca.peer.tell("set", auto_fill=0.1)
     yield empty_stack
     BrokerAccount.objects.filter(account=ACCOUNT).delete()
     TradingState.objects.filter(scope="SYMBOL").delete()
+    User.objects.filter(username="ann").delete()
 
 
 def order(stack: Stack, quantity: int, symbol: str) -> Order:

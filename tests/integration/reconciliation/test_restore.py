@@ -6,17 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection, connections
 from psycopg import Connection, connect
 from psycopg.sql import SQL, Identifier
-from rest_framework.authtoken.models import Token
 
-from execution.management import roles
 from execution.models import Order, TradingState
 from tests.brokers.alpaca_rig import AlpacaRig, environment
-from tests.second_factor import enrolled
+from tests.second_factor import token_of
 from tests.stack import Stack, wait_for
 
 pytestmark = pytest.mark.any_date
@@ -90,15 +87,6 @@ def wish(service: Stack) -> Order:
     return Order.objects.get(client_reference="wish-1", account=ACCOUNT)
 
 
-def token() -> str:
-    """Of eve, whose role is Risk."""
-    roles.ensure_roles()
-    eve = User.objects.create_user("eve")
-    eve.groups.add(Group.objects.get(name="Risk"))
-    enrolled(eve)
-    return str(Token.objects.create(user=eve).key)
-
-
 def managed(service: Stack, *words: str, code: int = 0) -> str:
     done = service.manage(*words)
     assert done.returncode == code, done.stdout + done.stderr
@@ -111,7 +99,7 @@ def test_after_a_restore_nothing_leaves_until_a_person_has_compared_and_nothing_
 ) -> None:
     service.environment |= {
         "BACKUP_KEY": "a pass phrase of some length",
-        "DEEPSTACK_TOKEN": token(),
+        "DEEPSTACK_TOKEN": token_of("eve", "Risk", "Trader"),
     }
     run(service)
     words = ["--algorithm", "TWAP", "--slices", "100", "--window-minutes", "10", "--no-wait"]

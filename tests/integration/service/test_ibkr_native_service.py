@@ -13,6 +13,7 @@ from tests.brokers.ibkr_rig import CLIENT_ID, TIMES
 from tests.brokers.peers.tws_algos import PIECES
 from tests.brokers.peers.tws_hand import TwsHand, running_tws
 from tests.brokers.simulator import LIVE
+from tests.second_factor import token_of
 from tests.stack import Process, SessionStacks, Stack, wait_for
 
 PATIENCE = 60.0  # seconds
@@ -43,6 +44,7 @@ def service(
             "IBKR_CLIENT_ID": str(CLIENT_ID),
             **{f"IBKR__{name.upper()}": str(value) for name, value in TIMES.items()},
             "EXECUTION__SCHEDULING__LEASE_SECONDS": "6",
+            "DEEPSTACK_TOKEN": token_of("ann", "Trader"),
         }
         stack.team()
         gateway(stack)
@@ -126,6 +128,7 @@ def test_an_order_is_told_once_filled_in_pieces_and_survives_its_gateway(
 def test_an_order_is_cancelled_on_demand_and_at_its_end(tws: TwsHand, service: Stack) -> None:
     tws.do("set", fill_seconds=-1)
     asked = order(service, "--native", "Twap", *WINDOW)
+    assert (asked.submitted_by, asked.submitted_via) == ("ann", "CLI"), "whose token it is"
     part = working(asked)
     tws.do("fill", ref=part.client_order_id, quantity=150, price="150")
     refused = service.manage("amend", str(asked.pk), "--quantity", "900")

@@ -1,6 +1,6 @@
 """What commands ask for before they do anything: a configuration that is right, unless they stop
-something or save data; in live trading a person's token, where they let something trade again, take
-the broker's word or a second factor away."""
+something or save data; in live trading a person's token, where they let something trade, take the
+broker's word or a second factor away."""
 
 import pytest
 from django.core.management import BaseCommand, get_commands, load_command_class
@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from execution.checks import CONFIGURATION
 from execution.management.console import OperatorCommand
 
-ALWAYS = {"accept_break", "reset_second_factor", "resume", "resume_trading"}
+ALWAYS = {"accept_break", "amend", "order", "reset_second_factor", "resume", "resume_trading"}
 STOPPING = {"cancel", "halt", "pause"}
 
 

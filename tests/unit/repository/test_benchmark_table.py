@@ -2,16 +2,19 @@
 
 from benchmarks import table
 
-LATE = {"rate": 100, "sent": 1_900, "p50": 1.25, "p99": 1_234.5}
+LATE = {"rate": 100, "sent": 1_950, "in_time": 1_900, "p50": 1.25, "p99": 1_234.5}
+BURST = {"planned": 1_000, "sent": 999, "p50": 300.4, "p100": 1_700.0, "per_second": 588}
 FIGURES = {
     "cores": 2,
     "load_before": 0.2,
     "stolen_percent": 1.5,
     "seconds": 20,
     "instant": [LATE | {"processor_ms": {"workers": 8.0, "dispatch": 0.5, "sum": 8.5}}],
-    "paper": [LATE | {"sent": 1_800, "processor_ms": {"workers": 9.0, "sum": 9.0}}],
-    "yardstick": [LATE | {"sent": 2_000, "processor_ms": {"workers": 5.0, "sum": 5.0}}],
-    "burst": {"planned": 1_000, "sent": 999, "p50": 300.4, "p100": 1_700.0},
+    "paper": [LATE | {"in_time": 1_800, "processor_ms": {"workers": 9.0, "sum": 9.0}}],
+    "yardstick": [LATE | {"in_time": 2_000, "processor_ms": {"workers": 5.0, "sum": 5.0}}],
+    "burst": BURST,
+    "flood": BURST | {"planned": 3_000, "sent": 3_000, "per_second": 405},
+    "paper_flood": BURST | {"per_second": 250},
     "slow_broker": {
         "answer_ms": 100.0,
         "rate": 300,
@@ -45,7 +48,8 @@ def test_what_was_accepted_and_kept_is_told_too() -> None:
     assert "91.5/s, p50 200 ms, p99 400 ms" in told
     assert "6.5 s" in told
     assert "201 MB, 221 MB" in told
-    assert "999, 300 / 1,700 ms" in told
+    assert "999, 300 / 1,700 ms, 588/s, 5.9 times the yardstick" in told
+    assert "3,000, 300 / 1,700 ms, 405/s, 4.0 times the yardstick" in told
     assert "5,990 of 6,000, 3.0 / 45.0 ms" in told
     assert "1.2 / 1,234.5; 1.2 / 1,300.0 ms" in told
     assert "7.5 % of a core, 790 MB" in told
