@@ -53,6 +53,8 @@ OF_SCOPE = frozenset(
         "execution.risklimitchange",
     }
 )
+# What is of an account, or of everybody where it names none.
+OF_ACCOUNT_OR_ALL = frozenset({"execution.restrictedsymbol"})
 # What tells of no account: the market, the service, what was learned.
 OF_NOBODY = frozenset(
     {
@@ -63,7 +65,6 @@ OF_NOBODY = frozenset(
         "execution.marketclock",
         "execution.markethalt",
         "execution.recovery",
-        "execution.restrictedsymbol",
         "execution.slippagecalibration",
         "execution.volumeprofile",
         "monitoring.channelhealth",
@@ -106,6 +107,8 @@ def of_accounts(rows: QuerySet[M], accounts: Accounts) -> QuerySet[M]:
     label = rows.model._meta.label_lower
     if label in OF_SCOPE:
         return rows.filter(~Q(scope=TradingState.Scope.ACCOUNT) | Q(key__in=accounts))
+    if label in OF_ACCOUNT_OR_ALL:
+        return rows.filter(account__in={*accounts, ""})
     if label in ACCOUNT_OF:
         return rows.filter(**{f"{ACCOUNT_OF[label]}__in": accounts})
     return rows.none() if rows.model._meta.app_label in ("execution", "monitoring") else rows

@@ -111,11 +111,13 @@ class RestrictionForm(forms.ModelForm[RestrictedSymbol]):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         _clean_key(self, TradingState.Scope.SYMBOL, cleaned.get("symbol"), "symbol")
+        if cleaned.get("account"):
+            _clean_key(self, TradingState.Scope.ACCOUNT, cleaned["account"], "account")
         return cleaned
 
 
-def _changes(scope: str, key: str) -> SafeString:
-    rows = RiskLimitChange.objects.filter(scope=scope, key=key)[:SHOWN]
+def _changes(scope: str, key: str, **of: str) -> SafeString:
+    rows = RiskLimitChange.objects.filter(scope=scope, key=key, **of)[:SHOWN]
     lines = (
         (
             base.exchange_time(row.changed_at_real),
@@ -176,34 +178,37 @@ class RiskLimitAdmin(ByRisk, base.ExportedAdmin[RiskLimit]):
 @admin.register(RestrictedSymbol)
 class RestrictedSymbolAdmin(ByRisk, base.ExportedAdmin[RestrictedSymbol]):
     form = RestrictionForm
-    list_display = ("symbol", "reason", "changed_by", "changed")
-    search_fields = ("symbol",)
-    fields = ("symbol", "reason", "changes")
-    ordering = ("symbol",)
+    list_display = ("symbol", "account", "reason", "changed_by", "changed")
+    search_fields = ("symbol", "account")
+    fields = ("symbol", "account", "reason", "changes")
+    ordering = ("symbol", "account")
 
     @override
     def get_readonly_fields(
         self, request: HttpRequest, obj: RestrictedSymbol | None = None
     ) -> tuple[str, ...]:
-        return ("changes",) if obj is None else ("symbol", "changes")
+        return ("changes",) if obj is None else ("symbol", "account", "changes")
 
     @admin.display(description="changed", ordering="changed_at_real")
     def changed(self, row: RestrictedSymbol) -> str:
         return base.exchange_time(row.changed_at_real)
 
     def changes(self, row: RestrictedSymbol) -> SafeString:
-        return _changes(TradingState.Scope.SYMBOL, row.symbol)
+        scope, key, field = limits.place_of(row)
+        return _changes(scope, key, field=field)
 
     @override
     def save_model(
         self, request: HttpRequest, obj: RestrictedSymbol, form: Any, change: bool
     ) -> None:
         by = request.user.get_username()
-        obj.pk = limits.restrict(symbol=obj.symbol, reason=obj.reason, by=by).pk
+        row = limits.restrict(symbol=obj.symbol, account=obj.account, reason=obj.reason, by=by)
+        obj.pk = row.pk
 
     @override
     def delete_model(self, request: HttpRequest, obj: RestrictedSymbol) -> None:
-        limits.lift(symbol=obj.symbol, by=request.user.get_username())
+        by = request.user.get_username()
+        limits.lift(symbol=obj.symbol, account=obj.account, by=by)
 
     @override
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RestrictedSymbol]) -> None:

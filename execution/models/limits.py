@@ -78,20 +78,28 @@ class RiskLimit(models.Model):
 
 
 class RestrictedSymbol(models.Model):
-    """Nobody may trade it."""
+    """No order of the account may trade it; without an account, nobody's."""
 
-    symbol = models.CharField(max_length=16, unique=True)
+    symbol = models.CharField(max_length=16, db_index=True)
+    account = models.CharField(
+        max_length=32, blank=True, default="", db_default="", help_text="empty: of everybody"
+    )
     reason = models.CharField(max_length=300)
     changed_by = models.CharField(max_length=150)
     changed_at_real = models.DateTimeField("changed at, real time", auto_now=True)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["symbol", "account"], name="restricted_symbol_once")
+        ]
+
     def __str__(self) -> str:
-        return self.symbol
+        return f"{self.symbol} for account {self.account}" if self.account else self.symbol
 
 
 class RiskLimitChange(models.Model):
     """Who changed which limit, from what to what; never edited. `restricted` is the list's field,
-    with the reason as its value."""
+    with the reason as its value; of an account, `restricted` and the symbol."""
 
     scope = models.CharField(max_length=8, choices=TradingState.Scope.choices)
     key = models.CharField(max_length=64, blank=True)

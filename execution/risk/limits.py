@@ -45,7 +45,7 @@ class LimitSet:
     """The limits and restrictions that somebody has set, as they were when they were read."""
 
     limits: tuple[RiskLimit, ...]
-    restricted: Mapping[str, str]  # symbol: reason
+    restricted: Mapping[tuple[str, str], str]  # reason by symbol and account, "" for everybody's
 
     def bounds(self, order: Order, outermost: Bounds) -> Bounds:
         """The tightest of what applies to the order."""
@@ -59,6 +59,11 @@ class LimitSet:
             found[name] = min((value for value in values if value is not None), default=None)
         asked = any(row.max_adv_share is not None for row in applying)
         return replace(outermost, **found, adv_required=asked)
+
+    def restriction(self, order: Order) -> str | None:
+        """Why the order's symbol may not be traded by it."""
+        keys = ((order.symbol, ""), (order.symbol, order.account))
+        return next((self.restricted[key] for key in keys if key in self.restricted), None)
 
 
 EMPTY = LimitSet((), {})
@@ -89,7 +94,7 @@ def all_in_force() -> LimitSet:
 
 
 def _limit_set(limits: Iterable[RiskLimit], listed: Iterable[RestrictedSymbol]) -> LimitSet:
-    return LimitSet(tuple(limits), {row.symbol: row.reason for row in listed})
+    return LimitSet(tuple(limits), {(row.symbol, row.account): row.reason for row in listed})
 
 
 def read_value(field: str, value: object) -> Limit:
@@ -156,28 +161,39 @@ def remove(row: RiskLimit, *, by: str) -> None:
 
 
 @transaction.atomic
-def restrict(*, symbol: str, reason: str, by: str) -> RestrictedSymbol:
-    """Put a symbol on the restricted list, or give another reason. ValueError: not a symbol, no
-    reason or no name."""
+def restrict(*, symbol: str, reason: str, by: str, account: str = "") -> RestrictedSymbol:
+    """Put a symbol on the restricted list of an account, without one on that of everybody, or give
+    another reason. ValueError: not a symbol, not an account, no reason or no name."""
     _check(Scope.SYMBOL, symbol, by)
+    if account:
+        _check(Scope.ACCOUNT, account, by)
     if not reason.strip():
         raise ValueError("a reason is required")
-    RestrictedSymbol.objects.get_or_create(symbol=symbol, defaults={"changed_by": by[:150]})
-    row = RestrictedSymbol.objects.select_for_update().get(symbol=symbol)
+    listed = RestrictedSymbol.objects.filter(symbol=symbol, account=account)
+    listed.get_or_create(symbol=symbol, account=account, defaults={"changed_by": by[:150]})
+    row = listed.select_for_update().get()
     before, row.reason, row.changed_by = row.reason, reason[:300], by[:150]
     row.save()
-    _note(Scope.SYMBOL, symbol, "restricted", before, row.reason, by)
+    _note(*place_of(row), before, row.reason, by)
     return row
 
 
 @transaction.atomic
-def lift(*, symbol: str, by: str) -> None:
+def lift(*, symbol: str, by: str, account: str = "") -> None:
     """Take a symbol off the restricted list; harmless when it is not on it."""
     _check(Scope.SYMBOL, symbol, by)
-    row = RestrictedSymbol.objects.select_for_update().filter(symbol=symbol).first()
+    listed = RestrictedSymbol.objects.filter(symbol=symbol, account=account)
+    row = listed.select_for_update().first()
     if row is not None:
         row.delete()
-        _note(Scope.SYMBOL, symbol, "restricted", row.reason, None, by)
+        _note(*place_of(row), row.reason, None, by)
+
+
+def place_of(row: RestrictedSymbol) -> tuple[str, str, str]:
+    """Scope, key and field of its changes."""
+    if row.account:
+        return Scope.ACCOUNT, row.account, f"restricted {row.symbol}"
+    return Scope.SYMBOL, row.symbol, "restricted"
 
 
 def _check(scope: str, key: str, by: str) -> None:

@@ -181,7 +181,7 @@ def _known(
         replace(checked, price=price),
         bounds,
         context,
-        restricted=limit_set.restricted.get(order.symbol),
+        restricted=limit_set.restriction(order),
         broken=broken,
         reducing=bool(halted),
         opposing=opposing,

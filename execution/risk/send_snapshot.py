@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Sum
 
 from deepstack.database.prepared_query import Param, Prepared
 from execution.domain.lifecycle import SLICE_AT_BROKER, SliceStatus
@@ -122,7 +122,9 @@ def _final_check(side: str) -> "QuerySet[Slice, Any]":
 def _in_the_way(side: str) -> "QuerySet[Any, Any]":
     apply = applying_by_name()
     states = TradingState.objects.filter(apply).exclude(state=TradingState.State.ACTIVE)
-    listed = RestrictedSymbol.objects.filter(symbol=Param("symbol", ""))
+    listed = RestrictedSymbol.objects.filter(
+        Q(account="") | Q(account=Param("account", "")), symbol=Param("symbol", "")
+    )
     breaks = BrokerDifference.objects.filter(
         kind=Kind.POSITION,
         gone_at_real__isnull=True,

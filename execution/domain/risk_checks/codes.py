@@ -33,7 +33,7 @@ CODES: dict[str, Code] = {
         passes=True,
     ),
     "SYMBOL_RESTRICTED": Code(
-        "the symbol is on the restricted list",
+        "the symbol is on the restricted list of everybody or of the account",
         ("reason",),
         "take it off the list in the admin, if that is right",
     ),

@@ -111,6 +111,23 @@ def test_risk_keeps_the_restricted_list() -> None:
     ]
 
 
+def test_a_symbol_is_restricted_for_one_account_beside_everybody() -> None:
+    risk = client_of("Risk")
+    for account in ("", "growth"):
+        words = {"symbol": "AAPL", "account": account, "reason": "merger"}
+        assert risk.post(f"{RESTRICTED}add/", words).status_code == 302
+    again = {"symbol": "AAPL", "account": "growth", "reason": "once more"}
+    assert "already exists" in risk.post(f"{RESTRICTED}add/", again).content.decode()
+    row = RestrictedSymbol.objects.get(account="growth")
+    assert "a-Risk: restricted AAPL from" in risk.get(f"{RESTRICTED}{row.pk}/change/").content.decode()
+    risk.post(f"{RESTRICTED}{row.pk}/delete/", {"post": "yes"})
+    assert [str(each) for each in RestrictedSymbol.objects.all()] == ["AAPL"]
+    assert history()[-1] == ("restricted AAPL", "merger", "", "a-Risk")
+    wrong = {"symbol": "AAPL", "account": "no such name!", "reason": "merger"}
+    assert risk.post(f"{RESTRICTED}add/", wrong).status_code == 200
+    assert RestrictedSymbol.objects.count() == 1
+
+
 @pytest.mark.parametrize("role", ["Viewer", "Trader"])
 @pytest.mark.parametrize("page", [LIMITS, RESTRICTED])
 def test_others_only_look(role: str, page: str) -> None:

@@ -110,6 +110,22 @@ def test_what_changed_since_the_plan_stops_the_child(
     assert tried(first(order)) == outcome
 
 
+@pytest.mark.parametrize(("account", "applies"), [("", True), ("default", True), ("other", False)])
+@pytest.mark.parametrize("seen", [True, False], ids=["plan and child", "last check"])
+def test_a_restriction_binds_whose_account_it_names(
+    account: str, applies: bool, seen: bool
+) -> None:
+    planned = new_order()
+    intent = None if seen else claim(first(planned))
+    limits.restrict(symbol="AAPL", account=account, reason="merger talks", by="ann")
+    if intent is None:
+        assert tried(first(planned)).startswith("SKIPPED" if applies else "SENDING")
+    else:
+        denied = delivery.final_check(replace(intent, again=True), contexts.default())
+        assert (denied is not None) == applies
+    assert code_of(new_order()) == ("SYMBOL_RESTRICTED" if applies else "ACCEPTED")
+
+
 @pytest.mark.parametrize(
     ("scope", "applies"),
     [

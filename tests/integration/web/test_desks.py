@@ -25,6 +25,7 @@ from execution.models import (
     DeskAccount,
     Fill,
     Order,
+    RestrictedSymbol,
     RiskLimit,
     RiskLimitChange,
     TradingState,
@@ -82,6 +83,7 @@ def order() -> Order:
     TradingStateChange.objects.create(scope="ACCOUNT", key=MARK, before="ACTIVE", after="HALTED")
     RiskLimit.objects.create(scope="ACCOUNT", key=MARK, max_position=7)
     RiskLimitChange.objects.create(scope="ACCOUNT", key=MARK, field=MARK, changed_by=MARK)
+    RestrictedSymbol.objects.create(symbol="MSFT", account=MARK, reason=MARK, changed_by=MARK)
     return live
 
 
@@ -239,6 +241,7 @@ def test_what_is_looked_for_is_there_to_be_found(order: Order) -> None:
     two_desks("Trader")
     bob = logged_in(User.objects.get(username="bob"))
     tables = {f"/admin/{label.replace('.', '/')}/" for label in desks.ACCOUNT_OF}
+    tables |= {f"/admin/{label.replace('.', '/')}/" for label in desks.OF_ACCOUNT_OR_ALL}
     tables -= {"/admin/monitoring/daycosts/"}  # has no page
     tables &= set(every_address(order))
     assert len(tables) > 12
@@ -382,7 +385,7 @@ def test_a_member_who_leaves_sees_nothing_with_the_next_request(order: Order) ->
 
 def test_every_table_says_whether_it_tells_of_an_account() -> None:
     """What does not is seen by those alone who see everything."""
-    known = desks.ACCOUNT_OF.keys() | desks.OF_SCOPE | desks.OF_NOBODY
+    known = desks.ACCOUNT_OF.keys() | desks.OF_SCOPE | desks.OF_ACCOUNT_OR_ALL | desks.OF_NOBODY
     every = {
         model._meta.label_lower
         for label in ("execution", "monitoring")
