@@ -10,7 +10,12 @@ from datetime import datetime
 from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
-from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    OutputWrapper,
+    SystemCheckError,
+)
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError
 from rich.console import Console
@@ -79,6 +84,17 @@ class OperatorCommand(BaseCommand):
 
     @override
     def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return self._execute(*args, **options)
+        except CommandError as error:
+            asked = options.get("traceback") or isinstance(error, SystemCheckError)
+            if asked or not self._called_from_command_line:  # type: ignore[attr-defined]  # Django's
+                raise
+            # Django would begin with the name of the exception's class.
+            self.stderr.write(str(error))
+            raise SystemExit(error.returncode) from None
+
+    def _execute(self, *args: Any, **options: Any) -> str | None:
         acting = caller.acting(Via.CLI)
         if self.asks_for_a_person(options) and current().trading_mode == "live":
             self.check(tags=self.requires_system_checks)  # what is set up wrongly is said first

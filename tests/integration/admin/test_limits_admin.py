@@ -119,7 +119,9 @@ def test_a_symbol_is_restricted_for_one_account_beside_everybody() -> None:
     again = {"symbol": "AAPL", "account": "growth", "reason": "once more"}
     assert "already exists" in risk.post(f"{RESTRICTED}add/", again).content.decode()
     row = RestrictedSymbol.objects.get(account="growth")
-    assert "a-Risk: restricted AAPL from" in risk.get(f"{RESTRICTED}{row.pk}/change/").content.decode()
+    assert (
+        "a-Risk: restricted AAPL from" in risk.get(f"{RESTRICTED}{row.pk}/change/").content.decode()
+    )
     risk.post(f"{RESTRICTED}{row.pk}/delete/", {"post": "yes"})
     assert [str(each) for each in RestrictedSymbol.objects.all()] == ["AAPL"]
     assert history()[-1] == ("restricted AAPL", "merger", "", "a-Risk")

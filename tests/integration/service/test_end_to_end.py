@@ -169,6 +169,7 @@ def test_without_a_live_worker_the_caller_is_told_at_once(
     refused = empty_stack.manage("order", "BUY", "10", "AAPL")
     assert refused.returncode == 1
     assert "no live worker" in refused.stderr
+    assert "CommandError" not in refused.stderr, "a sentence, not the name of a class"
     assert Order.objects.count() == before
 
 
