@@ -1,10 +1,11 @@
 """Moments as a person reads them: the exchange's own time, labelled ET."""
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
+_CLOCKS_DIFFER = timedelta(minutes=1)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)")
 
 
@@ -38,6 +39,13 @@ def exchange_time(at: datetime, *, millis: bool = False) -> str:
         return at.isoformat()
     text = local.replace(tzinfo=None).isoformat(" ", "milliseconds" if millis else "seconds")
     return f"{text} ET ({local:%Z})" if _twice(local) else f"{text} ET"
+
+
+def of_either_hour(at: datetime, *, now: datetime) -> datetime:
+    """A moment in UTC that was told in exchange time and read as the first of the two hours in a
+    night when daylight saving time ends: as the second one, unless that lies ahead of `now`."""
+    second = at.astimezone(NEW_YORK).replace(fold=1).astimezone(UTC)
+    return at if second > now + _CLOCKS_DIFFER else second
 
 
 def readable(value: object) -> object:

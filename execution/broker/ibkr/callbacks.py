@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
+from django.utils import timezone
 
 from execution.broker.ibkr.error_codes import CLIENT_ID_IN_USE
 from execution.broker.ibkr.messages import (
@@ -16,6 +17,7 @@ from execution.broker.ibkr.messages import (
     OpenSeen,
     StatusSeen,
 )
+from execution.domain.exchange_time import of_either_hour
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +79,7 @@ class Callbacks:
                 exec_id=execution.execId,
                 quantity=int(execution.shares),
                 price=Decimal(str(execution.price)),
-                executed_at=execution.time,
+                executed_at=of_either_hour(execution.time, now=timezone.now()),
             )
         )
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from execution.domain.exchange_time import exchange_time, readable
+from execution.domain.exchange_time import exchange_time, of_either_hour, readable
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,20 @@ def test_milliseconds_where_they_matter() -> None:
 @pytest.mark.parametrize("value", ["AAPL", "2026-11-27", 7, None, ["2026-11-27T15:00:00+00:00"]])
 def test_what_is_no_moment_stays_as_it_is(value: object) -> None:
     assert readable(value) == value
+
+
+@pytest.mark.parametrize(
+    ("at", "now", "meant"),
+    [
+        ("2027-11-07T05:03", "2027-11-07T06:04", "2027-11-07T06:03"),  # the second 01:03 is past
+        ("2027-11-07T05:03", "2027-11-07T05:04", "2027-11-07T05:03"),  # and here lies ahead
+        ("2027-11-07T06:03", "2027-11-07T06:04", "2027-11-07T06:03"),
+        ("2027-11-07T07:03", "2027-11-07T07:04", "2027-11-07T07:03"),  # 02:03 comes once
+        ("2027-07-07T14:03", "2027-07-07T15:04", "2027-07-07T14:03"),
+    ],
+)
+def test_of_two_hours_that_are_called_alike_the_later_is_meant(
+    at: str, now: str, meant: str
+) -> None:
+    told, seen = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (at, now))
+    assert of_either_hour(told, now=seen) == datetime.fromisoformat(meant).replace(tzinfo=UTC)
