@@ -299,7 +299,7 @@ def test_the_command_line_takes_no_token_of_a_password_alone(
     with pytest.raises(operator.NotShown, match="for a password alone"):
         operator.person("eve", "execution.change_tradingstate")
     enrolled(user)
-    assert operator.person("eve", "execution.change_tradingstate") == "eve"
+    assert operator.person("eve", "execution.change_tradingstate").get_username() == "eve"
 
 
 def test_no_superuser_hands_out_the_token_of_somebody_else() -> None:

@@ -1,15 +1,18 @@
 """The whole service in front of the peer: nothing lost, nothing twice, nothing unaccounted."""
 
 from collections import Counter
+from collections.abc import Iterator
 from signal import SIGCONT, SIGSTOP
 
 import pytest
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from deepstack import processes
 from execution.domain.lifecycle import ORDER_TERMINAL
 from execution.models import Fill, Heartbeat, Order, Slice
 from tests.brokers.alpaca_rig import AlpacaRig, environment
+from tests.second_factor import token_of
 from tests.stack import Process, Stack, wait_for
 
 pytestmark = pytest.mark.any_date
@@ -19,12 +22,14 @@ STRATEGY = "bad-weather"
 
 
 @pytest.fixture
-def service(alpaca: AlpacaRig, empty_stack: Stack) -> Stack:
+def service(alpaca: AlpacaRig, empty_stack: Stack) -> Iterator[Stack]:
     empty_stack.environment.update(environment(alpaca.peer.url, ALPACA_READ_SECONDS="2"))
     empty_stack.environment["EXECUTION__SCHEDULING__LEASE_SECONDS"] = "6"
+    empty_stack.environment["DEEPSTACK_TOKEN"] = token_of("ann", "Trader")
     empty_stack.team(workers=2)
     listen(empty_stack)
-    return empty_stack
+    yield empty_stack
+    User.objects.filter(username="ann").delete()
 
 
 def listen(stack: Stack) -> Process:

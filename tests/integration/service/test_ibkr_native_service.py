@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from pytest_django import DjangoDbBlocker
 
 from deepstack import processes
@@ -50,6 +51,7 @@ def service(
         gateway(stack)
         yield stack
         session_stacks.end()
+        User.objects.filter(username="ann").delete()
 
 
 def gateway(stack: Stack) -> Process:
