@@ -63,8 +63,8 @@ class WarmThreads(bootsteps.StartStopStep):
 
 
 class BringInTheLoop(bootsteps.StartStopStep):
-    """`send_slice` only puts an id into a queue. Handing it to a thread of the pool would cost
-    more than doing it, at most while the machine is full."""
+    """`send_slice` only puts an id into a queue: handing it to a thread of the pool would cost more
+    than doing it here."""
 
     requires = (Pool,)
 

@@ -23,8 +23,8 @@ class ReferenceTaken(Exception):
 def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
     """Write all drafts in one transaction; on commit, enqueue the slices due by the horizon.
 
-    The caller waits for the first thousand tasks only. The dispatch loop enqueues the others at its
-    next tick, as it does for all of them should this process die first.
+    The caller waits for the first thousand tasks only. The dispatch loop enqueues the others in
+    time, as it does for all of them should this process die first.
     """
     try:
         with transaction.atomic():

@@ -99,7 +99,7 @@ class OperatorCommand(BaseCommand):
         if self.asks_for_a_person(options) and current().trading_mode == "live":
             self.check(tags=self.requires_system_checks)  # what is set up wrongly is said first
             with refusals():
-                user = operator.person(options.get("by", getpass.getuser()), self.permission)
+                user = operator.person(options.get("by"), self.permission)
             options["by"] = user.get_username()
             acting = caller.acting(Via.CLI, user.get_username, lambda: user)
         elif who := options.get("by"):

@@ -17,9 +17,9 @@ class NotShown(Exception):
     """Nothing was changed; the text says what to set."""
 
 
-def person(given: str, permission: str) -> Any:
+def person(given: str | None, permission: str) -> Any:
     """The user whose token is shown. Raises NotShown without one, or when the user has not the
-    permission; `given` may only repeat the name."""
+    permission; a name that is `given` may only repeat theirs."""
     key = os.environ.get(VARIABLE, "")
     if not key:
         raise NotShown(
@@ -33,6 +33,6 @@ def person(given: str, permission: str) -> Any:
     name: str = user.get_username()
     if not user.has_perm(permission):
         raise NotShown(f"{name} has not the permission {permission}, which a role gives")
-    if given not in (name, getpass.getuser()):
+    if given is not None and given not in (name, getpass.getuser()):
         raise NotShown(f"--by {given}: the token in {VARIABLE} is {name}'s")
     return user

@@ -169,9 +169,9 @@ def restrict(*, symbol: str, reason: str, by: str, account: str = "") -> Restric
         _check(Scope.ACCOUNT, account, by)
     if not reason.strip():
         raise ValueError("a reason is required")
-    listed = RestrictedSymbol.objects.filter(symbol=symbol, account=account)
-    listed.get_or_create(symbol=symbol, account=account, defaults={"changed_by": by[:150]})
-    row = listed.select_for_update().get()
+    key = {"symbol": symbol, "account": account}
+    RestrictedSymbol.objects.get_or_create(**key, defaults={"changed_by": by[:150]})
+    row = RestrictedSymbol.objects.select_for_update().get(**key)
     before, row.reason, row.changed_by = row.reason, reason[:300], by[:150]
     row.save()
     _note(*place_of(row), before, row.reason, by)

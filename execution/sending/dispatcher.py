@@ -25,7 +25,7 @@ from deepstack.database.prepared_query import NEVER, Param, Prepared
 from deepstack.database.sessions import in_words
 from execution import heartbeat, task_queue
 from execution.booking import completion
-from execution.domain.event_kinds import SENT
+from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     ORDER_LIVE,
     ORDER_SENDING,
@@ -281,7 +281,9 @@ def _passed(wall: datetime, grace: timedelta) -> datetime | None:
 
 _LAST_CLAIM = Prepared[tuple[datetime]](
     lambda: (
-        OrderEvent.objects.filter(kind__in=SENT, recorded_at_real__gt=Param("since", NEVER))
+        OrderEvent.objects.filter(
+            kind=EventKind.SLICE_SENDING, recorded_at_real__gt=Param("since", NEVER)
+        )
         .order_by("-recorded_at_real")
         .values_list("slice__due_at")[:1]
     )

@@ -172,10 +172,10 @@ class Calls:
     """Calls that may have to wait for a network: one after the other while they return at once,
     beside each other since they do not."""
 
-    # Seconds. In a busy process a call that waits for nothing may take longer than QUICK, as it
-    # waits for the interpreter, but not every one; where half of them take WAITED, they wait for a
-    # network.
-    QUICK, WAITED = 0.002, 0.05
+    # Seconds. A call that waits for no network may take longer than QUICK in a busy process, where
+    # it waits for the interpreter, but not each time. After one that hung, no other is to wait for
+    # the next: the mean tells.
+    QUICK, MEAN = 0.002, 0.01
 
     def __init__(self, name: str, *, threads: int) -> None:
         self._stage = Stage[Callable[[], None]](name, _call, spare=threads - 1)
@@ -188,8 +188,8 @@ class Calls:
     @property
     def quick(self) -> bool:
         """Whether the last calls were; False where there was none yet."""
-        took = sorted(self._took.copy())  # others append meanwhile
-        return bool(took) and took[0] < self.QUICK and took[len(took) // 2] < self.WAITED
+        took = self._took.copy()  # others append meanwhile
+        return bool(took) and min(took) < self.QUICK and sum(took) / len(took) < self.MEAN
 
     def each(
         self,

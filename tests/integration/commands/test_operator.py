@@ -59,6 +59,7 @@ def test_the_tokens_user_is_who_is_on_record(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("getpass.getuser", lambda: "root")
     assert operator.person("root", MAY).get_username() == "eve"
     assert operator.person("eve", MAY).get_username() == "eve"
+    assert operator.person(None, MAY).get_username() == "eve"
     with pytest.raises(operator.NotShown, match=r"--by bob: the token .* is eve's"):
         operator.person("bob", MAY)
 

@@ -54,14 +54,19 @@ def test_a_slice_is_enqueued(due: float, enqueued: float | None, age: float, aga
 
 
 @pytest.mark.parametrize(
-    ("later", "ago", "again"),
+    ("later", "ago", "kind", "again"),
     [
-        (+1.0, 0.1, True),  # what was due after it has been claimed: it was passed over
-        (-1.0, 0.1, False),  # what was due before it is being claimed: its turn comes
-        (-1.0, 2.0, True),  # nobody claims anything
+        # What was due after it has been claimed: it was passed over.
+        (+1.0, 0.1, EventKind.SLICE_SENDING, True),
+        # What was due before it is being claimed: its turn comes.
+        (-1.0, 0.1, EventKind.SLICE_SENDING, False),
+        (-1.0, 2.0, EventKind.SLICE_SENDING, True),  # nobody claims anything
+        (-1.0, 0.1, EventKind.SLICE_RESENDING, True),  # tells nothing of those that wait
     ],
 )
-def test_an_overdue_slice_is_enqueued_again(later: float, ago: float, again: bool) -> None:
+def test_an_overdue_slice_is_enqueued_again(
+    later: float, ago: float, kind: EventKind, again: bool
+) -> None:
     """The last claim, `ago` seconds ago, was of a slice that was due so many seconds `later`."""
     now = timezone.now()
     order = new_order(parts=2)
@@ -71,7 +76,7 @@ def test_an_overdue_slice_is_enqueued_again(later: float, ago: float, again: boo
     order.slices.filter(pk=claimed.pk).update(
         status="SKIPPED", due_at=due_at + timedelta(seconds=later)
     )
-    journal.record_event(order, EventKind.SLICE_SENDING, {}, at=now, part=claimed)
+    journal.record_event(order, kind, {}, at=now, part=claimed)
     OrderEvent.objects.update(recorded_at_real=now - timedelta(seconds=ago))
     found = [pk for pk, _ in due_slices(now, now, SCHEDULING)]
     assert found == ([late.pk] if again else [])

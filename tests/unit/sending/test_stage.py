@@ -167,6 +167,24 @@ def test_calls_that_wait_do_so_beside_each_other() -> None:
     assert sorted(seen) == [0, 1, 2, 3]
 
 
+def test_after_one_call_that_hung_the_others_do_not_wait_for_each_other() -> None:
+    """Those after it each wait for all others: one after the other, none would end."""
+    together, calls = threading.Barrier(3), Calls("test", threads=4)
+    for _ in range(2):
+        calls.each(lambda _: None, range(50), wait=True)  # by then they are known to be quick
+    assert calls.quick
+    calls.each(lambda _: threading.Event().wait(0.1), range(1), wait=True)
+    assert not calls.quick
+    seen = list[int]()
+
+    def call(number: int) -> None:
+        together.wait(PATIENCE)
+        seen.append(number)
+
+    calls.each(call, range(3), wait=True)
+    assert sorted(seen) == [0, 1, 2]
+
+
 def test_a_call_that_fails_keeps_none_from_being_made() -> None:
     seen = list[int]()
 
