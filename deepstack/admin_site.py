@@ -152,6 +152,7 @@ LOOK: Mapping[str, Any] = {
     ],
     "ACCOUNT": {"navigation": account_links},
     "STYLES": [_own("execution/admin.css")],
+    "SCRIPTS": [_own("execution/autofocus.js")],
     "SIDEBAR": {"navigation": navigation},
     "COLORS": {
         "primary": {
