@@ -28,5 +28,7 @@ class Replay(Section):
 
 class Market(Section):
     source: str = "simulated"
+    # Alpaca allows one data stream a login: whoever needs it for a strategy enters halts by hand.
+    halts_from_source: bool = True
     simulated: Simulated = Simulated()
     replay: Replay = Replay()

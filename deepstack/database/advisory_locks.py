@@ -27,6 +27,9 @@ MESSAGES = 0x4453_0006  # with the account
 UPDATES = 0x4453_0010  # whoever listens to the broker's stream
 
 
+HALTS = 0x4453_0011  # whoever listens to the trading statuses of a source of market data
+
+
 def try_session_lock(key: int) -> bool:
     """Take an advisory lock for as long as this connection lives, if nobody holds it."""
     with connection.cursor() as cursor:

@@ -14,6 +14,7 @@ from typing_extensions import override
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
 from execution.admin.limits import ByRisk
+from execution.market import trading_halts
 from execution.market.calendar import Hours, wrong_hours
 from execution.models import (
     Bar,
@@ -144,7 +145,9 @@ class CalendarOverrideAdmin(base.ExportedAdmin[CalendarOverride]):
 
 class MarketHaltForm(forms.ModelForm[MarketHalt]):
     class Meta:
+        exclude = ("source",)
         help_texts: ClassVar[dict[str, str]] = {
+            "symbol": "* for the whole market",
             "start_at": "exchange time (ET, New York)",
             "end_at": "exchange time (ET, New York); empty: not over",
         }
@@ -152,10 +155,11 @@ class MarketHaltForm(forms.ModelForm[MarketHalt]):
     @override
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        try:
-            kill_switch.check_key(TradingState.Scope.SYMBOL, cleaned.get("symbol", ""))
-        except ValueError as error:
-            self.add_error("symbol", str(error))
+        if (symbol := cleaned.get("symbol", "")) != trading_halts.ALL:
+            try:
+                kill_switch.check_key(TradingState.Scope.SYMBOL, symbol)
+            except ValueError as error:
+                self.add_error("symbol", str(error))
         start, end = cleaned.get("start_at"), cleaned.get("end_at")
         if start and end and end <= start:
             self.add_error("end_at", f"must be after the start, {base.exchange_time(start)}")
@@ -164,10 +168,12 @@ class MarketHaltForm(forms.ModelForm[MarketHalt]):
 
 @admin.register(MarketHalt)
 class MarketHaltAdmin(ByRisk, base.ExportedAdmin[MarketHalt]):
-    """Kept by people, by hand; every change is in its history."""
+    """Reported by the source of market data, or entered by people, who may also correct and end
+    what was reported; every change of theirs is in its history."""
 
     form = MarketHaltForm
-    list_display = ("symbol", "start", "end", "reason")
+    list_display = ("symbol", "start", "end", "reason", "told_by")
+    list_filter = ("source",)
     search_fields = ("symbol__exact",)
     search_help_text = "a symbol in capitals"
     ordering = ("-start_at",)
@@ -179,6 +185,10 @@ class MarketHaltAdmin(ByRisk, base.ExportedAdmin[MarketHalt]):
     @admin.display(description="end", ordering="end_at")
     def end(self, halt: MarketHalt) -> str:
         return base.exchange_time(halt.end_at) if halt.end_at else "not over"
+
+    @admin.display(description="by", ordering="source")
+    def told_by(self, halt: MarketHalt) -> str:
+        return halt.source or "entered by hand"
 
 
 @admin.register(PaperOrder)

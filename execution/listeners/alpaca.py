@@ -59,7 +59,7 @@ class Listener:
         if not self._take_lead():
             return
         self._booking.start()
-        self._stream.start()
+        self._stream.thread.start()
         self._lost_at = timezone.now()
         self._watch.start()
         log.info("listening to trade updates", account=self._account)
@@ -68,7 +68,7 @@ class Listener:
                 self._sleep(TURN)
         finally:
             self._watch.end()
-            self._stream.end()
+            self._stream.thread.end()
             self._booking.end()
 
     def _take_lead(self) -> bool:
@@ -86,9 +86,9 @@ class Listener:
             self._close_gap()
             if self._is_mute():
                 log.warning("the stream reports no executions: connecting anew")
-                self._stream.connect_anew()
+                self._stream.thread.connect_anew()
             state = "listening" if self._listening_since else "connecting"
-            return self._beat(state) and self._stream.alive
+            return self._beat(state) and self._stream.thread.alive
         except Error as error:
             connection.close()
             log.warning("listening ends without PostgreSQL", error=str(error).strip())

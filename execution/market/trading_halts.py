@@ -11,6 +11,7 @@ from execution.market.base import Halt, TapeBar
 from execution.market.cached import cached_for
 
 HOLD_SECONDS = 1.0
+ALL = "*"  # for a symbol: the whole market is halted
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,20 @@ class TradingHalts:
         self._spans = spans
 
     def at(self, symbol: str, at: datetime) -> Halt | None:
-        spans = self._spans().get(symbol, ())
+        spans = self._of(symbol)
         return next((Halt(span.start, span.reason) for span in spans if span.contains(at)), None)
 
     def traded(self, symbol: str, bars: Sequence[TapeBar]) -> Sequence[TapeBar]:
         """The bars without those that a halt touches, be it for a part of them."""
-        spans = self._spans().get(symbol)
+        spans = self._of(symbol)
         return list(_outside(spans, bars)) if spans else bars
 
     def touch(self, bar: TapeBar) -> bool:
-        return any(span.touches(bar) for span in self._spans().get(bar.symbol, ()))
+        return any(span.touches(bar) for span in self._of(bar.symbol))
+
+    def _of(self, symbol: str) -> Sequence[Span]:
+        spans = self._spans()
+        return (*spans.get(symbol, ()), *spans.get(ALL, ()))
 
 
 @cache
@@ -65,6 +70,7 @@ def _stored_spans() -> Spans:
     from execution.models import MarketHalt
 
     spans: dict[str, list[Span]] = defaultdict(list)
-    for row in MarketHalt.objects.order_by("start_at"):
-        spans[row.symbol].append(Span(row.start_at, row.end_at, row.reason))
+    rows = MarketHalt.objects.order_by("start_at").values_list
+    for symbol, start, end, reason in rows("symbol", "start_at", "end_at", "reason"):
+        spans[symbol].append(Span(start, end, reason))
     return dict(spans)

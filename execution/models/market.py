@@ -50,19 +50,26 @@ class MarketClock(models.Model):
 
 
 class MarketHalt(models.Model):
-    """The exchange has halted trading in a symbol; what a source of market data does not report by
-    itself is entered here. An end that is empty: it is not over."""
+    """The exchange has halted trading in a symbol, or in all with the symbol `*`. An end that is
+    empty: it is not over."""
 
     symbol = models.CharField(max_length=16)
     start_at = models.DateTimeField()
     end_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200)
+    # The source of market data that reports it; empty: a person entered it.
+    source = models.CharField(max_length=16, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(end_at__isnull=True) | Q(end_at__gt=F("start_at")),
                 name="market_halt_not_empty",
+            ),
+            models.UniqueConstraint(
+                fields=["source", "symbol"],
+                condition=Q(end_at__isnull=True) & ~Q(source=""),
+                name="market_halt_reported_once",
             ),
         ]
 

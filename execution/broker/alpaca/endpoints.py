@@ -33,6 +33,14 @@ def stream_url(config: Config) -> str:
     return urlunsplit((scheme, parts.netloc, f"{parts.path}/stream", "", ""))
 
 
+def data_stream_url(config: Config) -> str:
+    """The websocket of market data: a host of its own at Alpaca, `stream.` before the name."""
+    parts = urlsplit(data_url(config))
+    host = f"stream.{parts.netloc}" if _is_alpaca(parts.hostname or "") else parts.netloc
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    return urlunsplit((scheme, host, f"{parts.path}/v2/{config.alpaca_data_feed}", "", ""))
+
+
 def is_live(url: str) -> bool:
     """Whether real money is behind this address; a host of Alpaca that we do not know counts."""
     host = urlsplit(url).hostname or ""

@@ -47,7 +47,7 @@ class AlpacaMarket:
 
     `whole_tape`: whether volumes are those of all exchanges. IEX alone has 2 to 3 % of them, and
     not the same share in every name and minute: its volumes are given as they are, never scaled up.
-    Alpaca reports halts by its stream alone; here they are those that people have entered.
+    Alpaca reports halts by its stream alone: `execution.listeners.trading_status`.
     """
 
     name = "alpaca"

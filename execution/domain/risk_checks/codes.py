@@ -83,7 +83,7 @@ CODES: dict[str, Code] = {
         passes=True,
     ),
     "QUOTE_STALE": Code(
-        "the last quote is too old: missing data, or a halt that nobody has entered",
+        "the last quote is too old: missing data, or a halt that is not known",
         ("max_seconds", "seconds"),
         "check the market data",
         passes=True,

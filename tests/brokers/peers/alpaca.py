@@ -23,11 +23,12 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from tests.brokers.peers import alpaca_data_stream
 from tests.brokers.peers.alpaca_answers import Answers
 from tests.brokers.peers.alpaca_book import CLOCK, Order, Refused
 from tests.brokers.peers.alpaca_state import Fault, State, Weather
 
-KEYS = {"key": "test-key", "secret": "test-secret"}
+KEYS = alpaca_data_stream.KEYS
 FOR_EVER = 3600.0  # seconds
 
 
@@ -261,6 +262,18 @@ class Admin(RequestHandler):
         for stream in list(self.state.streams):
             stream.close(1012, "restart")
 
+    def do_status(self, **status: str) -> None:
+        """A trading status of a symbol, by the data stream."""
+        for stream in list(self.state.data_streams):
+            stream.tell(alpaca_data_stream.status(**status))
+
+    def do_kick_data(self) -> None:
+        for stream in list(self.state.data_streams):
+            stream.close(1012, "restart")
+
+    def do_data_listeners(self) -> int:
+        return sum(stream.subscribed for stream in self.state.data_streams)
+
     def do_listeners(self) -> int:
         return sum(stream.listens for stream in self.state.streams)
 
@@ -282,6 +295,7 @@ def application(state: State) -> Application:
         [
             (r"/_peer/(\w+)", Admin, given),
             (r"/stream", Stream, given),
+            (r"/v2/(?:iex|sip)", alpaca_data_stream.DataStream, given),
             (r"/(v2/.*)", Rest, given),
         ],
         log_function=lambda handler: None,  # the attempts have a log of their own

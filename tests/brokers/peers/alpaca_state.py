@@ -18,6 +18,14 @@ class Listener(Protocol):
     def close(self, code: int | None = None, reason: str | None = None) -> None: ...
 
 
+class DataListener(Protocol):
+    subscribed: bool
+
+    def tell(self, message: dict[str, Any]) -> None: ...
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None: ...
+
+
 @dataclass
 class Fault:
     """What happens to a matching request instead of its ordinary answer.
@@ -86,6 +94,7 @@ class State:
     market: Market = field(init=False)
     faults: list[Fault] = field(default_factory=list)
     streams: set[Listener] = field(default_factory=set)
+    data_streams: set[DataListener] = field(default_factory=set)
     mute: bool = False
     dateless: bool = False  # answers have no Date header
     repeat: int = 1  # how often each event is told

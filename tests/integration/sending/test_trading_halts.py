@@ -160,6 +160,7 @@ def test_a_halt_does_not_end_before_it_begins() -> None:
     ("role", "symbol", "code", "stored"),
     [
         ("Risk", "AAPL", 302, 1),
+        ("Risk", "*", 302, 1),
         ("Risk", "aapl!", 200, 0),
         ("Trader", "AAPL", 403, 0),
         ("Viewer", "AAPL", 403, 0),

@@ -256,6 +256,19 @@ def test_the_stream_is_on_the_trading_host(url: str, stream: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "stream"),
+    [
+        ("https://data.alpaca.markets", "wss://stream.data.alpaca.markets/v2/sip"),
+        ("https://data.sandbox.alpaca.markets", "wss://stream.data.sandbox.alpaca.markets/v2/sip"),
+        ("http://127.0.0.1:8090/v2", "ws://127.0.0.1:8090/v2/sip"),
+    ],
+)
+def test_market_data_are_streamed_by_a_host_of_their_own(url: str, stream: str) -> None:
+    config = settings("http://127.0.0.1:8090", alpaca_data_url=url, alpaca_data_feed="sip")
+    assert endpoints.data_stream_url(config) == stream
+
+
+@pytest.mark.parametrize(
     ("url", "trial"),
     [
         ("https://paper-api.alpaca.markets", True),
