@@ -179,8 +179,9 @@ def test_ready_while_a_worker_and_a_dispatcher_are_alive(service: OwnRedis) -> N
     assert states(web) == stores | {"dispatch": True, "worker": True}
 
     service.worker.kill()
-    wait_for(lambda: ask(web, "/readyz")[0] == 503, 10, "the killed worker to be missed")
-    assert states(web) == stores | {"dispatch": True, "worker": False}
+    missed = stores | {"dispatch": True, "worker": False}
+    wait_for(lambda: states(web) == missed, 20, "the killed worker, and it alone, to be missed")
+    assert ask(web, "/readyz")[0] == 503
     assert ask(web, "/readyz")[1]["parts"]["worker"]["reason"] == "none seen for 5 s"
 
     service.dispatcher.kill()
