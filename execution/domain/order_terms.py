@@ -9,6 +9,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from execution.domain.exchange_time import readable
 from execution.domain.signal import Signal
 
 # Spelt out or left out, they ask for the same.
@@ -58,4 +59,4 @@ def _plain(value: object) -> object:
 
 
 def _said(name: str, terms: Mapping[str, object]) -> str:
-    return str(terms.get(name, _USUAL.get(name) or "not given"))
+    return str(readable(terms.get(name, _USUAL.get(name) or "not given")))

@@ -30,6 +30,13 @@ OVER_TIME = (
     "max_slice",
 )
 
+# What only some algorithms can follow.
+_FOR_SOME = {
+    "aggressive_after": registry.resting(),
+    "participation": registry.following(),
+    "vwap_deviation_threshold": registry.judged_by_vwap(),
+}
+
 # One spelling for each share: a limit or a halt of BRK.B would not see BRK-B.
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9]{0,9}(\.[A-Z0-9]{1,3})?")
 # Of a strategy, or a basket. What begins with a dash no command line could halt.
@@ -241,13 +248,11 @@ def _pointless(clean: Mapping[str, Any]) -> dict[str, str]:
     }
     if algorithm is not None and not registry.of(algorithm).over_time:
         asked = [name for name in OVER_TIME if clean.get(name) and clean[name] != "LEAVE"]
+        asked += ["slices"] if clean.get("slices", 1) > 1 else []
         errors |= dict.fromkeys(asked, f"is for orders worked over time, not for {algorithm}")
-    if "aggressive_after" in clean and algorithm not in (None, *registry.resting()):
-        resting = " or ".join(registry.resting())
-        errors["aggressive_after"] = f"is for {resting}, not for {algorithm}"
-    if "participation" in clean and algorithm not in (None, *registry.following()):
-        following = " or ".join(registry.following())
-        errors["participation"] = f"is for {following}, not for {algorithm}"
+    for name, fitting in _FOR_SOME.items():
+        if name in clean and algorithm not in (None, *fitting):
+            errors[name] = f"is for {' or '.join(fitting)}, not for {algorithm}"
     return errors
 
 

@@ -253,6 +253,8 @@ def _planned(
         "limit_price": limit,
         **order.parameters,
     }
+    for name in order_parameters.foreign(order):  # kept by an earlier release
+        del values[name]
     for name in ("slices", "min_slice"):
         if name in order.parameters:
             values[name] = min(order.parameters[name], rest)

@@ -3,7 +3,15 @@ what was asked wrongly and 1 for what could not be done."""
 
 import getpass
 import json
-from argparse import Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
+import textwrap
+from argparse import (
+    REMAINDER,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+)
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -41,6 +49,7 @@ from execution.risk.kill_switch import HaltReport, Scope
 from execution.risk.second_person import SecondPersonNeeded
 
 PIPED_WIDTH = 140
+USAGE_WIDTH = 66  # leaves room for the name of the longest command
 ORDER_ID = whole(2**63 - 1)
 
 
@@ -80,6 +89,7 @@ class OperatorCommand(BaseCommand):
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         if self.speaks_json:
             parser.add_argument("--json", action="store_true", help="print the result as JSON")
+        parser.usage = _short_usage(parser)
         return parser
 
     @override
@@ -122,6 +132,22 @@ class OperatorCommand(BaseCommand):
     def err(self) -> Console:
         """For what is shown under way, so that results can be piped."""
         return Console(stderr=True, highlight=False)
+
+
+def _short_usage(parser: ArgumentParser) -> str:
+    """What must be given. An error stands below it, which a list of all options would hide."""
+    needed = [
+        action
+        for action in parser._actions
+        if action.required and action.nargs not in ("?", "*", REMAINDER)
+    ]
+    words = " ".join(["%(prog)s", *map(_shown, needed), "[options]; --help lists them"])
+    return textwrap.fill(words, USAGE_WIDTH, subsequent_indent=" " * len("usage: "))
+
+
+def _shown(action: Action) -> str:
+    name = str(action.metavar or action.dest.upper())
+    return f"{action.option_strings[0]} {name}" if action.option_strings else name
 
 
 @contextmanager

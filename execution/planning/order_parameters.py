@@ -29,16 +29,23 @@ def of(signal: Signal) -> dict[str, object]:
 
 def sift(order: Order) -> list[str]:
     """Take out the parameters that the order's algorithm does not know; their names."""
-    algorithm = registry.of(order.algorithm)
-    foreign = set() if algorithm.over_time else set(OVER_TIME)
-    if not algorithm.rests:
-        foreign.add("aggressive_after")
-    if not algorithm.follows_tape:
-        foreign.add("participation")
-    left_out = sorted(foreign & order.parameters.keys())
+    left_out = foreign(order)
     for name in left_out:
         del order.parameters[name]
     return left_out
+
+
+def foreign(order: Order) -> list[str]:
+    """The names of the parameters that the order's algorithm does not know."""
+    algorithm = registry.of(order.algorithm)
+    unknown = set() if algorithm.over_time else {"slices", *OVER_TIME}
+    if not algorithm.rests:
+        unknown.add("aggressive_after")
+    if not algorithm.follows_tape:
+        unknown.add("participation")
+    if not algorithm.vwap_benchmark:
+        unknown.add("vwap_deviation_threshold")
+    return sorted(unknown & order.parameters.keys())
 
 
 def lot(order: Order) -> int:

@@ -66,3 +66,8 @@ def following() -> tuple[str, ...]:
 def resting() -> tuple[str, ...]:
     """The algorithms whose child waits in the book."""
     return tuple(name for name, algorithm in ALGOS.items() if algorithm.rests)
+
+
+def judged_by_vwap() -> tuple[str, ...]:
+    """The algorithms whose average price is compared with the market's VWAP."""
+    return tuple(name for name, algorithm in ALGOS.items() if algorithm.vwap_benchmark)

@@ -1,6 +1,7 @@
 """Each term of a signal tells two orders under one reference apart."""
 
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -22,3 +23,9 @@ def test_another_value_of_any_term_is_named(name: str) -> None:
 def test_the_reference_is_no_term() -> None:
     other = replace(SIGNAL, client_reference="r-2")
     assert differences(terms_of(SIGNAL), terms_of(other)) == []
+
+
+def test_moments_are_told_in_exchange_time() -> None:
+    other = replace(SIGNAL, end_at=datetime(2026, 11, 27, 17, tzinfo=UTC))
+    (said,) = differences(terms_of(SIGNAL), terms_of(other))
+    assert said == "end_at was not given, is 2026-11-27 12:00:00 ET"
