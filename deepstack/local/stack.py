@@ -55,6 +55,7 @@ class Stack:
         """`private`: on servers of its own, also where the configuration names others."""
         self.folder = folder
         self.web = self.flower = self.stream = ""  # addresses, once it runs
+        self.own_addresses = embedded_servers.Services("", "")
         self._live, self._private = live, private
         self._asked_to_stop = threading.Event()
         self._config = config.current()
@@ -75,6 +76,7 @@ class Stack:
         """PostgreSQL and Redis while the block lasts, with the tables up to date."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with embedded_servers.started(self.folder, **self._own_stores()) as services:
+            self.own_addresses = services
             self._environment |= {
                 "DATABASE_URL": services.database_url or self._config.database_url,
                 "REDIS_URL": services.redis_url or self._config.redis_url,
@@ -368,9 +370,19 @@ The service is up: {settings.trading_mode} trading, {settings.market.source} mar
   Flower   {stack.flower}
            {flower}
   logs     {settings.log_file}, and {stack.folder / "log"} for each process
-
+{_for_other_terminals(stack)}
 Ctrl-C stops everything; orders in progress go on at the next start.
 """
+
+
+def _for_other_terminals(stack: Stack) -> str:
+    """Commands look for the servers in the usual folder."""
+    own = stack.own_addresses
+    named = {"DATABASE_URL": own.database_url, "REDIS_URL": own.redis_url}
+    words = " ".join(f"{name}='{address}'" for name, address in named.items() if address)
+    if stack.folder == embedded_servers.VAR or not words:
+        return ""
+    return f"\nCommands in another terminal need:\n  export {words}\n"
 
 
 if __name__ == "__main__":

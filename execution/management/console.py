@@ -49,7 +49,7 @@ from execution.risk.kill_switch import HaltReport, Scope
 from execution.risk.second_person import SecondPersonNeeded
 
 PIPED_WIDTH = 140
-USAGE_WIDTH = 66  # leaves room for the name of the longest command
+USAGE_WIDTH = 72  # after "usage: "
 ORDER_ID = whole(2**63 - 1)
 
 
@@ -141,7 +141,7 @@ def _short_usage(parser: ArgumentParser) -> str:
         for action in parser._actions
         if action.required and action.nargs not in ("?", "*", REMAINDER)
     ]
-    words = " ".join(["%(prog)s", *map(_shown, needed), "[options]; --help lists them"])
+    words = " ".join([parser.prog, *map(_shown, needed), "[options]; --help lists them"])
     return textwrap.fill(words, USAGE_WIDTH, subsequent_indent=" " * len("usage: "))
 
 

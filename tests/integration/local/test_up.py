@@ -94,6 +94,12 @@ def test_what_dies_is_started_again_and_the_next_start_goes_on(services: Service
     before = children(service)
     assert before.keys() == set(PROCESSES)
     assert "password" in service.output()
+    addresses = " ".join(re.findall(r"export (DATABASE_URL=.*)", service.output())).split()
+    named = {name: url.strip("'") for name, _, url in (each.partition("=") for each in addresses)}
+    assert named == {
+        "DATABASE_URL": running(folder).database_url,
+        "REDIS_URL": running(folder).redis_url,
+    }
     (stream,) = re.findall(r"stream +(http://\S+)", service.output())
     assert status_of(stream) == 401
     (flower,) = re.findall(r"Flower +(http://\S+)", service.output())

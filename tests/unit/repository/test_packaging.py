@@ -43,6 +43,8 @@ def test_help_fits_a_terminal_of_80_columns(name: str, monkeypatch: pytest.Monke
         (["resume-trading", "--help"], 0, "resume_trading"),
         (["ordr"], 2, "no command 'ordr'"),
         (["migrate"], 2, "no command 'migrate'"),  # the internals stay under manage.py
+        (["order", "--minutes", "5"], 2, "usage: deepstack order SIDE QUANTITY SYMBOL [options]; "),
+        (["halt"], 2, "usage: deepstack halt --reason REASON [options]; --help lists them\n"),
     ],
 )
 def test_the_console_script_says(
