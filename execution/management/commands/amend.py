@@ -5,6 +5,7 @@ from typing import Any
 from typing_extensions import override
 
 from execution import context
+from execution.domain.exchange_time import exchange_time
 from execution.domain.reading import whole
 from execution.domain.signal import as_written
 from execution.entry import amend
@@ -62,4 +63,5 @@ class Command(OperatorCommand):
         if options["json"]:
             self.print_json(result_of(order, plan=True))
         else:
-            self.out.print(f"order {order} is now version {order.version}, ends {order.end_at}")
+            end = exchange_time(order.end_at)
+            self.out.print(f"order {order} is now version {order.version}, ends {end}")

@@ -13,6 +13,7 @@ from django.test import Client
 from execution import context as contexts
 from execution.booking import completion
 from execution.context import Context
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import SLICE_CLAIMABLE, SliceStatus
 from execution.domain.signal import InvalidSignal
 from execution.entry import amend, order_controls
@@ -320,6 +321,7 @@ def test_the_command_amends(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("amend", str(order.pk), "--quantity", "900")
     order.refresh_from_db()
     assert (order.quantity, order.version) == (900, 2)
+    assert capsys.readouterr().out.rstrip().endswith(f"ends {exchange_time(order.end_at)}")
     call_command("amend", str(order.pk), "--quantity", "950", "--version", "2")
     with pytest.raises(CommandError, match="has version 3, not 2"):
         call_command("amend", str(order.pk), "--quantity", "960", "--version", "2")
