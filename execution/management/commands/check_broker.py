@@ -4,26 +4,28 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from typing_extensions import override
 
 from deepstack.config import Config, ConfigError, current
 from execution.broker import BROKERS
 from execution.broker.base import Broker
 from execution.broker.connection_check import Finding, Grade, examine, round_trip
-from execution.checks import CONFIGURATION
 from execution.domain import reading
 from execution.domain.signal import InvalidSignal, parse
+from execution.management.console import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Connect to a broker and say in plain words what works and what is missing. "
         "Sends no order, except with --roundtrip, and that to paper accounts only."
     )
-    requires_system_checks = (CONFIGURATION,)
+    speaks_json = False
 
+    @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", choices=sorted(BROKERS), help="default: the one set")
         parser.add_argument("--symbol", default="AAPL", help="whose quote is asked for")
@@ -34,6 +36,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--price", help="of the round trip; default: half of the bid")
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         config = current()
         name = options["name"] or (config.live_broker if config.trading_mode == "live" else "paper")

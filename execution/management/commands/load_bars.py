@@ -8,15 +8,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection, transaction
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import open as open_with_progress
+from typing_extensions import override
 
-from execution.checks import CONFIGURATION
 from execution.domain import reading
-from execution.management.console import zone_of
+from execution.management.console import OperatorCommand, zone_of
 from execution.market.bar_checks import Findings, checked, in_words, place
 from execution.market.bar_files import BarFileError, BarRow, as_text, read_bars
 from execution.market.calendar import ExchangeCalendar
@@ -54,15 +54,15 @@ class Stored:
     replaced: int
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Store the one-minute bars of a CSV or gzip CSV file: all of it or, when a line is wrong, "
         "nothing. A timestamp is the start of its minute; one without an offset is refused unless "
         "--timezone says in which zone the file was written. A bar that is stored already with "
         "other figures is refused unless --replace is given."
     )
-    requires_system_checks = (CONFIGURATION,)
 
+    @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument(
@@ -83,8 +83,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replace", action="store_true", help="the file's bars replace those that differ"
         )
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         file, symbols, days = options["file"], set(options["symbol"]), set(options["date"])
         console = Console(stderr=True, quiet=options["verbosity"] == 0)

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection, connections
 from django.utils import timezone
 from typing_extensions import override
@@ -20,15 +20,17 @@ from deepstack.config import current
 from deepstack.local import embedded_servers
 from deepstack.local.server_programs import ServerError
 from execution.domain.exchange_time import exchange_time
+from execution.management.console import OperatorCommand
 from execution.risk import recovery_mode
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Put a backup in the place of the database, in recovery mode: nothing is sent until every"
         " account was compared with its broker and a named person releases it (manage.py recovery)."
         " The service must be stopped. The rows of before are kept in a database beside."
     )
+    speaks_json = False
     requires_system_checks = ()
     requires_migrations_checks = False
 

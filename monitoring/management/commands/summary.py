@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from typing_extensions import override
 
-from execution.checks import CONFIGURATION
 from execution.domain.exchange_time import exchange_time
-from execution.management.console import argument
+from execution.management.console import OperatorCommand, argument
 from execution.models import Order
 from monitoring.alerting.rules import AlertSeverity
 from monitoring.models import Alert
@@ -31,17 +31,17 @@ MOST_ALERTS = 10
 LABELS = {"on_time_rate": "on-time rate", "vwap_tracking": "VWAP tracking"}  # the others read so
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Show what a day came to: executions, costs, quality and alerts."
-    requires_system_checks = (CONFIGURATION,)
 
+    @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--date", type=argument(readable), help="YYYY-MM-DD, New York; by default today"
         )
         parser.add_argument("--account", help="by default all accounts together")
-        parser.add_argument("--json", action="store_true", help="for a program to read")
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         account: str | None = options["account"]
         if account is not None and not Order.objects.filter(account=account).exists():

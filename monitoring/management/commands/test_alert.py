@@ -3,11 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
+from typing_extensions import override
 
 from deepstack.config import current
-from execution.checks import CONFIGURATION
+from execution.management.console import OperatorCommand
 from monitoring.alerting import deliveries
 from monitoring.alerting.rules import AlertSeverity
 from monitoring.channels import configured
@@ -17,13 +18,15 @@ from monitoring.models import Alert
 MESSAGE = "A test of the alert channels: nothing has happened, and nothing is to be done."
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Send a test through each alert channel and say what came of it; exit 1 if one failed."
-    requires_system_checks = (CONFIGURATION,)
+    speaks_json = False
 
+    @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--channel", help="only this one, by its name")
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         channels = configured(current())
         name: str | None = options["channel"]

@@ -3,21 +3,24 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
+from typing_extensions import override
 
 from deepstack.config import current
-from execution.checks import CONFIGURATION
+from execution.management.console import OperatorCommand
 from monitoring.webhooks import sending
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = "Send a signed message without events to a receiver; exit 1 if it is not taken."
-    requires_system_checks = (CONFIGURATION,)
+    speaks_json = False
 
+    @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="the receiver's name in webhooks.receivers")
 
+    @override
     def handle(self, *args: Any, **options: Any) -> None:
         name, receivers = options["name"], current().webhooks.receivers
         if name not in receivers:
