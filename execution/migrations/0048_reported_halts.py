@@ -8,6 +8,9 @@ class Migration(migrations.Migration):
     dependencies = [("execution", "0047_restricted_by_account")]
 
     operations = [
+        migrations.AlterModelOptions(
+            name="markethalt", options={"verbose_name": "trading halt"}
+        ),
         migrations.AddField(
             model_name="markethalt",
             name="source",

@@ -61,6 +61,7 @@ class MarketHalt(models.Model):
     source = models.CharField(max_length=16, blank=True, default="", db_default="")
 
     class Meta:
+        verbose_name = "trading halt"
         constraints = [
             models.CheckConstraint(
                 condition=Q(end_at__isnull=True) | Q(end_at__gt=F("start_at")),

@@ -79,7 +79,7 @@ CODES: dict[str, Code] = {
     "SYMBOL_HALTED": Code(
         "the exchange has halted trading in the symbol",
         ("since", "reason"),
-        "nothing while it lasts; where it is over, give it its end in the admin (Market halts)",
+        "nothing while it lasts; where it is over, give it its end in the admin (Trading halts)",
         passes=True,
     ),
     "QUOTE_STALE": Code(
