@@ -5,29 +5,20 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-# Keys of PostgreSQL advisory locks; the numbers only have to differ.
+# The numbers only have to differ.
 LEADER = 0x4453_0001
-
-
 SENDING = 0x4453_0002
-
-
 POLL = 0x4453_0003
-
-
 SENDER = 0x4453_0004  # with the slice's id
-
-
 PARTICIPATION = 0x4453_0005  # with the symbol and side
-
-
 MESSAGES = 0x4453_0006  # with the account
-
-
 UPDATES = 0x4453_0010  # whoever listens to the broker's stream
-
-
-HALTS = 0x4453_0011  # whoever listens to the trading statuses of a source of market data
+COMPARING = 0x4453_0011  # whoever compares accounts with the broker
+HALTS = 0x4453_0012  # whoever listens to the trading statuses of a source of market data
+ANALYSING = 0x4453_0101
+DELIVERING = 0x4453_0102
+REPLAYING = 0x4453_0104
+WEBHOOK = 0x4453_0103_0000_0000  # with a number of the receiver
 
 
 def try_session_lock(key: int) -> bool:
@@ -41,19 +32,6 @@ def try_session_lock(key: int) -> bool:
 def unlock_session(key: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
-
-
-# Keys of PostgreSQL advisory locks, unlike those of execution.orders.locks.
-ANALYSING = 0x4453_0101
-
-
-DELIVERING = 0x4453_0102
-
-
-REPLAYING = 0x4453_0104
-
-
-WEBHOOK = 0x4453_0103_0000_0000  # with a number of the receiver
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from deepstack.database.advisory_locks import try_session_lock, unlock_session
+from deepstack.database.advisory_locks import COMPARING, try_session_lock, unlock_session
 from execution.broker.base import AccountBroker, BrokerError
 from execution.context import Context
 from execution.domain.exchange_time import exchange_day
@@ -28,7 +28,6 @@ from execution.risk.accounts import of_login, refusal
 
 log = structlog.get_logger(__name__)
 
-COMPARING = 0x4453_0011  # key of an advisory lock, as those in `execution.orders.locks`
 PATIENCE = 60.0  # seconds, for another comparison to end
 NIGHT = time_of_day(20, 15)  # New York, after the extended hours
 
