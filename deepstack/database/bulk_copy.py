@@ -17,7 +17,7 @@ def copy_in(rows: Sequence[Model]) -> None:
 
     `bulk_create` prepares each value by its field and writes it as SQL, which takes several times
     what PostgreSQL needs. Here a value must be of its column's own type, and rows that it refers to
-    must be stored. No signals are sent. Raises Django's errors.
+    must be stored. `auto_now_add` is filled in; no signals are sent. Raises Django's errors.
     """
     if not rows:
         return
@@ -50,9 +50,12 @@ def _shape(model: type[Model]) -> tuple[str, Callable[[Model], Sequence[Any]]]:
     columns = ", ".join(f'"{field.column}"' for field in fields)
     text = f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN'
     values = attrgetter(*(field.attname for field in fields))
+    stamped = [field for field in fields if getattr(field, "auto_now_add", False)]
     places = [place for place, field in enumerate(fields) if isinstance(field, JSONField)]
 
     def take(row: Model) -> Sequence[Any]:
+        for field in stamped:
+            field.pre_save(row, add=True)
         found = list(values(row))
         for place in places:
             if found[place] is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 
@@ -12,6 +13,8 @@ from execution import task_queue
 from execution.models import Order, OrderEvent, Slice
 from execution.orders.draft import Draft
 from execution.orders.journal import log_when_committed
+
+T = TypeVar("T", Slice, OrderEvent)
 
 ENQUEUED_AT_ONCE = 1_000
 
@@ -28,11 +31,11 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
     """
     try:
         with transaction.atomic():
-            Order.objects.bulk_create([draft.order for draft in drafts], batch_size=1_000)
-            slices = [part for draft in drafts for part in _children(draft)]
+            copy_in([draft.order for draft in drafts])
+            slices = [part for draft in drafts for part in _numbered(draft, draft.slices)]
             copy_in(slices)
-            events = [event for draft in drafts for event in draft.events]
-            OrderEvent.objects.bulk_create(events, batch_size=2_000)
+            events = [event for draft in drafts for event in _numbered(draft, draft.events)]
+            copy_in(events)
             log_when_committed(events)
             due = [(part.pk, part.due_at) for part in slices if part.due_at <= horizon_end]
             if due:
@@ -44,11 +47,11 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
         raise
 
 
-def _children(draft: Draft) -> list[Slice]:
-    """They were made before their order had its number."""
-    for part in draft.slices:
-        part.order = draft.order
-    return draft.slices
+def _numbered(draft: Draft, rows: list[T]) -> list[T]:
+    """Rows that were made before their order had its number."""
+    for row in rows:
+        row.order = draft.order
+    return rows
 
 
 _REFERRED = Prepared[Order](

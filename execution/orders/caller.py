@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 
 from django.http import HttpRequest, HttpResponse
 
@@ -15,6 +16,7 @@ from execution.models import Via
 LONGEST = 150  # characters of a name
 
 
+@cache
 def _system_user() -> str:
     try:
         return getpass.getuser()
