@@ -19,6 +19,7 @@ COMMANDS = {
     "halt": "kill switch: stop all sending, or one symbol, account or strategy",
     "resume_trading": "lift a halt",
     "breakers": "circuit breakers: what they hold; --drill trips each on paper",
+    "rehearse": "train on paper: put real troubles right, with the time taken",
     "summary": "a day's executions, costs and quality",
     "tca": "what execution cost over a period, and where",
     "replay": "what an order would have cost by the other algorithms",

@@ -18,6 +18,7 @@ HALTS = 0x4453_0012  # whoever listens to the trading statuses of a source of ma
 ANALYSING = 0x4453_0101
 DELIVERING = 0x4453_0102
 REPLAYING = 0x4453_0104
+REHEARSING = 0x4453_0105
 WEBHOOK = 0x4453_0103_0000_0000  # with a number of the receiver
 
 

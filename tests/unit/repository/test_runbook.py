@@ -6,6 +6,7 @@ import pytest
 
 from deepstack.config import ROOT
 from monitoring.alerting.alert_kinds import ABOUT, AlertKind
+from monitoring.rehearsal.registry import SCENES
 
 pytestmark = pytest.mark.any_date
 
@@ -18,7 +19,11 @@ PARTS = {
 
 
 def test_each_kind_of_alert_has_its_part() -> None:
-    assert set(PARTS) - {"VERIFY"} == set(AlertKind)
+    assert set(PARTS) - {"VERIFY", "MARKET_HALT"} == set(AlertKind)
+
+
+def test_each_scene_of_the_rehearsal_names_a_part() -> None:
+    assert {scene.section for scene in SCENES.values()} <= set(PARTS)
 
 
 @pytest.mark.parametrize("kind", AlertKind)

@@ -1,0 +1,124 @@
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import CommandError
+from typing_extensions import override
+
+from deepstack.database.advisory_locks import REHEARSING, alone
+from execution import context
+from execution.domain.reading import number, refusal
+from execution.entry import submission
+from execution.management.console import OperatorCommand, add_person, argument
+from monitoring.rehearsal import conditions
+from monitoring.rehearsal.play import Rehearsal, Timing
+from monitoring.rehearsal.registry import SCENES
+from monitoring.rehearsal.scene import CannotPlay, Scene, Stage
+
+INTERRUPTED = 130
+
+
+def seconds(value: object) -> float:
+    found = number(value)
+    if found is None or not 0 <= found <= 24 * 60 * 60:
+        raise refusal("a number of seconds up to a day", value)
+    return float(found)
+
+
+@contextmanager
+def _as_sentences() -> Iterator[None]:
+    try:
+        yield
+    except CannotPlay as error:
+        raise CommandError(str(error)) from None
+
+
+class Command(OperatorCommand):
+    help = (
+        "Train on paper: real troubles, one after the other, each until you have put it right with"
+        " the ordinary commands, pages or API. Run `make up` in another terminal, best with"
+        " PAPER__FAULTS__PROFILE=harsh, and act in a third one. All that it makes is of account and"
+        " strategy `rehearsal`, and is cleaned up, after Ctrl-C, too. The exit code is 0 if every"
+        " scene was passed."
+    )
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--scene",
+            action="append",
+            choices=tuple(SCENES),
+            metavar="NAME",
+            help="only this one; may be given several times",
+        )
+        parser.add_argument("--list", action="store_true", help="name the scenes")
+        read = argument(seconds)
+        parser.add_argument("--hint-after", type=read, default=120.0, metavar="SECONDS")
+        parser.add_argument("--give-up-after", type=read, default=600.0, metavar="SECONDS")
+        add_person(parser)
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["list"]:
+            self._list(as_json=options["json"])
+            return
+        wanted = options["scene"] or list(SCENES)
+        rehearsal, interrupted = self._played([SCENES[name] for name in wanted], options)
+        self._show(rehearsal, options)
+        if interrupted:
+            self.stderr.write("interrupted; what was set up is cleaned up")
+            raise SystemExit(INTERRUPTED)
+        if not all(each.passed for each in rehearsal.results):
+            raise SystemExit(1)
+
+    def _played(self, scenes: list[type[Scene]], options: dict[str, Any]) -> tuple[Rehearsal, bool]:
+        """And whether it was interrupted."""
+        with alone(REHEARSING) as mine, _as_sentences():
+            if not mine:
+                raise CannotPlay("somebody else rehearses now")
+            rehearsal = self._prepared(scenes, options)
+            try:
+                rehearsal.run(scenes)
+            except KeyboardInterrupt:
+                return rehearsal, True
+            return rehearsal, False
+
+    def _prepared(self, scenes: list[type[Scene]], options: dict[str, Any]) -> Rehearsal:
+        at = context.default()
+        conditions.refuse_elsewhere(at, scenes)
+        submission.require_worker()
+        return Rehearsal(
+            Stage(at, conditions.own_symbol(at)),
+            Timing(options["hint_after"], options["give_up_after"]),
+            person=options["by"],
+            say=self._say(as_json=options["json"]),
+        )
+
+    def _say(self, *, as_json: bool) -> Callable[[str], None]:
+        out = self.stderr if as_json else self.stdout
+
+        def say(text: str) -> None:
+            out.write(text)
+            out.flush()  # somebody may read it through a pipe
+
+        return say
+
+    def _list(self, *, as_json: bool) -> None:
+        if as_json:
+            self.print_json({name: scene.title for name, scene in SCENES.items()})
+            return
+        for name, scene in SCENES.items():
+            self.stdout.write(f"{name:16} {scene.title}")
+
+    def _show(self, rehearsal: Rehearsal, options: dict[str, Any]) -> None:
+        results = rehearsal.results
+        if options["json"]:
+            passed = all(each.passed for each in results)
+            scenes = [asdict(each) for each in results]
+            self.print_json({"person": options["by"], "passed": passed, "scenes": scenes})
+            return
+        self.stdout.write(f"\n{'scene':16} {'outcome':16} {'seconds':>8}   {options['by']}")
+        for each in results:
+            self.stdout.write(f"{each.scene:16} {each.outcome:16} {each.seconds:8.0f}")
