@@ -65,9 +65,9 @@ class BehindSchedule(Scene):
         return (
             f"deepstack explain {self.order.pk} shows a limit of {self._limit}, 5 % below the"
             " market. A limit that reaches it:\n"
-            f'deepstack amend {self.order.pk} --limit {self._above} --reason "..." --by NAME\n'
+            f'  deepstack amend {self.order.pk} --limit {self._above} --reason "..." --by NAME\n'
             "Or, if it is not wanted at that price:\n"
-            f'deepstack cancel {self.order.pk} --reason "..." --by NAME'
+            f'  deepstack cancel {self.order.pk} --reason "..." --by NAME'
         )
 
     @override

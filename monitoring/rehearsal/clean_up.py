@@ -1,7 +1,7 @@
 """What the rehearsal has made is taken away again: only what bears its own account, strategy, or
 reason. Trading states of other scopes are left to the person who set them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from execution.context import Context
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.entry import order_controls
 from execution.entry.order_controls import NotAllowed
+from execution.market.trading_halts import HOLD_SECONDS
 from execution.models import (
     BrokerAccount,
     BrokerCursor,
@@ -32,9 +33,11 @@ PAPER_ID = "rehearsal-"
 _OWN_SCOPES = Q(scope=Scope.ACCOUNT, key=ACCOUNT) | Q(scope=Scope.STRATEGY, key=STRATEGY)
 
 
-def clean_up(context: Context) -> list[str]:
+def clean_up(context: Context, sleep: Callable[[float], None]) -> list[str]:
     """Harmless to repeat. Sentences about what is left to a person."""
-    MarketHalt.objects.filter(reason=HALT_REASON, source="").delete()
+    halts, _ = MarketHalt.objects.filter(reason=HALT_REASON, source="").delete()
+    if halts:
+        sleep(HOLD_SECONDS)  # until this process, too, has forgotten it
     _cancel_orders(context)
     left = list(_lift_own_halts(context))
     _forget_broker_side(context)

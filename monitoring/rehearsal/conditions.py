@@ -34,10 +34,14 @@ def refuse_elsewhere(context: Context, scenes: Iterable[type[Scene]]) -> None:
 def own_symbol(context: Context) -> str:
     """One that trades and in which nobody else has a live order. Raises CannotPlay."""
     for symbol in _candidates(context):
-        taken = Order.objects.filter(symbol=symbol, status__in=sorted(ORDER_LIVE))
-        if not taken.exclude(account=ACCOUNT).exists() and _trades(symbol, context):
+        if not others_trade(symbol) and _trades(symbol, context):
             return symbol
     raise CannotPlay("no symbol trades now in which nobody has a live order")
+
+
+def others_trade(symbol: str) -> bool:
+    live = Order.objects.filter(symbol=symbol, status__in=sorted(ORDER_LIVE))
+    return live.exclude(account=ACCOUNT).exists()
 
 
 def _candidates(context: Context) -> Iterator[str]:

@@ -7,7 +7,8 @@ from typing_extensions import override
 from execution.domain.exchange_time import exchange_time
 from execution.models import MarketHalt, Order
 from monitoring.rehearsal.clean_up import HALT_REASON
-from monitoring.rehearsal.scene import Scene, Seen, described
+from monitoring.rehearsal.conditions import others_trade
+from monitoring.rehearsal.scene import CannotPlay, Scene, Seen, described
 
 LASTED = timedelta(minutes=10)
 PRECISION = timedelta(minutes=1)
@@ -22,6 +23,7 @@ class ExchangeHalt(Scene):
 
     @override
     def set_up(self) -> str:
+        self._refuse_among_others()
         now = self.stage.context.now().replace(second=0, microsecond=0)
         self._resumed = now - timedelta(minutes=1)
         self.halt = MarketHalt.objects.create(
@@ -38,6 +40,7 @@ class ExchangeHalt(Scene):
 
     @override
     def look(self) -> Seen:
+        self._refuse_among_others()
         row = MarketHalt.objects.filter(pk=self.halt.pk).first()
         if row is None:
             return Seen("the halt was deleted: it is missing in the record now.", wrong=True)
@@ -46,6 +49,11 @@ class ExchangeHalt(Scene):
         if abs(row.end_at - self._resumed) < PRECISION:
             return Seen("the halt has its end, and the order's slices leave again.", done=True)
         return Seen(self._other_end(row.end_at))
+
+    def _refuse_among_others(self) -> None:
+        """The halt would hold their orders, too."""
+        if others_trade(self.stage.symbol):
+            raise CannotPlay(f"somebody else trades {self.stage.symbol} now: rehearse once more")
 
     def _other_end(self, end: datetime) -> str:
         return (

@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from execution.domain.lifecycle import OrderStatus
 from execution.models import Order
-from monitoring.rehearsal.scene import ACCOUNT, STRATEGY, CannotPlay, Scene, Seen, described
+from monitoring.rehearsal.scene import ACCOUNT, CannotPlay, Scene, Seen, described
 
 CODE = "DECISION_PRICE_OFF_MARKET"
 
@@ -45,8 +45,8 @@ class MistypedPrice(Scene):
         return (
             f"deepstack explain {self.order.pk} shows a decision price ten times that of the"
             " market: its point was mistyped. The same once more:\n"
-            f"deepstack order BUY 100 {self.stage.symbol} --price {self._price}"
-            f" --account {ACCOUNT} --strategy {STRATEGY}"
+            f"  deepstack order BUY 100 {self.stage.symbol} --price {self._price}"
+            f" --account {ACCOUNT}"
         )
 
     @override

@@ -54,9 +54,9 @@ class PausedOrder(Scene):
         number = self.order.pk
         return (
             f"deepstack explain {number} says who paused it, and why. That is answered:\n"
-            f'deepstack resume {number} --reason "..." --by NAME\n'
+            f'  deepstack resume {number} --reason "..." --by NAME\n'
             "Or, where it is not wanted any more:\n"
-            f'deepstack cancel {number} --reason "..." --by NAME'
+            f'  deepstack cancel {number} --reason "..." --by NAME'
         )
 
     @override

@@ -73,10 +73,10 @@ class PositionBreak(Scene):
     @override
     def solution(self) -> str:
         return (
-            f"deepstack reconcile {ACCOUNT}\n"
+            f"  deepstack reconcile {ACCOUNT}\n"
             "compares with the broker. What the broker has explained is accepted, with the"
             " reason:\n"
-            f"deepstack accept-break {self.stage.symbol} --account {ACCOUNT}"
+            f"  deepstack accept-break {self.stage.symbol} --account {ACCOUNT}"
             ' --reason "..." --by NAME'
         )
 

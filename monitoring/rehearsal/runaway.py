@@ -26,7 +26,7 @@ class Runaway(Scene):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
-        self._next = 0.0
+        self._next = EVERY
         last = TradingStateChange.objects.order_by("-pk").values_list("pk", flat=True).first()
         self._before = last or 0
 
@@ -62,9 +62,9 @@ class Runaway(Scene):
     @override
     def solution(self) -> str:
         return (
-            f'deepstack halt --strategy {STRATEGY} --reason "..." --by NAME\n'
+            f'  deepstack halt --strategy {STRATEGY} --reason "..." --by NAME\n'
             "and, once the owner has found the cause:\n"
-            f'deepstack resume-trading --strategy {STRATEGY} --reason "..." --by NAME\n'
+            f'  deepstack resume-trading --strategy {STRATEGY} --reason "..." --by NAME\n'
             "Or both in the back office: Trading states."
         )
 

@@ -1,6 +1,5 @@
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -25,14 +24,6 @@ def seconds(value: object) -> float:
     if found is None or not 0 <= found <= 24 * 60 * 60:
         raise refusal("a number of seconds up to a day", value)
     return float(found)
-
-
-@contextmanager
-def _as_sentences() -> Iterator[None]:
-    try:
-        yield
-    except CannotPlay as error:
-        raise CommandError(str(error)) from None
 
 
 class Command(OperatorCommand):
@@ -65,25 +56,25 @@ class Command(OperatorCommand):
             self._list(as_json=options["json"])
             return
         wanted = options["scene"] or list(SCENES)
-        rehearsal, interrupted = self._played([SCENES[name] for name in wanted], options)
-        self._show(rehearsal, options)
-        if interrupted:
-            self.stderr.write("interrupted; what was set up is cleaned up")
-            raise SystemExit(INTERRUPTED)
-        if not all(each.passed for each in rehearsal.results):
-            raise SystemExit(1)
+        try:
+            with alone(REHEARSING) as mine:
+                if not mine:
+                    raise CannotPlay("somebody else rehearses now")
+                self._play([SCENES[name] for name in wanted], options)
+        except CannotPlay as error:
+            raise CommandError(str(error)) from None
 
-    def _played(self, scenes: list[type[Scene]], options: dict[str, Any]) -> tuple[Rehearsal, bool]:
-        """And whether it was interrupted."""
-        with alone(REHEARSING) as mine, _as_sentences():
-            if not mine:
-                raise CannotPlay("somebody else rehearses now")
-            rehearsal = self._prepared(scenes, options)
-            try:
-                rehearsal.run(scenes)
-            except KeyboardInterrupt:
-                return rehearsal, True
-            return rehearsal, False
+    def _play(self, scenes: list[type[Scene]], options: dict[str, Any]) -> None:
+        rehearsal = self._prepared(scenes, options)
+        try:
+            rehearsal.run(scenes)
+        except KeyboardInterrupt:
+            text = "interrupted; what was set up is cleaned up"
+            raise CommandError(text, returncode=INTERRUPTED) from None
+        finally:
+            self._show(rehearsal, options)
+        if not rehearsal.passed:
+            raise SystemExit(1)
 
     def _prepared(self, scenes: list[type[Scene]], options: dict[str, Any]) -> Rehearsal:
         at = context.default()
@@ -100,7 +91,7 @@ class Command(OperatorCommand):
         out = self.stderr if as_json else self.stdout
 
         def say(text: str) -> None:
-            out.write(text)
+            out.write(text, str)  # no error, although it may go there
             out.flush()  # somebody may read it through a pipe
 
         return say
@@ -115,10 +106,10 @@ class Command(OperatorCommand):
     def _show(self, rehearsal: Rehearsal, options: dict[str, Any]) -> None:
         results = rehearsal.results
         if options["json"]:
-            passed = all(each.passed for each in results)
             scenes = [asdict(each) for each in results]
-            self.print_json({"person": options["by"], "passed": passed, "scenes": scenes})
+            told = {"person": options["by"], "passed": rehearsal.passed, "scenes": scenes}
+            self.print_json(told)
             return
-        self.stdout.write(f"\n{'scene':16} {'outcome':16} {'seconds':>8}   {options['by']}")
+        self.stdout.write(f"{'scene':16} {'outcome':16} {'seconds':>8}   {options['by']}")
         for each in results:
             self.stdout.write(f"{each.scene:16} {each.outcome:16} {each.seconds:8.0f}")

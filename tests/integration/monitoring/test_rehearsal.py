@@ -1,7 +1,7 @@
 """Each scene of the rehearsal passes by what a person does, and by nothing else."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -9,15 +9,19 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from structlog.testing import capture_logs
 
 from deepstack.config import Config, current
 from deepstack.database.advisory_locks import REHEARSING
 from execution import context as contexts
 from execution import heartbeat
+from execution.domain.exchange_time import exchange_time
 from execution.entry import acceptance
+from execution.market import market_data, trading_halts
 from execution.models import (
     BrokerAccount,
     BrokerDifference,
@@ -31,6 +35,7 @@ from monitoring.rehearsal import conditions
 from monitoring.rehearsal.play import COLUMNS, Outcome, Rehearsal, Result, Timing
 from monitoring.rehearsal.registry import SCENES
 from monitoring.rehearsal.scene import ACCOUNT, CannotPlay, Stage
+from tests.integration.monitoring.rows import store_tape
 from tests.stack import wait_for
 
 pytestmark = [
@@ -109,10 +114,21 @@ def order_of(account: str = ACCOUNT, **terms: object) -> Act:
 
 
 def end_halt(late_minutes: int = 0) -> Act:
+    """On the page in the back office, by what the scene has told."""
+
     def enter() -> None:
-        row = MarketHalt.objects.get()
-        row.end_at = row.start_at + timedelta(minutes=10 + late_minutes)
-        row.save()
+        User.objects.create_superuser("ann")
+        office, row = Client(), MarketHalt.objects.get()
+        office.force_login(User.objects.get())
+        start, end = row.start_at, row.start_at + timedelta(minutes=10 + late_minutes)
+        moments = {
+            f"{name}_{part}": text
+            for name, at in (("start_at", start), ("end_at", end))
+            for part, text in enumerate(exchange_time(at).split()[:2])
+        }
+        typed = {"symbol": row.symbol, "reason": row.reason, **moments}
+        page = office.post(f"/admin/execution/markethalt/{row.pk}/change/", typed)
+        assert page.status_code == 302
 
     return enter
 
@@ -159,6 +175,29 @@ def test_a_scene_passes_by_what_is_right(name: str) -> None:
     assert STEPS.get(name, "") in person.text
 
 
+@pytest.fixture(autouse=True)
+def halts_read_anew() -> Iterator[None]:
+    """No test waits for the second that a process holds what it has read of halts."""
+    yield
+    for each in (trading_halts.stored, market_data, contexts.default):
+        each.cache_clear()
+
+
+@pytest.fixture
+def untouched() -> Iterator[None]:
+    """What is not the rehearsal's own stays as it is."""
+    order_of("main", strategy="trend", algorithm="TWAP", symbol="AAPL")()
+    order_of("rehearsal-2", strategy="rehearsal-2", algorithm="TWAP", symbol="MSFT")()
+    halt("--symbol", "AAPL")()
+    theirs = Order.objects.exclude(account=ACCOUNT).order_by("pk")
+    before = list(theirs.values_list("pk", "version", "status"))
+    assert len(before) == 2
+    yield
+    assert list(theirs.values_list("pk", "version", "status")) == before
+    assert TradingState.objects.get(key="AAPL").state == "HALTED"
+
+
+@pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("name", SCENES)
 def test_where_nobody_acts_the_rehearsal_shows_the_solution_and_does_it(name: str) -> None:
     person = Person()
@@ -167,6 +206,7 @@ def test_where_nobody_acts_the_rehearsal_shows_the_solution_and_does_it(name: st
     before, _, after = person.text.partition("The time is over. This would have been right: ")
     _, _, hint = before.partition("Hint, from ")
     assert hint.partition("runbook.md: ")[2].strip() == after.partition(" Not passed")[0]
+    assert "deepstack " in after or "In the back office, " in after
     assert nothing_is_left()
 
 
@@ -254,22 +294,19 @@ def test_a_halt_of_everything_is_left_to_the_person_who_set_it() -> None:
     assert TradingState.objects.get(scope="SYSTEM").state == "HALTED"
 
 
-def test_orders_of_others_are_not_touched() -> None:
-    order_of("main", strategy="trend", algorithm="TWAP", symbol="AAPL")()
-    order_of("rehearsal-2", strategy="rehearsal-2", algorithm="TWAP", symbol="MSFT")()
-    halt("--symbol", "AAPL")()
-    theirs = list(Order.objects.order_by("pk").values_list("pk", "version", "status"))
-    for name in SCENES:
-        Person().played(name, hint_after=1, give_up_after=2)
-    seen = Order.objects.exclude(account=ACCOUNT).order_by("pk")
-    assert list(seen.values_list("pk", "version", "status")) == theirs
-    assert TradingState.objects.get(key="AAPL").state == "HALTED"
-
-
 def test_a_symbol_that_somebody_trades_is_not_used() -> None:
     order_of("main", algorithm="TWAP")()
     with pytest.raises(CannotPlay, match="in which nobody has a live order"):
         conditions.own_symbol(contexts.default())
+
+
+def test_on_replayed_bars_it_takes_a_symbol_that_nobody_trades() -> None:
+    for symbol in ("AAPL", "MSFT"):
+        market = store_tape("150", symbol=symbol, minutes=3)
+    order_of("main", symbol="AAPL", algorithm="TWAP")()
+    replayed = configured({"market": {"source": "replay"}})
+    at = replace(contexts.default(), config=replayed, market=market)
+    assert conditions.own_symbol(at) == "MSFT"
 
 
 @pytest.mark.parametrize(
@@ -284,6 +321,13 @@ def test_where_it_is_refused(changes: dict[str, Any], scenes: list[str], refusal
     at = replace(contexts.default(), config=configured(changes))
     with pytest.raises(CannotPlay, match=refusal):
         conditions.refuse_elsewhere(at, [SCENES[name] for name in scenes])
+
+
+def test_a_made_up_halt_ends_at_once_where_somebody_else_begins_to_trade() -> None:
+    person = Person(at_3=order_of("main", algorithm="TWAP"))
+    with pytest.raises(CannotPlay, match="somebody else trades REHEARSE now"):
+        person.plays("exchange-halt")
+    assert nothing_is_left()
 
 
 def configured(changes: dict[str, Any]) -> Config:
