@@ -17,7 +17,7 @@ PRECISION = timedelta(minutes=1)
 class ExchangeHalt(Scene):
     name = "exchange-halt"
     title = "an order waits for the end of a trading halt"
-    section = "MARKET_HALT"
+    section = "SYMBOL_HALTED"
     order: Order
     halt: MarketHalt
 
@@ -64,7 +64,7 @@ class ExchangeHalt(Scene):
     @override
     def solution(self) -> str:
         return (
-            f"In the back office, Market halts, {self.stage.symbol}: enter"
+            f"In the back office, Trading halts, {self.stage.symbol}: enter"
             f" {exchange_time(self._resumed)} as its end (times are in ET), and save."
         )
 

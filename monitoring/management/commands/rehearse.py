@@ -45,9 +45,17 @@ class Command(OperatorCommand):
             help="only this one; may be given several times",
         )
         parser.add_argument("--list", action="store_true", help="name the scenes")
-        read = argument(seconds)
-        parser.add_argument("--hint-after", type=read, default=120.0, metavar="SECONDS")
-        parser.add_argument("--give-up-after", type=read, default=600.0, metavar="SECONDS")
+        for option, default, what in (
+            ("--hint-after", 120.0, "when the command to use is named"),
+            ("--give-up-after", 600.0, "when the solution is shown and carried out"),
+        ):
+            parser.add_argument(
+                option,
+                type=argument(seconds),
+                default=default,
+                metavar="SECONDS",
+                help=f"{what}; default: {default:g}",
+            )
         add_person(parser)
 
     @override

@@ -19,7 +19,7 @@ PARTS = {
 
 
 def test_each_kind_of_alert_has_its_part() -> None:
-    assert set(PARTS) - {"VERIFY", "MARKET_HALT"} == set(AlertKind)
+    assert set(PARTS) - {"VERIFY", "SYMBOL_HALTED"} == set(AlertKind)
 
 
 def test_each_scene_of_the_rehearsal_names_a_part() -> None:
