@@ -8,10 +8,11 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 WORKDIR /srv/deepstack
 
 # Time zones come from the tzdata package; the slim image has none.
-# requirements-observability adds what traces and error reports need.
+# requirements-observability adds what traces and error reports need, requirements-single-sign-on
+# what logins by OpenID Connect need; several are separated by blanks.
 ARG REQUIREMENTS=requirements
-COPY requirements.lock requirements-observability.lock ./
-RUN pip install --require-hashes -r ${REQUIREMENTS}.lock
+COPY requirements.lock requirements-observability.lock requirements-single-sign-on.lock ./
+RUN for name in ${REQUIREMENTS}; do pip install --require-hashes -r ${name}.lock || exit 1; done
 
 COPY . .
 RUN useradd --system --uid 10001 --home-dir /srv/deepstack deepstack \

@@ -85,7 +85,7 @@ format: $(VENV)/installed-dev
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	for name in requirements requirements-observability requirements-dev; do \
+	for name in requirements requirements-observability requirements-single-sign-on requirements-dev; do \
 	  $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
 	    --no-emit-index-url --generate-hashes $$name.txt --output-file $$name.lock; \
 	done

@@ -37,6 +37,7 @@ from deepstack.config_ibkr import Ibkr
 from deepstack.config_market import Market
 from deepstack.config_observability import Observability
 from deepstack.config_paper import Paper
+from deepstack.config_single_sign_on import SingleSignOn
 from deepstack.config_types import (
     PRINTED,
     Bps,
@@ -237,7 +238,7 @@ class Limits(Section):
     duplicate_seconds: Seconds = 0.0  # 0: not compared
 
 
-class Config(Observability, BaseSettings):
+class Config(Observability, SingleSignOn, BaseSettings):
     """Every setting of the service, frozen once read."""
 
     model_config = SettingsConfigDict(

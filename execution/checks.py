@@ -1,6 +1,7 @@
 """System checks: a service that is set up dangerously refuses to start."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from execution.broker.live_readiness import live_problems
 # What a process must know before it trades; code and addresses do not change from start to start,
 # and `manage.py check` looks at all of it.
 CONFIGURATION = "configuration"
+SINGLE_SIGN_ON = "authlib"  # a package and its module
 
 
 @register(CONFIGURATION)
@@ -59,6 +61,21 @@ def what_watches_is_installed(
     return [
         Caution(f"{line}.", hint=f"{mends}, or unset the variable.", id="execution.W002")
         for line, mends in observability.missing(current())
+    ]
+
+
+@register(CONFIGURATION)
+def single_sign_on_is_installed(
+    app_configs: Sequence[Any] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    if not current().oidc_issuer or find_spec(SINGLE_SIGN_ON) is not None:
+        return []
+    return [
+        Error(
+            "OIDC_ISSUER is set and the packages of single sign-on are not installed.",
+            hint=f"pip install {SINGLE_SIGN_ON}, or unset all that begins with OIDC_.",
+            id="execution.E014",
+        )
     ]
 
 

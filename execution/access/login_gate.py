@@ -10,13 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from deepstack.web import problem_json, store_down
-from execution.access import second_factor
+from execution.access import second_factor, single_sign_on
 from execution.models import TradingState
 
 GUARDED = ("/api/", "/admin/")
 # What needs no login, ends it, or completes it.
 OPEN = ("/admin/login/", "/admin/logout/", "/admin/jsi18n/", "/api/v1/token/")
-PAGES = "/admin/second-factor/"
+PAGES = ("/admin/second-factor/", "/admin/single-sign-on/")
 HALTS = ("/api/v1/halt/", "/admin/execution/tradingstate/halt-all/")
 SETS_A_STATE = "/admin/execution/tradingstate/set/"
 CODE_WANTED = "SECOND_FACTOR_NEEDED"
@@ -56,8 +56,14 @@ def _is_guarded(request: HttpRequest) -> bool:
 def _lacks_the_code(request: HttpRequest) -> bool:
     if SESSION_KEY not in request.session or not request.user.is_authenticated:
         return False
-    verified = getattr(request.user, "otp_device", None) is not None
-    return not verified and second_factor.asked_of(request.user) and not halts(request)
+    return not _verified(request) and second_factor.asked_of(request.user) and not halts(request)
+
+
+def _verified(request: HttpRequest) -> bool:
+    """By a code of ours, or by what the identity provider asked for at this login."""
+    if getattr(request.user, "otp_device", None) is not None:
+        return True
+    return single_sign_on.second_factor_given(request.session)
 
 
 def _refusal(request: HttpRequest) -> HttpResponse:

@@ -12,9 +12,11 @@ from deepstack.command_line import COMMANDS, main
 from deepstack.config import ROOT
 from deepstack.observability import REPORTS, TRACES
 from deepstack.version import VERSION
+from execution.checks import SINGLE_SIGN_ON
 
 pytestmark = pytest.mark.any_date
 
+OPTIONAL = ["requirements-observability", "requirements-single-sign-on"]
 TEST_TOOLS = {"pytest", "pytest-django", "pytest-timeout", "setuptools"}
 
 
@@ -75,11 +77,18 @@ def test_the_package_needs_what_requirements_txt_pins() -> None:
     assert project["scripts"]["deepstack"] == "deepstack.command_line:main"
 
 
-def test_the_extra_is_what_its_own_requirements_pin() -> None:
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        ("observability", f"{TRACES.packages} {REPORTS.packages}"),
+        ("single-sign-on", SINGLE_SIGN_ON),
+    ],
+)
+def test_an_extra_is_what_its_own_requirements_pin(extra: str, named: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = names((ROOT / "requirements-observability.txt").read_text().splitlines()[1:])
-    assert names(project["optional-dependencies"]["observability"]) == pinned
-    assert {name for tool in (TRACES, REPORTS) for name in tool.packages.split()} == pinned
+    pinned = names((ROOT / f"requirements-{extra}.txt").read_text().splitlines()[1:])
+    assert names(project["optional-dependencies"][extra]) == pinned
+    assert set(named.split()) == pinned
 
 
 def test_what_reports_and_the_api_call_the_version_is_that_of_the_package() -> None:
@@ -97,9 +106,9 @@ def test_readme_and_contributing_name_the_versions_of_python_that_the_package_de
         assert f"Python {', '.join(others)} or {last} with venv" in (ROOT / page).read_text()
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-observability", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", *OPTIONAL, "requirements-dev"])
 def test_the_lock_file_holds_every_pinned_version(name: str) -> None:
-    below = {"requirements-dev": ["requirements-observability"]}.get(name, [])
+    below = OPTIONAL if name == "requirements-dev" else []
     files = ["requirements", *below, name]
     text = "".join((ROOT / f"{each}.txt").read_text() for each in files)
     pins = re.findall(r"^([A-Za-z0-9_.-]+)(?:\[\w+\])?==(\S+)", text, re.M)
