@@ -32,10 +32,19 @@ class Provider:
 
     issuer: str
 
-    def say(self, claims: Mapping[str, Any] | None = None, **faults: str) -> None:
-        """Of who comes next: these claims, None leaving one out; and what is wrong with the ID
-        token or the provider (`Answers`)."""
-        told = {"claims": {**PERSON, **(claims or {})}, "faults": faults}
+    def say(
+        self,
+        claims: Mapping[str, Any] | None = None,
+        userinfo: Mapping[str, Any] | None = None,
+        **faults: str,
+    ) -> None:
+        """Of who comes next: these claims, None leaving one out; what the userinfo endpoint has;
+        and what is wrong with the ID token or the provider (`Answers`)."""
+        told = {
+            "claims": {**PERSON, **(claims or {})},
+            "userinfo": {"sub": "1", **(userinfo or {})},
+            "faults": faults,
+        }
         requests.post(f"{self.issuer}/say", json=told, timeout=5).raise_for_status()
 
     def log_in(self, address: str) -> str:
@@ -70,6 +79,7 @@ class Answers:
         self.issuer = ""
         self.claims: dict[str, Any] = dict(PERSON)
         self.faults: dict[str, str] = {}
+        self.userinfo: dict[str, Any] = {}
         self.asked: dict[str, str] = {}
         self.codes: dict[str, dict[str, str]] = {}
 
@@ -166,8 +176,11 @@ class Handler(BaseHTTPRequestHandler):
         pages: dict[str, Any] = {
             "/.well-known/openid-configuration": ANSWERS.discovery(),
             "/keys": {"keys": [ANSWERS.key.as_dict(private=False)]},
+            "/userinfo": ANSWERS.userinfo,
             "/asked": ANSWERS.asked,
         }
+        if parts.path == "/userinfo":
+            assert self.headers["Authorization"] == "Bearer access"
         self._answer(pages[parts.path])
 
     def do_POST(self) -> None:
@@ -175,6 +188,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/say":
             told = json.loads(body)
             ANSWERS.claims, ANSWERS.faults = told["claims"], told["faults"]
+            ANSWERS.userinfo = told["userinfo"]
             return self._answer({})
         form = {name: values[0] for name, values in parse_qs(body).items()}
         return self._answer(ANSWERS.token(form, self.headers.get("Authorization", "")))

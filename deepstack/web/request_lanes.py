@@ -1,8 +1,9 @@
 """Lanes of the web process: what may be slow is bounded, so that the kill switch never waits.
 
-Logins hash passwords for half a second, lists and previews compute; each kind has its own few
-places and a short queue, and whoever finds both full is turned away at once. Halts, cancels,
-pauses and health pages have no bound: the threads that the lanes leave over are theirs.
+Logins hash passwords for half a second or wait for an identity provider, lists and previews
+compute; each kind has its own few places and a short queue, and whoever finds both full is turned
+away at once. Halts, cancels, pauses and health pages have no bound: the threads that the lanes
+leave over are theirs.
 """
 
 import re
@@ -28,10 +29,11 @@ _URGENT = re.compile(
     r"|/admin/execution/order/control/(cancel|pause)/"
 )
 _LOGIN = re.compile(r"/api/v1/token/|/admin/login/|/admin/password_change/")
+_SINGLE_SIGN_ON = re.compile(r"/admin/single-sign-on/.*")
 _READING = ("GET", "HEAD", "OPTIONS")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lane:
     """At most `places` requests at a time, and `queue` that wait up to `seconds` for a place."""
 
@@ -82,6 +84,7 @@ class Lanes:
         sys.setswitchinterval(0.001)
         self._app = app
         self._login = Lane(places=1, queue=4, seconds=4.0)
+        self._single_sign_on = Lane(places=2, queue=4, seconds=4.0)
         self._reads = Lane(places=1, queue=8, seconds=2.0)
         self._writes = Lane(places=2, queue=6, seconds=2.0)
 
@@ -90,7 +93,7 @@ class Lanes:
         if _URGENT.fullmatch(path):
             return self._app(environ, start)
         lane, behind_all = self._lane(path, method), False
-        if lane is self._login:
+        if lane in (self._login, self._single_sign_on):
             asking = login_throttle.address(environ)
             if seconds := login_throttle.throttle.wait(asking):
                 text = "too many failed logins from this address"
@@ -105,6 +108,8 @@ class Lanes:
     def _lane(self, path: str, method: str) -> Lane:
         if _LOGIN.fullmatch(path):
             return self._login
+        if _SINGLE_SIGN_ON.fullmatch(path):
+            return self._single_sign_on
         reads = method in _READING or path == "/api/v1/orders/preview/"
         return self._reads if reads else self._writes
 

@@ -100,10 +100,16 @@ def _new(name: str, config: Config) -> User:
         user.clean_fields()
     except ValidationError as error:
         raise Refused(f"{name!r} cannot be a user's name: {'; '.join(error.messages)}") from None
+    # Two users whom a person takes for one.
+    usual = User.normalize_username(name)
+    if usual != name or User.objects.filter(username__iexact=name).exclude(username=name).exists():
+        raise Refused(f"{name!r} reads like the name of another user: ask a superuser")
     # Of two first logins at the same time, the second finds the row of the first.
-    made, _ = User.objects.get_or_create(
+    made, new = User.objects.get_or_create(
         username=name, defaults={"is_staff": True, "password": user.password}
     )
+    if new:
+        log.warning("user created by single sign-on", user=name)
     return made
 
 

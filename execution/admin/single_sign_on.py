@@ -20,7 +20,11 @@ AWAY = (
     "The identity provider does not answer. Try again; trading can be halted with an API token or"
     " on the command line meanwhile."
 )
-WRONG = "What the identity provider sent does not hold, or the login took too long. Begin again."
+WRONG = "What the identity provider sent does not hold. Nobody was logged in: begin again."
+NOT_ASKED = (
+    "The identity provider did not log you in, or this browser had not asked it to, or not within"
+    " the last hour. Begin again."
+)
 
 
 @require_GET
@@ -42,9 +46,13 @@ def callback(request: HttpRequest) -> HttpResponse:
         user = single_sign_on.person_of(claims)
     except openid.ProviderAway as error:
         return _not_reached(request, error)
+    except openid.NotAsked as error:
+        return _refused(request, NOT_ASKED, why=str(error))
     except openid.WrongAnswer as error:
+        _failed(request)
         return _refused(request, WRONG, why=str(error))
     except Refused as error:
+        _failed(request, error.name)
         return _refused(request, f"Refused: {error}.", why=str(error), name=error.name)
     onwards = _onwards(request, request.session.pop(NEXT, ""))
     login(request, user, backend=BACKEND)
@@ -66,10 +74,15 @@ def _onwards(request: HttpRequest, wanted: str) -> str:
     return reverse("admin:index")
 
 
-def _refused(request: HttpRequest, said: str, *, why: str, name: str = "") -> HttpResponse:
-    """Counts as a wrong password does."""
-    log.warning("single sign-on refused", user=name[:150], why=why[:300])
+def _failed(request: HttpRequest, name: str = "") -> None:
+    """Counts as a wrong password does. A page of somebody else must not be able to bring it about:
+    who sends other people's browsers here would make their address wait."""
     user_login_failed.send(__name__, credentials={"username": name}, request=request)
+
+
+def _refused(request: HttpRequest, said: str, *, why: str, name: str = "") -> HttpResponse:
+    address = login_throttle.address(request.META)
+    log.warning("single sign-on refused", user=name[:150], address=address, why=why[:300])
     return _page(request, 403, "Single sign-on did not let you in", said)
 
 

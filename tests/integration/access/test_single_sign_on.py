@@ -154,6 +154,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "no end": ({"exp": None}, {}),
     "for another client": ({"aud": "another"}, {}),
     "for us and others, to others": ({"aud": [CLIENT, "another"], "azp": "another"}, {}),
+    "for another client, by us": ({"aud": "another", "azp": CLIENT}, {}),
     "for nobody": ({"aud": None}, {}),
     "of another issuer": ({"iss": "https://login.example"}, {}),
     "unsigned": ({}, {"signature": "none"}),
@@ -293,11 +294,23 @@ def test_a_user_is_created_at_the_first_login_without_a_password(
     assert roles() == {"Trader"}
 
 
-def test_a_name_that_no_user_can_have_is_refused(on: Configure, provider: Provider) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bob <b>", "cannot be a user&#x27;s name"),
+        ("b" * 151, "cannot be a user&#x27;s name"),
+        ("Ann", "reads like the name of another user"),
+        ("\uff42ob", "reads like the name of another user"),
+    ],
+)
+def test_a_name_that_no_new_user_can_have_is_refused(
+    on: Configure, provider: Provider, name: str, said: str
+) -> None:
     on(OIDC_CREATE_USERS="true", **GROUPS)
-    provider.say({"groups": ["desk"], "preferred_username": "ann <b>"})
-    assert "cannot be a user&#x27;s name" in refused(sign_on(provider))
-    assert not User.objects.exists()
+    person("ann", is_superuser=True)
+    provider.say({"groups": ["desk"], "preferred_username": name})
+    assert said in refused(sign_on(provider))
+    assert User.objects.count() == 1
 
 
 @pytest.mark.parametrize("verified", [True, False, None, "true"])
@@ -308,6 +321,21 @@ def test_an_address_names_a_user_where_it_is_verified(
     person("ann@desk.example", "Trader")
     provider.say({"email": "ann@desk.example", "email_verified": verified})
     assert in_office(sign_on(provider).browser) is (verified is True)
+
+
+def test_what_the_id_token_lacks_is_asked_of_the_userinfo_endpoint(
+    on: Configure, provider: Provider
+) -> None:
+    on(OIDC_CREATE_USERS="true", CONTROLS__SECOND_FACTOR="always", **GROUPS)
+    thin = {"preferred_username": None, "amr": None}
+    whole = {"preferred_username": "ann", "groups": ["risk"], "amr": ["mfa"]}
+    provider.say(thin, {**whole, "sub": "2"})
+    refused(sign_on(provider))
+    assert not User.objects.exists()
+    provider.say(thin, whole)
+    client = sign_on(provider).browser
+    assert roles() == {"Risk"}
+    assert client.get(PAGE)["Location"].startswith("/admin/second-factor/")  # `amr` is not taken
 
 
 def test_the_second_factor_of_the_provider_counts_for_that_login_alone(
@@ -384,6 +412,13 @@ def test_logins_and_refusals_are_on_record_and_refusals_make_the_address_wait(
     assert busy.status_code == 429
     assert int(busy["Retry-After"]) > 0
     assert SECRET not in caplog.text
+
+
+def test_no_page_of_somebody_else_makes_an_address_wait(on: Configure) -> None:
+    for query in ("code=1&state=2", "error=access_denied", ""):
+        for _ in range(login_throttle.MOST_OF_ADDRESS):
+            assert Client().get(f"{BEGIN}callback/?{query}").status_code == 403
+    assert login_throttle.throttle.wait("127.0.0.1") == 0
 
 
 @pytest.mark.parametrize(

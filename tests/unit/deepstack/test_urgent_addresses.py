@@ -35,6 +35,7 @@ def test_which_addresses_wait_for_nobody(name: str, arguments: list[int], urgent
 
 def test_a_halt_is_answered_while_every_lane_is_taken() -> None:
     slow = [("POST", "/api/v1/token/"), ("GET", reverse("order-list"))]
+    slow += [("GET", "/admin/single-sign-on/"), ("GET", "/admin/single-sign-on/callback/")]
     slow += [("POST", reverse("order-list"))] * 2
     taken, over = Barrier(len(slow) + 1), Event()
 
@@ -65,5 +66,5 @@ def test_a_halt_is_answered_while_every_lane_is_taken() -> None:
 
 def test_the_lanes_leave_threads_over() -> None:
     lanes = Lanes(lambda environ, start: [])
-    bounded = (lanes._login, lanes._reads, lanes._writes)
+    bounded = (lanes._login, lanes._single_sign_on, lanes._reads, lanes._writes)
     assert sum(lane.places + lane.queue for lane in bounded) + 2 <= processes.THREADS
