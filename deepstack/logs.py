@@ -28,6 +28,7 @@ _QUIET = {
     "apprise": "CRITICAL",  # its words may hold an address; the channel says what came of it
     # A line for each attempt to export; `deepstack.observability.otlp` says what came of them.
     "opentelemetry": "CRITICAL",
+    "authlib": "INFO",  # its DEBUG lines hold what a login is proved by
     "flower.inspector": "ERROR",  # asks workers that are still starting
 }
 

@@ -377,6 +377,7 @@ def test_without_a_second_factor_there_our_own_code_is_asked_for(
     assert in_office(client) is enough
     if not enough:
         assert client.get(PAGE)["Location"].startswith("/admin/second-factor/")
+        assert client.get("/admin/execution/tradingstate/halt-all/").status_code == 200
         assert client.post("/admin/second-factor/", {"code": code(device.key)}).status_code == 302
         assert in_office(client)
 
