@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
@@ -109,7 +110,7 @@ def _new(name: str, config: Config) -> User:
         username=name, defaults={"is_staff": True, "password": user.password}
     )
     if new:
-        log.warning("user created by single sign-on", user=name)
+        _record(made, ADDITION, "created by single sign-on")
     return made
 
 
@@ -134,4 +135,11 @@ def _give(user: User, roles: Sequence[str]) -> None:
         raise Refused("the roles are not set up: an administrator runs `manage.py roles`")
     user.groups.remove(*managed.exclude(name__in=roles))
     user.groups.add(*wanted)
-    log.warning("roles changed", user=user.username, before=sorted(had), after=sorted(roles))
+    before, after = (", ".join(sorted(each)) or "none" for each in (had, roles))
+    _record(user, CHANGE, f"roles by single sign-on: {before} -> {after}")
+
+
+def _record(user: User, flag: int, what: str) -> None:
+    """In the user's history, beside what superusers did to it."""
+    LogEntry.objects.log_actions(user.pk, [user], flag, what, single_object=True)
+    log.warning("user changed", user=user.username, what=what)

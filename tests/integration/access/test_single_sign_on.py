@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.test import Client
@@ -265,6 +266,11 @@ def test_roles_follow_the_groups_at_each_login(on: Configure, provider: Provider
         provider.say({"groups": groups})
         assert sign_on(provider).status_code == 302
         assert roles() == {*expected, "our own"}
+    told = LogEntry.objects.order_by("pk").values_list("object_id", "change_message")
+    assert list(told) == [
+        (str(user.pk), f"roles by single sign-on: {each}")
+        for each in ("Viewer -> Trader", "Trader -> Risk, Trader", "Risk, Trader -> Risk")
+    ]
 
 
 @pytest.mark.parametrize("groups", [None, [], ["canteen"], "desk", [["desk"]], {"desk": True}])
@@ -291,6 +297,7 @@ def test_a_user_is_created_at_the_first_login_without_a_password(
     user = User.objects.get()
     assert (user.username, user.is_staff, user.is_superuser) == ("ann", True, False)
     assert not user.has_usable_password()
+    assert LogEntry.objects.filter(object_id=user.pk).count() == 2  # created, with a role
     assert roles() == {"Trader"}
 
 
