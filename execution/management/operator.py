@@ -1,6 +1,7 @@
 """Who types a command. In paper trading a name is taken as it is given; in live trading whoever
-lets something trade, an order included, shows an API token of theirs, in the environment, where no
-process list shows it, and is bound by their desks. What stops trading asks nobody."""
+lets something trade, an order included, or changes what orders are routed by, shows an API token of
+theirs, in the environment, where no process list shows it, and is bound by their desks. What stops
+trading asks nobody."""
 
 import getpass
 import os

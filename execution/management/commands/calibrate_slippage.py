@@ -25,6 +25,7 @@ class Command(OperatorCommand):
         " enough orders and predicted orders that it had not seen better than the configured ones"
         " did; estimates use it where execution.slippage.calibrated is true."
     )
+    permission = "execution.change_risklimit"  # routing may go by what is adopted
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:

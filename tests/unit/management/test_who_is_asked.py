@@ -8,7 +8,15 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from execution.checks import CONFIGURATION
 from execution.management.console import OperatorCommand
 
-ALWAYS = {"accept_break", "amend", "order", "reset_second_factor", "resume", "resume_trading"}
+ALWAYS = {
+    "accept_break",
+    "amend",
+    "calibrate_slippage",
+    "order",
+    "reset_second_factor",
+    "resume",
+    "resume_trading",
+}
 STOPPING = {"cancel", "halt", "pause"}
 
 
