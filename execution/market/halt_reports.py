@@ -63,10 +63,10 @@ class _Known:
         if report.level is not None:
             self._halt_all(report, report.level)
         row = self._latest.get(report.symbol)
-        if row is not None and row.end_at is None:
-            self._say(row, report.reason)
-        elif row is None or row.end_at is None or row.end_at < report.at:
+        if row is None or (row.end_at is not None and row.end_at <= report.at):
             self._begin(report.symbol, report.at, None, report.reason)
+        elif row.end_at is None and row.start_at <= report.at:
+            self._say(row, report.reason)
 
     def resume(self, report: HaltReport) -> None:
         row = self._latest.get(report.symbol)

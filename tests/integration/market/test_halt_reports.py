@@ -73,8 +73,14 @@ def test_what_is_repeated_after_a_lost_connection_changes_nothing() -> None:
     book(halt(0), resume(5), halt(7))
     once = [("AAPL", 0, 5, "news"), ("AAPL", 7, None, "news")]
     assert told() == once
-    book(halt(0), resume(5), halt(7))
+    book(halt(0, reason="older"), resume(5), halt(7))
     assert told() == once
+
+
+@pytest.mark.usefixtures("order")
+def test_a_symbol_is_halted_that_resumes_and_is_halted_at_one_moment() -> None:
+    book(halt(0), resume(5), halt(5))
+    assert told() == [("AAPL", 0, 5, "news"), ("AAPL", 5, None, "news")]
 
 
 @pytest.mark.usefixtures("order")
