@@ -63,6 +63,16 @@ def test_the_console_script_says(
     assert (ended.value.code, said in told) == (code, True), told
 
 
+def test_the_list_of_commands_fits_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["deepstack", "help"])
+    main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > len(COMMANDS)
+    assert [line for line in lines if len(line) > 80] == []
+
+
 def test_the_console_script_is_a_program() -> None:
     command = [sys.executable, "-m", "deepstack.command_line", "ordr"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
