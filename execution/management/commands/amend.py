@@ -29,7 +29,7 @@ class Command(OperatorCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         # Every value is read by the signal's own parser, which says what is wrong with it.
-        parser.add_argument("order", type=argument(ORDER_ID))
+        parser.add_argument("order", type=argument(ORDER_ID), metavar="ID")
         parser.add_argument(
             "--quantity", action=Once, help="whole shares, at least what is filled and working"
         )

@@ -37,7 +37,7 @@ class Command(OperatorCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("order", type=argument(ORDER_ID), metavar="ORDER")
+        parser.add_argument("order", type=argument(ORDER_ID), metavar="ID")
         parser.add_argument(
             "--algorithm",
             dest="algorithms",
