@@ -74,7 +74,7 @@ class TradingStatusListener:
             except Error as error:
                 connection.close()  # and with it the lock
                 log.warning("trading statuses wait for PostgreSQL", error=str(error).strip())
-            except Exception:  # nobody else listens when it does
+            except Exception:  # the lock stays here, so that no other process would listen
                 log.exception("listening to trading statuses failed")
             self._ended.wait(STANDBY_TURN)
 

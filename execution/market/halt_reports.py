@@ -46,10 +46,12 @@ def book(reports: Sequence[HaltReport], source: str) -> None:
                 known.halt(report)
             else:
                 known.resume(report)
+        known.store()
 
 
 class _Known:
-    """The rows of one source that these reports may concern."""
+    """The rows of one source that these reports may concern. A market-wide halt and its end come as
+    some thousand reports: the rows are read, and stored, as one set."""
 
     def __init__(self, source: str, reports: Sequence[HaltReport]) -> None:
         self._source = source
@@ -57,7 +59,9 @@ class _Known:
         rows = MarketHalt.objects.select_for_update().filter(
             recent, source=source, symbol__in={ALL, *(report.symbol for report in reports)}
         )
-        self._latest = {row.symbol: row for row in rows.order_by("start_at", "pk")}
+        self._rows = list(rows.order_by("start_at", "pk"))
+        self._latest = {row.symbol: row for row in self._rows}
+        self._resumed: list[MarketHalt] = []
 
     def halt(self, report: HaltReport) -> None:
         if report.level is not None:
@@ -66,18 +70,24 @@ class _Known:
         if row is None or (row.end_at is not None and row.end_at <= report.at):
             self._begin(report.symbol, report.at, None, report.reason)
         elif row.end_at is None and row.start_at <= report.at:
-            self._say(row, report.reason)
+            row.reason = report.reason[:REASON_MOST]
 
     def resume(self, report: HaltReport) -> None:
         row = self._latest.get(report.symbol)
         if row is None or row.end_at is not None or report.at <= row.start_at:
             return
         row.end_at = report.at
+        self._resumed.append(row)
         log.info("trading resumed", symbol=row.symbol, at=report.at, reason=report.reason)
-        if _mattered(row):
-            row.save(update_fields=["end_at"])
-        else:
-            row.delete()
+
+    def store(self) -> None:
+        forgotten = self._forgotten()
+        gone = set(map(id, forgotten))  # one that is not stored has nothing else to be told by
+        kept = [row for row in self._rows if id(row) not in gone]
+        MarketHalt.objects.filter(pk__in=[row.pk for row in forgotten if row.pk]).delete()
+        # The end of one halt before the beginning of the symbol's next.
+        MarketHalt.objects.bulk_update([row for row in kept if row.pk], ["end_at", "reason"])
+        MarketHalt.objects.bulk_create([row for row in kept if not row.pk])
 
     def _halt_all(self, report: HaltReport, level: int) -> None:
         """At once, as the statuses of some thousand symbols take their time to come. How long it
@@ -88,25 +98,26 @@ class _Known:
             self._begin(ALL, report.at, end, f"Market-wide circuit breaker, level {level}")
         elif level == LAST_LEVEL and row.end_at is not None and row.end_at < end:
             row.end_at = end
-            row.save(update_fields=["end_at"])
 
     def _begin(self, symbol: str, at: datetime, end: datetime | None, reason: str) -> None:
         log.warning("trading halted", symbol=symbol, at=at, reason=reason)
-        self._latest[symbol] = MarketHalt.objects.create(
+        row = MarketHalt(
             symbol=symbol, start_at=at, end_at=end, reason=reason[:REASON_MOST], source=self._source
         )
+        self._latest[symbol] = row
+        self._rows.append(row)
 
-    def _say(self, row: MarketHalt, reason: str) -> None:
-        if row.reason != (told := reason[:REASON_MOST]):
-            row.reason = told
-            row.save(update_fields=["reason"])
-
-
-def _mattered(row: MarketHalt) -> bool:
-    """Whether an order of ours may have met it. Dozens of symbols are halted on a day, most of
-    which nobody here trades; those are forgotten with their end."""
-    met = Q(status__in=ORDER_LIVE) | Q(finished_at__gte=row.start_at)
-    return Order.objects.filter(met, symbol=row.symbol).exists()
+    def _forgotten(self) -> list[MarketHalt]:
+        """Halts that no order of ours can have met. Dozens of symbols are halted on a day, most of
+        which nobody here trades; those are forgotten with their end."""
+        if not self._resumed:
+            return []
+        since = min(row.start_at for row in self._resumed)
+        met = Q(status__in=ORDER_LIVE) | Q(finished_at__gte=since)
+        symbols = {row.symbol for row in self._resumed}
+        ours = Order.objects.filter(met, symbol__in=symbols).values_list("symbol", flat=True)
+        traded = set(ours.distinct())
+        return [row for row in self._resumed if row.symbol not in traded]
 
 
 def _next_day(at: datetime) -> datetime:

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from deepstack.config import Config
 from execution.broker.alpaca import endpoints
-from execution.broker.alpaca.stream_thread import StreamThread, websocket_params
+from execution.broker.alpaca.stream_thread import StreamThread, client_arguments
 
 Update = Mapping[str, Any]
 
@@ -26,14 +26,7 @@ class Updates(TradingStream):
         on_listening: Callable[[], None],
         on_lost: Callable[[], None],
     ) -> None:
-        super().__init__(
-            config.alpaca_api_key,
-            config.alpaca_secret_key.get_secret_value(),
-            # As models, updates with a word that the library does not know would be lost.
-            raw_data=True,
-            url_override=endpoints.stream_url(config),
-            websocket_params=websocket_params(config),
-        )
+        super().__init__(**client_arguments(config, endpoints.stream_url(config)))
         self._on_update = on_update
         self._on_listening = on_listening
         self._on_lost = on_lost

@@ -59,11 +59,19 @@ class StreamThread:
             await self._client._ws.close()
 
 
-def websocket_params(config: Config) -> dict[str, Any]:
+def client_arguments(config: Config, url: str) -> dict[str, Any]:
+    """What each of the library's stream clients is made of."""
     return {
-        "ping_interval": PING_SECONDS,
-        "ping_timeout": PING_SECONDS,
-        "close_timeout": CLOSE_SECONDS,
-        "open_timeout": config.alpaca_connect_seconds,
-        "max_queue": 4096,
+        "api_key": config.alpaca_api_key,
+        "secret_key": config.alpaca_secret_key.get_secret_value(),
+        # As models, messages with a word that the library does not know would be lost.
+        "raw_data": True,
+        "url_override": url,
+        "websocket_params": {
+            "ping_interval": PING_SECONDS,
+            "ping_timeout": PING_SECONDS,
+            "close_timeout": CLOSE_SECONDS,
+            "open_timeout": config.alpaca_connect_seconds,
+            "max_queue": 4096,
+        },
     }

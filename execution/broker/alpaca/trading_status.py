@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from deepstack.config import Config
 from execution.broker.alpaca import endpoints
-from execution.broker.alpaca.stream_thread import StreamThread, websocket_params
+from execution.broker.alpaca.stream_thread import StreamThread, client_arguments
 from execution.market.halt_reports import HaltReport
 
 log = structlog.get_logger(__name__)
@@ -40,14 +40,7 @@ class Statuses(StockDataStream):
         on_report: Callable[[HaltReport], None],
         on_listening: Callable[[], None],
     ) -> None:
-        super().__init__(
-            config.alpaca_api_key,
-            config.alpaca_secret_key.get_secret_value(),
-            # As models, a status without its reason would be lost.
-            raw_data=True,
-            url_override=endpoints.data_stream_url(config),
-            websocket_params=websocket_params(config),
-        )
+        super().__init__(**client_arguments(config, endpoints.data_stream_url(config)))
         self._on_report = on_report
         self._on_listening = on_listening
         self.subscribe_trading_statuses(self._take, "*")

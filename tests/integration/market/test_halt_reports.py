@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pytest_django.fixtures import DjangoAssertNumQueries
 
 from execution.market import halt_reports
 from execution.market.halt_reports import HaltReport
@@ -127,3 +128,15 @@ def test_after_the_third_level_nothing_trades_until_the_next_day() -> None:
     assert MarketHalt.objects.get(symbol=ALL).end_at == midnight
     book(halt(6, level=1))
     assert MarketHalt.objects.get(symbol=ALL).end_at == midnight
+
+
+def test_the_halts_of_a_whole_market_take_a_few_statements(
+    django_assert_max_num_queries: DjangoAssertNumQueries, order: Order
+) -> None:
+    symbols = [f"Z{number}" for number in range(400)]
+    with django_assert_max_num_queries(10):
+        book(halt(0, level=1), *(halt(0.1, symbol, level=1) for symbol in symbols))
+    assert MarketHalt.objects.filter(end_at=None).count() == 401
+    with django_assert_max_num_queries(10):
+        book(resume(16), *(resume(16, symbol) for symbol in symbols))
+    assert [row[:3] for row in told()] == [(ALL, 0, 15), (order.symbol, 0, 16)]
