@@ -15,12 +15,11 @@ from execution.domain.lifecycle import (
     SliceStatus,
     end_of,
 )
-from execution.domain.unexecuted import sentence
+from execution.domain.unexecuted import WINDOW_OVER, sentence
 from execution.models import Order, Slice
 from execution.orders.journal import move_order, move_slices, record_event
 from execution.orders.locks import locked
 from execution.planning import residual, returned_shares
-from execution.risk import holds
 
 _WITH_RESIDUAL = (OrderStatus.EXPIRED, OrderStatus.REJECTED)
 
@@ -118,7 +117,7 @@ def _drop_waiting(order: Order, *, at: datetime) -> None:
     reasons = dict.fromkeys(part.reason for part in unsent)
     for why in reasons:
         parts = [part for part in unsent if part.reason == why]
-        reason = f"{holds.WINDOW_OVER}: {why}" if why else holds.WINDOW_OVER
+        reason = f"{WINDOW_OVER}: {why}" if why else WINDOW_OVER
         move_slices(order, parts, SliceStatus.SKIPPED, at=at, reason=reason)
 
 

@@ -43,6 +43,11 @@ class TradingHalts:
         spans = self._of(symbol)
         return next((Halt(span.start, span.reason) for span in spans if span.contains(at)), None)
 
+    def as_known_now(self) -> "TradingHalts":
+        """These, without asking again: for where no query may be made."""
+        spans = self._spans()
+        return TradingHalts(lambda: spans)
+
     def traded(self, symbol: str, bars: Sequence[TapeBar]) -> Sequence[TapeBar]:
         """The bars without those that a halt touches, be it for a part of them."""
         spans = self._of(symbol)

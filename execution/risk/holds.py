@@ -14,7 +14,6 @@ from execution.models import Order, Slice
 from execution.risk import kill_switch
 
 TIME_OVER = "slice window ended"
-WINDOW_OVER = "WINDOW_OVER"
 
 
 def why_cancelled(order: Order, part: Slice, *, at: datetime) -> str | None:

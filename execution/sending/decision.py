@@ -20,6 +20,7 @@ from execution.domain.limit_prices import (
 )
 from execution.domain.residual import Policy
 from execution.domain.risk_checks import CHILD_CHECKS, PASSING, Denial
+from execution.domain.unexecuted import WINDOW_OVER
 from execution.market import clock
 from execution.market.base import Quote
 from execution.models import Order, OrderEvent, Slice
@@ -177,7 +178,7 @@ def retry_pause(context: Context) -> timedelta:
 
 def _too_late(order: Order, part: Slice, context: Context, *, now: datetime) -> str:
     if now >= order.end_at:
-        return "WINDOW_OVER"
+        return WINDOW_OVER
     grace = timedelta(seconds=context.config.execution.scheduling.missed_grace_seconds)
     if now > max(part.end_at, part.due_at + grace * clock.speed()):
         # The rest of the plan catches up smoothly; what was missed is not sent in a burst.

@@ -17,8 +17,10 @@ from execution.broker.base import BrokerOrder
 from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING, OrderStatus, SliceStatus
-from execution.domain.risk_checks import Denial
+from execution.domain.risk_checks import Denial, halted_by_exchange
+from execution.domain.unexecuted import WINDOW_OVER
 from execution.market import clock, trading_halts
+from execution.market.trading_halts import TradingHalts
 from execution.models import Slice
 from execution.orders import order_trace
 from execution.orders.journal import move_slice, record_event
@@ -86,7 +88,7 @@ def transmit_together(
         order_trace.worked(each.intent.part, outcomes.name_of(result.outcome), taken=each.taken)
 
     def place(each: Leaving) -> None:
-        at, outcome = _place(each)
+        at, outcome = _place(each, halts)
         conclude(each, outcome, alone=True, at=at)
 
     alone: frozenset[int] = frozenset()
@@ -96,6 +98,7 @@ def transmit_together(
             for each, why in zip(leaving, held, strict=True):
                 if why is not None:
                     conclude(each, why, alone=each.intent.part.pk in alone, at=None)
+            halts = trading_halts.stored().as_known_now()
             free = [each for each, why in zip(leaving, held, strict=True) if why is None]
             do_all(place, _each_at_its_moment(free))
     except Error as error:
@@ -106,12 +109,13 @@ def transmit_together(
                 conclude(each, why, alone=each.intent.part.pk in alone, at=None)
 
 
-def _place(each: Leaving) -> tuple[datetime | None, Outcome]:
-    """When the request left, and what came of it. It does not leave where those of its set have
-    taken so long that the claim may be another's."""
-    if _lease_is_over(each.intent.part):
-        return None, CLAIM_LOST
+def _place(each: Leaving, halts: TradingHalts) -> tuple[datetime | None, Outcome]:
+    """When the request left, and what came of it. It does not leave where its moment, or what
+    those of its set took, has brought it into a halt, beyond its window or its lease."""
     at, began = each.context.now(), tracing.now()
+    why = _overtaken(each.intent.part, halts, at=at)
+    if why is not None:
+        return None, why
     outcome = outcomes.of(each.context.broker.place, each.intent.ticket, now=at)
     order_trace.asked_broker(
         each.intent.part,
@@ -121,6 +125,16 @@ def _place(each: Leaving) -> tuple[datetime | None, Outcome]:
         failed=not isinstance(outcome, BrokerOrder),
     )
     return at, outcome
+
+
+def _overtaken(part: Slice, halts: TradingHalts, *, at: datetime) -> NotSent | None:
+    """Why the request may not leave at `at`, though the final check let it."""
+    if _lease_is_over(part):
+        return CLAIM_LOST
+    if at >= part.end_at:
+        return NotSent(WINDOW_OVER, retry=True)
+    halt = halts.at(part.order.symbol, at)
+    return NotSent(str(halted_by_exchange(halt.since, halt.reason)), retry=True) if halt else None
 
 
 def _lease_is_over(part: Slice) -> bool:

@@ -1,5 +1,6 @@
 """Checks that need only the order, its price and the market."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from execution.domain.figures import beside
@@ -71,8 +72,11 @@ def symbol_halted(facts: Facts, bounds: Bounds) -> Denial | None:
     """What is sent in a halt would only wait at the venue, for a price that nobody knows."""
     if facts.halted_since is None:
         return None
-    since = facts.halted_since.isoformat()
-    return Denial("SYMBOL_HALTED", {"since": since, "reason": facts.halt_reason})
+    return halted_by_exchange(facts.halted_since, facts.halt_reason)
+
+
+def halted_by_exchange(since: datetime, reason: str) -> Denial:
+    return Denial("SYMBOL_HALTED", {"since": since.isoformat(), "reason": reason})
 
 
 def quote_usable(facts: Facts, bounds: Bounds) -> Denial | None:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from execution import context as contexts
+from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import order_controls
 from execution.market import clock, trading_halts
@@ -46,6 +47,13 @@ def test_what_is_ready_early_leaves_at_its_moment() -> None:
     assert sent.lateness_ms >= 0
 
 
+@pytest.fixture(autouse=True)
+def halts_of_this_test() -> Iterator[None]:
+    """The process holds them for a second; the next test may begin within it."""
+    yield
+    trading_halts.stored.cache_clear()
+
+
 @pytest.fixture
 def slow_clock() -> Iterator[None]:
     """Trading time takes fifty times as long as real time."""
@@ -73,6 +81,39 @@ def test_a_halt_that_comes_while_a_ready_slice_waits_is_seen() -> None:
     assert halted < part.due_at
     assert rows.get().status == SliceStatus.PLANNED
     assert not PaperOrder.objects.filter(client_order_id=part.client_order_id).exists()
+
+
+def at_its_moment(part: Slice, intent: slices.Intent) -> Slice:
+    """The slice, locked and checked before its moment, which is its `due_at`."""
+    leaving = delivery.Leaving(intent, contexts.default(), part.due_at)
+    delivery.transmit_together([leaving], outcomes.record_alone)
+    return slice_of(intent)
+
+
+def test_a_halt_that_begins_between_the_final_check_and_the_moment_is_seen() -> None:
+    part = due_in(0.5)
+    begins = part.due_at - timedelta(milliseconds=1)
+    MarketHalt.objects.create(symbol="AAPL", start_at=begins, reason="news pending")
+    trading_halts.stored.cache_clear()
+    intent = slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
+    assert intent is not None
+
+    held = at_its_moment(part, intent)
+
+    assert (sent(intent), held.status, held.sent_at) == (0, SliceStatus.PLANNED, None)
+    assert held.reason == f"SYMBOL_HALTED: since={exchange_time(begins)}, reason=news pending"
+
+
+def test_a_request_that_is_held_up_beyond_its_window_does_not_leave() -> None:
+    part = due_in(0.2)
+    intent = slices.claim(part, quote_at(part.due_at), contexts.default(), now=part.due_at)
+    assert intent is not None
+    intent.part.end_at = part.due_at
+
+    held = at_its_moment(part, intent)
+
+    assert (sent(intent), held.sent_at) == (0, None)
+    assert held.reason == "WINDOW_OVER"
 
 
 def test_a_task_that_comes_far_too_early_sends_nothing() -> None:

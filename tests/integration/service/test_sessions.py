@@ -54,6 +54,7 @@ STALE = SILENCE + timedelta(
     seconds=current().market.replay.quote_grace_seconds + current().limits.max_quote_age_seconds
 )
 HALT, HALT_OVER = at("11:10"), at("11:50")
+LEAVES = timedelta(seconds=1) * SPEED  # between the check of a quote's age and the request
 NEW_END = at("12:20")
 
 
@@ -168,7 +169,8 @@ def test_a_liquid_order_is_done_by_the_early_close(orders: Orders) -> None:
 def test_nothing_leaves_while_the_symbol_is_silent_and_no_burst_follows(orders: Orders) -> None:
     order = orders[SILENT]
     sent = order.slices.filter(sent_at__isnull=False)
-    assert not sent.filter(sent_at__gt=STALE, sent_at__lt=SILENCE_OVER).exists()
+    assert not sent.filter(due_at__gt=STALE, sent_at__lt=SILENCE_OVER).exists()
+    assert not sent.filter(sent_at__gt=STALE + LEAVES, sent_at__lt=SILENCE_OVER).exists()
     deferred = order.events.filter(kind__in=["SLICE_DEFERRED", "SLICE_STATUS"])
     assert deferred.filter(data__reason__startswith="QUOTE_STALE").exists()
     assert sent.filter(sent_at__lt=STALE).exists()
