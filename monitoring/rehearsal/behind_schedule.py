@@ -24,8 +24,8 @@ class BehindSchedule(Scene):
 
     @override
     def set_up(self) -> str:
-        self._limit = round_away(self.stage.quote().bid * BELOW, 1)
-        self.order = self.stage.accepted(
+        self._limit = round_away(self.practice.quote().bid * BELOW, 1)
+        self.order = self.practice.accepted(
             quantity=2_000,
             algorithm="TWAP",
             window_minutes=MINUTES,
@@ -58,7 +58,7 @@ class BehindSchedule(Scene):
 
     @property
     def _ask(self) -> Decimal:
-        return self.stage.quote().ask
+        return self.practice.quote().ask
 
     @override
     def solution(self) -> str:
@@ -77,7 +77,7 @@ class BehindSchedule(Scene):
             {"limit_price": str(self._above)},
             version=self.order.version,
             by=BY,
-            context=self.stage.context,
+            context=self.practice.context,
             reason="the limit was too far from the market",
         )
         return ""

@@ -24,12 +24,12 @@ class ExchangeHalt(Scene):
     @override
     def set_up(self) -> str:
         self._refuse_among_others()
-        now = self.stage.context.now().replace(second=0, microsecond=0)
+        now = self.practice.context.now().replace(second=0, microsecond=0)
         self._resumed = now - timedelta(minutes=1)
         self.halt = MarketHalt.objects.create(
-            symbol=self.stage.symbol, start_at=self._resumed - LASTED, reason=HALT_REASON
+            symbol=self.practice.symbol, start_at=self._resumed - LASTED, reason=HALT_REASON
         )
-        self.order = self.stage.accepted(
+        self.order = self.practice.accepted(
             quantity=500, algorithm="TWAP", window_minutes=30, slices=30
         )
         return (
@@ -52,8 +52,8 @@ class ExchangeHalt(Scene):
 
     def _refuse_among_others(self) -> None:
         """The halt would hold their orders, too."""
-        if others_trade(self.stage.symbol):
-            raise CannotPlay(f"somebody else trades {self.stage.symbol} now: rehearse once more")
+        if others_trade(self.practice.symbol):
+            raise CannotPlay(f"somebody else trades {self.practice.symbol} now: rehearse once more")
 
     def _other_end(self, end: datetime) -> str:
         return (
@@ -64,7 +64,7 @@ class ExchangeHalt(Scene):
     @override
     def solution(self) -> str:
         return (
-            f"In the back office, Trading halts, {self.stage.symbol}: enter"
+            f"In the back office, Trading halts, {self.practice.symbol}: enter"
             f" {exchange_time(self._resumed)} as its end (times are in ET), and save."
         )
 

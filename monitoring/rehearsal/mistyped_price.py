@@ -19,13 +19,13 @@ class MistypedPrice(Scene):
 
     @override
     def set_up(self) -> str:
-        self._price = self.stage.quote().mid.quantize(Decimal("0.01"))
+        self._price = self.practice.quote().mid.quantize(Decimal("0.01"))
         wrong = self._price * 10
-        self.order = self.stage.submit(quantity=100, decision_price=wrong)
+        self.order = self.practice.submit(quantity=100, decision_price=wrong)
         if not self.order.status_reason.startswith(CODE):
             raise CannotPlay(f"order {self.order.pk} was not denied with {CODE}")
         return (
-            f"The desk asks where its 100 {self.stage.symbol} in account {ACCOUNT} are. Nothing"
+            f"The desk asks where its 100 {self.practice.symbol} in account {ACCOUNT} are. Nothing"
             f" was bought: {described(self.order)} was denied, and is still wanted as it was"
             " asked for."
         )
@@ -45,13 +45,13 @@ class MistypedPrice(Scene):
         return (
             f"deepstack explain {self.order.pk} shows a decision price ten times that of the"
             " market: its point was mistyped. The same once more:\n"
-            f"  deepstack order BUY 100 {self.stage.symbol} --price {self._price}"
+            f"  deepstack order BUY 100 {self.practice.symbol} --price {self._price}"
             f" --account {ACCOUNT}"
         )
 
     @override
     def solve(self) -> str:
-        self.stage.accepted(quantity=100, decision_price=self.stage.quote().mid)
+        self.practice.accepted(quantity=100, decision_price=self.practice.quote().mid)
         return ""
 
 

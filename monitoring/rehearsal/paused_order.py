@@ -19,7 +19,7 @@ class PausedOrder(Scene):
 
     @override
     def set_up(self) -> str:
-        self.order = self.stage.accepted(
+        self.order = self.practice.accepted(
             quantity=500,
             algorithm="TWAP",
             window_minutes=60,
@@ -29,7 +29,7 @@ class PausedOrder(Scene):
         order_controls.pause(
             self.order.pk,
             by=BY,
-            now=self.stage.context.now(),
+            now=self.practice.context.now(),
             reason="is the quantity right? asked the desk",
         )
         return (
@@ -62,6 +62,6 @@ class PausedOrder(Scene):
     @override
     def solve(self) -> str:
         order_controls.resume(
-            self.order.pk, by=BY, now=self.stage.context.now(), reason="the desk has answered"
+            self.order.pk, by=BY, now=self.practice.context.now(), reason="the desk has answered"
         )
         return ""

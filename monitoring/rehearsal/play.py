@@ -12,7 +12,7 @@ import structlog
 from execution.models import TradingState, Via
 from execution.orders import caller
 from monitoring.rehearsal.clean_up import clean_up, held_by
-from monitoring.rehearsal.scene import BY, CannotPlay, Scene, Stage
+from monitoring.rehearsal.scene import BY, CannotPlay, Scene, Practice
 
 log = structlog.get_logger(__name__)
 
@@ -55,10 +55,10 @@ class Rehearsal:
     """Plays scenes for one person. `results` are those played so far; `passed`: all were, to the
     last. `say` takes lines."""
 
-    def __init__(self, stage: Stage, timing: Timing, *, person: str, say: Say) -> None:
+    def __init__(self, practice: Practice, timing: Timing, *, person: str, say: Say) -> None:
         self.results: list[Result] = []
         self.passed = False
-        self._stage, self._timing = stage, timing
+        self._practice, self._timing = practice, timing
         self._person, self._say = person, say
 
     def run(self, scenes: Sequence[type[Scene]]) -> None:
@@ -69,7 +69,7 @@ class Rehearsal:
             for number, scene in enumerate(scenes, 1):
                 self._wait_until_free()
                 self._paragraph(f"Scene {number} of {len(scenes)}: {scene.title}")
-                self._play(scene(self._stage))
+                self._play(scene(self._practice))
         self.passed = all(each.outcome in PASSED for each in self.results)
 
     def _play(self, scene: Scene) -> None:
@@ -89,14 +89,14 @@ class Rehearsal:
         self._paragraph(f"{outcome.capitalize()} after {seconds:.0f} s: {words}")
 
     def _clean_up(self) -> None:
-        for sentence in clean_up(self._stage.context, self._timing.sleep):
+        for sentence in clean_up(self._practice.context, self._timing.sleep):
             self._paragraph(sentence)
 
     def _wait_until_free(self) -> None:
         """A person's halt is the person's to lift."""
         deadline = self._timing.monotonic() + self._timing.give_up_after
         told = ""
-        while held := held_by(self._stage.symbol).first():
+        while held := held_by(self._practice.symbol).first():
             words = f"{held} by {held.changed_by}: {held.reason}. {lifted_by(held)}"
             if self._timing.monotonic() >= deadline:
                 raise CannotPlay(words)

@@ -29,7 +29,7 @@ class PositionBreak(Scene):
         last = BrokerDifference.objects.order_by("-pk").values_list("pk", flat=True).first()
         self._before = last or 0
         self._deliver()
-        symbol = self.stage.symbol
+        symbol = self.practice.symbol
         return (
             f"The broker's statement of account {ACCOUNT} shows {SHARES} {symbol} more than"
             f" yesterday. No order of ours bought them. The broker says on the telephone: they"
@@ -37,11 +37,11 @@ class PositionBreak(Scene):
         )
 
     def _deliver(self) -> None:
-        now = self.stage.context.now()
+        now = self.practice.context.now()
         order = PaperOrder.objects.create(
             client_order_id=PAPER_ID + secrets.token_hex(8),
             account=ACCOUNT,
-            symbol=self.stage.symbol,
+            symbol=self.practice.symbol,
             side="BUY",
             quantity=SHARES,
             limit_price=PRICE,
@@ -76,15 +76,15 @@ class PositionBreak(Scene):
             f"  deepstack reconcile {ACCOUNT}\n"
             "compares with the broker. What the broker has explained is accepted, with the"
             " reason:\n"
-            f"  deepstack accept-break {self.stage.symbol} --account {ACCOUNT}"
+            f"  deepstack accept-break {self.practice.symbol} --account {ACCOUNT}"
             ' --reason "..." --by NAME'
         )
 
     @override
     def solve(self) -> str:
-        context = self.stage.context
+        context = self.practice.context
         self._compare(thorough=True)
-        found = break_acceptance.find(ACCOUNT, self.stage.symbol, context)
+        found = break_acceptance.find(ACCOUNT, self.practice.symbol, context)
         break_acceptance.accept(
             found.pk, by=BY, reason="delivered by a corporate action", now=context.now()
         )
@@ -93,13 +93,13 @@ class PositionBreak(Scene):
     def _compare(self, *, thorough: bool) -> None:
         account_reconciliation.compare(
             ACCOUNT,
-            self.stage.context,
+            self.practice.context,
             thorough=thorough,
             patience=account_reconciliation.PATIENCE,
         )
 
     def _found(self) -> BrokerDifference | None:
         rows = BrokerDifference.objects.filter(
-            pk__gt=self._before, account=ACCOUNT, kind=Kind.POSITION, subject=self.stage.symbol
+            pk__gt=self._before, account=ACCOUNT, kind=Kind.POSITION, subject=self.practice.symbol
         )
         return rows.order_by("pk").last()

@@ -7,7 +7,7 @@ from execution.domain.exchange_time import exchange_time
 from execution.models import Order, TradingState, TradingStateChange
 from execution.risk import kill_switch
 from execution.risk.kill_switch import Scope, State
-from monitoring.rehearsal.scene import ACCOUNT, BY, NEVER_FILLS, STRATEGY, Scene, Seen, Stage
+from monitoring.rehearsal.scene import ACCOUNT, BY, NEVER_FILLS, STRATEGY, Scene, Seen, Practice
 
 EVERY = 2.0  # seconds
 # A halt of the symbol is not enough: what runs away may go on in another one.
@@ -24,8 +24,8 @@ class Runaway(Scene):
     section = "TRADING_HALTED"
     needs_market = False
 
-    def __init__(self, stage: Stage) -> None:
-        super().__init__(stage)
+    def __init__(self, practice: Practice) -> None:
+        super().__init__(practice)
         self._next = EVERY
         last = TradingStateChange.objects.order_by("-pk").values_list("pk", flat=True).first()
         self._before = last or 0
@@ -35,7 +35,7 @@ class Runaway(Scene):
         since = exchange_time(self._send().created_at)
         return (
             f"Since {since} the strategy {STRATEGY} has sent an order every two seconds, always"
-            f" the same: BUY 10 {self.stage.symbol} in account {ACCOUNT}. Its owner says that this"
+            f" the same: BUY 10 {self.practice.symbol} in account {ACCOUNT}. Its owner says that this"
             " is not meant to be, and needs time to find the cause."
         )
 
@@ -77,25 +77,25 @@ class Runaway(Scene):
                 key=STRATEGY,
                 by=BY,
                 reason="it sends order after order",
-                now=self.stage.context.now(),
+                now=self.practice.context.now(),
             )
         wide = TradingState.objects.filter(scope=Scope.SYSTEM, state=State.HALTED).first()
         return f"You still have to lift the halt of {_scope(wide)}." if wide else ""
 
     def _send(self) -> Order:
         terms = {"quantity": 10, "algorithm": "TWAP", "slices": 2, "window_minutes": 5}
-        return self.stage.submit(**terms, limit_price=NEVER_FILLS)
+        return self.practice.submit(**terms, limit_price=NEVER_FILLS)
 
     def _halts(self) -> "QuerySet[TradingStateChange]":
         changes = TradingStateChange.objects.filter(COVERING, pk__gt=self._before)
         return changes.filter(after=State.HALTED).order_by("pk")
 
     def _of_symbol(self) -> Seen:
-        of_symbol = {"scope": Scope.SYMBOL, "key": self.stage.symbol, "state": State.HALTED}
+        of_symbol = {"scope": Scope.SYMBOL, "key": self.practice.symbol, "state": State.HALTED}
         if not TradingState.objects.filter(**of_symbol).exists():
             return Seen()
         return Seen(
-            f"{self.stage.symbol} is halted, but the strategy still sends, and could send in"
+            f"{self.practice.symbol} is halted, but the strategy still sends, and could send in"
             " other symbols as well."
         )
 

@@ -29,7 +29,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Practice:
     """`symbol`: one that nobody else trades."""
 
     context: Context
@@ -61,8 +61,8 @@ class Scene(ABC):
     section: ClassVar[str]  # of docs/runbook.md
     needs_market: ClassVar[bool] = True
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, practice: Practice) -> None:
+        self.practice = practice
 
     @abstractmethod
     def set_up(self) -> str:

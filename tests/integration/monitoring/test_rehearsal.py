@@ -34,7 +34,7 @@ from execution.models import (
 from monitoring.rehearsal import conditions
 from monitoring.rehearsal.play import COLUMNS, Outcome, Rehearsal, Result, Timing
 from monitoring.rehearsal.registry import SCENES
-from monitoring.rehearsal.scene import ACCOUNT, CannotPlay, Stage
+from monitoring.rehearsal.scene import ACCOUNT, CannotPlay, Practice
 from tests.integration.monitoring.rows import store_tape
 from tests.stack import wait_for
 
@@ -69,8 +69,8 @@ class Person:
     def plays(self, *names: str, hint_after: float = 120, give_up_after: float = LAST) -> Rehearsal:
         at = contexts.default()
         timing = Timing(hint_after, give_up_after, lambda: self.seconds, self.sleep)
-        stage = Stage(at, conditions.own_symbol(at))
-        rehearsal = Rehearsal(stage, timing, person="ann", say=self.said.append)
+        practice = Practice(at, conditions.own_symbol(at))
+        rehearsal = Rehearsal(practice, timing, person="ann", say=self.said.append)
         rehearsal.run([SCENES[name] for name in names])
         return rehearsal
 
