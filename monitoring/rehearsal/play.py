@@ -12,7 +12,7 @@ import structlog
 from execution.models import TradingState, Via
 from execution.orders import caller
 from monitoring.rehearsal.clean_up import clean_up, held_by
-from monitoring.rehearsal.scene import BY, CannotPlay, Scene, Practice
+from monitoring.rehearsal.scene import BY, CannotPlay, Practice, Scene
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from execution.domain.exchange_time import exchange_time
 from execution.models import Order, TradingState, TradingStateChange
 from execution.risk import kill_switch
 from execution.risk.kill_switch import Scope, State
-from monitoring.rehearsal.scene import ACCOUNT, BY, NEVER_FILLS, STRATEGY, Scene, Seen, Practice
+from monitoring.rehearsal.scene import ACCOUNT, BY, NEVER_FILLS, STRATEGY, Practice, Scene, Seen
 
 EVERY = 2.0  # seconds
 # A halt of the symbol is not enough: what runs away may go on in another one.
@@ -35,8 +35,8 @@ class Runaway(Scene):
         since = exchange_time(self._send().created_at)
         return (
             f"Since {since} the strategy {STRATEGY} has sent an order every two seconds, always"
-            f" the same: BUY 10 {self.practice.symbol} in account {ACCOUNT}. Its owner says that this"
-            " is not meant to be, and needs time to find the cause."
+            f" the same: BUY 10 {self.practice.symbol} in account {ACCOUNT}. Its owner says that"
+            " this is not meant to be, and needs time to find the cause."
         )
 
     @override

@@ -14,7 +14,7 @@ from execution.management.console import OperatorCommand, add_person, argument
 from monitoring.rehearsal import conditions
 from monitoring.rehearsal.play import Rehearsal, Timing
 from monitoring.rehearsal.registry import SCENES
-from monitoring.rehearsal.scene import CannotPlay, Scene, Stage
+from monitoring.rehearsal.scene import CannotPlay, Practice, Scene
 
 INTERRUPTED = 130
 
@@ -89,7 +89,7 @@ class Command(OperatorCommand):
         conditions.refuse_elsewhere(at, scenes)
         submission.require_worker()
         return Rehearsal(
-            Stage(at, conditions.own_symbol(at)),
+            Practice(at, conditions.own_symbol(at)),
             Timing(options["hint_after"], options["give_up_after"]),
             person=options["by"],
             say=self._say(as_json=options["json"]),
