@@ -15,7 +15,7 @@ from typing_extensions import override
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
-class StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.CSafeLoader):
     """Numbers are those that people write: to YAML, 010 is eight and 1:30 ninety. Any other
     spelling stays a text, which a setting then refuses."""
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -44,7 +45,7 @@ class Context:
     stack: Stack
     gateways: list[Process] = field(default_factory=list)
 
-    @property
+    @cached_property
     def config(self) -> Config:
         return Config(
             ibkr_host="127.0.0.1",
