@@ -34,6 +34,7 @@ TIMES = {
     "request_seconds": 2.0,
     "fresh_seconds": 2.5,
     "grace_seconds": 1.6,
+    "heartbeat_seconds": 0.2,
 }
 
 
