@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo up test test-unit test-clock fuzz-api baseline chaos drill bench bench-vwap screenshots check format lock clean
+.PHONY: help demo up test test-unit test-clock fuzz-api baseline chaos drill bench bench-vwap screenshots check format lock audit sbom clean
 
 help:
 	@echo "make demo    install, run the guide's scenarios on a paper market, stop"
@@ -24,6 +24,8 @@ help:
 	@echo "make screenshots  the README's pictures of the back office; ARGS='--every --folder DIR': each page"
 	@echo "make check   ruff, mypy and the import rules"
 	@echo "make lock    write the lock files anew from the requirements files"
+	@echo "make audit   known vulnerabilities of the locked packages; asks PyPI"
+	@echo "make sbom    the bill of materials, CycloneDX, as var/sbom.json"
 	@echo "make format  let ruff rewrite what it can"
 	@echo "make clean   remove what was installed and cached; data (var/) and logs/ stay"
 
@@ -85,20 +87,38 @@ format: $(VENV)/installed-dev
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	for name in requirements requirements-observability requirements-single-sign-on requirements-dev; do \
+	for name in requirements requirements-observability requirements-single-sign-on requirements-dev \
+	  requirements-audit; do \
 	  $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
 	    --no-emit-index-url --generate-hashes $$name.txt --output-file $$name.lock; \
 	done
 	rm -rf $(VENV)-lock
 
+# Fails where a vulnerability is known, and where nobody can say whether one is.
+audit: $(VENV)-audit/installed
+	$(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+	  -r requirements.lock -r requirements-observability.lock -r requirements-single-sign-on.lock
+
+sbom: $(VENV)-audit/installed
+	@mkdir -p var
+	$(VENV)-audit/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --output-reproducible --of JSON -o var/sbom.json
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-audit .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+
+# Apart from the service, whose packages they look at.
+$(VENV)-audit/installed: requirements-audit.lock
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements-audit.lock
+	@touch $@
 
 $(VENV)/false_clock: | $(VENV)/bin/python
 	$(PIP) --no-deps --target $@ libfaketime==3.0.1
