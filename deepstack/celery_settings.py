@@ -1,5 +1,8 @@
 """Settings of every Celery process, each with its reason."""
 
+import ssl
+from urllib.parse import parse_qsl, urlsplit
+
 from django.conf import settings
 
 # Kombu names both the scheme of a socket and its database number in its own way.
@@ -8,6 +11,13 @@ broker_url = (
     if settings.REDIS_URL.startswith("unix://")
     else settings.REDIS_URL
 )
+# The certificate of rediss:// is verified, as by the other clients of Redis: Kombu would take any,
+# and Flower reads nothing but this.
+broker_use_ssl = settings.REDIS_URL.startswith("rediss://") and {
+    **{key: value for key, value in parse_qsl(urlsplit(broker_url).query) if key[:4] == "ssl_"},
+    "ssl_cert_reqs": ssl.CERT_REQUIRED,
+    "ssl_check_hostname": True,
+}
 # The database decides what happened; a result backend would be a second, weaker memory.
 result_backend = None
 task_ignore_result = True

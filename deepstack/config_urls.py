@@ -87,6 +87,7 @@ def _writable(url: str) -> str:
 def redis(url: str) -> str:
     parts = _parts(url)
     if parts is not None:
+        _refuse_unverified(parts)
         number = parts.path.removeprefix("/")
         over_network = parts.scheme in ("redis", "rediss") and _has_host(parts)
         if over_network and (not number or (number.isascii() and number.isdecimal())):
@@ -94,6 +95,16 @@ def redis(url: str) -> str:
         if parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc:
             return url
     raise ValueError("redis://host:6379/0, rediss://host:6379/0 or unix:///path is allowed")
+
+
+def _refuse_unverified(parts: SplitResult) -> None:
+    asked = {key: values[-1].lower() for key, values in parse_qs(parts.query).items()}
+    for key, needed in (("ssl_cert_reqs", "required"), ("ssl_check_hostname", "true")):
+        if asked.get(key, needed) != needed:
+            raise ValueError(
+                f"{key}={asked[key]} would take anybody for the server: leave it out, and name the"
+                " authority of its certificate by ssl_ca_certs=/path/ca.pem"
+            )
 
 
 def without_password(text: str) -> str:
