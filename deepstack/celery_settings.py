@@ -13,11 +13,13 @@ broker_url = (
 )
 # The certificate of rediss:// is verified, as by the other clients of Redis: Kombu would take any,
 # and Flower reads nothing but this.
-broker_use_ssl = settings.REDIS_URL.startswith("rediss://") and {
-    **{key: value for key, value in parse_qsl(urlsplit(broker_url).query) if key[:4] == "ssl_"},
-    "ssl_cert_reqs": ssl.CERT_REQUIRED,
-    "ssl_check_hostname": True,
-}
+_address = urlsplit(settings.REDIS_URL)
+broker_use_ssl = (
+    {key: value for key, value in parse_qsl(_address.query) if key.startswith("ssl_")}
+    | {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    if _address.scheme == "rediss"
+    else False
+)
 # The database decides what happened; a result backend would be a second, weaker memory.
 result_backend = None
 task_ignore_result = True

@@ -3,7 +3,7 @@ says what is allowed."""
 
 import re
 from collections.abc import Callable
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
 
 _HOST = re.compile(r"[A-Za-z0-9._:%-]+")  # names and IP addresses; ":" and "%" in IPv6 ones
 # start://login@h1:port,h2:port/name?query
@@ -98,11 +98,11 @@ def redis(url: str) -> str:
 
 
 def _refuse_unverified(parts: SplitResult) -> None:
-    asked = {key: values[-1].lower() for key, values in parse_qs(parts.query).items()}
-    for key, needed in (("ssl_cert_reqs", "required"), ("ssl_check_hostname", "true")):
-        if asked.get(key, needed) != needed:
+    needed = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
+    for key, value in parse_qsl(parts.query):  # of two, one client takes the first, one the last
+        if value.lower() != needed.get(key, value.lower()):
             raise ValueError(
-                f"{key}={asked[key]} would take anybody for the server: leave it out, and name the"
+                f"{key}={value} would take anybody for the server: leave it out, and name the"
                 " authority of its certificate by ssl_ca_certs=/path/ca.pem"
             )
 

@@ -110,6 +110,8 @@ def test_a_server_with_a_known_certificate_answers_every_client(
 
 
 def test_no_client_talks_to_a_server_that_nobody_vouches_for(port: int, certificate: Path) -> None:
-    assert answers(f"rediss://localhost:{port}/0") == all_of("unknown certificate")
+    ours = f"rediss://localhost:{port}/0"
+    assert answers(ours) == all_of("unknown certificate")
+    assert answers(f"{ours}?ssl_cert_reqs=required") == all_of("unknown certificate")
     elsewhere = f"rediss://127.0.0.1:{port}/0"
     assert answers(elsewhere, SSL_CERT_FILE=str(certificate)) == all_of("unknown certificate")

@@ -152,6 +152,7 @@ WRONG_VALUES = [
     ("REDIS_URL", "redis://host/first"),
     ("REDIS_URL", "rediss://host:6380/0?ssl_cert_reqs=none"),
     ("REDIS_URL", "rediss://host:6380/0?ssl_check_hostname=False"),
+    ("REDIS_URL", "rediss://host:6380/0?ssl_cert_reqs=none&ssl_cert_reqs=required"),
     ("ALPACA_BASE_URL", "notaurl"),
     ("ALPACA_BASE_URL", ""),
     ("ALPACA_DATA_URL", "ftp://data.example"),
