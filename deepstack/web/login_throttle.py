@@ -23,8 +23,9 @@ log = structlog.get_logger(__name__)
 WINDOW = 60.0  # seconds that a failure counts
 MOST_OF_ADDRESS = 10
 MOST_OF_NAME = 5  # from one address
-MOST_TRIES = 10  # of a person within WINDOW; turned away ones count, too
+MOST_TRIES = 10  # that are counted, within WINDOW; turned away ones are, too
 MOST_KEYS = 10_000
+MOST_LET_IN = 1_000
 
 
 class TooManyFailures(Exception):
@@ -43,6 +44,7 @@ class Throttle:
         self._lock = threading.Lock()
         self._failures: dict[Hashable, deque[float]] = {}
         self._tries: dict[Hashable, deque[float]] = {}
+        self._let_in: dict[str, None] = {}  # the latest last
 
     def failed(self, address: str, name: str) -> None:
         address = subscriber(address)
@@ -54,8 +56,13 @@ class Throttle:
                 self._failures.setdefault(key, deque(maxlen=most)).append(now)
 
     def succeeded(self, address: str, name: str) -> None:
+        address = subscriber(address)
         with self._lock:
-            self._failures.pop((subscriber(address), name), None)
+            self._failures.pop((address, name), None)
+            self._let_in.pop(address, None)
+            self._let_in[address] = None
+            if len(self._let_in) > MOST_LET_IN:
+                del self._let_in[next(iter(self._let_in))]
 
     def wait(self, address: str, name: str | None = None) -> int:
         """Whole seconds until the next try is looked at; 0: now."""
@@ -69,13 +76,16 @@ class Throttle:
 
     def tried(self, address: str) -> int:
         """Notes a try, whatever comes of it; how many there were within the last minute, this one
-        included, up to MOST_TRIES + 1."""
+        included, up to MOST_TRIES. Of an address from which somebody has logged in: 0, so that a
+        guesser with an address for each guess is behind those who work here, too."""
+        key = subscriber(address)
         with self._lock:
+            if key in self._let_in:
+                return 0
             now = self._clock()
             if len(self._tries) > MOST_KEYS:
                 self._forget(self._tries, now)
-            key = subscriber(address)
-            times = self._tries.setdefault(key, deque(maxlen=MOST_TRIES + 1))
+            times = self._tries.setdefault(key, deque(maxlen=MOST_TRIES))
             times.append(now)
             return sum(at > now - WINDOW for at in times)
 
@@ -83,6 +93,7 @@ class Throttle:
         with self._lock:
             self._failures.clear()
             self._tries.clear()
+            self._let_in.clear()
 
     def _wait(self, key: Hashable, most: int, now: float) -> int:
         times = self._failures.get(key)

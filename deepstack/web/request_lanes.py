@@ -6,10 +6,11 @@ away at once. Halts, cancels, pauses and health pages have no bound: the threads
 leave over are theirs.
 """
 
+import itertools
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,46 +35,85 @@ _READING = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(slots=True, eq=False)
+class _Waiting:
+    """Somebody in a queue; `got` once a place was handed over."""
+
+    rank: tuple[int, int]  # who is let in first: the lowest
+    decided: threading.Event = field(default_factory=threading.Event)
+    got: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Lane:
-    """At most `places` requests at a time, and `queue` that wait up to `seconds` for a place."""
+    """At most `places` requests at a time, and `queue` that wait up to `seconds` for a place.
+
+    Of those that wait, who has tried least often is served next, and takes the place in a full
+    queue of who has tried most often.
+    """
 
     places: int
     queue: int
     seconds: float
-    _free: threading.Semaphore = field(init=False)
-    _queued: int = field(init=False, default=0)
-    _counting: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _free: int = field(init=False)
+    _waiting: list[_Waiting] = field(init=False, default_factory=list)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _numbers: Iterator[int] = field(init=False, default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self._free = threading.Semaphore(self.places)
+        self._free = self.places
 
     @contextmanager
-    def place(self, *, behind_all: bool = False) -> Any:
-        """Yields whether there is a place; it is the caller's while the block lasts. Who comes
-        `behind_all` gets one that nobody else waits for, or none."""
-        got = self._take_behind_all() if behind_all else self._take()
+    def place(self, *, tries: int = 0) -> Iterator[bool]:
+        """Yields whether there is a place; it is the caller's while the block lasts."""
+        got = self._take(tries)
         try:
             yield got
         finally:
             if got:
-                self._free.release()
+                self._pass_on()
 
-    def _take(self) -> bool:
-        return self._free.acquire(blocking=False) or self._wait()
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
-    def _take_behind_all(self) -> bool:
-        return not self._queued and self._free.acquire(blocking=False)
+    def _take(self, tries: int) -> bool:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return True
+            mine = self._queued(tries)
+        if mine is None:
+            return False
+        mine.decided.wait(self.seconds)
+        with self._lock:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+            return mine.got
 
-    def _wait(self) -> bool:
-        with self._counting:
-            if self._queued >= self.queue:
-                return False
-            self._queued += 1
-        try:
-            return self._free.acquire(timeout=self.seconds)
-        finally:
-            with self._counting:
-                self._queued -= 1
+    def _queued(self, tries: int) -> _Waiting | None:
+        mine = _Waiting((tries, next(self._numbers)))
+        if len(self._waiting) >= self.queue:
+            last = max(self._waiting, key=_rank)
+            if last.rank[0] <= tries:
+                return None
+            self._waiting.remove(last)
+            last.decided.set()
+        self._waiting.append(mine)
+        return mine
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            if not self._waiting:
+                self._free += 1
+                return
+            first = min(self._waiting, key=_rank)
+            self._waiting.remove(first)
+            first.got = True
+            first.decided.set()
+
+
+def _rank(waiting: _Waiting) -> tuple[int, int]:
+    return waiting.rank
 
 
 class Lanes:
@@ -92,14 +132,14 @@ class Lanes:
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
         if _URGENT.fullmatch(path):
             return self._app(environ, start)
-        lane, behind_all = self._lane(path, method), False
+        lane, tries = self._lane(path, method), 0
         if lane in (self._login, self._single_sign_on):
             asking = login_throttle.address(environ)
             if seconds := login_throttle.throttle.wait(asking):
                 text = "too many failed logins from this address"
                 return _turn_away(start, "429 Too Many Requests", 429, text, seconds)
-            behind_all = login_throttle.throttle.tried(asking) > login_throttle.MOST_TRIES
-        with lane.place(behind_all=behind_all) as got:
+            tries = login_throttle.throttle.tried(asking)
+        with lane.place(tries=tries) as got:
             if got:
                 return self._app(environ, start)
         text = "too many requests of this kind at a time; nothing was changed, send it again"

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -231,33 +231,72 @@ def test_whoever_has_a_whole_ipv6_network_is_one_guesser(one: str, other: str, s
 def test_tries_are_forgotten_after_a_minute() -> None:
     clock = Seconds()
     throttle = Throttle(clock)
-    assert [throttle.tried("1.2.3.4") for _ in range(20)] == [*range(1, 11), *[11] * 10]
+    assert [throttle.tried("1.2.3.4") for _ in range(20)] == [*range(1, 11), *[10] * 10]
     assert throttle.tried("5.6.7.8") == 1
     clock.now = 61.0
     assert throttle.tried("1.2.3.4") == 1
 
 
-def test_who_comes_behind_all_takes_no_place_that_somebody_waits_for() -> None:
-    lane = Lane(places=1, queue=1, seconds=PATIENCE)
-    waits, got = threading.Event(), threading.Event()
+def queued(pool: ThreadPoolExecutor, lane: Lane, tries: int) -> "Future[bool]":
+    """Somebody who waits for a place, and says whether it came."""
 
-    def person() -> None:
-        waits.set()
-        with lane.place() as has:
-            got.set()
-            assert has
+    def wait() -> bool:
+        with lane.place(tries=tries) as got:
+            return bool(got)
 
-    with ThreadPoolExecutor(1) as pool:
-        with lane.place(behind_all=True) as free:
-            assert free
-            waiting = pool.submit(person)
-            wait_for(lambda: waits.is_set() and lane._queued == 1, PATIENCE, "somebody to wait")
-            with lane.place() as full:
-                assert not full
-        while not got.is_set():
-            with lane.place(behind_all=True) as stolen:
-                assert not stolen or got.is_set()
-        waiting.result()
+    before = lane.waiting
+    found = pool.submit(wait)
+    wait_for(lambda: found.done() or lane.waiting > before, PATIENCE, "somebody to wait")
+    return found
+
+
+def test_who_has_tried_least_often_is_let_in_next() -> None:
+    lane = Lane(places=1, queue=3, seconds=PATIENCE)
+    order: list[int] = []
+
+    def wait(tries: int) -> None:
+        with lane.place(tries=tries) as got:
+            assert got
+            order.append(tries)
+
+    with ThreadPoolExecutor(3) as pool, lane.place(tries=1):
+        for number, tries in enumerate((9, 2, 5), 1):
+            pool.submit(wait, tries)
+            wait_for(lambda number=number: lane.waiting == number, PATIENCE, "the queue")
+    assert order == [2, 5, 9]
+
+
+def test_a_full_queue_turns_away_who_has_tried_most_often() -> None:
+    lane = Lane(places=1, queue=2, seconds=PATIENCE)
+    with ThreadPoolExecutor(4) as pool:
+        with lane.place():
+            often, less = queued(pool, lane, 10), queued(pool, lane, 3)
+            assert queued(pool, lane, 10).result() is False  # no better than who waits
+            first_time = pool.submit(lane._take, 1)
+            assert often.result() is False
+            wait_for(lambda: lane.waiting == 2, PATIENCE, "the first try to wait")
+        assert first_time.result() is True
+        lane._pass_on()
+        assert less.result() is True
+    with lane.place() as got:
+        assert got
+
+
+def test_who_waits_too_long_is_turned_away_and_leaves_no_place_behind() -> None:
+    lane = Lane(places=1, queue=2, seconds=0.01)
+    with lane.place(), lane.place() as second:
+        assert not second
+        assert lane.waiting == 0
+    with lane.place() as got, lane.place() as none:
+        assert got
+        assert not none
+
+
+def test_an_address_from_which_somebody_logged_in_comes_first() -> None:
+    throttle = Throttle(Seconds())
+    assert [throttle.tried("1.2.3.4"), throttle.tried("5.6.7.8")] == [1, 1]
+    throttle.succeeded("1.2.3.4", "ann")
+    assert [throttle.tried("1.2.3.4"), throttle.tried("5.6.7.8")] == [0, 2]
 
 
 def test_who_guesses_comes_behind_the_owner_who_logs_in_from_elsewhere(
@@ -265,12 +304,15 @@ def test_who_guesses_comes_behind_the_owner_who_logs_in_from_elsewhere(
 ) -> None:
     guessed, hashing, over = Throttle(), threading.Event(), threading.Event()
     monkeypatch.setattr("deepstack.web.login_throttle.throttle", guessed)
-    for _ in range(MOST_TRIES):
-        guessed.tried("6.6.6.6")
+    guessers = [f"6.6.6.{number}" for number in range(5)]
+    for address in guessers * MOST_TRIES:
+        guessed.tried(address)
+    served: list[str] = []
 
     def slow(environ: dict[str, Any], start: Any) -> list[bytes]:
         hashing.set()
         assert over.wait(PATIENCE)
+        served.append(environ["REMOTE_ADDR"])
         start("200 OK", [])
         return []
 
@@ -279,16 +321,19 @@ def test_who_guesses_comes_behind_the_owner_who_logs_in_from_elsewhere(
     def login(address: str, path: str = "/api/v1/token/") -> str:
         asked = {"PATH_INFO": path, "REQUEST_METHOD": "POST", "REMOTE_ADDR": address}
         lanes(asked, lambda line, headers: statuses.__setitem__(address, line))
-        return statuses[address]
+        return str(statuses[address])
 
-    with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(login, "6.6.6.6")
+    with ThreadPoolExecutor(6) as pool:
+        guesses = [pool.submit(login, guessers[0])]
         assert hashing.wait(PATIENCE)
+        for number, address in enumerate(guessers[1:], 1):
+            guesses.append(pool.submit(login, address))
+            wait_for(lambda n=number: lanes._login.waiting == n, PATIENCE, "the queue to grow")
         owner = pool.submit(login, "1.2.3.4", "/admin/login/")
-        wait_for(lambda: lanes._login._queued == 1, PATIENCE, "the owner to wait")
-        assert login("6.6.6.6").startswith("503 ")
+        assert guesses[-1].result().startswith("503 ")  # its place in the queue is the owner's
         over.set()
-        assert (first.result(), owner.result()) == ("200 OK", "200 OK")
+        assert owner.result() == "200 OK"
+    assert served[:2] == [guessers[0], "1.2.3.4"]
 
 
 def test_a_million_addresses_do_not_fill_the_memory() -> None:
