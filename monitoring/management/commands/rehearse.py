@@ -1,5 +1,7 @@
+import signal
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -26,13 +28,25 @@ def seconds(value: object) -> float:
     return float(found)
 
 
+@contextmanager
+def interrupted_by_the_end() -> Iterator[None]:
+    """A SIGTERM, and the SIGHUP of a terminal that was closed, are a Ctrl-C while it lasts."""
+    ends = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(each, signal.default_int_handler) for each in ends]
+    try:
+        yield
+    finally:
+        for each, handler in zip(ends, before, strict=True):
+            signal.signal(each, handler)
+
+
 class Command(OperatorCommand):
     help = (
         "Train on paper: real troubles, one after the other, each until you have put it right with"
         " the ordinary commands, pages or API. Run `make up` in another terminal, best with"
         " PAPER__FAULTS__PROFILE=harsh, and act in a third one. All that it makes is of account and"
-        " strategy `rehearsal`, and is cleaned up, after Ctrl-C, too. The exit code is 0 if every"
-        " scene was passed."
+        " strategy `rehearsal`, and is cleaned up, after Ctrl-C or SIGTERM, too. The exit code is 0"
+        " if every scene was passed."
     )
 
     @override
@@ -75,7 +89,8 @@ class Command(OperatorCommand):
     def _play(self, scenes: list[type[Scene]], options: dict[str, Any]) -> None:
         rehearsal = self._prepared(scenes, options)
         try:
-            rehearsal.run(scenes)
+            with interrupted_by_the_end():
+                rehearsal.run(scenes)
         except KeyboardInterrupt:
             text = "interrupted; what was set up is cleaned up"
             raise CommandError(text, returncode=INTERRUPTED) from None

@@ -1,6 +1,8 @@
 """Each scene of the rehearsal passes by what a person does, and by nothing else."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -368,6 +370,26 @@ def test_the_command_waits_for_a_person_and_answers_in_json() -> None:
     (scene,) = told["scenes"]
     assert scene.pop("seconds") >= 0
     assert scene == {"scene": "paused-order", "outcome": "passed", "words": "resumed by ann."}
+
+
+@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_command_cleans_up_when_it_is_told_to_end(ends: signal.Signals) -> None:
+    heartbeat.beat(Heartbeat.Kind.WORKER)
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
+
+    def end() -> None:
+        wait_for(lambda: Order.objects.filter(status="PAUSED").exists(), 10, "the paused order")
+        connection.close()
+        os.kill(os.getpid(), ends)
+
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(end)
+        with pytest.raises(CommandError, match="interrupted; what was set up") as told:
+            rehearse("--scene", "paused-order")
+        ended.result()
+    assert told.value.returncode == 130
+    assert nothing_is_left()
+    assert handlers == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP))
 
 
 def test_the_command_fails_unless_every_scene_was_passed() -> None:
