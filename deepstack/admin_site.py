@@ -6,11 +6,12 @@ may see the model; a model that is in no group is an internal one.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,19 @@ class Page:
 
     @property
     def address(self) -> str:
-        if self.view:
-            return reverse(self.view)
-        return reverse(f"admin:{self.model.replace('.', '_')}_changelist")
+        name = self.view or f"admin:{self.model.replace('.', '_')}_changelist"
+        return _address(name, get_script_prefix())
 
     def may_see(self, request: HttpRequest) -> bool:
         app, _, model = self.model.partition(".")
         acts = ("view", "change")
         return any(request.user.has_perm(f"{app}.{act}_{model}") for act in acts)
+
+
+@cache
+def _address(name: str, prefix: str) -> str:
+    """Every page shows dozens of them, and none changes while the process runs."""
+    return reverse(name)
 
 
 GROUPS: Mapping[str, Sequence[Page]] = {

@@ -23,7 +23,7 @@ ALLOWED_HOSTS = CONFIG.allowed_hosts
 PLAIN_HTTP_NAMES = ["localhost", "127.0.0.1", "[::1]"]
 
 INSTALLED_APPS = [
-    "unfold",  # before the admin whose templates it replaces
+    "unfold.apps.BasicAppConfig",  # before the admin whose templates it replaces
     "deepstack.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
