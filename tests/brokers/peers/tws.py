@@ -20,6 +20,7 @@ from tests.brokers.peers import tws_algos as algos
 from tests.brokers.peers import tws_wire as wire
 from tests.brokers.peers.tws_book import Book, Switches
 from tests.brokers.peers.tws_control import Control
+from tests.brokers.peers.tws_market import Market
 from tests.brokers.peers.tws_session import MESSAGES_A_SECOND, Session
 from tests.brokers.peers.tws_wire import Execution, Fields, Order, Placement
 
@@ -30,6 +31,7 @@ class Tws:
     def __init__(self, log: IO[str], accounts: Sequence[str]) -> None:
         self.book = Book(tuple(accounts), self._note_fact)
         self.switches = Switches()
+        self.market = Market(self)
         self.once: list[dict[str, Any]] = []  # what happens to the next placements
         self.sessions: dict[int, Session] = {}
         self.connections: set[Session] = set()
@@ -43,6 +45,7 @@ class Tws:
             3: self._place, 4: self._cancel, 5: self._open_orders, 6: self._account_updates,
             7: self._executions, 8: self._ids, 9: self._contract, 16: self._all_open_orders,
             17: self._accounts, 49: self._time, 61: self._positions, 62: self._summary,
+            1: self.market.subscribe, 2: self.market.cancel, 59: self.market.set_kind,
             71: self._start, 76: self._account_multi, 99: self._completed,
         }  # fmt: skip
 

@@ -34,6 +34,10 @@ class Switches:
     contract_error: list[object] = field(default_factory=list)  # code and text for every symbol
     ambiguous: list[str] = field(default_factory=list)  # symbols with two contracts
     unknown: list[str] = field(default_factory=lambda: ["NOSUCH"])
+    halted: dict[str, int] = field(default_factory=dict)  # by symbol; the others trade
+    delayed: bool = False  # the account has no live market data
+    # Code and text for a symbol's market data.
+    refused_data: dict[str, list[object]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

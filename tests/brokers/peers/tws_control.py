@@ -155,6 +155,17 @@ class Control:
     def do_clients(self) -> list[int]:
         return sorted(self._tws.sessions)
 
+    def do_halt(self, symbol: str, state: int) -> None:
+        self._tws.market.halt(symbol, state)
+
+    def do_lose_data(self) -> None:
+        self._tws.market.lose()
+
+    def do_watched(self, client_id: int) -> list[str]:
+        """Symbols whose market data this client is sent."""
+        session = self._tws.sessions.get(client_id)
+        return sorted(session.lines.values()) if session else []
+
     def do_next_id(self, client_id: int, highest: int) -> None:
         self._tws.book.highest_id[client_id] = highest
 

@@ -13,6 +13,8 @@ class Session:
     client_id: int = -1
     received: deque[float] = field(default_factory=deque)
     strikes: int = 0
+    lines: dict[int, str] = field(default_factory=dict)  # symbols by request id
+    data_kind: int = 1  # of market data: 3 is delayed where it may not be live
 
     def is_too_fast(self, now: float) -> bool:
         """Whether with the message that comes `now` (seconds) it is above the rate."""

@@ -208,3 +208,19 @@ def contract_details(req_id: int, symbol: str, exchange: str = "SMART") -> list[
         "Technology", "Computers", "Computers", "US/Eastern", "", "", "", "", 0, 1, "", "", "26",
         "", "COMMON", "0.0001", "0.0001", "100",
     ]  # fmt: skip
+
+
+def market_data_type(req_id: int, kind: int) -> list[object]:
+    return [58, 1, req_id, kind]
+
+
+def tick_parameters(req_id: int) -> list[object]:
+    return [81, req_id, "0.01", "9c0001", 3]
+
+
+def tick_price(req_id: int, kind: int, price: str) -> list[object]:
+    return [1, 6, req_id, kind, price, 100, 0]
+
+
+def tick_generic(req_id: int, kind: int, value: float) -> list[object]:
+    return [45, 6, req_id, kind, value]
