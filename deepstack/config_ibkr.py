@@ -20,3 +20,8 @@ class Ibkr(Section):
     link_patience_seconds: PositiveSeconds = 90.0  # of a lost link, before connecting anew
     # TWS cuts the connection above 50.
     messages_per_second: Annotated[int, Field(ge=10, le=48)] = 45
+    # Trading halts by TWS's market data, beside those of `market.halts_from_source`.
+    halts_from_tws: bool = True
+    # Symbols whose halts are heard of. A login has 100 lines unless it has earned or bought more,
+    # and what TWS itself shows takes some of them.
+    market_data_lines: Annotated[int, Field(ge=1, le=10_000)] = 80

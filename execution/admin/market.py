@@ -168,7 +168,7 @@ class MarketHaltForm(forms.ModelForm[MarketHalt]):
 
 @admin.register(MarketHalt)
 class MarketHaltAdmin(ByRisk, base.ExportedAdmin[MarketHalt]):
-    """Reported by the source of market data, or entered by people, who may also correct and end
+    """Reported by market data or the broker, or entered by people, who may also correct and end
     what was reported; every change of theirs is in its history."""
 
     form = MarketHaltForm

@@ -1,4 +1,4 @@
-"""What a source of market data reports of trading halts, booked beside those that people enter.
+"""What market data or a broker report of trading halts, booked beside those that people enter.
 
 A report ends only what its own source has begun: a halt that a person entered, a person ends.
 """

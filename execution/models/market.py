@@ -57,7 +57,7 @@ class MarketHalt(models.Model):
     start_at = models.DateTimeField()
     end_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=200)
-    # The source of market data that reports it; empty: a person entered it.
+    # The source of market data or the broker that reports it; empty: a person entered it.
     source = models.CharField(max_length=16, blank=True, default="", db_default="")
 
     class Meta:

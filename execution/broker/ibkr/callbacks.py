@@ -8,6 +8,7 @@ import structlog
 from django.utils import timezone
 
 from execution.broker.ibkr.error_codes import CLIENT_ID_IN_USE
+from execution.broker.ibkr.halted_ticks import HaltedTicks
 from execution.broker.ibkr.messages import (
     CommissionSeen,
     CompletedSeen,
@@ -30,8 +31,9 @@ class Callbacks:
     """Receives what TWS sends on one connection. `next_valid_id` is 0 until TWS has named it.
     `parts`: how many parts of answers have arrived; it grows while a long answer comes."""
 
-    def __init__(self, post: Callable[[Message], None]) -> None:
+    def __init__(self, post: Callable[[Message], None], halted: HaltedTicks) -> None:
         self._post = post
+        self._halted = halted
         self.next_valid_id = 0
         self.parts = 0
         self.refused = ""
@@ -88,10 +90,14 @@ class Callbacks:
             amount = Decimal(str(report.commission))
             self._post(CommissionSeen(report.execId, amount, report.currency))
 
+    def tickGeneric(self, request_id: int, kind: int, value: float) -> None:  # noqa: N802
+        self._halted.on_tick(request_id, kind, value)
+
     def error(self, request_id: int, code: int, text: str, *_: Any) -> None:
         if code == CLIENT_ID_IN_USE:
             self.refused = text
             self.on_refused()
+        self._halted.on_error(request_id, code, text)
         self._post(ErrorSeen(request_id, code, text))
 
 

@@ -43,7 +43,7 @@ for _part in ("wrapper", "client", "ib"):
 # forgets its orders with the connection.
 CALLBACKS = (
     "nextValidId", "managedAccounts", "openOrder", "orderStatus", "completedOrder", "execDetails",
-    "commissionReport", "error",
+    "commissionReport", "tickGeneric", "error",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from execution.broker.ibkr import client_library, contracts, requests
 from execution.broker.ibkr.callbacks import Callbacks
 from execution.broker.ibkr.client_library import RequestError
 from execution.broker.ibkr.error_codes import CLIENT_ID_IN_USE, NO_SUCH_CONTRACT
+from execution.broker.ibkr.halted_ticks import HaltedSeen, HaltedTicks
 from execution.broker.ibkr.messages import (
     Answered,
     Beat,
@@ -50,8 +51,8 @@ class Gone(ConnectionError):
 
 
 class Connection:
-    """Connects, keeps connecting, and speaks. Methods may be called from any thread; `post` is
-    called from the socket's thread and must not block."""
+    """Connects, keeps connecting, and speaks. Methods may be called from any thread; `post` and
+    `hear` are called from the socket's thread and must not block."""
 
     def __init__(
         self,
@@ -59,11 +60,13 @@ class Connection:
         settings: Ibkr,
         pacer: Pacer,
         post: Callable[[Message], None],
+        hear: Callable[[HaltedSeen], None],
     ) -> None:
         self._host, self._port, self._client_id = address
         self._settings = settings
         self._pacer = pacer
         self._post = post
+        self._halted = HaltedTicks(pacer, hear)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="ibkr-socket", daemon=True)
         self._ib: Any = None  # while connected
@@ -106,6 +109,10 @@ class Connection:
         """Answered by Answered."""
         self._spawn(self._inquire(pk, kind, account))
 
+    def watch(self, symbols: Sequence[str]) -> None:
+        """Hear of the halts of these symbols and no others."""
+        self._loop.call_soon_threadsafe(self._halted.want, symbols)
+
     # The socket's thread
 
     def _run(self) -> None:
@@ -142,7 +149,7 @@ class Connection:
 
     async def _one_connection(self) -> str:
         """Until it is over; returns why."""
-        callbacks = Callbacks(self._post)
+        callbacks = Callbacks(self._post, self._halted)
         ib = client_library.client(callbacks)
         self._gone.clear()
         self._why = ""
@@ -192,12 +199,13 @@ class Connection:
         self._gone.set()
 
     async def _live(self, ib: Any, callbacks: Callbacks) -> None:
-        """Heartbeats and look-ups, side by side, until the connection is gone."""
+        """Heartbeats, look-ups and halts, side by side, until the connection is gone."""
         works = [
             self._loop.create_task(work)
             for work in (
                 self._beat(ib, callbacks),
                 self._refresh_when_wanted(ib, callbacks),
+                self._halted.keep(ib),
                 self._gone.wait(),
             )
         ]

@@ -38,7 +38,8 @@ NO_SUCH_CONTRACT = "200"
 ID_TAKEN = 103
 
 LINK_LOST = frozenset({1100, 2110})
-LINK_RESTORED = frozenset({1101, 1102})  # data lost; data kept
+DATA_LOST = 1101
+LINK_RESTORED = frozenset({DATA_LOST, 1102})  # market data lost; kept
 CLIENT_ID_IN_USE = 326
 PORT_CHANGED = 1300
 TOO_MANY_MESSAGES = 100

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 from django.db import DatabaseError, DataError, IntegrityError, connection
@@ -26,6 +27,7 @@ from execution.broker.ibkr.connection import Connection
 from execution.broker.ibkr.connection_state import ConnectionState, needed
 from execution.broker.ibkr.endpoint import endpoint_of
 from execution.broker.ibkr.error_codes import LINK_RESTORED
+from execution.broker.ibkr.halted_ticks import HaltedSeen
 from execution.broker.ibkr.ledger import FollowUps, Ledger
 from execution.broker.ibkr.messages import (
     Answered,
@@ -71,15 +73,29 @@ class GatewayTaken(RuntimeError):
     """Another process owns this connection."""
 
 
+class Halts(Protocol):
+    """Hears of trading halts; `hear` is called from the socket's thread and must not wait."""
+
+    def start(self, watch: Callable[[Sequence[str]], None]) -> None: ...
+    def stop(self) -> None: ...
+    def hear(self, seen: HaltedSeen) -> None: ...
+
+
 class Gateway:
     """`run` until `stopping` is set; raises GatewayTaken when another process owns the endpoint.
 
     `notify` is given the client order ids of what has changed in the ledger, and must not wait.
     """
 
-    def __init__(self, config: Config, notify: Callable[[Collection[str]], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        notify: Callable[[Collection[str]], None],
+        halts: Halts | None = None,
+    ) -> None:
         self.stopping = False
         self._notify = notify
+        self._halts = halts
         self._settings = config.ibkr
         self._endpoint = endpoint_of(config)
         self._client_id = config.ibkr_client_id
@@ -88,7 +104,8 @@ class Gateway:
         self._state = ConnectionState()
         self._pacer = Pacer(config.ibkr.messages_per_second)
         address = (config.ibkr_host, config.ibkr_port, config.ibkr_client_id)
-        self._connection = Connection(address, config.ibkr, self._pacer, self._inbox.put)
+        hear: Callable[[HaltedSeen], None] = halts.hear if halts else _nobody
+        self._connection = Connection(address, config.ibkr, self._pacer, self._inbox.put, hear)
         self._wake_ups = WakeUps(self._endpoint, lambda: self._inbox.put(Woken()))
         self._owned = False
         self._gap = True  # since the accounts were last compared, as far as this process knows
@@ -108,11 +125,15 @@ class Gateway:
         )
         self._connection.start()
         self._wake_ups.start()
+        if self._halts:
+            self._halts.start(self._connection.watch)
         log.info("gateway started", endpoint=self._endpoint, library=client_library.NAME)
         try:
             while not self.stopping:
                 self._turn()
         finally:
+            if self._halts:
+                self._halts.stop()
             self._wake_ups.stop()
             self._connection.stop()
             self._say_goodbye()
@@ -304,3 +325,7 @@ class Gateway:
         except DatabaseError as error:
             log.warning("could not say that the gateway stops", error=str(error).strip())
         connection.close()
+
+
+def _nobody(seen: HaltedSeen) -> None:
+    pass

@@ -16,6 +16,7 @@ class Lane(Enum):
     CANCEL = 1.0
     REQUEST = 0.95
     PLACE = 0.8
+    DATA = 0.3  # market data, which nothing waits for
 
 
 class Pacer:

@@ -5,10 +5,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from deepstack import latency_tuning, observability
-from deepstack.config import Config, current
+from deepstack.config import current
 from execution import context
+from execution.broker.ibkr.endpoint import trades_by_tws
 from execution.broker.ibkr.gateway import Gateway, GatewayTaken
 from execution.checks import CONFIGURATION
+from execution.listeners import ibkr_halts
 from execution.listeners.ibkr_fills import FillListener
 
 
@@ -18,8 +20,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = current()
-        listener = FillListener(context.default()) if _books_fills(config) else None
-        gateway = Gateway(config, listener.notify if listener else _nobody)
+        listener = FillListener(context.default()) if trades_by_tws(config) else None
+        notify = listener.notify if listener else _nobody
+        gateway = Gateway(config, notify, ibkr_halts.listener_of(config))
 
         def stop(*_: object) -> None:
             gateway.stopping = True
@@ -37,11 +40,6 @@ class Command(BaseCommand):
         finally:
             if listener:
                 listener.stop()
-
-
-def _books_fills(config: Config) -> bool:
-    """Not where the gateway is only tried out: the orders of this installation are not there."""
-    return config.trading_mode == "live" and config.live_broker == "ibkr"
 
 
 def _nobody(changed: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from deepstack.config_ibkr import Ibkr
 from execution.broker.ibkr import order_state
 from execution.broker.ibkr.callbacks import Callbacks
 from execution.broker.ibkr.error_codes import Verdict, verdict
+from execution.broker.ibkr.halted_ticks import HaltedTicks
 from execution.broker.ibkr.messages import CompletedSeen, ErrorSeen, OpenSeen, StatusSeen
 from execution.broker.ibkr.order_state import Next
 from execution.broker.ibkr.rate_limit import WINDOW, Lane, Pacer
@@ -23,6 +25,10 @@ from execution.models import IbkrOrder
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 UNSET = 1.7976931348623157e308  # the greatest double: TWS has no number
+
+
+def listening(heard: list[Any]) -> Callbacks:
+    return Callbacks(heard.append, HaltedTicks(Pacer(45), heard.append))
 
 
 @pytest.mark.parametrize(
@@ -48,14 +54,14 @@ def test_only_an_execution_with_shares_and_a_price_is_booked(
     told = SimpleNamespace(
         **names, shares=shares, price=price, acctNumber="DU1", execId="0001.01", time=NOW
     )
-    Callbacks(heard.append).execDetails(7, None, told)
+    listening(heard).execDetails(7, None, told)
     assert len(heard) == booked
 
 
 @pytest.mark.parametrize("filled", [math.nan, math.inf, UNSET, -1.0])
 def test_a_status_without_a_count_counts_nothing(filled: float) -> None:
     heard: list[Any] = []
-    callbacks = Callbacks(heard.append)
+    callbacks = listening(heard)
     callbacks.orderStatus(5, "Submitted", filled, 0.0, 0.0, 900, 0, 0.0, 1)
     ended = SimpleNamespace(permId=900, orderRef="c1", filledQuantity=filled)
     callbacks.completedOrder(None, ended, SimpleNamespace(status="Cancelled", completedStatus=""))
@@ -256,6 +262,17 @@ def test_placements_leave_room_for_cancels() -> None:
     while not pacer.take(Lane.PLACE):
         pass
     assert not pacer.take(Lane.CANCEL)
+
+
+def test_market_data_leave_most_of_the_room_to_placements() -> None:
+    pacer = Pacer(45, Clock())
+    data, placements = count(), count()
+    while not pacer.take(Lane.DATA):
+        next(data)
+    while not pacer.take(Lane.PLACE):
+        next(placements)
+    assert next(data) <= 45 / 3
+    assert next(placements) >= 45 / 2
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ def test_environment_over_dotenv_over_file_over_default(
         ("LIMITS__MAX_ORDER_NOTIONAL", "nan", ["limits.max_order_notional", "finite"]),
         ("LIMITS__PRICE_COLLAR", "1.5", ["limits.price_collar", "'1.5'", "less than or equal"]),
         ("PAPER__PARTICIPATION", "0", ["paper.participation", "'0'", "greater than"]),
+        ("IBKR__MARKET_DATA_LINES", "0", ["ibkr.market_data_lines", "'0'", "greater than"]),
+        ("IBKR__HALTS_FROM_TWS", "often", ["ibkr.halts_from_tws", "'often'", "boolean"]),
         ("IBKR_PORT", "99999", ["ibkr_port", "'99999'", "65535"]),
         ("ACCOUNT", "my account", ["account", "'my account'", "pattern"]),
         ("LOG_LEVEL", "LOUD", ["log_level", "'LOUD'", "'WARNING'"]),
