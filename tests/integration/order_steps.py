@@ -8,7 +8,7 @@ from execution import context as contexts
 from execution.booking import execution_reports
 from execution.broker.base import BrokerOrder, Execution
 from execution.context import Context
-from execution.domain.lifecycle import SliceStatus
+from execution.domain.lifecycle import SLICE_AT_BROKER, SliceStatus
 from execution.entry import acceptance
 from execution.market.base import Quote
 from execution.models import Order, Slice
@@ -80,4 +80,4 @@ def receive(intent: Intent, seen: BrokerOrder) -> None:
 
 
 def working(order: Order) -> int:
-    return sum(part.leaves for part in order.slices.all())
+    return sum(part.leaves for part in order.slices.filter(status__in=SLICE_AT_BROKER))

@@ -6,6 +6,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
+from django.db.models import Q
+
 from deepstack.config import Config, Execution, Limits, Routing, Twap
 from deepstack.config_market import Market as MarketSettings
 from deepstack.config_market import Replay
@@ -13,7 +16,12 @@ from execution.booking import completion, execution_reports
 from execution.broker.base import Execution as Trade
 from execution.broker.order_manager import OrderManager
 from execution.context import Context
-from execution.domain.lifecycle import ORDER_SENDING, SLICE_CLAIMABLE, SliceStatus
+from execution.domain.lifecycle import (
+    ORDER_SENDING,
+    SLICE_AT_BROKER,
+    SLICE_CLAIMABLE,
+    SliceStatus,
+)
 from execution.domain.session import Session
 from execution.entry import acceptance
 from execution.market.calendar import ExchangeCalendar
@@ -21,12 +29,20 @@ from execution.market.replay import ReplayMarket
 from execution.models import Bar, Order, Slice
 from execution.sending import outcomes, resolver, slices, targeting
 from execution.sending.slices import Intent
-from tests.integration.order_steps import execution, report, working
+from tests.integration.order_steps import execution, report
 
 TODAY, HALF_DAY = date(2024, 6, 12), date(2024, 7, 3)
 MINUTE = timedelta(minutes=1)
 STEP = timedelta(seconds=50)
 TOLERANCES = {"child_tolerance_bps": Decimal(10), "urgent_tolerance_bps": Decimal(50)}
+
+# Thousands of times a test: the order's status, F, Q and W.
+_TOTALS = """
+SELECT status, filled_quantity, quantity,
+       (SELECT coalesce(sum(greatest(coalesce(s.quantity, 0) - s.filled_quantity, 0)), 0)
+          FROM execution_slice s WHERE s.order_id = o.id AND s.status = ANY (%s))
+  FROM execution_order o WHERE o.id = %s
+"""
 
 # What the broker fills at once of a child of so many shares, at that minute of the session; None:
 # it does not answer.
@@ -119,36 +135,43 @@ class Trial:
         close."""
         now, last = self.context.now(), until or session_on(self.day).extended_close
         while now < last and not self.order.is_terminal:
-            self.step(now)
+            self._step(now)
             now = self._next(now)
+        self.order.refresh_from_db()
         return self.order
 
     def _next(self, now: datetime) -> datetime:
         """When something is due, a child's time is over, or the order's; soon where it is now."""
-        slices = self.order.slices
-        due = slices.filter(status__in=SLICE_CLAIMABLE).values_list("due_at", flat=True)
-        over = slices.filter(status=SliceStatus.WORKING).values_list("end_at", flat=True)
-        return min(at if at > now else now + STEP for at in (*due, *over, self.order.end_at))
+        due = Q(status__in=SLICE_CLAIMABLE) | Q(status=SliceStatus.WORKING)
+        times = self.order.slices.filter(due).values_list("status", "due_at", "end_at")
+        ends = [end if status == SliceStatus.WORKING else due for status, due, end in times]
+        return min(at if at > now else now + STEP for at in (*ends, self.order.end_at))
 
     def step(self, now: datetime) -> None:
+        self._step(now)
+        self.order.refresh_from_db()
+
+    def _step(self, now: datetime) -> None:
         self.context = replace(self.context, now=lambda: now)
         self._cancel_what_is_over(now)
         if self.order.pk in completion.overdue(now):
             completion.expire(self.order.pk, at=now)
         due = self.order.slices.filter(due_at__lte=now, status__in=SLICE_CLAIMABLE)
-        for part in due.order_by("sequence"):
-            self._send(part, now)
+        for number in list(due.order_by("sequence").values_list("pk", flat=True)):
+            self._send(number, now)
         self.check()
 
     def check(self) -> None:
-        self.order.refresh_from_db()
-        assert self.order.filled_quantity + working(self.order) <= self.order.quantity
+        with connection.cursor() as cursor:
+            cursor.execute(_TOTALS, [sorted(SLICE_AT_BROKER), self.order.pk])
+            self.order.status, filled, asked, at_broker = cursor.fetchone()
+        assert filled + at_broker <= asked
 
     def minute(self, now: datetime) -> float:
         return (now - session_on(self.day).open) / MINUTE
 
-    def _send(self, part: Slice, now: datetime) -> None:
-        part = Slice.objects.select_related("order").get(pk=part.pk)
+    def _send(self, number: int, now: datetime) -> None:
+        part = Slice.objects.select_related("order").get(pk=number)
         if part.status not in SLICE_CLAIMABLE or part.order.status not in ORDER_SENDING:
             return
         quote = self.context.market.quote(part.order.symbol, now)
@@ -182,15 +205,20 @@ class Trial:
     def hold(self, now: datetime) -> None:
         """The dispatch loop has what works cancelled, if it is to be; the broker confirms it."""
         self.context = replace(self.context, now=lambda: now)
+        live = self._ids(Q(status__in=SLICE_AT_BROKER))
         for child in self.children:
+            if child.part.pk not in live:
+                continue
             resolver.close(child.part.pk, self.context)
             child.part.refresh_from_db()
             if child.part.status == SliceStatus.CANCELLING:
                 self.end(child)
 
     def _cancel_what_is_over(self, now: datetime) -> None:
-        over = self.order.slices.filter(status=SliceStatus.WORKING, end_at__lte=now)
-        ids = set(over.values_list("pk", flat=True))
+        over = self._ids(Q(status=SliceStatus.WORKING, end_at__lte=now))
         for child in self.children:
-            if child.part.pk in ids:
+            if child.part.pk in over:
                 self.end(child)
+
+    def _ids(self, which: Q) -> set[int]:
+        return set(self.order.slices.filter(which).values_list("pk", flat=True))
