@@ -43,8 +43,8 @@ pool_ends = Signal(name="pool_ends")  # no task arrives any more
 
 
 class WarmThreads(bootsteps.StartStopStep):
-    """A thread is started when all others are busy, and would open its connection and prepare its
-    statements just then: each tells `thread_began` before the first task can arrive."""
+    """A thread is started when all others are busy, and would open its connection just then: each
+    tells `thread_began` before the first task can arrive."""
 
     requires = (Pool,)
 

@@ -6,10 +6,10 @@ from typing import Any
 import structlog
 from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutting_down
+from django.db import connection
 
 from deepstack import redis_check, thread_failures
 from deepstack.celery import pool_began, pool_ends, thread_began
-from deepstack.database import prepared_query
 from deepstack.database.advisory_locks import POLL, try_session_lock, unlock_session
 from execution import context, heartbeat
 from execution.booking import broker_feed
@@ -104,8 +104,10 @@ def _drain_flow(**_: object) -> None:
 
 
 @thread_began.connect
-def _warm_thread(**_: object) -> None:
-    prepared_query.warm()
+def _connect(**_: object) -> None:
+    """No more: slices leave by threads of their own, which have their statements prepared, and
+    statements that a thread of the pool never asks for would cost PostgreSQL megabytes each."""
+    connection.ensure_connection()
 
 
 @worker_ready.connect
