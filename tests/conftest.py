@@ -17,7 +17,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, connections
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import teardown_databases
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadFileScheduling
 
@@ -26,6 +26,7 @@ from deepstack.local import child_cleanup, embedded_servers
 from execution.management.roles import ensure_roles
 from tests import static_files
 from tests.database import empty_after_each_test, forgo_fsync
+from tests.database import set_up as set_up_database
 from tests.stack import (
     empty_redis,
     empty_stack,
@@ -68,6 +69,7 @@ LONGEST = (
 )
 BROWSER = "tests/browser/"
 RUNS = embedded_servers.VAR / "test"
+KEPT = embedded_servers.VAR / "test-database"
 RUN = RUNS / f"{os.getpid()}-{secrets.token_hex(3)}"
 EMBED_DATABASE = not settings.CONFIG.database_url
 EMBED_REDIS = not settings.CONFIG.redis_url
@@ -147,9 +149,8 @@ def django_db_setup(
     with django_db_blocker.unblock():
         if EMBED_DATABASE:
             forgo_fsync()
-        made = setup_databases(
-            verbosity=0, interactive=False, aliases=["default"], serialized_aliases=[]
-        )
+        keeps = EMBED_DATABASE and django_db_use_migrations
+        made = set_up_database(KEPT if keeps else None)
         ensure_roles()
     yield
     with django_db_blocker.unblock():
