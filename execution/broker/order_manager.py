@@ -82,15 +82,15 @@ class OrderManager:
             # Its limit bounds an algorithm that works it over time; at once it would be too much.
             raise BrokerRejected("NATIVE_UNAVAILABLE", f"{self.name} has no {ticket.native.name}")
         try:
-            return _answered(self.broker.place, ticket, now=now)
+            return answered(self.broker.place, ticket, now=now)
         except Error as error:  # the request may have left before
             raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
 
     def cancel(self, client_order_id: str, *, now: datetime) -> None:
-        _answered(self.broker.cancel, client_order_id, now=now)
+        answered(self.broker.cancel, client_order_id, now=now)
 
     def find(self, client_order_id: str, *, now: datetime) -> BrokerOrder | None:
-        return _answered(self.broker.find, client_order_id, now=now)
+        return answered(self.broker.find, client_order_id, now=now)
 
     def never_arrived(self, client_order_id: str) -> bool:
         """Whether a "not found" of the broker's is a proof; see ProvingBroker."""
@@ -98,10 +98,10 @@ class OrderManager:
         return isinstance(broker, ProvingBroker) and broker.never_arrived(client_order_id)
 
     def reports(self, account: str, since: datetime, *, now: datetime) -> Sequence[BrokerOrder]:
-        return _answered(self.broker.reports, account, since, now=now)
+        return answered(self.broker.reports, account, since, now=now)
 
 
-def _answered(ask: Callable[..., _Answer], *about: object, now: datetime) -> _Answer:
+def answered(ask: Callable[..., _Answer], *about: object, now: datetime) -> _Answer:
     """An answer that a client library stumbles over is none: nobody knows what became of it."""
     try:
         return ask(*about, now=now)

@@ -24,6 +24,7 @@ from execution.broker.base import (
     BrokerUnavailable,
     TooSoon,
 )
+from execution.broker.order_manager import answered
 from execution.context import Context
 from execution.domain import reconciliation as rules
 from execution.domain.lifecycle import SLICE_AT_BROKER, SLICE_TERMINAL, SliceStatus
@@ -187,7 +188,7 @@ class AccountComparison:
         found = self._orders()
         before = self._holdings()
         state = self._ask(
-            lambda: self._broker.account_state(self._account, now=self._context.now())
+            lambda: answered(self._broker.account_state, self._account, now=self._context.now())
         )
         skew = state.at - timezone.now()
         after = self._holdings()
@@ -255,7 +256,9 @@ class AccountComparison:
         return list(rows.select_related("order"))
 
     def _listed(self) -> list[Open]:
-        rows = self._ask(lambda: self._broker.open_orders(self._account, now=self._context.now()))
+        rows = self._ask(
+            lambda: answered(self._broker.open_orders, self._account, now=self._context.now())
+        )
         return [
             Open(each.client_order_id, each.broker_order_id, each.symbol, each.side, each.leaves)
             for each in rows

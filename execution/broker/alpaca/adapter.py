@@ -12,7 +12,7 @@ from deepstack.config import Config, ConfigError
 from execution.broker.alpaca import endpoints, messages, redis_cache
 from execution.broker.alpaca.account_check import permissions
 from execution.broker.alpaca.fills import Fills
-from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
+from execution.broker.alpaca.http_client import HttpClient
 from execution.broker.alpaca.orders import Orders
 from execution.broker.alpaca.polling import Poller
 from execution.broker.alpaca.rate_limit import Budget, Lanes
@@ -167,7 +167,7 @@ class AlpacaBroker:
             answer = self.http.get("/clock", {}, Lanes.SEND)
             if self.http.skew_age >= before:  # no header
                 self.http.note_clock(messages.clock(answer))
-        except (OutcomeUnknown, NoSuchOrder) as error:
+        except OutcomeUnknown as error:
             raise BrokerUnavailable(f"before the order left: {error}") from error
 
     def _open_client(self) -> RESTClient:

@@ -23,8 +23,8 @@ from execution.broker.base import BrokerUnavailable, OutcomeUnknown
 Params = Mapping[str, str]
 
 
-class NoSuchOrder(Exception):
-    """Alpaca knows no order of this id."""
+class NoSuchOrder(OutcomeUnknown):
+    """Alpaca knows no order of this id. Said of anything else, it is no answer."""
 
 
 class HttpClient:

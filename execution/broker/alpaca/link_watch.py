@@ -9,7 +9,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from execution.broker import links
-from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
+from execution.broker.alpaca.http_client import HttpClient
 from execution.broker.alpaca.rate_limit import Budget, BudgetSpent, Lanes
 from execution.broker.base import BrokerError
 
@@ -72,7 +72,7 @@ class LinkWatch:
             except BudgetSpent:
                 pause = ASK_AGAIN  # our own doing, and told apart by `closed_for`
                 self._note_answer()
-            except (BrokerError, NoSuchOrder) as error:
+            except BrokerError as error:
                 self._failure = str(error)
                 self._failing_since = self._failing_since or timezone.now()
                 pause = ASK_AGAIN

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from deepstack import django_setup
 from deepstack.config import Config, ConfigError
 from execution.broker.alpaca import endpoints, redis_cache
-from execution.broker.alpaca.http_client import HttpClient, NoSuchOrder
+from execution.broker.alpaca.http_client import HttpClient
 from execution.broker.alpaca.rate_limit import Budget, Lanes
 from execution.broker.base import BrokerError
 from execution.domain.reading import MAX_PRICE
@@ -158,7 +158,7 @@ class AlpacaMarket:
     def _get(self, path: str, asked: Mapping[str, str], lane: Lanes) -> Mapping[str, Any]:
         try:
             answer = self._http.get(path, asked, lane)
-        except (BrokerError, NoSuchOrder) as error:
+        except BrokerError as error:
             raise MarketDataUnavailable(f"Alpaca: {error}") from error
         if not isinstance(answer, dict):
             raise MarketDataUnavailable(f"Alpaca: not an object but {str(answer)[:100]!r}")

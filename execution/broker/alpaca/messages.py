@@ -166,17 +166,28 @@ def _reason(order: SeenOrder) -> str:
 
 
 def open_order(value: object) -> OpenOrder:
-    """Also of others, in fractions or by amount: every part of a share counts as one."""
+    """Also of others, in fractions, by amount or of several legs: every part of a share counts as
+    one."""
     row = _row(value, "order")
     quantity = _decimal(row, "qty") if row.get("qty") else Decimal(1)
-    leaves = (quantity - _decimal(row, "filled_qty")).to_integral_value(ROUND_UP)
+    filled = _decimal(row, "filled_qty") if row.get("filled_qty") else Decimal(0)
+    leaves = (quantity - filled).to_integral_value(ROUND_UP)
     return OpenOrder(
         client_order_id=str(row.get("client_order_id") or ""),
         broker_order_id=_text(row, "id"),
-        symbol=_text(row, "symbol"),
-        side=_text(row, "side").upper(),
+        symbol=_of_all_legs(row, "symbol"),
+        side=_of_all_legs(row, "side").upper(),
         leaves=max(int(leaves), 1),
     )
+
+
+def _of_all_legs(row: Mapping[str, object], name: str) -> str:
+    """An order of several legs has no symbol and no side of its own."""
+    legs = row.get("legs")
+    each = (
+        [leg.get(name) for leg in legs if isinstance(leg, dict)] if isinstance(legs, list) else []
+    )
+    return str(row.get(name) or "") or "+".join(str(one) for one in each if one) or "unknown"
 
 
 def clock(value: object) -> datetime:

@@ -1,5 +1,6 @@
 """Our records beside those of Alpaca and of Interactive Brokers, over a real connection."""
 
+import json
 from collections.abc import Iterator
 from itertools import count
 
@@ -111,13 +112,49 @@ def forget(account: str) -> None:
 
 class TestAlpaca(ComparisonContract):
     @pytest.fixture
-    def rig(self, alpaca: AlpacaRig, transactional_db: None) -> Iterator[Rig]:
+    def rig(self, alpaca: AlpacaRig, transactional_db: None) -> Iterator[AlpacaRig]:
         name = f"alpaca-{next(_numbers)}"
         rig = AlpacaRig(alpaca.peer, account=name)
         rig.account = name
         yield rig
         alpaca.spent = rig.spent
         forget(name)
+
+    def test_an_option_spread_of_somebody_else_does_not_keep_the_account_from_trading(
+        self, rig: AlpacaRig
+    ) -> None:
+        spread = {
+            "id": "7c2d", "client_order_id": "", "order_class": "mleg", "symbol": "", "side": "",
+            "qty": "2", "filled_qty": None, "status": "new", "submitted_at": "2026-11-27T15:00:00Z",
+            "legs": [
+                {"symbol": "AAPL270115C00150000", "side": "buy"},
+                {"symbol": "AAPL270115C00160000", "side": "sell"},
+            ],
+        }  # fmt: skip
+        rig.peer.tell("fault", method="GET", body=json.dumps([spread]), times=-1)
+        (found,) = of(compare(rig), "EXTERNAL_ORDER")
+        assert found.theirs == "BUY+SELL 2 AAPL270115C00150000+AAPL270115C00160000"
+
+    @pytest.mark.parametrize(
+        ("path", "status", "body"),
+        [
+            ("/v2/positions", 404, {"code": 40410000, "message": "not found"}),
+            ("/v2/orders", 404, {"code": 40410000, "message": "not found"}),
+            ("/v2/account/activities", 404, {"code": 40410000, "message": "not found"}),
+        ],
+        ids=str,
+    )
+    def test_an_answer_that_is_none_is_told_as_a_comparison_that_failed(
+        self, rig: AlpacaRig, path: str, status: int, body: object
+    ) -> None:
+        compare(rig)
+        rig.fill(child(rig).client_order_id, 40, PRICE)
+        rig.peer.tell("fault", method="GET", path=path, status=status, body=body, times=-1)
+        with pytest.raises((BrokerUnavailable, OutcomeUnknown)):
+            compare(rig)
+        row = BrokerAccount.objects.get(broker="alpaca", account=rig.account)
+        assert "not found" in row.problem
+        assert row.failing_since_real is not None
 
 
 class TestInteractiveBrokers(ComparisonContract):
