@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from django.db import IntegrityError
 from django.db.models import F
 from django.utils import timezone
 
 from deepstack.database.prepared_query import IsAny, Param, Prepared
+from deepstack.database.sessions import is_away
 from deepstack.database.unit_of_work import save
 from deepstack.observability.tracing import tracing
 from execution.booking import completion, execution_reports, fills, rejections
@@ -27,7 +27,6 @@ from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import (
     SLICE_TERMINAL,
     SLICE_TRANSITIONS,
-    IllegalTransition,
     SliceStatus,
 )
 from execution.models import Fill, Order, Slice
@@ -244,7 +243,9 @@ def try_book_report(part: Slice, report: BrokerOrder, context: Context) -> bool:
     being booked; the cursor stays, so that it comes again and again until a person looks."""
     try:
         book_report(part, report, context)
-    except (IllegalTransition, IntegrityError):
+    except Exception as error:
+        if is_away(error) or isinstance(error, BrokerError):
+            raise
         log.exception(
             "a report that cannot be booked",
             client_order_id=report.client_order_id,

@@ -96,6 +96,9 @@ class UpdateBooking:
                 connection.close()
                 log.warning("an update waits for PostgreSQL", error=str(error).strip())
                 settled = False
+            except Exception:  # one order that nobody foresaw must not stop the updates of others
+                log.exception("an update cannot be booked", order=key)
+                settled = False
             finally:
                 self._queue.done(key)
             if not settled:

@@ -22,7 +22,7 @@ from deepstack import redis_check
 from deepstack.config import Scheduling
 from deepstack.database.advisory_locks import LEADER, try_session_lock
 from deepstack.database.prepared_query import NEVER, Param, Prepared
-from deepstack.database.sessions import in_words
+from deepstack.database.sessions import in_words, is_away
 from execution import heartbeat, task_queue
 from execution.booking import completion
 from execution.domain.event_kinds import EventKind
@@ -32,7 +32,6 @@ from execution.domain.lifecycle import (
     ORDER_TERMINAL,
     SLICE_AT_BROKER,
     SLICE_CLAIMABLE,
-    IllegalTransition,
     OrderStatus,
     SliceStatus,
 )
@@ -176,7 +175,9 @@ class Dispatcher:
     def _expire(self, order_id: int, now: datetime) -> bool:
         try:
             completion.expire(order_id, at=now)
-        except IllegalTransition:
+        except Exception as error:
+            if is_away(error):
+                raise
             # One order that nobody foresaw must not stop the loop for all others.
             log.exception("cannot expire", order_id=order_id)
             return False

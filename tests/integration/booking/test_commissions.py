@@ -39,3 +39,15 @@ def test_the_same_report_again_tells_nothing() -> None:
     for _ in range(2):
         receive(intent, report(intent, SliceStatus.FILLED, [execution(intent, "1", 1_000)]))
     assert not order.events.filter(kind="COMMISSION").exists()
+
+
+def test_a_report_that_no_column_holds_keeps_no_other_from_being_booked() -> None:
+    intents = [claim(new_order(parts=1).slices.get()) for _ in range(2)]
+    first, second = (intent for intent in intents if intent is not None)
+    absurd = replace(execution(first, "1", 1_000), commission=Decimal(10) ** 13)
+    news = [
+        report(first, SliceStatus.FILLED, [absurd]),
+        report(second, SliceStatus.FILLED, [execution(second, "1", 1_000)]),
+    ]
+    assert not execution_reports.book_reports(news, contexts.default())
+    assert list(Fill.objects.values_list("slice", flat=True)) == [second.part.pk]

@@ -151,6 +151,20 @@ def test_a_broken_connection_costs_the_lead_and_not_the_loop() -> None:
     assert loop.leads
 
 
+def test_an_order_of_an_algorithm_that_is_gone_keeps_no_other_from_ending() -> None:
+    gone, other = new_order(residual="EXTEND"), new_order()
+    over = timezone.now() - timedelta(minutes=1)
+    Order.objects.filter(pk__in=[gone.pk, other.pk]).update(
+        start_at=over - timedelta(hours=1), end_at=over
+    )
+    Order.objects.filter(pk=gone.pk).update(algorithm="REMOVED")
+    loop = Dispatcher(SCHEDULING)
+    loop.run_once()
+    other.refresh_from_db()
+    assert other.status == "EXPIRED"
+    assert loop.leads
+
+
 def test_a_task_is_shown_by_its_slice_order_and_symbol() -> None:
     shown: list[str] = []
 
