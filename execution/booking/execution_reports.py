@@ -106,8 +106,8 @@ def _follow(order: Order, part: Slice, report: BrokerOrder, *, asked: bool, at: 
         if asked or part.check_at_real is None:
             ask_later(part, missing, at=at)
     elif part.check_at_real is not None:
-        part.check_at_real = None
-        save(part, "check_at_real")
+        part.check_at_real, part.checks = None, 0
+        save(part, "check_at_real", "checks")
     elif part.is_terminal and report.reason[:REASON_KNOWN_BY] not in part.reason:
         _add_reason(part, report.reason, at=at)
 

@@ -43,8 +43,9 @@ def _overfilled(facts: ExecutionFacts, limits: Thresholds, data: Data) -> bool:
 
 
 def _unknown_outcome(facts: ExecutionFacts, limits: Thresholds, data: Data) -> bool:
-    since = facts.unknown_since
-    return since is None or not str(data["key"]).endswith(since.isoformat())
+    lasting = (facts.unknown_since, facts.unconfirmed_since)
+    key = str(data["key"])
+    return not any(since and key.endswith(since.isoformat()) for since in lasting)
 
 
 def _paused(facts: ExecutionFacts, limits: Thresholds, data: Data) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from execution.booking.execution_reports import UNKNOWN_AFTER
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import exchange_day
 from execution.domain.lifecycle import (
@@ -49,6 +50,7 @@ def gather(
     orders = list(Order.objects.filter(pk__in=order_ids).select_related("cost").order_by("pk"))
     failures = _failures(orders)
     refused, unknown = _children(order_ids)
+    unconfirmed = _unconfirmed(order_ids)
     pauses = _pauses(orders)
     scheduled = _scheduled(orders, reported or now)
     states = kill_switch.all_in_force() if scheduled else ()
@@ -59,6 +61,7 @@ def gather(
             failed_today=failures.get((order.account, order.strategy, ended_day(order))),
             rejected_children=refused.get(order.pk, 0),
             unknown_since=unknown.get(order.pk),
+            unconfirmed_since=unconfirmed.get(order.pk),
             pause=pauses.get(order.pk),
             scheduled=scheduled.get(order.pk),
             halted=order.pk in scheduled and bool(kill_switch.applies(states, order)),
@@ -74,6 +77,7 @@ def _facts(
     failed_today: int | None,
     rejected_children: int,
     unknown_since: datetime | None,
+    unconfirmed_since: datetime | None,
     pause: int | None,
     scheduled: int | None,
     halted: bool,
@@ -105,6 +109,7 @@ def _facts(
         failed_today=failed_today,
         rejected_children=rejected_children,
         unknown_since=unknown_since,
+        unconfirmed_since=unconfirmed_since,
         pause=pause,
         scheduled=scheduled,
         halted=halted,
@@ -165,3 +170,16 @@ def _children(order_ids: Collection[int]) -> tuple[dict[int, int], dict[int, dat
         {order_id: refused for order_id, refused, _ in found},
         {order_id: since for order_id, _, since in found if since is not None},
     )
+
+
+def _unconfirmed(order_ids: Collection[int]) -> dict[int, datetime]:
+    """By order: when a child whose cancel is not confirmed, or whose executions are missing, had
+    been asked about too often."""
+    events = OrderEvent.objects.filter(
+        order_id__in=order_ids,
+        kind=EventKind.OUTCOME_UNKNOWN,
+        slice__status__in=[SliceStatus.WORKING, SliceStatus.CANCELLING],
+        slice__check_at_real__isnull=False,
+        slice__checks__gte=UNKNOWN_AFTER,
+    )
+    return dict(events.values_list("order_id").annotate(since=Min("at")).order_by())

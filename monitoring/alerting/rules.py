@@ -95,6 +95,7 @@ class ExecutionFacts:
     failed_today: int | None = None
     rejected_children: int = 0
     unknown_since: datetime | None = None  # when the oldest child of unknown outcome was sent
+    unconfirmed_since: datetime | None = None  # when a child was asked about in vain too often
     pause: int | None = None  # which of its pauses a paused order is in
     scheduled: int | None = None  # shares that should be executed by now
     halted: bool = False  # a trading state keeps it from sending
@@ -249,15 +250,21 @@ def overfilled(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
 
 
 def unknown_outcome(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
-    """A child whose fate the broker has not reported for too long; its shares count as working."""
-    if facts.unknown_since is None or facts.now - facts.unknown_since <= limits.unknown:
+    """A child whose fate, or whose end, the broker has not reported for too long; its shares count
+    as working."""
+    since = facts.unknown_since
+    if since is not None and facts.now - since > limits.unknown:
+        text = f"a child sent at {exchange_time(since)} is still of unknown outcome"
+    elif since := facts.unconfirmed_since:
+        text = f"asked until {exchange_time(since)}, the broker has not confirmed a child's state"
+    else:
         return None
     return _of_order(
         facts,
         AlertKind.UNKNOWN_OUTCOME,
         AlertSeverity.CRITICAL,
-        f"a child sent at {exchange_time(facts.unknown_since)} is still of unknown outcome",
-        occasion=facts.unknown_since.isoformat(),
+        text,
+        occasion=since.isoformat(),
     )
 
 

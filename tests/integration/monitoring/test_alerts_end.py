@@ -6,6 +6,9 @@ from decimal import Decimal
 import pytest
 from django.db.models.functions import Now
 
+from execution import context as contexts
+from execution.booking import execution_reports
+from execution.domain.lifecycle import SliceStatus
 from execution.models import (
     BrokerAccount,
     BrokerDifference,
@@ -32,6 +35,7 @@ from tests.integration.monitoring.rows import (
     replay,
     working,
 )
+from tests.integration.order_steps import claim, new_order, receive, report
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +104,30 @@ def test_an_unknown_outcome_ends_with_the_answer() -> None:
     Slice.objects.filter(pk=part.pk).update(status="WORKING")
     add_event(order, "SLICE_STATUS", to="WORKING")
     assert look(seconds=80) == [("UNKNOWN_OUTCOME", "CRITICAL", False)]
+
+
+def test_a_cancel_that_is_not_confirmed_is_told_until_it_is() -> None:
+    context = contexts.default()
+    order = new_order(parts=1)
+    intent = claim(order.slices.get())
+    assert intent is not None
+    receive(intent, report(intent, SliceStatus.WORKING))
+    Slice.objects.filter(order=order).update(status="CANCELLING", reason="HALTED: SYSTEM by ann")
+    part = Slice.objects.get(order=order)
+
+    def told() -> list[tuple[str, bool]]:
+        moment = Moment.read()
+        surveillance.evaluate(moment=moment, config=CONFIG, limits=LIMITS, market=replay())
+        found = Alert.objects.filter(kind="UNKNOWN_OUTCOME").order_by("id")
+        return [(each.severity, each.ended_at_real is None) for each in found]
+
+    pending = report(intent, SliceStatus.CANCELLING)
+    for _ in range(execution_reports.UNKNOWN_AFTER):
+        assert told() == []
+        execution_reports.book_report(part, pending, context, asked=True)
+    assert told() == [("CRITICAL", True)]
+    receive(intent, report(intent, SliceStatus.CANCELLED))
+    assert told() == [("CRITICAL", False)]
 
 
 def test_late_slices_end_when_they_are_taken() -> None:
