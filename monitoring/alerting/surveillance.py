@@ -5,12 +5,14 @@ evaluate at once, and an evaluation that died is made good by the next.
 """
 
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import structlog
 from django.db.models import Count, Min, Q
 
 from deepstack.config import Config
+from deepstack.database.sessions import is_away
 from execution import heartbeat
 from execution.access import second_factor
 from execution.broker import links
@@ -42,6 +44,8 @@ from monitoring.clocks import Moment
 from monitoring.models import Alert, ChannelHealth
 from monitoring.reporting import cost_analysis, late_benchmarks
 from monitoring.webhooks.sending import channel_of
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 500  # orders that are judged together, so that their alerts wait for no others
 # What a halt has held has been due for as long; the dispatch loop enqueues it at its next ticks.
@@ -109,11 +113,26 @@ def examine(
 
 
 def _judged(
-    order_ids: Collection[int], moment: Moment, config: Config, limits: Thresholds
+    order_ids: Sequence[int], moment: Moment, config: Config, limits: Thresholds
 ) -> list[Alert]:
-    """The alerts that stand for the orders; those that are over have ended."""
-    if not order_ids:
-        return []
+    """The alerts that stand for the orders; those that are over have ended. An order that cannot
+    be judged keeps no other from it."""
+    try:
+        return _judged_together(order_ids, moment, config, limits) if order_ids else []
+    except Exception as error:
+        if is_away(error):
+            raise
+        if len(order_ids) == 1:
+            log.exception("an order cannot be judged", order_id=order_ids[0])
+            return []
+    half = len(order_ids) // 2
+    halves = (order_ids[:half], order_ids[half:])
+    return [alert for few in halves for alert in _judged(few, moment, config, limits)]
+
+
+def _judged_together(
+    order_ids: Sequence[int], moment: Moment, config: Config, limits: Thresholds
+) -> list[Alert]:
     facts = gather(order_ids, now=moment.now, reported=moment.now - limits.reporting)
     found = [finding for each in facts for finding in rules.judge(each, limits)]
     raised = list(alerts.raise_all(found, moment=moment, config=config))

@@ -40,6 +40,18 @@ def test_a_costly_order_is_one_alert_however_often_it_is_seen() -> None:
     assert alert.data["slippage_bps"] == "33.3333"
 
 
+def test_an_order_that_cannot_be_judged_keeps_no_other_from_its_alert() -> None:
+    odd, *others = [filled("150.50") for _ in range(5)]
+    look()
+    standing = Alert.objects.filter(order=odd)
+    standing.update(dedupe_key="of an earlier release", data={"threshold_bps": "twenty"})
+    Alert.objects.exclude(order=odd).delete()
+    for order in (odd, *others):
+        add_event(order, "COMMISSION")
+    look(after(NOW, minutes=9))
+    assert set(Alert.objects.values_list("order", flat=True)) >= {order.pk for order in others}
+
+
 def test_an_acknowledged_alert_does_not_come_back() -> None:
     order = filled("150.50")
     look()
