@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 from typing_extensions import override
 
+from execution.domain.reading import one_line
 from execution.market import clock, market_data
 from execution.models import Fill, Order, OrderEvent, Slice, TradingState, TradingStateChange
 from execution.orders import queries, results
@@ -284,6 +285,14 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Remark(Text):
+    """In one line, as whoever reads it later sees it beside others."""
+
+    @override
+    def to_internal_value(self, data: Any) -> str:
+        return one_line(super().to_internal_value(data))
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Names what it does not know in place of leaving it out."""
 
@@ -298,7 +307,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 class ReasonSerializer(StrictSerializer):
     """Who acts is known; `reason` says why."""
 
-    reason = Text(max_length=300, required=False, default="", allow_blank=True)
+    reason = Remark(max_length=300, required=False, default="", allow_blank=True)
 
 
 class ScopeSerializer(ReasonSerializer):
@@ -306,7 +315,7 @@ class ScopeSerializer(ReasonSerializer):
     key = Text(
         max_length=64, required=False, default="", allow_blank=True, help_text="none for SYSTEM"
     )
-    reason = Text(max_length=300)
+    reason = Remark(max_length=300)
 
 
 class StateChangeSerializer(ScopeSerializer):
@@ -366,4 +375,4 @@ class AmendSerializer(serializers.Serializer[Any]):
     quantity = serializers.IntegerField(required=False)
     end_at = serializers.DateTimeField(required=False)
     limit_price = serializers.DecimalField(max_digits=18, decimal_places=6, required=False)
-    reason = Text(max_length=300, required=False, default="", allow_blank=True)
+    reason = Remark(max_length=300, required=False, default="", allow_blank=True)

@@ -18,6 +18,7 @@ PRICE_STEP = Decimal("0.000001")
 LEAST_SHARE = Decimal("0.000001")
 MAX_WINDOW_MINUTES = 24 * 60
 MIN_WINDOW = timedelta(seconds=1)
+LONGEST_PERSON = 150  # characters of a name
 MOST_SHOWN = 80  # characters of a refused value
 
 _WHOLE = re.compile(r"[0-9]{1,40}")
@@ -36,6 +37,11 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no integer of more than 4,300 digits
         return "a number of thousands of digits"
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}... ({len(text):,} characters)"
+
+
+def one_line(text: str) -> str:
+    """Words as a list or a terminal may show them: breaks and control signs are blanks."""
+    return "".join(sign if sign.isprintable() else " " for sign in text).strip()
 
 
 def refusal(wanted: str, value: object) -> ValueError:
@@ -134,6 +140,18 @@ def inner_share(value: object) -> float:
     if found is not None and LEAST_SHARE <= found < 1 and float(found) < 1:
         return float(found)
     raise refusal(f"a share from {LEAST_SHARE} to below 1", value)
+
+
+def remark(value: object) -> str:
+    """Why somebody does something, in a line. How it is written keeps nobody from a halt."""
+    return one_line(str(value))
+
+
+def person(value: object) -> str:
+    """Who is recorded for something."""
+    if isinstance(value, str) and value.isprintable() and 0 < len(value.strip()) <= LONGEST_PERSON:
+        return value
+    raise refusal(f"a name of 1 to {LONGEST_PERSON} characters", value)
 
 
 def switch(value: object) -> bool:

@@ -32,7 +32,7 @@ from typing_extensions import override
 from deepstack import logs
 from deepstack.config import current
 from execution.checks import CONFIGURATION
-from execution.domain.reading import Reader, whole
+from execution.domain.reading import Reader, person, remark, whole
 from execution.domain.signal import InvalidSignal
 from execution.entry import order_controls
 from execution.entry.free_space import DiskNearlyFull
@@ -180,7 +180,7 @@ class ControlCommand(OperatorCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("order", type=argument(ORDER_ID), metavar="ID")
-        parser.add_argument("--reason", default="", help="for the record")
+        parser.add_argument("--reason", default="", type=remark, help="for the record")
         add_person(parser)
 
     @override
@@ -228,7 +228,9 @@ class Once(Action):
 
 
 def add_person(parser: ArgumentParser) -> None:
-    parser.add_argument("--by", default=getpass.getuser(), help="who asks, for the record")
+    parser.add_argument(
+        "--by", default=getpass.getuser(), type=argument(person), help="who asks, for the record"
+    )
 
 
 def add_scope(parser: ArgumentParser) -> None:
@@ -237,7 +239,7 @@ def add_scope(parser: ArgumentParser) -> None:
     for scope in ("symbol", "account", "strategy"):
         scopes.add_argument(f"--{scope}", action=Once, metavar="KEY", help=f"only this {scope}")
     add_person(parser)
-    parser.add_argument("--reason", required=True)
+    parser.add_argument("--reason", required=True, type=remark)
 
 
 def change_trading(options: dict[str, Any], state: str) -> HaltReport:

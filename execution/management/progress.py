@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from execution.domain.reading import one_line
 from execution.entry import submission
 from execution.management.fitting import Cell, Column, Picture, fitted
 from execution.management.sparkline import sparkline
@@ -199,7 +200,7 @@ def report_table(report: Report) -> Table:
     table = Table.grid(padding=(0, 2))
     status = Text(report["status"], style=STYLES.get(report["status"], ""))
     if report["reason"]:
-        status.append(f"  {report['reason']}", style="default")
+        status.append(f"  {one_line(report['reason'])}", style="default")
     name = f"{report['action']} {report['quantity']:,} {report['symbol']}"
     table.add_row(Text(f"order {report['order_id']}", style="bold"), Text(name, style="bold"))
     table.add_row("  status", status)

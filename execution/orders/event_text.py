@@ -6,6 +6,7 @@ from typing import Any
 
 from execution.domain.event_kinds import EventKind
 from execution.domain.exchange_time import readable
+from execution.domain.reading import one_line
 
 # The sentence, and what is added to it where its facts are known. {<=} is the side's limit sign.
 SENTENCES: Mapping[str, tuple[str, ...]] = {
@@ -64,13 +65,16 @@ def headline(kind: str, data: Mapping[str, Any], side: str) -> str:
     facts of its own, is its kind."""
     known = _known(data, side)
     said = "".join(_said(kind, known))
-    return _FIELD.sub(lambda found: _shown(found[1], known[found[1]]), said) or kind
+    shown = _FIELD.sub(lambda found: _shown(found[1], known[found[1]]), said)
+    return one_line(shown) or kind
 
 
 def facts(kind: str, data: Mapping[str, Any]) -> dict[str, str]:
     """What the headline leaves out, nested facts under dotted names."""
     used = set(_FIELD.findall("".join(_said(kind, _known(data, "")))))
-    return {name: _words(value) for name, value in _flat(data) if name not in used}
+    return {
+        one_line(name): one_line(_words(value)) for name, value in _flat(data) if name not in used
+    }
 
 
 def sentence(kind: str, data: Mapping[str, Any], side: str) -> str:

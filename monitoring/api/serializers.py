@@ -5,7 +5,7 @@ from typing import Any
 from django.core.validators import MaxValueValidator, MinValueValidator
 from rest_framework import serializers
 
-from execution.api.serializers import StrictSerializer, Text, real_time
+from execution.api.serializers import Remark, StrictSerializer, real_time
 from monitoring.models import Alert, AlertDelivery, BreakerTrip, CostAnalysis, DailySummary
 from monitoring.trading_days import FIRST, LAST
 
@@ -30,7 +30,7 @@ class DeliverySerializer(serializers.ModelSerializer[AlertDelivery]):
 class NoteSerializer(StrictSerializer):
     """Who acknowledges is known; `note` says what is done about it."""
 
-    note = Text(max_length=300, required=False, default="", allow_blank=True)
+    note = Remark(max_length=300, required=False, default="", allow_blank=True)
 
 
 class AlertSerializer(serializers.ModelSerializer[Alert]):

@@ -6,6 +6,7 @@ from typing_extensions import override
 
 from deepstack.config import ConfigError
 from execution import context
+from execution.domain import reading
 from execution.management.console import BadInput, Once, OperatorCommand, add_person
 from execution.reconciliation import break_acceptance
 
@@ -25,7 +26,7 @@ class Command(OperatorCommand):
             "--account", action=Once, help="default: the account of the configuration"
         )
         add_person(parser)
-        parser.add_argument("--reason", required=True)
+        parser.add_argument("--reason", required=True, type=reading.remark)
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:

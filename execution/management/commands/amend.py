@@ -1,4 +1,3 @@
-import getpass
 from argparse import ArgumentParser
 from typing import Any
 
@@ -6,10 +5,10 @@ from typing_extensions import override
 
 from execution import context
 from execution.domain.exchange_time import exchange_time
-from execution.domain.reading import whole
+from execution.domain.reading import remark, whole
 from execution.domain.signal import as_written
 from execution.entry import amend
-from execution.management.console import ORDER_ID, Once, OperatorCommand, argument
+from execution.management.console import ORDER_ID, Once, OperatorCommand, add_person, argument
 from execution.models import Order
 from execution.orders.results import result_of
 
@@ -42,8 +41,8 @@ class Command(OperatorCommand):
             type=argument(whole(MAX_VERSION)),
             help="the order's, as you read it",
         )
-        parser.add_argument("--reason", default="", help="for the record")
-        parser.add_argument("--by", default=getpass.getuser(), help="who is recorded")
+        parser.add_argument("--reason", default="", type=remark, help="for the record")
+        add_person(parser)
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:

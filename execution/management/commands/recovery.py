@@ -6,6 +6,7 @@ from typing_extensions import override
 
 from deepstack.config import ConfigError
 from execution import context
+from execution.domain import reading
 from execution.domain.exchange_time import exchange_time
 from execution.management.console import BadInput, OperatorCommand, add_person
 from execution.reconciliation import recovery
@@ -29,7 +30,7 @@ class Command(OperatorCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--release", action="store_true", help="end it; needs --reason")
-        parser.add_argument("--reason", default="", help="for the record")
+        parser.add_argument("--reason", default="", type=reading.remark, help="for the record")
         add_person(parser)
 
     @override

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from typing_extensions import override
 
 from execution.access import second_factor
+from execution.domain import reading
 from execution.management.console import BadInput, OperatorCommand, add_person
 from execution.risk import second_person
 
@@ -19,7 +20,7 @@ class Command(OperatorCommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", metavar="USER", help="the name at the login")
-        parser.add_argument("--reason", required=True, help="for the record")
+        parser.add_argument("--reason", required=True, type=reading.remark, help="for the record")
         add_person(parser)
 
     @override

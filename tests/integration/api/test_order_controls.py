@@ -152,3 +152,9 @@ def test_a_halt_of_what_no_order_has_ever_had_asks_about_the_spelling(
             if warned
             else ""
         )
+
+
+def test_a_reason_is_one_line_wherever_it_is_read(api: APIClient) -> None:
+    pk = stored(api)
+    post(api, {"reason": "wait\n\x1b[2Jorder FILLED\u202e"}, f"{ORDERS}{pk}/pause/")
+    assert Order.objects.get(pk=pk).status_reason == "wait  [2Jorder FILLED"

@@ -117,6 +117,24 @@ def test_cancel_pause_and_resume_may_be_repeated() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("reason", ["bad \udcff byte", "two\nlines", "a \x1b[2J screen"])
+def test_no_reason_keeps_an_order_from_being_paused(reason: str) -> None:
+    order = accept()
+    run("pause", order.pk, "--by=ann", f"--reason={reason}")
+    order.refresh_from_db()
+    assert order.status == "PAUSED"
+    assert order.status_reason.isprintable()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("by", ["", "  ", "a\nb", "b" * 151])
+@pytest.mark.parametrize("command", ["cancel", "pause", "resume", "amend"])
+def test_who_acts_has_a_name(command: str, by: str) -> None:
+    wrong = str(refused(command, accept().pk, f"--by={by}"))
+    assert "must be a name of 1 to 150 characters" in wrong
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("command", ["cancel", "pause", "resume", "explain"])
 def test_an_order_that_does_not_exist(command: str) -> None:
     refusal = refused(command, 999_999)

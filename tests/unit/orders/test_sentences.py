@@ -37,6 +37,11 @@ CASES = [
         WHY | {"quantity": 5000, "end_at": "2026-03-02T16:00:00+00:00", "slices": 9},
         "amended by ann to 5,000 until 2026-03-02 11:00:00 ET, slices: 9: news",
     ),
+    (
+        "BROKER_REJECTED",
+        {"slice": 1, "code": "201", "text": "no margin\x1b[2J\n2026-03-02 order FILLED"},
+        "slice 1: refused by the broker, 201: no margin [2J 2026-03-02 order FILLED",
+    ),
     ("CANCEL_REQUESTED", {"by": "{0}"}, "cancel requested by {0}"),
     ("CANCEL_REQUESTED", WHY, "cancel requested by ann: news"),
     (
