@@ -114,8 +114,7 @@ class KnownFilters(DjangoFilterBackend):
         known = paging | set(filters.get_filters() if filters else ())
         several = {name for name, each in _filters(filters) if isinstance(each, _SEVERAL)}
         refuse_unknown(request, known, several=several)
-        if empty := sorted(name for name, value in request.query_params.items() if not value):
-            raise ValidationError({name: ["is empty: leave it out"] for name in empty})
+        refuse_blanks(request)
         found = super().filter_queryset(request, queryset, view)
         return desks.visible(found, request.user)
 
@@ -131,6 +130,19 @@ def refuse_unknown(
         raise ValidationError({name: [text] for name in unknown})
     if repeated := sorted(n for n in set(query) - set(several) if len(query.getlist(n)) > 1):
         raise ValidationError({name: ["is given more than once"] for name in repeated})
+
+
+def refuse_blanks(request: Request) -> None:
+    """Raises ValidationError for a value that is empty, which would show all rows, or has blanks
+    around it, which would be left out of what is looked for."""
+    wrong = {}
+    for name, values in request.query_params.lists():
+        if not all(values):
+            wrong[name] = ["is empty: leave it out"]
+        elif blank := next((each for each in values if each != each.strip()), None):
+            wrong[name] = [f"has blanks around it, got {shown(blank)}"]
+    if wrong:
+        raise ValidationError(wrong)
 
 
 def _filters(filters: Any) -> Sequence[tuple[str, Any]]:

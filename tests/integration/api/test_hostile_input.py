@@ -194,6 +194,14 @@ def test_an_address_beyond_reason(api: APIClient, path: str, statuses: tuple[int
     assert answer.status_code in statuses
 
 
+@pytest.mark.parametrize(
+    "query", ["strategy=%20", "account=%20default", "basket=b%20", "symbol=AAPL%0A", "limit=5%20"]
+)
+def test_blanks_in_a_filter_never_show_other_orders(api: APIClient, query: str) -> None:
+    name = query.partition("=")[0]
+    assert "blanks around it" in refused(api.get(f"{ORDERS}?{query}"), 400)["errors"][name][0]
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "FOO"])
 def test_a_method_that_is_not_known(api: APIClient, method: str) -> None:
     for path in ("orders/", "halt/", "alerts/", "dashboard/", "token/"):
