@@ -32,6 +32,7 @@ SYMBOL = re.compile(r"[A-Z][A-Z0-9.-]{0,15}")
 GZIP_MAGIC = b"\x1f\x8b"
 # ASCII digits, as programs write numbers: Python itself reads 1_0 and Arabic digits, too.
 NUMBER = re.compile(r" *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})? *")
+_ODD_OFFSET = re.compile(r"[+-][0-9]{2}:?[6-9][0-9]$")
 LARGEST_VOLUME = 10**12
 # The VWAP of a real bar may lie a little outside its range: prints that count for the volume do
 # not all count for the high and the low. Up to 1 % was seen; a wrong unit is far more.
@@ -203,6 +204,8 @@ def _minute(text: str, zone: ZoneInfo | None) -> datetime:
         raise BarFileError(
             f"timestamp = {text!r}: a time such as 2024-06-12T09:30:00-04:00 is allowed"
         ) from None
+    if _ODD_OFFSET.search(text):  # Python reads -05:75 as -06:15
+        raise BarFileError(f"timestamp = {text!r}: an offset such as -04:00 is allowed")
     if at.second or at.microsecond:
         raise BarFileError(f"timestamp = {text!r}: the start of a minute is allowed")
     if at.tzinfo is None:

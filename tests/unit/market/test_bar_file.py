@@ -150,6 +150,10 @@ def test_only_the_chosen() -> None:
         (GOOD.replace("912.5991", "x"), "line 3: vwap = 'x'"),
         (GOOD.replace("912.5991", "9125.991"), "line 3: vwap 9125.991 is far outside low"),
         (GOOD.replace("912.5991", "9.125991"), "line 3: vwap 9.125991 is far outside low"),
+        (
+            GOOD.replace("-04:00", "-03:75"),
+            "line 3: timestamp = '2024-06-12T09:30:00-03:75': an offset",
+        ),
         (GOOD.replace("-04:00", ""), "line 3: timestamp = '2024-06-12T09:30:00' has no offset"),
         (GOOD.replace("T09:30:00-04:00", ""), "line 3: timestamp = '2024-06-12' is a day without"),
         (
