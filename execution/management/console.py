@@ -32,7 +32,7 @@ from typing_extensions import override
 from deepstack import logs
 from deepstack.config import current
 from execution.checks import CONFIGURATION
-from execution.domain.reading import Reader, person, remark, whole
+from execution.domain.reading import LONGEST_PERSON, Reader, one_line, person, remark, whole
 from execution.domain.signal import InvalidSignal
 from execution.entry import order_controls
 from execution.entry.free_space import DiskNearlyFull
@@ -173,6 +173,7 @@ class ControlCommand(OperatorCommand):
     """One of the controls over an order."""
 
     requires_system_checks = ()  # orders can be stopped however wrong the configuration is
+    stops = False
 
     def control(self, order_id: int, *, by: str, now: datetime, reason: str) -> Order:
         raise NotImplementedError
@@ -181,7 +182,7 @@ class ControlCommand(OperatorCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("order", type=argument(ORDER_ID), metavar="ID")
         parser.add_argument("--reason", default="", type=remark, help="for the record")
-        add_person(parser)
+        add_person(parser, stops=self.stops)
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
@@ -227,18 +228,25 @@ class Once(Action):
         setattr(namespace, self.dest, values)
 
 
-def add_person(parser: ArgumentParser) -> None:
+def add_person(parser: ArgumentParser, *, stops: bool = False) -> None:
+    """`stops`: what stops trading does so whatever stands for a name."""
+    read = person_or_user if stops else argument(person)
     parser.add_argument(
-        "--by", default=getpass.getuser(), type=argument(person), help="who asks, for the record"
+        "--by", default=getpass.getuser(), type=read, help="who asks, for the record"
     )
 
 
-def add_scope(parser: ArgumentParser) -> None:
+def person_or_user(text: str) -> str:
+    """What can be recorded of a name, or who runs the command."""
+    return one_line(text)[:LONGEST_PERSON] or getpass.getuser()
+
+
+def add_scope(parser: ArgumentParser, *, stops: bool = False) -> None:
     """Of a trading state; without any of them it is the whole system."""
     scopes = parser.add_mutually_exclusive_group()
     for scope in ("symbol", "account", "strategy"):
         scopes.add_argument(f"--{scope}", action=Once, metavar="KEY", help=f"only this {scope}")
-    add_person(parser)
+    add_person(parser, stops=stops)
     parser.add_argument("--reason", required=True, type=remark)
 
 

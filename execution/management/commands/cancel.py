@@ -9,6 +9,7 @@ from execution.models import Order
 
 class Command(ControlCommand):
     help = "Cancel an order: no child leaves any more, and those at the broker are cancelled."
+    stops = True
 
     @override
     def control(self, order_id: int, *, by: str, now: datetime, reason: str) -> Order:

@@ -23,7 +23,7 @@ class Command(OperatorCommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_scope(parser)
+        add_scope(parser, stops=True)
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:

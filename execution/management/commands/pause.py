@@ -9,6 +9,7 @@ from execution.models import Order
 
 class Command(ControlCommand):
     help = "Pause an order: its working children are cancelled, none leaves until it is resumed."
+    stops = True
 
     @override
     def control(self, order_id: int, *, by: str, now: datetime, reason: str) -> Order:

@@ -1,5 +1,6 @@
 """The command line in this process, where nobody has to work."""
 
+import getpass
 import json
 from io import StringIO
 from pathlib import Path
@@ -128,10 +129,24 @@ def test_no_reason_keeps_an_order_from_being_paused(reason: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("by", ["", "  ", "a\nb", "b" * 151])
-@pytest.mark.parametrize("command", ["cancel", "pause", "resume", "amend"])
-def test_who_acts_has_a_name(command: str, by: str) -> None:
+@pytest.mark.parametrize("command", ["resume", "amend"])
+def test_who_lets_something_trade_has_a_name(command: str, by: str) -> None:
     wrong = str(refused(command, accept().pk, f"--by={by}"))
     assert "must be a name of 1 to 150 characters" in wrong
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("by", ["", "  ", "a\nb", "b" * 151])
+@pytest.mark.parametrize("command", ["cancel", "pause", "halt"])
+def test_no_name_keeps_anybody_from_stopping(command: str, by: str) -> None:
+    about = ["--reason=news"] if command == "halt" else [accept().pk]
+    run(command, *about, f"--by={by}")
+    if command == "halt":
+        recorded = TradingState.objects.get(scope="SYSTEM", state="HALTED").changed_by
+    else:
+        asked = OrderEvent.objects.filter(data__has_key="by").exclude(kind="ORDER_ACCEPTED")
+        recorded = asked.latest("pk").data["by"]
+    assert recorded == {"a\nb": "a b", "b" * 151: "b" * 150}.get(by, getpass.getuser())
 
 
 @pytest.mark.django_db
