@@ -233,7 +233,7 @@ class _Drafting:
             order.routing["profile"] = about.known.as_json()
         written = {
             "limit_price": signal.limit_price,
-            "would_price": order_parameters.would_price(order),
+            "would_price": order.would_price,
         }
         price_rounding.enter(order, written)
         broker_algos.enter(order, self.context)

@@ -4,6 +4,8 @@ Columns that end in `_real` hold real time, all others trading time, in UTC. The
 a replayed or accelerated market runs on a clock of its own.
 """
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Greatest
@@ -168,6 +170,12 @@ class Order(models.Model):
     def side_sign(self) -> int:
         """+1 for a buy, -1 for a sell."""
         return 1 if self.side == Side.BUY else -1
+
+    @property
+    def would_price(self) -> Decimal | None:
+        """At it or better, all that is left is taken; None: not asked for."""
+        asked_for = self.parameters.get("would_price")
+        return None if asked_for is None else Decimal(asked_for)
 
     @property
     def open_quantity(self) -> int:

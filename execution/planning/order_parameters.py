@@ -63,11 +63,6 @@ def most(order: Order) -> int | None:
     return None if asked_for is None else int(asked_for)
 
 
-def would_price(order: Order) -> Decimal | None:
-    asked_for = order.parameters.get("would_price")
-    return None if asked_for is None else Decimal(asked_for)
-
-
 def native(order: Order) -> str | None:
     """The broker's own algorithm that works the whole order in one child."""
     name: str | None = order.parameters.get("native")

@@ -203,6 +203,7 @@ def _facts(
         whole=checked.whole,
         price=priced.limit,
         decision_price=priced.decision,
+        would_price=order.would_price if order.settled_at is None else None,
         protective_price=priced.protective,
         limit_price=priced.limit,
         average_daily_volume=order.average_daily_volume,

@@ -222,7 +222,7 @@ class WouldPrice:
 
 
 def _would(order: Order, quote: Quote | None) -> WouldPrice:
-    price = order_parameters.would_price(order)
+    price = order.would_price
     if price is None:
         return WouldPrice()
     far = _far_touch(order, quote) if quote else None

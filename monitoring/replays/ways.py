@@ -73,7 +73,7 @@ class Ways:
             ),
             collar=self.config.limits.price_collar,
             limit=order.limit_price,
-            would_price=order_parameters.would_price(order),
+            would_price=order.would_price,
             pace=participation.pace(order, Slice(sequence=0), execution),
             expected=self._expected(order, about, algorithm),
         )

@@ -32,6 +32,7 @@ from execution.domain.risk_checks.order import (
     quantity,
     quote_usable,
     symbol_halted,
+    would_price,
 )
 from execution.domain.risk_checks.order_value import worth
 
@@ -73,6 +74,7 @@ __all__ = [
     "symbol_halted",
     "unknowns",
     "worth",
+    "would_price",
 ]
 
 _ACCOUNT: tuple[Check, ...] = (
@@ -87,17 +89,17 @@ _ACCOUNT: tuple[Check, ...] = (
 )
 _FORBIDDEN: tuple[Check, ...] = (halted, restricted, position_break)
 _SIZE: tuple[Check, ...] = (quantity, notional, adv_share)
+_PRICES: tuple[Check, ...] = (decision_price, would_price, collar)
 
 # A parent waits through a bad quote or a halt, which may end within its window.
-PARENT_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, decision_price, collar, *_ACCOUNT)
+PARENT_CHECKS: tuple[Check, ...] = (*_FORBIDDEN, *_SIZE, *_PRICES, *_ACCOUNT)
 # The market before the size: a child's value is not known without a usable quote.
 CHILD_CHECKS: tuple[Check, ...] = (
     *_FORBIDDEN,
     symbol_halted,
     quote_usable,
     *_SIZE,
-    decision_price,
-    collar,
+    *_PRICES,
     *_ACCOUNT,
     messages,
 )

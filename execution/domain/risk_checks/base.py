@@ -72,7 +72,7 @@ class Facts:
     `halted_since`: the exchange has halted the symbol; None: not that anybody knows.
     `whole`: the shares of the order, where `quantity` is a part of it and the whole is looked at:
     an amended order's rest, or the child of an order whose value is not settled yet.
-    `decision_price`: None also where it was compared with the market before.
+    `decision_price` and `would_price`: None also where they were compared with the market before.
     `protective_price`: what a share may cost at most where the broker works the order.
     """
 
@@ -92,6 +92,7 @@ class Facts:
     exposure: Exposure
     whole: int | None = None
     decision_price: Decimal | None = None
+    would_price: Decimal | None = None
     protective_price: Decimal | None = None
 
     @property

@@ -59,6 +59,12 @@ CODES: dict[str, Code] = {
         ("max", "off", "decision_price", "bid", "ask"),
         "send the price of now, or none; limits.decision_collar is the bound",
     ),
+    "WOULD_PRICE_OFF_MARKET": Code(
+        "the price at which all that is left is taken is so far beyond the market that all would "
+        "be taken at once: a mistyped price, another currency or unit",
+        ("max", "off", "would_price", "bid", "ask"),
+        "send the price that is meant, or a MARKET order; limits.decision_collar is the bound",
+    ),
     "ADV_UNKNOWN": Code(
         "a limit on the share of the daily volume is set, and the volume is not known",
         ("max",),

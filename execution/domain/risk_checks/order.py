@@ -68,6 +68,27 @@ def decision_price(facts: Facts, bounds: Bounds) -> Denial | None:
     )
 
 
+def would_price(facts: Facts, bounds: Bounds) -> Denial | None:
+    """Beyond the market on the side that has all the shares taken at once; on the other side it
+    waits, which is what it is for. Compared once, as the decision price is."""
+    would, far = facts.would_price, facts.ask if facts.side_sign > 0 else facts.bid
+    if would is None or far is None or not market_is_known(facts, bounds):
+        return None
+    off = facts.side_sign * (would / far - 1)
+    if off <= bounds.decision_collar:
+        return None
+    return Denial(
+        "WOULD_PRICE_OFF_MARKET",
+        {
+            "max": f"{bounds.decision_collar:f}",
+            "off": f"{beside(off, bounds.decision_collar, places=4):f}",
+            "would_price": f"{would.normalize():f}",
+            "bid": f"{facts.bid:f}",
+            "ask": f"{facts.ask:f}",
+        },
+    )
+
+
 def symbol_halted(facts: Facts, bounds: Bounds) -> Denial | None:
     """What is sent in a halt would only wait at the venue, for a price that nobody knows."""
     if facts.halted_since is None:

@@ -105,6 +105,22 @@ def test_no_other_price_of_the_caller_passes_it(
     assert told(order) == f"DENIED {reason}"
 
 
+@pytest.mark.parametrize(
+    ("side", "mistyped", "meant"), [("BUY", "1500", "140"), ("SELL", "15", "160")]
+)
+def test_a_mistyped_would_price_does_not_have_all_taken_at_once(
+    side: str, mistyped: str, meant: str
+) -> None:
+    signal = {"symbol": "AAPL", "side": side, "quantity": 100, "algorithm": "TWAP", "slices": 10}
+    order = acceptance.accept(signal | {"would_price": mistyped}, contexts.default())
+    assert told(order) == "DENIED WOULD_PRICE_OFF_MARKET"
+    numbers = order.routing["denial"]["numbers"]
+    assert (numbers["would_price"], numbers["max"]) == (mistyped, "0.10")
+    assert acceptance.accept(signal | {"would_price": meant}, contexts.default()).status == (
+        "ACCEPTED"
+    )
+
+
 def test_every_door_refuses_it_alike() -> None:
     seen = preview(SLIP, contexts.default())
     assert (seen["status"], seen["reason"].split(":")[0]) == ("DENIED", OFF)

@@ -38,6 +38,7 @@ LATE = NOW - timedelta(minutes=5)
         ("NOTIONAL_EXCEEDS_MAX", {}, {}, {"max_notional": D(10_004)}, "order child again"),
         ("ADV_SHARE_EXCEEDS_MAX", {"average_daily_volume": 399}, {}, {}, "order child again"),
         ("DECISION_PRICE_OFF_MARKET", {"decision_price": D("1.5")}, {}, {}, "order child"),
+        ("WOULD_PRICE_OFF_MARKET", {"would_price": D("1000")}, {}, {}, "order child"),
         ("PRICE_OUTSIDE_COLLAR", {"limit_price": D("105.01")}, {}, {}, "order child"),
         (
             "POSITION_EXCEEDS_MAX",

@@ -98,6 +98,32 @@ def test_the_denial_names_both_prices_and_the_collar() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("word", "would", "change", "refused"),
+    [
+        ("none", None, {}, False),
+        ("a dip to buy", "130", {}, False),
+        ("a dip that never comes", "1.5", {}, False),
+        ("at the ask", "146", {}, False),
+        ("at the edge above", "160.6", {}, False),
+        ("beyond the edge above", "160.61", {}, True),
+        ("a slip of the decimal point", "1460", {}, True),
+        ("a peak to sell at", "1460", {"side_sign": -1}, False),
+        ("at the edge below, to sell", "130.5", {"side_sign": -1}, False),
+        ("beyond the edge below, to sell", "130.49", {"side_sign": -1}, True),
+        ("an old quote is no fact", "1460", {"quoted_at": OLD}, False),
+        ("a halted symbol has no price", "1460", {"halted_since": NOW}, False),
+        ("no quote", "1460", {"bid": None, "ask": None}, False),
+    ],
+)
+def test_a_would_price_that_has_all_taken_at_once_is_refused(
+    word: str, would: str | None, change: dict[str, Any], refused: bool
+) -> None:
+    price = None if would is None else D(would)
+    denial = risk_checks.would_price(replace(BUY, would_price=price, **change), BOUNDS)
+    assert (denial.code if denial else None) == ("WOULD_PRICE_OFF_MARKET" if refused else None)
+
+
 @pytest.mark.parametrize("decision", ["1.5", "146", "150000", None])
 def test_a_mistyped_price_is_denied_like_the_right_one(decision: str | None) -> None:
     price = None if decision is None else D(decision)
