@@ -1,9 +1,10 @@
 import signal
+import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import CommandError
 from typing_extensions import override
@@ -28,16 +29,39 @@ def seconds(value: object) -> float:
     return float(found)
 
 
-@contextmanager
-def interrupted_by_the_end() -> Iterator[None]:
-    """A SIGTERM, and the SIGHUP of a terminal that was closed, are a Ctrl-C while it lasts."""
-    ends = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(each, signal.default_int_handler) for each in ends]
-    try:
-        yield
-    finally:
-        for each, handler in zip(ends, before, strict=True):
-            signal.signal(each, handler)
+class Interruption:
+    """Ctrl-C, SIGTERM, and the SIGHUP of a terminal that was closed, are a KeyboardInterrupt where
+    the rehearsal waits. In the midst of a statement one would leave a connection to PostgreSQL
+    that takes no other, and the clean-up has none but that. Whoever insists is heard at once."""
+
+    def __init__(self) -> None:
+        self._asked = self._waiting = False
+
+    @contextmanager
+    def awaited(self) -> Iterator[None]:
+        ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.signal(each, self._hear) for each in ends]
+        try:
+            yield
+        finally:
+            for each, handler in zip(ends, before, strict=True):
+                signal.signal(each, handler)
+
+    def sleep(self, seconds: float) -> None:
+        self._waiting = True
+        if self._asked:
+            self._interrupt()
+        time.sleep(seconds)
+        self._waiting = False
+
+    def _hear(self, number: int, frame: object) -> None:
+        if self._waiting or self._asked:
+            self._interrupt()
+        self._asked = True
+
+    def _interrupt(self) -> NoReturn:
+        self._asked = self._waiting = False
+        raise KeyboardInterrupt
 
 
 class Command(OperatorCommand):
@@ -87,9 +111,10 @@ class Command(OperatorCommand):
             raise CommandError(str(error)) from None
 
     def _play(self, scenes: list[type[Scene]], options: dict[str, Any]) -> None:
-        rehearsal = self._prepared(scenes, options)
+        interruption = Interruption()
+        rehearsal = self._prepared(scenes, options, interruption)
         try:
-            with interrupted_by_the_end():
+            with interruption.awaited():
                 rehearsal.run(scenes)
         except KeyboardInterrupt:
             text = "interrupted; what was set up is cleaned up"
@@ -99,13 +124,15 @@ class Command(OperatorCommand):
         if not rehearsal.passed:
             raise SystemExit(1)
 
-    def _prepared(self, scenes: list[type[Scene]], options: dict[str, Any]) -> Rehearsal:
+    def _prepared(
+        self, scenes: list[type[Scene]], options: dict[str, Any], interruption: Interruption
+    ) -> Rehearsal:
         at = context.default()
         conditions.refuse_elsewhere(at, scenes)
         submission.require_worker()
         return Rehearsal(
             Practice(at, conditions.own_symbol(at)),
-            Timing(options["hint_after"], options["give_up_after"]),
+            Timing(options["hint_after"], options["give_up_after"], sleep=interruption.sleep),
             person=options["by"],
             say=self._say(as_json=options["json"]),
         )

@@ -1,44 +1,30 @@
 """Each scene of the rehearsal passes by what a person does, and by nothing else."""
 
-import json
-import os
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
-from structlog.testing import capture_logs
 
 from deepstack.config import Config, current
-from deepstack.database.advisory_locks import REHEARSING
 from execution import context as contexts
-from execution import heartbeat
 from execution.domain.exchange_time import exchange_time
 from execution.entry import acceptance
 from execution.market import market_data, trading_halts
 from execution.models import (
-    BrokerAccount,
-    BrokerDifference,
-    Heartbeat,
     MarketHalt,
     Order,
-    PaperOrder,
     TradingState,
 )
 from monitoring.rehearsal import conditions
 from monitoring.rehearsal.play import COLUMNS, Outcome, Rehearsal, Result, Timing
 from monitoring.rehearsal.registry import SCENES
 from monitoring.rehearsal.scene import ACCOUNT, CannotPlay, Practice
+from tests.integration.monitoring.on_duty import Act, command, nothing_is_left, on_own_order, own
 from tests.integration.monitoring.rows import store_tape
-from tests.stack import wait_for
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -46,7 +32,6 @@ pytestmark = [
     pytest.mark.any_date,
 ]
 
-Act = Callable[[], object]
 LAST = 9 * 60
 
 
@@ -79,19 +64,6 @@ class Person:
     def played(self, name: str, **times: float) -> Result:
         (result,) = self.plays(name, **times).results
         return result
-
-
-def command(*words: str) -> Act:
-    return lambda: call_command(*words, "--by", "ann", stdout=StringIO(), stderr=StringIO())
-
-
-def on_own_order(name: str, *words: str) -> Act:
-    """A command about the order that the scene has made."""
-    return lambda: command(name, str(own().pk), "--reason", "as runbook", *words)()
-
-
-def own() -> Order:
-    return Order.objects.filter(account=ACCOUNT).latest("pk")
 
 
 def halt(*scope: str) -> Act:
@@ -133,16 +105,6 @@ def end_halt(late_minutes: int = 0) -> Act:
         assert page.status_code == 302
 
     return enter
-
-
-def nothing_is_left() -> bool:
-    assert not Order.objects.filter(account=ACCOUNT, status__in=["ACCEPTED", "PAUSED"]).exists()
-    assert not TradingState.objects.filter(key=ACCOUNT).exclude(state="ACTIVE").exists()
-    assert not MarketHalt.objects.exists()
-    assert not PaperOrder.objects.filter(client_order_id__startswith="rehearsal").exists()
-    assert not BrokerDifference.objects.filter(gone_at_real__isnull=True).exists()
-    assert not BrokerAccount.objects.filter(account=ACCOUNT).exists()
-    return True
 
 
 RIGHT: dict[str, dict[str, Act]] = {
@@ -341,82 +303,3 @@ def configured(changes: dict[str, Any]) -> Config:
 def test_scenes_without_prices_play_on_any_market() -> None:
     at = replace(contexts.default(), config=configured({"market": {"source": "alpaca"}}))
     conditions.refuse_elsewhere(at, [SCENES["runaway"], SCENES["paused-order"]])
-
-
-def rehearse(*words: str) -> tuple[int, str]:
-    """Its exit code and what it wrote."""
-    out = StringIO()
-    try:
-        call_command("rehearse", *words, "--by", "ann", stdout=out, stderr=StringIO())
-    except SystemExit as end:
-        return int(end.code or 0), out.getvalue()
-    return 0, out.getvalue()
-
-
-def test_the_command_waits_for_a_person_and_answers_in_json() -> None:
-    heartbeat.beat(Heartbeat.Kind.WORKER)
-
-    def person() -> None:
-        wait_for(lambda: Order.objects.filter(status="PAUSED").exists(), 10, "the paused order")
-        on_own_order("resume")()
-        connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        acted = pool.submit(person)
-        code, text = rehearse("--scene", "paused-order", "--json")
-        acted.result()
-    told = json.loads(text)
-    assert (code, told["person"], told["passed"]) == (0, "ann", True)
-    (scene,) = told["scenes"]
-    assert scene.pop("seconds") >= 0
-    assert scene == {"scene": "paused-order", "outcome": "passed", "words": "resumed by ann."}
-
-
-@pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_command_cleans_up_when_it_is_told_to_end(ends: signal.Signals) -> None:
-    heartbeat.beat(Heartbeat.Kind.WORKER)
-    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
-
-    def end() -> None:
-        wait_for(lambda: Order.objects.filter(status="PAUSED").exists(), 10, "the paused order")
-        connection.close()
-        os.kill(os.getpid(), ends)
-
-    with ThreadPoolExecutor(1) as pool:
-        ended = pool.submit(end)
-        with pytest.raises(CommandError, match="interrupted; what was set up") as told:
-            rehearse("--scene", "paused-order")
-        ended.result()
-    assert told.value.returncode == 130
-    assert nothing_is_left()
-    assert handlers == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP))
-
-
-def test_the_command_fails_unless_every_scene_was_passed() -> None:
-    heartbeat.beat(Heartbeat.Kind.WORKER)
-    with capture_logs() as lines:
-        code, text = rehearse(
-            "--scene", "runaway", "--scene", "paused-order", "--give-up-after", "0"
-        )
-    assert code == 1
-    assert text.splitlines()[-2:] == [
-        "runaway          not passed              0",
-        "paused-order     not passed              0",
-    ]
-    record = [line for line in lines if line["event"] == "rehearsed"]
-    assert [(line["scene"], line["person"], line["outcome"]) for line in record] == [
-        ("runaway", "ann", "not passed"),
-        ("paused-order", "ann", "not passed"),
-    ]
-
-
-def test_the_command_says_what_it_needs() -> None:
-    with pytest.raises(CommandError, match="no live worker: start the stack with `make up`"):
-        rehearse()
-    assert rehearse("--list")[1].splitlines()[0].startswith("runaway          a strategy sends")
-    other = connection.copy()
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [REHEARSING])
-        with pytest.raises(CommandError, match="somebody else rehearses now"):
-            rehearse()
-    other.close()
