@@ -16,7 +16,8 @@ from execution.broker.base import Ticket
 from execution.broker.links import trouble
 from execution.domain.lifecycle import SliceStatus
 from execution.listeners.alpaca import MUTE_AFTER
-from execution.models import Fill, Heartbeat, Slice
+from execution.listeners.alpaca_updates import HANDS
+from execution.models import Fill, Heartbeat, Order, Slice
 from tests.brokers.alpaca_rig import AlpacaRig, environment
 from tests.brokers.children import becomes, working
 from tests.brokers.rig import PRICE
@@ -99,6 +100,30 @@ def test_partial_fills_and_the_cancel_of_the_rest_are_followed(
     becomes(part, SliceStatus.CANCELLED, 50)
     part.order.refresh_from_db()
     assert part.order.filled_notional == 30 * PRICE + 20 * (PRICE - 1)
+
+
+def test_updates_that_cannot_be_booked_hold_up_no_others(
+    alpaca: AlpacaRig, listener: Process
+) -> None:
+    odd = [working(alpaca) for _ in range(HANDS + 1)]
+    unreadable = {"residual": {"policy": "of a later release"}}
+    Order.objects.filter(slices__in=odd).update(routing=unreadable)
+    for part in odd:
+        alpaca.end(part.client_order_id, SliceStatus.CANCELLED)
+    said = "an update cannot be booked"
+    log = listener.log.parent / "deepstack.log"
+    for part in odd:
+        wait_for(
+            lambda part=part: any(
+                said in line and part.client_order_id in line
+                for line in log.read_text().splitlines()
+            ),
+            SOON,
+            "each of them to be tried",
+        )
+    other = working(alpaca)
+    alpaca.fill(other.client_order_id, 100, PRICE)
+    becomes(other, SliceStatus.FILLED, 100)
 
 
 def test_an_order_that_alpaca_refuses_later_keeps_its_words(
