@@ -11,14 +11,14 @@ from tests.stack import wait_for
 SOON = 20.0  # seconds
 
 
-def working(rig: Rig, quantity: int = 100) -> Slice:
-    """A child order that works at the peer, and our own record of it."""
+def parent(account: str, symbol: str, quantity: int) -> Order:
+    """A TWAP of an hour from now on, that is worked."""
     now = datetime.now(UTC)
-    order = Order.objects.create(
-        account=rig.account,
-        symbol="AAPL",
+    return Order.objects.create(
+        account=account,
+        symbol=symbol,
         side="BUY",
-        quantity=2 * quantity,
+        quantity=quantity,
         urgency="NORMAL",
         algorithm="TWAP",
         start_at=now,
@@ -28,6 +28,12 @@ def working(rig: Rig, quantity: int = 100) -> Slice:
         status=OrderStatus.WORKING,
         created_at=now,
     )
+
+
+def working(rig: Rig, quantity: int = 100) -> Slice:
+    """A child order that works at the peer, and our own record of it."""
+    order = parent(rig.account, "AAPL", 2 * quantity)
+    now = order.start_at
     ticket = rig.placed(quantity=quantity, client_order_id=f"child-{uuid4().hex[:20]}")
     return Slice.objects.create(
         order=order,

@@ -12,6 +12,7 @@ from pytest_django import DjangoDbBlocker
 
 from execution.domain.lifecycle import OrderStatus
 from execution.models import MarketHalt, Order
+from tests.brokers.children import parent
 from tests.brokers.ibkr_rig import CLIENT_ID, Context, IbkrRig, running_context
 from tests.brokers.simulator import LIVE
 from tests.stack import empty_tables, wait_for
@@ -68,21 +69,7 @@ def works(rig: IbkrRig, *symbols: str) -> None:
 
 
 def live_order(symbol: str, account: str = "default") -> Order:
-    now = datetime.now(UTC)
-    return Order.objects.create(
-        account=account,
-        symbol=symbol,
-        side="BUY",
-        quantity=100,
-        urgency="NORMAL",
-        algorithm="TWAP",
-        start_at=now,
-        end_at=now + timedelta(hours=1),
-        seed=1,
-        slice_count=1,
-        status=OrderStatus.WORKING,
-        created_at=now,
-    )
+    return parent(account, symbol, 100)
 
 
 def watched(rig: IbkrRig) -> list[str]:
