@@ -27,7 +27,9 @@ SELECT c.relname, c.reltuples::bigint AS rows, pg_table_size(c.oid) AS bytes,
 # An entry of a B-tree is its columns behind a header of 8 and a pointer of 4; a fresh page is 90 %
 # full. Equal keys share one entry, so that the estimate is rather too large than too small.
 _INDEXES = """
-SELECT c.relname, t.relname AS of_table, pg_relation_size(c.oid) AS bytes, i.indisvalid AS valid,
+SELECT c.relname, t.relname AS of_table, pg_relation_size(c.oid) AS bytes,
+       i.indisvalid OR EXISTS (
+         SELECT FROM pg_stat_progress_create_index b WHERE b.index_relid = c.oid) AS valid,
        (greatest(c.relpages - 1 - ceil(
          c.reltuples * (12 + 8 * ceil(k.width / 8.0)) / (8152 * 0.9)), 0)
          * current_setting('block_size')::bigint)::bigint AS wasted
@@ -84,6 +86,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Index:
+    """`valid`: also while it is being built."""
+
     name: str
     table: str
     bytes: int
