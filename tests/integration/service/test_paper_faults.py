@@ -50,6 +50,24 @@ def all_booked(orders: list[Order]) -> bool:
     return not open_there.exists() and made.count() == booked.count()
 
 
+def one_rests() -> tuple[list[Order], Order]:
+    """A limit order that rests at the broker, and those before it, which the profile refused."""
+    signal = {"symbol": "AAPL", "side": "BUY", "quantity": 50, "urgency": "LOW"}
+    refused: list[Order] = []
+    while len(refused) < 5:
+        order = acceptance.accept(signal | {"limit_price": "100"}, context.default())
+        there = PaperOrder.objects.filter(client_order_id__in=ids([order]))
+        wait_for(
+            lambda there=there, order=order: there.exists() or all_ended([order]),
+            60,
+            "the limit order to rest at the broker, or to be refused",
+        )
+        if there.exists():
+            return refused, order
+        refused.append(order)
+    pytest.fail("the broker refused every limit order")
+
+
 def test_every_order_ends_with_every_share_accounted_for(empty_stack: Stack) -> None:
     empty_stack.environment.update(HARSH)
     empty_stack.team()
@@ -57,14 +75,9 @@ def test_every_order_ends_with_every_share_accounted_for(empty_stack: Stack) -> 
         acceptance.accept(signal | {"window_minutes": 0.25}, context.default())
         for signal in SIGNALS
     ]
-    resting = acceptance.accept(
-        {"symbol": "AAPL", "side": "BUY", "quantity": 50, "urgency": "LOW", "limit_price": "100"},
-        context.default(),
-    )
-    at_broker = PaperOrder.objects.filter(client_order_id__in=ids([resting]))
-    wait_for(at_broker.exists, 60, "the limit order to rest at the broker")
+    refused, resting = one_rests()
     order_controls.cancel(resting.pk, by="test", now=context.default().now())
-    orders.append(resting)
+    orders += [*refused, resting]
 
     wait_for(lambda: all_ended(orders), 120, "all orders to end")
     wait_for(lambda: all_booked(orders), 60, "the last execution to be told and booked")
