@@ -120,6 +120,7 @@ def _refuse(code: int, text: str) -> Callable[[Rig], None]:
 
 class IbkrRig(Rig):
     account = ACCOUNT
+    lists_unasked = True
     broker: InteractiveBrokers
     lacks = {Can.LIMIT_RATE: "the gateway keeps below it, and TWS names no order when it complains"}
     refusals = (

@@ -66,6 +66,7 @@ class Rig(ABC):
     symbol: str = "AAPL"
     lacks: Mapping[Can, str] = {}
     refusals: Sequence[Refusal] = ()
+    lists_unasked = False  # a regular list of its orders may come before the answer to one of them
     broker: Broker
 
     @abstractmethod
