@@ -21,4 +21,4 @@ RUN useradd --system --uid 10001 --home-dir /srv/deepstack deepstack \
 USER deepstack
 
 EXPOSE 8000
-CMD ["gunicorn", "deepstack.wsgi", "--no-control-socket", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "30", "--timeout", "30", "--keep-alive", "75", "--limit-request-line", "8190", "--worker-class", "deepstack.web.gunicorn_worker.Worker"]
+CMD ["gunicorn", "deepstack.wsgi", "--no-control-socket", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "42", "--timeout", "30", "--keep-alive", "75", "--limit-request-line", "8190", "--worker-class", "deepstack.web.gunicorn_worker.Worker"]

@@ -6,7 +6,7 @@ from pathlib import Path
 QUEUES = "slices,settle,reports"
 WORKER_THREADS = 8
 THREADS = (
-    30  # of one web process: more than `deepstack.web.request_lanes` gives to what may be slow
+    42  # of one web process: more than `deepstack.web.request_lanes` gives to what may be slow
 )
 KEEP_ALIVE_SECONDS = 75
 _CELERY = [sys.executable, "-m", "celery", "-A", "deepstack"]
