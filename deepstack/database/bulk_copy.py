@@ -9,11 +9,28 @@ from django.db import connection
 from django.db.models import JSONField, Model
 from psycopg.types.json import Jsonb
 
-_RESERVE = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+_RESERVE = """
+    SELECT %s::int, nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)
+"""
+
+
+def number(*tables: Sequence[Model]) -> None:
+    """Give new rows their ids, those of all tables by one statement."""
+    given = [rows for rows in tables if rows]
+    if not given:
+        return
+    values: list[str | int] = []
+    for place, rows in enumerate(given):
+        values += place, rows[0]._meta.db_table, len(rows)
+    unnumbered = [iter(rows) for rows in given]
+    with connection.cursor() as cursor:
+        cursor.execute("UNION ALL".join([_RESERVE] * len(given)), values)
+        for place, key in cursor.fetchall():
+            next(unnumbered[place]).pk = key
 
 
 def copy_in(rows: Sequence[Model]) -> None:
-    """Store new rows, whose ids they know afterwards; in a transaction of the caller's.
+    """Store new rows that `number` has given their ids; in a transaction of the caller's.
 
     `bulk_create` prepares each value by its field and writes it as SQL, which takes several times
     what PostgreSQL needs. Here a value must be of its column's own type, and rows that it refers to
@@ -21,10 +38,7 @@ def copy_in(rows: Sequence[Model]) -> None:
     """
     if not rows:
         return
-    model = type(rows[0])
-    for row, (key,) in zip(rows, _reserved(model, len(rows)), strict=True):
-        row.pk = key
-    text, take = _shape(model)
+    text, take = _shape(type(rows[0]))
     with (
         connection.wrap_database_errors,
         connection.cursor() as cursor,
@@ -34,13 +48,6 @@ def copy_in(rows: Sequence[Model]) -> None:
             copy.write_row(take(row))
     for row in rows:
         row._state.adding, row._state.db = False, connection.alias
-
-
-def _reserved(model: type[Model], count: int) -> list[tuple[int]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_RESERVE, [model._meta.db_table, count])
-        found: list[tuple[int]] = cursor.fetchall()
-    return found
 
 
 @cache

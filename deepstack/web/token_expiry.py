@@ -10,6 +10,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from typing_extensions import override
 
 from deepstack.config import current
+from deepstack.database.prepared_query import Param, Prepared
+
+# Asked at every request.
+_ISSUED = Prepared[Token](lambda: Token.objects.select_related("user").filter(key=Param("key", "")))
 
 
 def expires_at(token: Token) -> datetime:
@@ -22,9 +26,13 @@ class ExpiringToken(TokenAuthentication):
 
     @override
     def authenticate_credentials(self, key: str) -> tuple[User, Token]:
-        user, token = super().authenticate_credentials(key)
+        token = _ISSUED.first(key=key)
+        if token is None:
+            raise AuthenticationFailed("there is no such token: it was ended, or mistyped")
+        if not token.user.is_active:
+            raise AuthenticationFailed("the user of this token is not active")
         if expires_at(token) <= timezone.now():
             raise AuthenticationFailed(
                 "the token has expired: POST name and password to /api/v1/token/ for another"
             )
-        return user, token
+        return token.user, token

@@ -3,18 +3,15 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 
-from deepstack.database.bulk_copy import copy_in
+from deepstack.database.bulk_copy import copy_in, number
 from deepstack.database.prepared_query import Param, Prepared
 from execution import task_queue
 from execution.models import Order, OrderEvent, Slice
 from execution.orders.draft import Draft
 from execution.orders.journal import log_when_committed
-
-T = TypeVar("T", Slice, OrderEvent)
 
 ENQUEUED_AT_ONCE = 1_000
 
@@ -31,11 +28,14 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
     """
     try:
         with transaction.atomic():
-            copy_in([draft.order for draft in drafts])
-            slices = [part for draft in drafts for part in _numbered(draft, draft.slices)]
-            copy_in(slices)
-            events = [event for draft in drafts for event in _numbered(draft, draft.events)]
-            copy_in(events)
+            orders = [draft.order for draft in drafts]
+            slices = [part for draft in drafts for part in draft.slices]
+            events = [event for draft in drafts for event in draft.events]
+            number(orders, slices, events)
+            copy_in(orders)
+            for rows in (slices, events):
+                _refer_to_orders(rows)
+                copy_in(rows)
             log_when_committed(events)
             due = [(part.pk, part.due_at) for part in slices if part.due_at <= horizon_end]
             if due:
@@ -47,11 +47,10 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
         raise
 
 
-def _numbered(draft: Draft, rows: list[T]) -> list[T]:
+def _refer_to_orders(rows: Sequence[Slice] | Sequence[OrderEvent]) -> None:
     """Rows that were made before their order had its number."""
     for row in rows:
-        row.order = draft.order
-    return rows
+        row.order_id = row.order.pk
 
 
 _REFERRED = Prepared[Order](

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from deepstack.database.rows_alike import rows_alike
 from execution.domain.algorithms.base import PlannedSlice, equal_slices
 from execution.domain.residual import SHORTEST
 from execution.models import Order, Slice
@@ -16,18 +17,20 @@ def rows(
     """The slices of a plan that begins with the sequence `first`, after `done` shares."""
     # Unique for ever at the broker, across databases too; the seed only has to be reproducible.
     stem = secrets.token_hex(8)
-    return [
-        Slice(
-            order=order,
-            sequence=first + planned.sequence,
-            due_at=planned.due_at,
-            end_at=planned.end_at,
-            planned_quantity=planned.quantity,
-            cumulative_quantity=done + planned.cumulative_quantity,
-            client_order_id=f"{stem}-{first + planned.sequence}",
-        )
-        for planned in plan
-    ]
+    return rows_alike(
+        Slice(order=order),
+        (
+            {
+                "sequence": first + planned.sequence,
+                "due_at": planned.due_at,
+                "end_at": planned.end_at,
+                "planned_quantity": planned.quantity,
+                "cumulative_quantity": done + planned.cumulative_quantity,
+                "client_order_id": f"{stem}-{first + planned.sequence}",
+            }
+            for planned in plan
+        ),
+    )
 
 
 def evenly(

@@ -7,8 +7,9 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.forms.models import model_to_dict
 
-from deepstack.database.bulk_copy import copy_in
-from execution.models import Order, Slice
+from deepstack.database.bulk_copy import copy_in, number
+from execution.domain.event_kinds import EventKind
+from execution.models import Order, OrderEvent, Slice
 from tests.integration.order_steps import new_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,6 +43,7 @@ def drafts() -> Drafts:
 def test_copied_rows_are_those_that_django_would_store(drafts: Drafts) -> None:
     copied, created = drafts.one(1), drafts.one(2)
     with transaction.atomic():
+        number([copied])
         copy_in([copied])
     Slice.objects.bulk_create([created])
     one, other = (model_to_dict(Slice.objects.get(pk=row.pk)) for row in (copied, created))
@@ -53,6 +55,7 @@ def test_copied_rows_are_those_that_django_would_store(drafts: Drafts) -> None:
 def test_rows_know_their_ids_in_order_and_can_be_saved(drafts: Drafts) -> None:
     rows = [drafts.one(sequence) for sequence in range(1, 30)]
     with transaction.atomic():
+        number(rows)
         copy_in(rows)
     assert [row.pk for row in rows] == sorted(row.pk for row in rows)
     rows[3].reason = "changed"
@@ -64,14 +67,17 @@ def test_rows_know_their_ids_in_order_and_can_be_saved(drafts: Drafts) -> None:
 
 def test_one_impossible_row_stores_none_and_is_an_error_of_djangos(drafts: Drafts) -> None:
     rows = [drafts.one(1), drafts.one(2, planned_quantity=0)]
+    number(rows)
     with pytest.raises(IntegrityError, match="slice_planned_positive"), transaction.atomic():
         copy_in(rows)
     assert Slice.objects.filter(order=drafts.order).count() == 1
 
 
 def test_a_reserved_id_is_given_to_nobody_else(drafts: Drafts) -> None:
+    copied = drafts.one(1)
     with transaction.atomic():
-        copy_in([copied := drafts.one(1)])
+        number([copied])
+        copy_in([copied])
     created = drafts.one(2)
     created.save()
     assert created.pk > copied.pk
@@ -79,4 +85,20 @@ def test_a_reserved_id_is_given_to_nobody_else(drafts: Drafts) -> None:
 
 def test_nothing_to_store_asks_nothing(django_assert_num_queries: object) -> None:
     with django_assert_num_queries(0):  # type: ignore[operator]  # pytest-django's fixture
+        number([], [])
         copy_in([])
+
+
+def test_rows_of_several_tables_get_ids_of_their_own_table(drafts: Drafts) -> None:
+    slices = [drafts.one(sequence) for sequence in (1, 2, 3)]
+    event = OrderEvent(order=drafts.order, kind=EventKind.ORDER_ACCEPTED, at=drafts.order.start_at)
+    number([], slices, [event])
+    for rows in (slices, [event]):
+        copy_in(rows)
+    next_slice, next_event = drafts.one(4), OrderEvent(order=drafts.order, at=event.at)
+    next_slice.save()
+    next_event.save()
+    assert [*(each.pk for each in slices), next_slice.pk] == [
+        next_slice.pk - back for back in (3, 2, 1, 0)
+    ]
+    assert event.pk == next_event.pk - 1
