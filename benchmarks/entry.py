@@ -1,4 +1,5 @@
-"""How many orders of 20 slices a web process accepts, one in each request.
+"""How many orders of 20 slices a web process accepts, one in each request, and how long a list of
+3,000 of them takes in one request that is answered by lines of progress.
 
 `python -m benchmarks.entry [--clients 20] [--seconds 20]` starts PostgreSQL, Redis and a web
 process of its own; prints one JSON document. The clients run on the same machine.
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from itertools import chain
 from pathlib import Path
 
@@ -22,6 +24,8 @@ WARM_SECONDS = 3.0
 RETRY_AFTER = 1.0  # seconds, as the answer asks for
 # Its first slice is due at once and is enqueued; no worker runs.
 SIGNAL = twap(slices=20, minutes=600, quantity=2_000)
+REBALANCE = [SIGNAL | {"symbol": f"S{number:04}"} for number in range(3_000)]
+PATIENCE = 120.0
 
 
 def main() -> None:
@@ -49,6 +53,7 @@ def figures(folder: Path, clients: int, seconds: float) -> dict[str, object]:
             "answers": Counter(status for status, _ in answers),
             "orders_per_second": round(len(took) / seconds, 1),
             "ms": percentiles(took),
+            "rebalance": _rebalance(port, token),
         }
 
 
@@ -59,6 +64,35 @@ def _post(port: int, token: str, clients: int, seconds: float) -> list[tuple[int
     with ThreadPoolExecutor(clients) as pool:
         seen = pool.map(lambda _: _client(port, token, end), range(clients))
         return list(chain.from_iterable(seen))
+
+
+def _rebalance(port: int, token: str) -> dict[str, object]:
+    headers = {
+        "Authorization": f"Token {token}",
+        "Content-Type": "application/json",
+        "Accept": "application/x-ndjson",
+    }
+    began = time.monotonic()
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request("POST", "/api/v1/orders/", json.dumps(REBALANCE), headers)
+    answer = connection.getresponse()
+    lines = 1 if answer.readline() else 0
+    first = time.monotonic() - began
+    last = b""
+    while line := answer.readline():
+        last, lines = line, lines + 1
+    took = time.monotonic() - began
+    connection.close()
+    done = json.loads(last)
+    if (done["status"], done["new"]) != (201, len(REBALANCE)):
+        sys.exit(f"the list was not accepted: {last[:300]!r}")
+    return {
+        "orders": len(REBALANCE),
+        "denied": done["denied"],
+        "lines": lines,
+        "first_line_s": round(first, 2),
+        "accepted_s": round(took, 2),
+    }
 
 
 def _client(port: int, token: str, end: float) -> list[tuple[int, float]]:

@@ -99,6 +99,11 @@ def _rest(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"POST of an order of 20 slices, {entry['clients']} clients at once",
         f"{entry['orders_per_second']:g}/s, {took}",
     )
+    rebalance = entry["rebalance"]
+    yield (
+        f"{rebalance['orders']:,} orders of 20 slices in one POST: first progress, all accepted",
+        f"{rebalance['first_line_s']:g} s, {rebalance['accepted_s']:g} s",
+    )
     yield "1,000 orders of 20 slices in one call, accepted", f"{bulk:g} s"
     yield "One order of 10,000 slices over a session, stored", f"{far['stored_s']:g} s"
     yield (

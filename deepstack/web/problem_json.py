@@ -25,7 +25,7 @@ MOST_TEXT = 600  # characters of a sentence
 MOST_SENTENCES = 5  # about one field
 
 _API, _ADMIN = "/api/", "/admin/"
-_DETAILS = {
+DETAILS = {
     400: "the request cannot be read",
     403: "refused: the session's CSRF token is missing or wrong; a program sends its API token",
     404: "there is no such address; every address of the API ends in a slash",
@@ -96,7 +96,7 @@ class ProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = unreadable(request) or self.get_response(request)
         if is_api(request) and response.status_code >= 400 and _is_page(response):
-            detail = _DETAILS.get(response.status_code, response.reason_phrase)
+            detail = DETAILS.get(response.status_code, response.reason_phrase)
             plain = answer(response.status_code, detail)
             response.content = plain.content
             response["Content-Type"] = CONTENT_TYPE
@@ -125,7 +125,7 @@ class SlashMiddleware(CommonMiddleware):
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return refused(request, 403, f"{_DETAILS[403]} ({reason})")
+    return refused(request, 403, f"{DETAILS[403]} ({reason})")
 
 
 def unreadable(request: HttpRequest) -> HttpResponse | None:

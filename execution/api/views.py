@@ -1,15 +1,17 @@
 """The doors of the API: each reads the request, makes one call and shows what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import GenericAPIView, ListAPIView, RetrieveAPIView, get_object_or_404
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -18,7 +20,7 @@ from typing_extensions import override
 
 from execution import context
 from execution.access import desks
-from execution.api import serializers
+from execution.api import batch_progress, serializers
 from execution.api.errors import Door, problem
 from execution.api.filters import (
     BySequence,
@@ -82,7 +84,9 @@ class MayHalt(ModelPermissions):
 
 class OrderList(Door, ListAPIView[Order]):
     """GET lists the orders, newest first. POST hands over one signal, or a list of up to 5,000
-    that is stored whole or not at all."""
+    that is stored whole or not at all. With `Accept: application/x-ndjson` a list is answered by
+    lines: `{"planned": 100, "of": 3000}` for every hundred orders, and last the answer with its
+    `status`. Who hangs up before all are planned has stored nothing."""
 
     queryset = Order.objects.all()
     permission_classes = [MaySubmit]
@@ -91,6 +95,12 @@ class OrderList(Door, ListAPIView[Order]):
     filter_backends = [KnownFilters]
     filterset_class = OrderFilter
     parser_classes = [BoundedList]
+
+    @override
+    def get_renderers(self) -> list[BaseRenderer]:
+        """A list of orders may be answered by lines that say how far it is."""
+        known = super().get_renderers()
+        return [*known, batch_progress.JsonLines()] if self.request.method == "POST" else known
 
     @override
     def get_serializer_context(self) -> dict[str, Any]:
@@ -112,10 +122,14 @@ class OrderList(Door, ListAPIView[Order]):
             422: serializers.OrderSerializer,
         },
     )
-    def post(self, request: Request) -> Response:
-        if isinstance(request.data, list):
-            return self._many(request, _objects(request))
-        return self._one(request, _signal(request))
+    def post(self, request: Request) -> HttpResponseBase:
+        if not isinstance(request.data, list):
+            return self._one(request, _signal(request))
+        signals = _objects(request)
+        steps = self._many(signals)
+        if batch_progress.is_asked_for(request):
+            return batch_progress.answer(steps, len(signals), request)
+        return acceptance.finished(steps)
 
     def _one(self, request: Request, signal: Mapping[str, Any]) -> Response:
         began = timezone.now()
@@ -124,9 +138,10 @@ class OrderList(Door, ListAPIView[Order]):
         location = reverse("order-detail", args=[order.pk], request=request)
         return Response(shown, status=_code(order, began), headers={"Location": location})
 
-    def _many(self, request: Request, signals: list[Mapping[str, Any]]) -> Response:
+    def _many(self, signals: list[Mapping[str, Any]]) -> Generator[int, None, Response]:
         began = timezone.now()
-        orders = acceptance.accept_all(signals, context.default(), basket=_basket(signals))
+        basket = _basket(signals)
+        orders = yield from acceptance.accepting(signals, context.default(), basket=basket)
         once = {order.pk: order for order in orders}.values()
         new = sum(order.created_at_real >= began for order in once)
         denied = sum(order.status == OrderStatus.DENIED for order in once)

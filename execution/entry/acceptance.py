@@ -1,7 +1,8 @@
 """From a signal to a stored order: routed, checked, planned, written, enqueued."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from deepstack.observability.tracing import tracing
 from execution import task_queue
@@ -16,6 +17,8 @@ from execution.models import Order
 from execution.orders import order_trace
 from execution.orders.draft import Draft
 from execution.risk import pretrade
+
+T = TypeVar("T")
 
 
 def accept(
@@ -42,12 +45,24 @@ def accept_all(
     exists already stays in its own. Errors are keyed by `index.field` when the batch has more than
     one signal.
     """
+    return finished(accepting(batch, context, thresholds=thresholds, basket=basket))
+
+
+def accepting(
+    batch: Sequence[Mapping[str, object]],
+    context: Context,
+    *,
+    thresholds: Thresholds | None = None,
+    basket: str = "",
+) -> Generator[int, None, list[Order]]:
+    """`accept_all` step by step: yields how many orders are planned, and returns them when all are
+    stored. Whoever leaves off before has stored nothing."""
     began = tracing.now()
     free_space.require(context.config)
     signals = _parse_all(batch, context.config.account)
     for _ in range(3):
         now = context.now()
-        slots = _slots(batch, signals, context, thresholds, now=now)
+        slots = yield from _slots(batch, signals, context, thresholds, now=now)
         drafts = list({id(slot): slot for slot in slots if isinstance(slot, Draft)}.values())
         for draft in drafts:
             draft.order.basket = draft.order.basket or basket
@@ -64,11 +79,21 @@ def accept_all(
     raise RuntimeError("a client reference kept changing hands; send the signal again")
 
 
+def finished(steps: Generator[int, None, T]) -> T:
+    """What the steps return, without a word of how far they are."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
 def preview_all(batch: Sequence[Mapping[str, object]], context: Context) -> list[Order]:
     """The orders that `accept_all` would answer with now, by the same code; nothing is stored.
     Raises InvalidSignal."""
     signals = _parse_all(batch, context.config.account)
-    slots = _slots(batch, signals, context, None, now=context.now())
+    slots = finished(_slots(batch, signals, context, None, now=context.now()))
     return [slot.order if isinstance(slot, Draft) else slot for slot in slots]
 
 
@@ -79,7 +104,7 @@ def _slots(
     thresholds: Thresholds | None,
     *,
     now: datetime,
-) -> list[Draft | Order]:
+) -> Generator[int, None, list[Draft | Order]]:
     """Each signal as the order that it is already, or as a draft that knows those before it."""
     known = existing((signal.account, signal.client_reference) for signal in signals)
     drafting = _Drafting(context, now, thresholds or _configured(context), _Rules.read(context))

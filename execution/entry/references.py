@@ -1,7 +1,7 @@
 """A client reference stands for one order: the same signal again is that order, another one is
 refused."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 from execution.domain.order_terms import differences, terms_of
 from execution.domain.signal import MOST_ERRORS, InvalidSignal, Signal
@@ -18,8 +18,9 @@ def slots(
     known: Mapping[tuple[str, str], Order],
     draft: Callable[[int], Draft],
     own_settings: Mapping[str, object],
-) -> list[Draft | Order]:
+) -> Generator[int, None, list[Draft | Order]]:
     """For each signal the order that exists, or the draft of its index; one for one reference.
+    Yields how many signals are done.
 
     Raises InvalidSignal, keyed by `index.field` in a batch, or ReferenceConflict where nothing else
     is wrong.
@@ -45,6 +46,7 @@ def slots(
                     break
                 continue
         found.append(slot)
+        yield index + 1
     if errors:
         raise InvalidSignal(errors | conflicts)
     if conflicts:

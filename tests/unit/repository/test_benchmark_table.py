@@ -23,7 +23,12 @@ FIGURES = {
         "lateness_ms": {"p50": 3.0, "p99": 45.0},
     },
     "history": {"orders": 200_000, "before": LATE, "after": LATE | {"p99": 1_300.0}},
-    "entry": {"clients": 20, "orders_per_second": 91.5, "ms": {"p50": 200, "p99": 400}},
+    "entry": {
+        "clients": 20,
+        "orders_per_second": 91.5,
+        "ms": {"p50": 200, "p99": 400},
+        "rebalance": {"orders": 3_000, "first_line_s": 0.3, "accepted_s": 8.25},
+    },
     "bulk_1000_orders_x_20_slices": {"accepted_s": 6.5},
     "order_of_10000_slices_over_a_session": {"stored_s": 1, "enqueued_s": 2},
     "order_of_10000_slices_all_within_the_horizon": {"stored_s": 3, "enqueued_s": 4},
@@ -46,6 +51,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head() -> None:
 def test_what_was_accepted_and_kept_is_told_too() -> None:
     told = table.of(FIGURES)
     assert "91.5/s, p50 200 ms, p99 400 ms" in told
+    assert "| 0.3 s, 8.25 s |" in told
     assert "6.5 s" in told
     assert "201 MB, 221 MB" in told
     assert "999, 300 / 1,700 ms, 588/s, 5.9 times the yardstick" in told
