@@ -14,6 +14,7 @@ from execution.domain.reading import shown
 
 MOST_SIGNAL_BYTES = 16 * 1024  # of one object; a signal with every field has about one kB
 MOST_LIST_BYTES = 4 * 1024 * 1024  # of a list of orders
+MOST_DIGITS = 4_000  # of an integer: Python makes none of more than 4,300
 
 
 class TooLarge(APIException):
@@ -39,7 +40,9 @@ class BoundedJSON(BaseParser):
     ) -> Any:
         try:
             text = self.read(stream)
-            return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+            return json.loads(
+                text, object_pairs_hook=_once, parse_constant=_no_number, parse_int=_integer
+            )
         except RecursionError:
             raise ParseError("JSON parse error - nested too deeply") from None
         except ValueError as error:
@@ -73,6 +76,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"the key {shown(key)} is given more than once in one object")
         found[key] = value
     return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number has {len(digits):,} digits, at most {MOST_DIGITS:,} are read")
+    return int(digits)
 
 
 def _no_number(word: str) -> Any:

@@ -91,7 +91,12 @@ def read_bars(
                 raise BarFileError(f"line {reader.line_num}: {error}") from None
             if bar:
                 yield bar
-    except (csv.Error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BarFileError(
+            f"after line {reader.line_num}: the file must be text in UTF-8, which a byte"
+            f" 0x{error.object[error.start]:02x} is not"
+        ) from None
+    except csv.Error as error:
         raise BarFileError(f"line {reader.line_num}: not CSV text: {error}") from None
     except (EOFError, gzip.BadGzipFile, BrokenCompression) as error:
         raise BarFileError(f"after line {reader.line_num}: the gzip is broken: {error}") from None

@@ -102,6 +102,11 @@ def test_a_body_beyond_reason(api: APIClient, text: str | bytes, status: int) ->
     refused(raw(api, text), status)
 
 
+def test_a_number_of_very_many_digits_is_refused_in_our_words(api: APIClient) -> None:
+    told = refused(raw(api, '{"quantity": ' + "9" * 5_000 + "}"), 400)
+    assert told["detail"].endswith("a number has 5,000 digits, at most 4,000 are read")
+
+
 def test_of_many_wrong_fields_twenty_are_named(api: APIClient) -> None:
     told = refused(raw(api, json.dumps(GOOD | {f"k{n:04}": 1 for n in range(1_000)})), 400)
     assert len(told["errors"]) == 20

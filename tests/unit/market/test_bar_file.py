@@ -198,7 +198,11 @@ def test_the_column_that_is_wrong_is_named(header: str, message: str) -> None:
         (b"", "the file is empty"),
         (b"a,b\n", "line 1: the header is a,b: column 'a' is not known"),
         (f"{HEADER},volume\n".encode(), "line 1: the header is"),
-        (f"{HEADER}\n".encode() + b"\xff\xfe", "line"),
+        (
+            f"{HEADER}\n".encode() + b"\xff\xfe",
+            "after line 0: the file must be text in UTF-8, which a byte 0xff is not",
+        ),
+        (f"{HEADER}\n".encode("utf-16"), "after line 0: the file must be text in UTF-8"),
         (gzip.compress(f"{HEADER}\n{GOOD}\n".encode())[:-12], "after line"),
         (b"\x1f\x8bnonsense", "after line 0: the gzip is broken"),
     ],
