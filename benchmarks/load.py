@@ -39,6 +39,14 @@ def at_once(count: int, moment: datetime) -> list[dict[str, object]]:
     return [twap(slices=1, minutes=1, quantity=100) | {"start_at": moment}] * count
 
 
+def of_many_symbols(count: int, moment: datetime) -> list[dict[str, object]]:
+    """As `at_once`, each in a symbol of its own, of an account of their own."""
+    return [
+        each | {"symbol": f"WIDE{number}", "account": "wide"}
+        for number, each in enumerate(at_once(count, moment))
+    ]
+
+
 def percentiles(values: Sequence[float]) -> dict[str, float]:
     ranked = sorted(values) or [float("nan")]  # nothing was measured
     last = len(ranked) - 1

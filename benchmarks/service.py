@@ -20,7 +20,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.load import SYMBOLS, at_once, percentiles, steady, stolen_since, twap
+from benchmarks.load import (
+    SYMBOLS,
+    at_once,
+    of_many_symbols,
+    percentiles,
+    steady,
+    stolen_since,
+    twap,
+)
 from benchmarks.processor_time import Kinds, per_slice_since, servers_in
 from deepstack import processes
 from deepstack.local import embedded_servers
@@ -58,6 +66,8 @@ def figures(rates: Sequence[int], seconds: int) -> dict[str, object]:
             measured: dict[str, object] = {"instant": rows(rates, seconds, kinds)}
             measured["burst"] = told(burst(BURST, BURST_LEAD_SECONDS))
             measured["flood"] = told(burst(FLOOD, FLOOD_LEAD_SECONDS))
+            burst(BURST, BURST_LEAD_SECONDS, of_many_symbols)
+            measured["wide"] = told(burst(BURST, BURST_LEAD_SECONDS, of_many_symbols))
         with team(folder, programs) as kinds:
             measured["paper"] = rows(rates, seconds, kinds)
             measured["paper_flood"] = told(burst(FLOOD, FLOOD_LEAD_SECONDS))
@@ -145,12 +155,16 @@ def _at(rate: int, seconds: int, kinds: Kinds) -> dict[str, object]:
     return figures | {"processor_ms": cost(int(str(figures["sent"])))}
 
 
-def burst(count: int, lead: float) -> dict[str, object]:
+def burst(
+    count: int,
+    lead: float,
+    signals_at: Callable[[int, datetime], list[dict[str, object]]] = at_once,
+) -> dict[str, object]:
     """Slices of as many orders with one and the same due moment."""
     from execution import context
 
     moment = context.default().now() + timedelta(seconds=lead)
-    signals = at_once(count, moment)
+    signals = signals_at(count, moment)
     found = _lateness(signals, lead + START_SECONDS, end=moment, randomized=False)
     return found | {"per_second": round(1_000 * found["sent"] / found["p100"])}
 

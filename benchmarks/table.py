@@ -79,11 +79,17 @@ def _rest(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     memory, idle = figures["worker_memory"], figures["idle"]
     slow, history = figures["slow_broker"], figures["history"]
     best = max(each["in_time"] for each in figures["yardstick"]) / figures["seconds"]
-    for name, broker in (("burst", ""), ("flood", ""), ("paper_flood", ", paper broker")):
+    bursts = {
+        "burst": "",
+        "flood": "",
+        "wide": ", each in another symbol that the account has traded today",
+        "paper_flood": ", paper broker",
+    }
+    for name, kind in bursts.items():
         each = figures[name]
         pace = f"{each['per_second']:,}/s, {each['per_second'] / best:.1f} times the yardstick"
         yield (
-            f"{each['planned']:,} slices of one due moment{broker}: sent, late p50 / last, pace",
+            f"{each['planned']:,} slices of one due moment{kind}: sent, late p50 / last, pace",
             f"{each['sent']:,}, {each['p50']:,.0f} / {each['p100']:,.0f} ms, {pace}",
         )
     yield (

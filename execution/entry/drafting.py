@@ -44,7 +44,7 @@ from execution.risk import (
     pretrade,
     value_check,
 )
-from execution.risk.exposure import CheckedOrder
+from execution.risk.exposure import CheckedOrder, Traded, day_trades
 from execution.risk.marks import NO_MARKS, Marks
 from execution.risk.pretrade import Priced, Verdict
 
@@ -136,6 +136,7 @@ class _Drafting:
     accepted: list[Order] = field(default_factory=list)
     knowing: order_plan.Knowing = field(default_factory=order_plan.Knowing)
     amending: Amended | None = None
+    trades: dict[str, Sequence[Traded]] = field(default_factory=dict)  # of today, by account
 
     def draft(self, signal: Signal) -> Draft:
         start = start_of(signal, self.now)
@@ -291,7 +292,7 @@ class _Drafting:
     def _verdict(self, order: Order, quote: Quote | None) -> Verdict:
         needed = self.rules.marks_for
         known = marks.read(order.account, order.symbol, self.context, needed=needed, now=self.now)
-        checked = self._checked(order, known)
+        checked = replace(self._checked(order, known), traded=self._traded(order.account))
         reference = quote.mid if quote else order.decision_price
         protective = broker_algos.worst_price(order, reference, self.context)
         return pretrade.verdict(
@@ -302,6 +303,12 @@ class _Drafting:
             states=self.rules.states,
             breaks=self.rules.breaks,
         )
+
+    def _traded(self, account: str) -> Sequence[Traded] | None:
+        """Read once for a list: the children are checked by what is so when they leave."""
+        if self.rules.marks_for.loss and account not in self.trades:
+            self.trades[account] = day_trades(account, self.context, now=self.now)
+        return self.trades.get(account)
 
     def _checked(self, order: Order, known: Marks) -> CheckedOrder:
         done = self.amending

@@ -1,5 +1,6 @@
 """What an account has and does, read for the checks; only what a bound asks for is read."""
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from execution.domain.risk_checks import Bounds, Exposure, Heat
 from execution.models import DayTrade, Order, OrderEvent, Slice, TradingState
 from execution.models.orders import LEAVES, Side, working
 from execution.risk import positions
-from execution.risk.marks import Marks
+from execution.risk.marks import NO_MARKS, Marks
 
 MINUTE = timedelta(minutes=1)
 # More events than transactions can have under way that are not visible yet.
@@ -57,7 +58,8 @@ _OWN = Prepared[tuple[int]](
     ),
     many=True,
 )
-_TRADED = Prepared[tuple[str, str, int, Decimal, Decimal]](
+Traded = tuple[str, str, int, Decimal, Decimal]  # symbol, side, shares, money, fees
+_TRADED = Prepared[Traded](
     lambda: DayTrade.objects.filter(
         account=Param("account", ""), midnight=Param("midnight", NEVER), broker=Param("broker", "")
     ).values_list("symbol", "side", "shares", "money", "fees"),
@@ -65,14 +67,17 @@ _TRADED = Prepared[tuple[str, str, int, Decimal, Decimal]](
 )
 
 
-def read_ahead(orders: Iterable[Order], bounds: Bounds, context: Context, *, now: datetime) -> None:
-    """For `read`, of orders of which a child is about to leave at about `now`."""
+def read_ahead(
+    orders: Iterable[Order], bounds: Bounds, context: Context, *, now: datetime, loss_set: bool
+) -> None:
+    """For `read`, of orders of which a child is about to leave at about `now`. `loss_set`: some
+    limit that a person has set may bound the day's loss, too."""
     orders = list(orders)
     if bounds.max_position is not None or bounds.max_portfolio_heat is not None:
         positions.read_ahead(((order.account, order.symbol) for order in orders), context)
         _PENDING.read_ahead(map(_book, orders))
         _OWN.read_ahead({"order": order.pk} for order in orders)
-    if bounds.max_daily_loss is not None:
+    if loss_set or bounds.max_daily_loss is not None:
         _TRADED.read_ahead(_traded_on(order.account, now, context) for order in orders)
     if bounds.max_messages_per_minute is not None:
         _EVENT_SPAN.read_ahead([{"since": _a_minute_ago()}])
@@ -87,6 +92,11 @@ def _pending_beside(order: Order) -> int:
     (pending,) = _PENDING.first(**_book(order)) or (0,)
     (own,) = (_OWN.first(order=order.pk) if order.pk else None) or (0,)
     return pending - own
+
+
+def day_trades(account: str, context: Context, *, now: datetime) -> Sequence[Traded]:
+    """What the account has traded today at the context's broker."""
+    return _TRADED.all(**_traded_on(account, now, context))
 
 
 def _traded_on(account: str, now: datetime, context: Context) -> dict[str, object]:
@@ -109,6 +119,7 @@ class CheckedOrder:
     `working`: shares of the order that the broker holds beside them. `alongside`: orders of the
     same batch that were accepted before it and are not stored yet. `whole`: the shares of all the
     order, where that is looked at and `quantity` is a part of it. `price`: what a share is worth.
+    `traded`: what its account has traded today, where that was read already.
     """
 
     order: Order
@@ -119,6 +130,7 @@ class CheckedOrder:
     alongside: Sequence[Order] = ()
     whole: int | None = None
     price: Decimal | None = None
+    traded: Sequence[Traded] | None = None
 
 
 def read(
@@ -287,8 +299,34 @@ def day_result(checked: CheckedOrder, context: Context) -> Decimal | None:
     What is traded at the first time after the marks were read has no mid yet: it counts at the
     price that it was just traded at.
     """
+    traded = checked.traded
+    if traded is None:
+        traded = day_trades(checked.order.account, context, now=checked.now)
+    if _last.result_of(traded, checked.marks):
+        return _last.result
+    _last.traded, _last.marks = traded, checked.marks
+    _last.result = _result(traded, checked.marks)
+    return _last.result
+
+
+class _Last(threading.local):
+    """The result of the check before: orders of one list, and children of one set, have their
+    account's trades and marks in common, and these may be of thousands of symbols."""
+
+    traded: Sequence[Traded] | None = None
+    marks: Marks = NO_MARKS
+    result: Decimal | None = None
+
+    def result_of(self, traded: Sequence[Traded], marks: Marks) -> bool:
+        same = marks.prices is self.marks.prices and marks.symbols is self.marks.symbols
+        return same and traded is self.traded
+
+
+_last = _Last()
+
+
+def _result(traded: Sequence[Traded], marks: Marks) -> Decimal | None:
     result, left, paid = ZERO, dict[str, int](), dict[tuple[str, int], Decimal]()
-    traded = _TRADED.all(**_traded_on(checked.order.account, checked.now, context))
     for symbol, side, shares, money, fees in traded:
         sign = 1 if side == Side.BUY else -1
         result -= sign * money + fees
@@ -296,8 +334,8 @@ def day_result(checked: CheckedOrder, context: Context) -> Decimal | None:
         if shares > 0:
             paid[symbol, sign] = money / shares
     for symbol, shares in left.items():
-        mark = checked.marks.prices.get(symbol)
-        if mark is None and not checked.marks.read_before(symbol):
+        mark = marks.prices.get(symbol)
+        if mark is None and not marks.read_before(symbol):
             mark = paid.get((symbol, 1 if shares > 0 else -1))
         if shares and mark is None:
             return None

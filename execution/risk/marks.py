@@ -1,7 +1,11 @@
 """What the account's symbols are worth and how much they move, read before any lock is taken, as
-a source of quotes may be a network away."""
+a source of quotes may be a network away.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+The market is asked about all symbols of an account, which may be thousands; what it says serves
+all that the process sends and accepts for the account within a second or a few.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,10 +14,10 @@ from functools import lru_cache
 from itertools import pairwise
 from math import log
 from statistics import stdev
-from typing import Any
+from threading import Lock
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Exists, Expression, F, OuterRef, QuerySet
+from cachetools import LRUCache
+from django.db.models import Count, Exists
 
 from deepstack.database.prepared_query import NEVER, Param, Prepared
 from execution.context import Context
@@ -26,7 +30,13 @@ from execution.risk.buying_power import Funds
 SESSIONS = 20
 FEWEST_RETURNS = 5
 LOOK_BACK_DAYS = 32
-NEAR_CLOSE = timedelta(minutes=30)
+# Before a session's end, where its last price is looked for: most stocks trade in the last minute.
+NEAR_CLOSE = timedelta(minutes=1), timedelta(minutes=30)
+# Trading time for which marks serve: for a book of 3,000 symbols six seconds.
+KEPT_AT_LEAST = timedelta(seconds=1)
+KEPT_A_SYMBOL = timedelta(milliseconds=2)
+KEPT_PART = 4  # of that time where the market did not answer about every symbol
+MOST_ACCOUNTS = 1_000  # whose marks a process keeps
 
 
 class TooFewSessions(LookupError):
@@ -52,33 +62,28 @@ class Marks:
 NO_MARKS = Marks()
 
 
-def _traded_since_midnight(account: Expression | F) -> "QuerySet[DayTrade, Any]":
-    """The symbols that an account has traded since the exchange's midnight, at any broker."""
-    return (
-        DayTrade.objects.filter(account=account, midnight=Param("midnight", NEVER))
+# The symbols that an account has traded since the exchange's midnight, at any broker.
+_TRADED_TODAY = Prepared[tuple[str]](
+    lambda: (
+        DayTrade.objects.filter(account=Param("account", ""), midnight=Param("midnight", NEVER))
         .order_by()
         .values_list("symbol")
         .distinct()
     )
-
-
-_TRADED_TODAY = Prepared[tuple[str]](lambda: _traded_since_midnight(Param("account", "")))
-# For a query of slices that is made anyway; the symbols where a limit surely asks for them.
+)
+# For a query of slices that is made anyway.
 SET_BY_HAND = {
     "loss_set": Exists(RiskLimit.objects.filter(max_daily_loss__isnull=False)),
     "heat_set": Exists(RiskLimit.objects.filter(max_portfolio_heat__isnull=False)),
 }
-TRADED = {"traded": ArraySubquery(_traded_since_midnight(OuterRef("order__account")))}
 
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """Which limits need marks; `traded`: the account's symbols of the day, where they were read
-    already."""
+    """Which limits need marks."""
 
     loss: bool
     heat: bool
-    traded: Collection[str] | None = None
 
 
 def needed(context: Context) -> Needed:
@@ -98,9 +103,8 @@ def needed_by(limits: Sequence[RiskLimit], context: Context) -> Needed:
 
 
 def needed_for(part: Slice, context: Context) -> Needed:
-    """`needed`, of a slice that was read with SET_BY_HAND and perhaps TRADED."""
-    known = _needed(context, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
-    return replace(known, traded=vars(part).get("traded"))
+    """`needed`, of a slice that was read with SET_BY_HAND."""
+    return _needed(context, loss=part.loss_set, heat=part.heat_set)  # type: ignore[attr-defined]
 
 
 def _needed(context: Context, *, loss: bool, heat: bool) -> Needed:
@@ -111,24 +115,72 @@ def _needed(context: Context, *, loss: bool, heat: bool) -> Needed:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    marks: Marks
+    begins: datetime
+    ends: datetime
+
+
+_kept: LRUCache[tuple[object, ...], _Kept] = LRUCache(maxsize=MOST_ACCOUNTS)
+_lock = Lock()
+
+
+def forget() -> None:
+    """Ask the market anew at the next question."""
+    with _lock:
+        _kept.clear()
+
+
 def read(account: str, symbol: str, context: Context, *, needed: Needed, now: datetime) -> Marks:
-    """The market is asked for nothing that no limit needs."""
-    symbols = set(needed.traded or ()) if needed.loss else set()
-    if needed.loss and needed.traded is None:
-        symbols = _traded_today(account, now)
-    held = positions.held(account, context) if needed.heat else {}
+    """The market is asked for nothing that no limit needs; what it says may be a second old, or for
+    each symbol of the account two milliseconds."""
+    marks = NO_MARKS
+    if needed.loss or needed.heat:
+        marks = _of_account(account, context, needed=needed, now=now)
     if needed.heat:
-        symbols |= {symbol, *(held or ())}
-    return Marks(
-        _prices(symbols, context.market, now),
-        _volatilities(symbols, context.market, now) if needed.heat else {},
-        buying_power.of(account, context, now=now) if context.bounds.within_buying_power else None,
-        frozenset(symbols) if (needed.loss or needed.heat) and held is not None else None,
+        marks = _with(symbol, marks, context.market, now)
+    if context.bounds.within_buying_power:
+        marks = replace(marks, funds=buying_power.of(account, context, now=now))
+    return marks
+
+
+def _of_account(account: str, context: Context, *, needed: Needed, now: datetime) -> Marks:
+    """Of all that the account has traded today, for its loss, or holds, for its heat."""
+    midnight = exchange_midnight(now)
+    key = account, midnight, context.market, context.broker.name, needed
+    with _lock:
+        kept = _kept.get(key)
+    if kept is not None and kept.begins <= now < kept.ends:
+        return kept.marks
+    held = positions.held(account, context) if needed.heat else {}
+    symbols = _traded_today(account, midnight) if needed.loss else set()
+    symbols |= (held or {}).keys()
+    prices = _prices(symbols, context.market, now)
+    volatility = _volatilities(symbols, context.market, now) if needed.heat else {}
+    marks = Marks(prices, volatility, symbols=frozenset(symbols) if held is not None else None)
+    lasts = max(KEPT_AT_LEAST, KEPT_A_SYMBOL * len(symbols))
+    if held is None or len(prices) < len(symbols):
+        lasts /= KEPT_PART
+    with _lock:
+        _kept[key] = _Kept(marks, now, now + lasts)
+    return marks
+
+
+def _with(symbol: str, marks: Marks, market: MarketData, now: datetime) -> Marks:
+    """With a symbol that the account does not hold yet."""
+    if symbol in marks.prices:
+        return marks
+    return replace(
+        marks,
+        prices={**marks.prices, **_prices({symbol}, market, now)},
+        volatility={**marks.volatility, **_volatilities({symbol}, market, now)},
+        symbols=None if marks.symbols is None else marks.symbols | {symbol},
     )
 
 
-def _traded_today(account: str, now: datetime) -> set[str]:
-    rows = _TRADED_TODAY.all(account=account, midnight=exchange_midnight(now))
+def _traded_today(account: str, midnight: datetime) -> set[str]:
+    rows = _TRADED_TODAY.all(account=account, midnight=midnight)
     return {symbol for (symbol,) in rows}
 
 
@@ -159,9 +211,16 @@ def daily_volatility(symbol: str, market: MarketData, midnight: datetime) -> flo
     for days in range(LOOK_BACK_DAYS, 0, -1):
         session = market.session(midnight - timedelta(days=days) + timedelta(hours=12))
         if session is not None and session.close <= midnight:
-            bars = market.bars(symbol, session.close - NEAR_CLOSE, session.close)
-            closes.extend(float(bar.close) for bar in bars[-1:])
+            closes += _last_price(symbol, session.close, market)
     returns = [log(after / before) for before, after in pairwise(closes[-SESSIONS - 1 :])]
     if len(returns) < FEWEST_RETURNS:
         raise TooFewSessions(f"{symbol}: {len(returns)} returns, {FEWEST_RETURNS} are needed")
     return stdev(returns)
+
+
+def _last_price(symbol: str, close: datetime, market: MarketData) -> list[float]:
+    """One, or none."""
+    for near in NEAR_CLOSE:
+        if bars := market.bars(symbol, close - near, close):
+            return [float(bars[-1].close)]
+    return []

@@ -88,9 +88,10 @@ def read_ahead(parts: Sequence[tuple[Order, int]], context: Context, *, now: dat
     """Read together what `child_denial` asks of each of the slices, by id, of locked orders that
     `send_snapshot.claimable` reads; what is not read here is read when it is asked for."""
     orders = [order for order, _ in parts]
-    if send_snapshot.read_ahead(parts):
+    limited = send_snapshot.read_ahead(parts)
+    if limited:
         limits.read_ahead(orders)
-    exposure.read_ahead(orders, context.bounds, context, now=now)
+    exposure.read_ahead(orders, context.bounds, context, now=now, loss_set=limited)
 
 
 def child_denial(

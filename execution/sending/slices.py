@@ -87,7 +87,7 @@ def read(slice_ids: Sequence[int], context: Context) -> list[Slice]:
     begins = now + task_queue.AHEAD + EARLY * clock.speed()
     return [
         part
-        for part in due_slice.read(slice_ids, context, now=now)
+        for part in due_slice.read(slice_ids)
         if part.status in SLICE_CLAIMABLE
         and part.due_at <= begins
         and part.order.status in ORDER_SENDING

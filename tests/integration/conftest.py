@@ -3,8 +3,15 @@ from collections.abc import Iterator
 import pytest
 
 from execution.market import clock
+from execution.risk import marks
 from tests.brokers.alpaca_rig import AlpacaRig, Peer, forget_redis
 from tests.integration.monitoring.rows import NOON
+
+
+@pytest.fixture(autouse=True)
+def marks_are_read_anew() -> None:
+    """What the test before has traded is not there any more."""
+    marks.forget()
 
 
 @pytest.fixture

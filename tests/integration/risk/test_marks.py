@@ -1,24 +1,31 @@
 """What an account holds is worth what the market says: its loss and its heat while others trade."""
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from typing_extensions import override
 
 from execution import context as contexts
 from execution.broker.order_manager import OrderManager
+from execution.context import Context
+from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance
-from execution.market.base import Quote
+from execution.market.base import Quote, TapeBar
 from execution.market.simulated import SimulatedMarket
-from execution.models import Order
+from execution.models import DayTrade, Order
 from execution.risk import buying_power, limits, marks
 from execution.risk.exposure import CheckedOrder, day_result, heat
 from execution.risk.marks import Marks
 from execution.sending import slices, targeting
+from tests.integration.monitoring.rows import NOON
 from tests.integration.order_steps import execution, new_order, receive, report
 from tests.integration.risk.priced import Silent, on, quote_of, told, tried, with_limits
 from tests.integration.risk.test_account_limits import Poor
@@ -86,12 +93,134 @@ def test_orders_for_new_symbols_one_after_another_all_pass_the_loss_limit() -> N
     context = on(Busy)
     for number in range(5):
         signal = {"symbol": f"M{number}", "side": "BUY", "quantity": 10, "algorithm": "MARKET"}
+        marks.forget()
         traded = Order.objects.filter(filled_quantity__gt=0).count()
         order = acceptance.accept(signal, context)
         assert Order.objects.filter(filled_quantity__gt=0).count() > traded
         assert order.status == "ACCEPTED"
         assert "waits_for" not in order.routing
         assert tried(order, context) == "SENDING"
+
+
+class Counting(SimulatedMarket):
+    """How often it was asked about each symbol; about those in `silent` it says nothing."""
+
+    asked = Counter[str]()
+    silent = frozenset[str]()
+
+    @override
+    def quote(self, symbol: str, at: datetime) -> Quote | None:
+        self.asked[symbol] += 1
+        return None if symbol in self.silent else super().quote(symbol, at)
+
+
+@pytest.fixture
+def counting(at_noon: None) -> Iterator[Context]:
+    Counting.asked, Counting.silent = Counter(), frozenset()
+    yield on(Counting)
+    Counting.silent = frozenset()
+
+
+def read(context: Context, seconds: float, *, heat: bool = False) -> Marks:
+    needed = marks.Needed(loss=True, heat=heat)
+    return marks.read(
+        "default", "MSFT", context, needed=needed, now=NOON + timedelta(seconds=seconds)
+    )
+
+
+def test_the_market_is_asked_about_the_account_once_a_second(counting: Context) -> None:
+    bought("AAPL")
+    first = read(counting, 0)
+    assert read(counting, 0.9).prices is first.prices
+    assert Counting.asked == {"AAPL": 1}
+    assert set(read(counting, 1).prices) == {"AAPL"}
+    assert Counting.asked == {"AAPL": 2}
+
+
+def test_a_wide_book_is_asked_about_more_seldom(counting: Context) -> None:
+    day = {"broker": "paper", "account": "default", "midnight": exchange_midnight(NOON)}
+    DayTrade.objects.bulk_create(
+        DayTrade(**day, symbol=f"W{number}", side="BUY", shares=1, money=D(1), fees=D(0))
+        for number in range(600)
+    )
+    read(counting, 0)
+    read(counting, 1.19)
+    assert Counting.asked["W599"] == 1
+    read(counting, 1.2)
+    assert Counting.asked["W599"] == 2
+
+
+def test_what_the_market_did_not_answer_is_asked_again_sooner(counting: Context) -> None:
+    bought("AAPL")
+    bought("IBM")
+    Counting.silent = frozenset({"IBM"})
+    assert set(read(counting, 0).prices) == {"AAPL"}
+    Counting.silent = frozenset()
+    assert set(read(counting, 0.2).prices) == {"AAPL"}
+    assert set(read(counting, 0.25).prices) == {"AAPL", "IBM"}
+
+
+def test_marks_of_a_moment_before_are_not_taken(counting: Context) -> None:
+    bought("AAPL")
+    read(counting, 0)
+    read(counting, -1)
+    assert Counting.asked == {"AAPL": 2}
+
+
+def test_a_symbol_that_is_new_is_asked_about_beside_the_marks_that_are_kept(
+    counting: Context,
+) -> None:
+    bought("AAPL")
+    for seconds in (0, 0.5):
+        hot = read(counting, seconds, heat=True)
+        assert set(hot.prices) == set(hot.volatility) == {"AAPL", "MSFT"}
+        assert hot.read_before("MSFT")
+    assert Counting.asked == {"AAPL": 1, "MSFT": 2}
+
+
+class Thin(SimulatedMarket):
+    """Nobody trades in the last two minutes of a session."""
+
+    @override
+    def bars(self, symbol: str, start: datetime, end: datetime) -> Sequence[TapeBar]:
+        return super().bars(symbol, start, end - timedelta(minutes=2))
+
+
+def test_the_volatility_of_a_stock_without_trades_near_the_close() -> None:
+    context, midnight = contexts.default(), exchange_midnight(NOON)
+    usual = marks.daily_volatility("AAPL", context.market, midnight)
+    thin = marks.daily_volatility("AAPL", Thin(context.config), midnight)
+    assert thin == pytest.approx(usual, rel=0.1)
+    assert thin != usual
+
+
+def test_a_list_of_orders_asks_about_the_account_once(counting: Context) -> None:
+    bought("N")
+    limits.set_limit(scope="SYSTEM", key="", field="max_daily_loss", value=50_000, by="ann")
+    signal = {"side": "BUY", "quantity": 10, "algorithm": "MARKET"}
+    with CaptureQueriesContext(connection) as seen:
+        orders = acceptance.accept_all(
+            [signal | {"symbol": f"M{number}"} for number in range(20)], counting
+        )
+    assert {order.status for order in orders} == {"ACCEPTED"}
+    assert Counting.asked["N"] == 1
+    asked = [each["sql"] for each in seen.captured_queries if "daytrade" in each["sql"]]
+    assert len(asked) == 2  # for its symbols, and for what was traded in each
+
+
+def test_the_result_of_the_day_follows_trades_and_marks() -> None:
+    order = bought("AAPL")
+    context, at = contexts.default(), contexts.default().now()
+
+    def result(price: int) -> D | None:
+        return day_result(CheckedOrder(order, 1, Marks({"AAPL": D(price)}), at), context)
+
+    assert (result(150), result(151), result(150)) == (D("-0.01"), D("99.99"), D("-0.01"))
+    kept = Marks({"AAPL": D(150)})
+    before = day_result(CheckedOrder(order, 1, kept, at), context)
+    bought("AAPL", 200)
+    after = day_result(CheckedOrder(order, 1, kept, at), context)
+    assert (before, after) == (D("-0.01"), D("-0.02"))
 
 
 def test_a_mark_that_is_missing_makes_an_order_wait_and_its_child() -> None:

@@ -14,6 +14,7 @@ FIGURES = {
     "yardstick": [LATE | {"in_time": 2_000, "processor_ms": {"workers": 5.0, "sum": 5.0}}],
     "burst": BURST,
     "flood": BURST | {"planned": 3_000, "sent": 3_000, "per_second": 405},
+    "wide": BURST | {"per_second": 333},
     "paper_flood": BURST | {"per_second": 250},
     "slow_broker": {
         "answer_ms": 100.0,
@@ -56,6 +57,8 @@ def test_what_was_accepted_and_kept_is_told_too() -> None:
     assert "201 MB, 221 MB" in told
     assert "999, 300 / 1,700 ms, 588/s, 5.9 times the yardstick" in told
     assert "3,000, 300 / 1,700 ms, 405/s, 4.0 times the yardstick" in told
+    assert "| 1,000 slices of one due moment, each in another symbol that the account has" in told
+    assert "333/s, 3.3 times the yardstick" in told
     assert "5,990 of 6,000, 3.0 / 45.0 ms" in told
     assert "1.2 / 1,234.5; 1.2 / 1,300.0 ms" in told
     assert "7.5 % of a core, 790 MB" in told
