@@ -3,12 +3,14 @@ however they arrive; too many in a row pause the order."""
 
 from datetime import datetime, timedelta
 
+from django.db.models import Exists, OuterRef
+
 from execution.context import Context
 from execution.domain.event_kinds import EventKind
 from execution.domain.lifecycle import ORDER_SENDING, SLICE_AT_BROKER, OrderStatus, SliceStatus
 from execution.domain.unexecuted import BROKER_CANCELLED, code_of
 from execution.market import clock
-from execution.models import Order, Slice
+from execution.models import Order, OrderEvent, Slice
 from execution.orders.journal import move_order, record_event
 
 MOST_LOOKED_AT = 100  # slices, from the latest back
@@ -47,9 +49,13 @@ def pause_after_too_many(order: Order, part: Slice, context: Context, *, at: dat
 
 
 def _in_a_row(order: Order) -> int:
-    """From the latest back. What has not ended yet, or never reached the broker, says nothing;
-    what has filled, or ended as we asked, was accepted."""
+    """From the latest back, to the last time that the order was resumed. What has not ended yet, or
+    never reached the broker, says nothing; what has filled, or ended as we asked, was accepted."""
     sent = order.slices.filter(attempt__gt=0).order_by("-sequence")
+    resumed = order.events.filter(kind=EventKind.ORDER_STATUS, data__from=OrderStatus.PAUSED)
+    if (last := resumed.order_by("-pk").first()) is not None:
+        ends = OrderEvent.objects.filter(kind=EventKind.SLICE_STATUS, pk__gt=last.pk)
+        sent = sent.filter(Exists(ends.filter(slice=OuterRef("pk"))))
     run = 0
     for each in sent.only("status", "reason", "filled_quantity")[:MOST_LOOKED_AT]:
         if _counts(each):

@@ -113,6 +113,23 @@ def test_three_in_a_row_pause_the_order_however_they_arrive(way: Callable[[Inten
     assert_audit_trail_matches(order)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_person_who_resumes_an_order_has_seen_its_rejects(way: Callable[[Intent], None]) -> None:
+    order = new_order(parts=7)
+    live(order, way, way, way)
+    assert order.status == "PAUSED"
+    order_controls.resume(order.pk, by="ann", now=contexts.default().now())
+    for part in order.slices.order_by("sequence")[3:6]:
+        order.refresh_from_db()
+        assert order.status == "WORKING"
+        intent = claim(part)
+        assert intent is not None
+        way(intent)
+    order.refresh_from_db()
+    assert order.status == "PAUSED"
+    assert "3 permanent rejects in a row" in order.status_reason
+
+
 @pytest.mark.parametrize("first", WAYS)
 @pytest.mark.parametrize("last", WAYS)
 def test_mixed_ways_count_together(
