@@ -102,7 +102,7 @@ def effect(
     change = Change.read(values, order)
     _check(order, change, version, now=context.now())
     filled, working = _position(order)
-    done = drafting.Amended(order.pk, filled, working)
+    done = drafting.Amended(order.pk, filled, working, order.start_at)
     draft = _plan_rest(order, change, done, context)
     unsent = order.slices.filter(status__in=SLICE_CLAIMABLE).order_by("due_at", "sequence")
     before = replace(_outline(list(unsent)), cost_bps=_cost_now(order, done, context))
@@ -155,7 +155,9 @@ def amend(
         _check(order, change, version, now=context.now())
         seen, planned = _position(order), order.slice_count
         # Planned before the lock: a source of quotes may be a network away.
-        done = drafting.Amended(order.pk, *seen, asks_no_more=_asks_no_more(order, change))
+        done = drafting.Amended(
+            order.pk, *seen, began=order.start_at, asks_no_more=_asks_no_more(order, change)
+        )
         plan = _plan_rest(order, change, done, context)
         with locked(order_id) as order:
             if order.version == version and order.status in ORDER_SENDING | {OrderStatus.PAUSED}:

@@ -34,7 +34,7 @@ from execution.planning import (
     residual,
     slice_rows,
 )
-from execution.planning.trading_window import Window, ends_of, start_of, window_of
+from execution.planning.trading_window import Window, closed, ends_of, start_of, window_of
 from execution.risk import (
     accounts,
     kill_switch,
@@ -51,12 +51,13 @@ from execution.risk.pretrade import Priced, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Amended:
-    """An order whose rest is planned anew: what of it is done already, in shares. `asks_no_more`:
-    neither more shares nor a worse price than it was accepted with."""
+    """An order whose rest is planned anew: what of it is done already, in shares, and when it
+    began. `asks_no_more`: neither more shares nor a worse price than it was accepted with."""
 
     order_id: int
     filled: int
     working: int
+    began: datetime
     asks_no_more: bool = False
 
 
@@ -147,7 +148,7 @@ class _Drafting:
             return self._denied(order, foreign)
         value = self._value(order, quote)
         if session is None:
-            return self._denied(order, self._closed(start))
+            return self._denied(order, closed(self.context.market, at=start))
         route = (
             routing.settled(
                 asked=signal.algorithm or ("LIMIT" if signal.native else None),
@@ -185,7 +186,12 @@ class _Drafting:
             return self._denied(order, _after_hours(signal.native or route.algorithm, session))
         asked_start = order.start_at
         window = window_of(
-            signal, route.algorithm, session, asked_start, self.context.config.execution
+            signal,
+            route.algorithm,
+            session,
+            asked_start,
+            self.context.config.execution,
+            began=self.amending.began if self.amending else None,
         )
         order.start_at, order.end_at = window.start, window.end
         left_out = order_parameters.sift(order)
@@ -278,10 +284,6 @@ class _Drafting:
         value_check.denied(order, denial)
         facts = {**order.routing["denial"], **caller.current().facts()}
         return Draft(order, events=[first_event(order, EventKind.ORDER_DENIED, facts)])
-
-    def _closed(self, start: datetime) -> Denial:
-        opens = self.context.market.next_session(start).open
-        return Denial("MARKET_CLOSED", {"at": start.isoformat(), "next_open": opens.isoformat()})
 
     def _value(self, order: Order, quote: Quote | None) -> Decimal | None:
         """Of the whole signal, before what a broker that works it may pay at most."""

@@ -8,10 +8,14 @@ from deepstack.config import Config, Execution
 from execution.domain.algorithms import registry
 from execution.domain.algorithms.registry import ALGOS
 from execution.domain.exchange_time import exchange_time
+from execution.domain.risk_checks import Denial
 from execution.domain.session import Session
 from execution.domain.signal import InvalidSignal, Signal, wrong_end, wrong_start
 from execution.domain.volume_grid import Grid
 from execution.market import clock
+from execution.market.base import MarketData
+from execution.models import Order
+from execution.planning import order_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +47,33 @@ def start_of(signal: Signal, now: datetime) -> datetime:
     return start
 
 
+def closed(market: MarketData, *, at: datetime) -> Denial:
+    """What nothing is accepted for, or leaves at, while the exchange is closed."""
+    opens = market.next_session(at).open
+    return Denial("MARKET_CLOSED", {"at": at.isoformat(), "next_open": opens.isoformat()})
+
+
+def outlasts_regular_hours(order: Order, session: Session) -> bool:
+    """Whether the order works in the extended hours, too: what rests and began there does, until
+    its own end. All others work in the regular hours alone."""
+    rests = registry.of(order.algorithm).rests and not order_parameters.native(order)
+    return rests and not session.is_regular(order.start_at)
+
+
 def window_of(
-    signal: Signal, algorithm: str, session: Session, start: datetime, config: Execution
+    signal: Signal,
+    algorithm: str,
+    session: Session,
+    start: datetime,
+    config: Execution,
+    *,
+    began: datetime | None = None,
 ) -> Window:
     """The window asked for, else the algorithm's usual one, shortened to the close; orders worked
     over time keep out of the quiet minutes at open and close. Raises InvalidSignal when the window
-    asked for reaches beyond the session, or when nothing of it is left."""
-    regular = session.is_regular(start)
+    asked for reaches beyond the session, or when nothing of it is left. `began`: when the order
+    did whose rest is planned anew; its hours stay those that it began in."""
+    regular = session.is_regular(began or start)
     last = session.close if regular else session.extended_close
     length = signal.end_at - start if signal.end_at else signal.window
     if session.always:

@@ -28,7 +28,7 @@ from execution.planning import order_parameters, participation, price_rounding, 
 from execution.risk import pretrade, value_check
 from execution.risk.exposure import CheckedOrder
 from execution.risk.send_snapshot import Snapshot
-from execution.sending import targeting
+from execution.sending import market_hours, targeting
 from execution.sending.targeting import Aim, Tape
 
 MINUTE = timedelta(minutes=1)
@@ -94,6 +94,8 @@ def decide(
     early = _too_soon(order, part, explanation, context, now=now)
     if early is not None:
         return early
+    if (closed := market_hours.closed(order, context.market, now=now)) is not None:
+        return NotNow(str(closed), explanation, passing=True)
     limit = _limit(order, part, quote, context, would) if quote else None
     explanation |= _quoted(quote)
     checked = CheckedOrder(

@@ -28,7 +28,7 @@ from execution.orders.locks import locked, sending, slice_of
 from execution.risk import marks, pretrade, send_snapshot
 from execution.risk.exposure import CheckedOrder, working_leaves
 from execution.risk.pretrade import Priced
-from execution.sending import outcomes
+from execution.sending import market_hours, outcomes
 from execution.sending.outcomes import NotSent, Outcome, Result
 from execution.sending.slices import Intent, ticket
 
@@ -198,6 +198,8 @@ def _resend_denial(part: Slice, context: Context) -> Denial | None:
     """All limits anew, and halts of the exchange: the intent may have been stored long ago."""
     order, now = part.order, context.now()
     context = context.of(order)
+    if (closed := market_hours.closed(order, context.market, now=now)) is not None:
+        return closed
     checked = CheckedOrder(
         order,
         part.quantity or 0,

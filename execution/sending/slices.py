@@ -39,7 +39,7 @@ from execution.orders.locks import NeedsOwnTransaction, locked, locked_together
 from execution.planning import broker_algos, participation
 from execution.risk import marks, pretrade, send_snapshot
 from execution.risk.exposure import counts_each_message
-from execution.sending import due_slice, targeting
+from execution.sending import due_slice, market_hours, targeting
 from execution.sending.decision import Child, NotNow, decide, retry_pause
 from execution.sending.stage import Alone
 from execution.sending.targeting import Tape
@@ -294,7 +294,7 @@ def _store_intent(
 def ticket(
     part: Slice, quantity: int, limit_price: Decimal, context: Context, *, now: datetime
 ) -> Ticket:
-    order, session = part.order, context.market.session(now)
+    order = part.order
     return Ticket(
         client_order_id=part.client_order_id,
         account=order.account,
@@ -302,6 +302,6 @@ def ticket(
         side=order.side,
         quantity=quantity,
         limit_price=limit_price,
-        extended_hours=session is not None and not session.is_regular(now),
+        extended_hours=market_hours.extended(order, context.market, now=now),
         native=broker_algos.of(order, part),
     )

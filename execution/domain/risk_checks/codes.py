@@ -251,6 +251,7 @@ CODES: dict[str, Code] = {
         "the exchange is closed then",
         ("at", "next_open"),
         "send it again with a start_at in the next session",
+        passes=True,
     ),
 }
 
