@@ -29,6 +29,8 @@ EVERY = 1.0  # seconds
 DEAD_AFTER = timedelta(seconds=5)
 # Slices leave so much early or late where a clock is wrong; less than this is not reported.
 WRONG_CLOCK_SECONDS = 1.0
+# Who is further off than this sends nothing: slices would leave, or be given up, at any time.
+FAR_OFF_SECONDS = 10.0
 TROUBLE, TROUBLE_SECONDS, AHEAD = "trouble", "trouble_seconds", "clock_ahead_seconds"
 _BEAT = (
     f"INSERT INTO {Heartbeat._meta.db_table} (kind, process, detail, started_at_real, seen_at_real)"  # noqa: S608
@@ -101,6 +103,17 @@ def ahead_of(theirs: datetime, *, before: datetime, after: datetime) -> float:
     if before > theirs:
         return (before - theirs).total_seconds()
     return min((after - theirs).total_seconds(), 0.0)
+
+
+def clock_ahead() -> float:
+    """Seconds that our clock is ahead of the database's just now, behind it where negative; zero
+    for less than is reported."""
+    before = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row: tuple[datetime] = cursor.fetchone()
+    ahead = ahead_of(row[0], before=before, after=timezone.now())
+    return ahead if abs(ahead) >= WRONG_CLOCK_SECONDS else 0.0
 
 
 def beat_quietly(kind: str, detail: Mapping[str, object] | None = None) -> bool:

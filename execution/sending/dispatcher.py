@@ -156,18 +156,24 @@ class Dispatcher:
         return not leaders.filter(seen_at_real__gt=Now() - SILENCE).exists()
 
     def tick(self) -> Tick:
-        """One turn; every part may be repeated at any time without harm."""
-        now = self.now()
-        over = self._to_cancel(now)
+        """One turn; every part may be repeated at any time without harm.
+
+        What time ends cannot be mended: it must be over by the database's clock, too. All else
+        goes by that clock alone.
+        """
+        ahead = timedelta(seconds=heartbeat.clock_ahead())
+        now = self.now() - ahead * clock.speed()
+        ended = min(self.now(), now)
+        over = self._to_cancel(ended)
         if self.lane is not None:  # before anything that may fail by Redis
             self.lane.offer(over)
         done = Tick(
-            fed=self._feed(now),
+            fed=self._feed(now, self.wall() - ahead),
             repaired=self._repair(),
             closed=self._close(over),
         )
-        for order_id in completion.overdue(now):
-            done.expired += self._expire(order_id, now)
+        for order_id in completion.overdue(ended):
+            done.expired += self._expire(order_id, ended)
         self._poll_brokers()
         self._idle = not (_LIVE.all() or _AT_BROKER.all())
         return done
@@ -183,8 +189,8 @@ class Dispatcher:
             return False
         return True
 
-    def _feed(self, now: datetime) -> int:
-        due = due_slices(now, self.wall(), self.scheduling)
+    def _feed(self, now: datetime, wall: datetime) -> int:
+        due = due_slices(now, wall, self.scheduling)
         if due:
             task_queue.enqueue_due(due)
         return len(due)

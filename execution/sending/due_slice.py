@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.db.models import DateTimeField, Func
+
 from deepstack.database.prepared_query import Param, Prepared, looking_ahead
 from execution.models import Slice
 from execution.risk import marks
@@ -10,7 +12,10 @@ _DUE = Prepared[Slice](
     lambda: (
         Slice.objects.select_related("order")
         .defer("explanation")
-        .annotate(**marks.SET_BY_HAND)
+        .annotate(
+            **marks.SET_BY_HAND,
+            read_at_real=Func(function="clock_timestamp", output_field=DateTimeField()),
+        )
         .filter(pk=Param("slice", 0))
     ),
     many=True,
@@ -18,7 +23,8 @@ _DUE = Prepared[Slice](
 
 
 def read(slice_ids: Sequence[int]) -> list[Slice]:
-    """As they were at one moment; their orders' locks come later. Unknown ids are left out."""
+    """As they were at one moment, `read_at_real` by the database's clock; their orders' locks come
+    later. Unknown ids are left out."""
     wanted = [{"slice": each} for each in slice_ids]
     with looking_ahead():
         if len(wanted) > 1:

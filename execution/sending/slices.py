@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from deepstack.database.unit_of_work import Overtaken, save
 from deepstack.observability.tracing import tracing
-from execution import task_queue
+from execution import heartbeat, task_queue
 from execution.booking import completion
 from execution.broker.base import Ticket
 from execution.context import Context
@@ -82,16 +82,29 @@ class Intent:
 
 
 def read(slice_ids: Sequence[int], context: Context) -> list[Slice]:
-    """Those of the slices whose time has come and that nobody has claimed."""
-    now = context.now()
+    """Those of the slices whose time has come and that nobody has claimed; none where this
+    process's clock is far off, which would have them sent, or given up, at any time."""
+    now, before = context.now(), timezone.now()
     begins = now + task_queue.AHEAD + EARLY * clock.speed()
+    found = due_slice.read(slice_ids)
+    if found and _clock_is_far_off(found[0], before):
+        return []
     return [
         part
-        for part in due_slice.read(slice_ids)
+        for part in found
         if part.status in SLICE_CLAIMABLE
         and part.due_at <= begins
         and part.order.status in ORDER_SENDING
     ]
+
+
+def _clock_is_far_off(part: Slice, before: datetime) -> bool:
+    theirs: datetime = part.read_at_real  # type: ignore[attr-defined]  # annotated
+    ahead = heartbeat.ahead_of(theirs, before=before, after=timezone.now())
+    if abs(ahead) < heartbeat.FAR_OFF_SECONDS:
+        return False
+    log.warning("left to workers whose clock is right", slice_id=part.pk, ahead_seconds=ahead)
+    return True
 
 
 def ready(part: Slice, context: Context, *, taken: int = 0, tries: int = 0) -> "Due":

@@ -1,0 +1,24 @@
+"""A process whose clock is wrong gives up nothing that has its time before it."""
+
+import pytest
+
+from execution.domain.lifecycle import SliceStatus
+from tests.faults import FAKETIME, clock_ahead
+from tests.integration.order_steps import new_order
+from tests.stack import Stack, wait_for
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
+def test_clocks_an_hour_ahead_end_no_order(empty_stack: Stack) -> None:
+    worker, _ = empty_stack.team(**clock_ahead(3_600))
+    order = new_order(parts=2, window_minutes=30)
+    declined = "left to workers whose clock is right"
+    wait_for(lambda: declined in worker.output(), 20, "the worker to leave the first slice alone")
+    worker.kill()
+    empty_stack.worker()
+    wait_for(order.fills.exists, 20, "a worker whose clock is right to send it")
+    order.refresh_from_db()
+    assert not order.is_terminal
+    assert not order.slices.filter(status=SliceStatus.SKIPPED).exists()
