@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from monitoring.alerting.rules import AlertSeverity
-from monitoring.channels.base import ChannelRefused, ChannelUnavailable
+from monitoring.channels.base import REDIRECTED, ChannelRefused, ChannelUnavailable
 from monitoring.models import Alert
 
 SHOWN = 10  # alerts of a digest
@@ -44,10 +44,14 @@ class AppriseUrl:
 
     def _notify(self, title: str, text: str, colour: str, file: Path | None = None) -> None:
         # Takes a second to import, and only who sends needs it.
-        from apprise import Apprise
+        from apprise import Apprise, AppriseAsset
         from apprise.logger import LogCapture
 
-        target = Apprise.instantiate(self._url.get_secret_value(), suppress_exceptions=True)
+        # A redirected POST may arrive as a GET without its body, or at somebody else's with it.
+        asset = AppriseAsset(http_redirects=False)
+        target = Apprise.instantiate(
+            self._url.get_secret_value(), asset=asset, suppress_exceptions=True
+        )
         if target is None:
             raise ChannelRefused("the address is none that Apprise knows")
         words = StringIO()
@@ -68,6 +72,8 @@ def failure(service: object, log: str) -> ChannelRefused | ChannelUnavailable:
         return ChannelUnavailable(f"{service} did not take it")
     status = int(found[1])
     text = f"{service} answered HTTP {status}"
+    if 300 <= status < 400:
+        return ChannelRefused(f"{text}: {REDIRECTED}")
     if 400 <= status < 500 and status not in TEMPORARY:
         return ChannelRefused(text)
     return ChannelUnavailable(text)

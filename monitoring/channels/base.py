@@ -6,6 +6,9 @@ from typing import Protocol, runtime_checkable
 
 from monitoring.models import Alert
 
+# What a person does about an address that is not the right one any more.
+REDIRECTED = "a redirect is not followed, give the address it leads to"
+
 
 class ChannelUnavailable(Exception):
     """The alert was not taken now; try again, not before `retry_after` seconds if given."""

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from typing_extensions import override
 from urllib3.exceptions import HTTPError
 
-from monitoring.channels.base import ChannelRefused, ChannelUnavailable
+from monitoring.channels.base import REDIRECTED, ChannelRefused, ChannelUnavailable
 
 TIMEOUT = 5.0  # seconds, for the connection and for the answer
 LONGEST_ANSWER = 10_000  # bytes that are read of it
@@ -85,7 +85,7 @@ def _reason(error: Exception) -> str:
 def _failure(answer: requests.Response, content: bytes) -> ChannelUnavailable | ChannelRefused:
     text = f"HTTP {answer.status_code} {answer.reason}"
     if 300 <= answer.status_code < 400:
-        return ChannelRefused(f"{text}: a redirect is not followed, give the address it leads to")
+        return ChannelRefused(f"{text}: {REDIRECTED}")
     words = content.decode(errors="replace").strip()
     text += f": {words[:LONGEST_WORDS]}" if words else ""
     if answer.status_code in TEMPORARY or answer.status_code >= 500:
@@ -101,6 +101,6 @@ def _seconds(value: str | None) -> float | None:
         return float(value)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or a year that no date has
         return None
     return max((until - timezone.now()).total_seconds(), 0.0) if until.tzinfo else None

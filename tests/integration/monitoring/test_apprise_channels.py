@@ -93,6 +93,19 @@ def test_an_e_mail_arrives(mail: MailReceiver) -> None:
     assert "order 0 is too dear" in body.get_content()
 
 
+@pytest.mark.parametrize("status", [301, 302, 307])
+def test_nothing_follows_a_redirect(status: int) -> None:
+    with receiving() as first, receiving() as other:
+        first.answers = [(status, {"Location": other.url})]
+        config = with_channel(f"{first.url.replace('http:', 'json:')}?+X-Key=SECRET")
+        raise_alerts(config)
+        assert (deliver(config), states()) == (0, ["REFUSED"])
+        assert (len(first.got), other.got) == (1, [])
+    assert ChannelHealth.objects.get(channel="desk").problem.endswith(
+        "give the address it leads to"
+    )
+
+
 def test_fifty_alerts_alike_are_one_message(slack: Receiver) -> None:
     config = with_channel(SLACK)
     raise_alerts(config, 50)

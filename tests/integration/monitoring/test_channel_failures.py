@@ -159,6 +159,7 @@ def test_an_answer_of_200_may_tell_a_failure(answer: bytes, failed: bool) -> Non
         ("soon", None),
         ("-5", None),
         ("Mon, 02 Mar 2020 16:00:00 GMT", 0.0),
+        ("Mon, 02 Mar 99999999999999999999 16:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, seconds: float | None) -> None:
