@@ -27,6 +27,9 @@ _SPENT_CLASSES = {
 }
 # The session is as good as before; what it was asked for cannot be done now.
 _FOR_NOW = {
+    "40001": "another transaction came in between",
+    "40P01": "it ended a deadlock",
+    "42501": "its role may not do that",
     "28P01": "it refuses the password",
     "3D000": "the database does not exist",
     "53100": "its disk is full",
@@ -55,7 +58,8 @@ def code_of(error: BaseException) -> str | None:
 
 def is_away(error: BaseException) -> bool:
     """Whether one of Django's errors is about PostgreSQL, not about what it was asked for."""
-    if is_spent(code_of(error)):
+    code = code_of(error)
+    if is_spent(code) or code in _FOR_NOW:
         return True
     return isinstance(error, OperationalError | InterfaceError)
 

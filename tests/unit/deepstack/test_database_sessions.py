@@ -2,8 +2,9 @@
 
 import psycopg
 import pytest
+from django.db import DatabaseError, OperationalError, ProgrammingError
 
-from deepstack.database.sessions import in_words, is_spent
+from deepstack.database.sessions import in_words, is_away, is_spent
 
 
 @pytest.mark.parametrize(
@@ -37,11 +38,30 @@ def test_a_session_is_given_up_only_when_it_cannot_go_on(code: str | None, spent
     assert is_spent(code) is spent
 
 
+@pytest.mark.parametrize(
+    ("error", "cause", "away"),
+    [
+        (ProgrammingError, psycopg.errors.InsufficientPrivilege, True),
+        (OperationalError, psycopg.errors.DeadlockDetected, True),
+        (OperationalError, psycopg.errors.SerializationFailure, True),
+        (ProgrammingError, psycopg.errors.UndefinedTable, False),
+        (DatabaseError, psycopg.errors.CheckViolation, False),
+    ],
+)
+def test_what_ails_postgresql_is_not_what_was_asked_for(
+    error: type[Exception], cause: type[Exception], away: bool
+) -> None:
+    raised = error("of a view")
+    raised.__cause__ = cause("permission denied for table execution_order")
+    assert is_away(raised) is away
+
+
 def test_words_name_the_cause_and_no_address() -> None:
     outer = RuntimeError("host=10.0.0.1 user=deepstack")
     outer.__cause__ = psycopg.errors.ReadOnlySqlTransaction("cannot execute UPDATE")
     assert in_words(outer) == "it is read-only"
     assert in_words(psycopg.errors.DiskFull("/var/lib")) == "its disk is full"
     assert in_words(psycopg.errors.IoError("/var/lib")) == "it met an error of its system"
+    assert in_words(psycopg.errors.InsufficientPrivilege("x")) == "its role may not do that"
     assert in_words(psycopg.errors.UndefinedTable("t")) == "it answers with error 42P01"
     assert in_words(psycopg.OperationalError("host=10.0.0.1")) == "does not answer"
