@@ -10,6 +10,7 @@ from typing_extensions import override
 
 EVENTS_EVERY = 0.25  # seconds
 REFUSED_PAUSE = 1.0  # seconds
+UNREADABLE = (ValueError, KeyError, TypeError)  # no JSON, or none of Celery's
 
 
 class Consumer(consumer.Consumer):
@@ -22,9 +23,11 @@ class Consumer(consumer.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """To kombu an answer that refuses is an error of the channel, which ends the worker. A
-        Redis that has become a replica, or may not write, refuses even to hand out a message."""
+        Redis that has become a replica, or may not write, refuses even to hand out a message. What
+        somebody else has put into a queue, kombu cannot read; it is out of the queue by then."""
         super().__init__(*args, **kwargs)
-        self.connection_errors = (*self.conninfo.connection_errors, ResponseError)
+        known = self.conninfo.connection_errors
+        self.connection_errors = (*known, ResponseError, *UNREADABLE)
 
     @override
     def ensure_connected(self, conn: Any) -> Any:

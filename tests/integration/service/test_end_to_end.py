@@ -9,6 +9,8 @@ import time
 from datetime import timedelta
 
 import pytest
+import redis
+from django.conf import settings
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
@@ -61,6 +63,15 @@ def test_a_sliced_order_is_executed_in_full_and_every_row_agrees(
         if part.sent_at is not None:
             assert part.due_at - timedelta(milliseconds=50) <= part.sent_at < order.end_at
     assert_audit_trail_matches(order)
+
+
+@pytest.mark.parametrize("message", [b"hello", b'{"a": 1}', b"[1]", b"\xff\xfe"])
+def test_what_others_put_into_a_queue_ends_no_worker(stack: Stack, message: bytes) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.lpush("slices", message)
+        wait_for(lambda: not client.llen("slices"), 20, "a worker to take it")
+    assert ended(accept(urgency="IMMEDIATE")).status == "FILLED"
+    assert all(process.alive for process in stack.members)
 
 
 def test_an_urgent_order_is_done_at_once(stack: Stack) -> None:
