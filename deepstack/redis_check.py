@@ -13,6 +13,7 @@ ANSWER_SECONDS = 2.0  # a Redis that takes longer counts as away
 LOOK_EVERY = 1.0  # seconds
 _KEY = "deepstack:written"
 _KEPT_SECONDS = 60
+_PIPELINED = " of pipeline caused error: "  # stands between the command and the answer to it
 
 # The first that fits; the codes are the first word of an answer that refuses.
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
@@ -30,6 +31,7 @@ _CODES = {
     "MASTERDOWN": "it is a replica that has lost its master",
     "OOM": "its memory is full (maxmemory), it refuses writes",
     "NOAUTH": "it refuses the password",
+    "WRONGTYPE": "somebody else uses the keys of its queues",
 }
 
 
@@ -44,7 +46,9 @@ def trouble() -> str:
 
 def in_words(error: BaseException) -> str:
     """Why Redis did not do what it was asked for, without any address, name or value."""
-    code = str(error).partition(" ")[0]
+    while not isinstance(error, redis.RedisError) and error.__cause__ is not None:
+        error = error.__cause__  # kombu tells of any error as one of its own
+    code = str(error).rpartition(_PIPELINED)[2].partition(" ")[0]
     if code in _CODES:
         return _CODES[code]
     for kind, words in _WORDS:

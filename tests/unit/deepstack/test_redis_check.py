@@ -1,6 +1,7 @@
 """What is said of a Redis that does not take a write."""
 
 import pytest
+from kombu.exceptions import OperationalError
 from redis import exceptions
 
 from deepstack.redis_check import in_words
@@ -25,3 +26,13 @@ from deepstack.redis_check import in_words
 def test_the_cause_is_named_and_no_address(error: Exception, words: str) -> None:
     assert words in in_words(error)
     assert "10.0.0.1" not in in_words(error)
+    kombus = OperationalError(f"Command # 1 (LLEN slices) of pipeline caused error: {error}")
+    kombus.__cause__ = error
+    error.__cause__ = TimeoutError("timed out")  # of the socket
+    assert in_words(kombus) == in_words(error)
+
+
+@pytest.mark.parametrize("before", ["", "Command # 1 (SADD slices) of pipeline caused error: "])
+def test_keys_of_somebody_else_are_named(before: str) -> None:
+    error = exceptions.ResponseError(f"{before}WRONGTYPE Operation against a key")
+    assert in_words(error) == "somebody else uses the keys of its queues"
