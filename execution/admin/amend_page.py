@@ -18,7 +18,7 @@ from execution.access import desks
 from execution.admin import base
 from execution.domain.exchange_time import exchange_time
 from execution.domain.signal import InvalidSignal
-from execution.entry import amend
+from execution.entry import amend, readiness
 from execution.entry.order_controls import NotAllowed
 from execution.models import Order
 
@@ -93,6 +93,8 @@ class AmendView(PermissionRequiredMixin, View):
             form.refuse(error)
         except NotAllowed as error:
             form.add_error(None, str(error))
+        except readiness.NOT_NOW as error:
+            form.add_error(None, readiness.words(error))
         return _page(request, order, form)
 
 

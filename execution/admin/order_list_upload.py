@@ -23,7 +23,7 @@ from execution.domain import order_file
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.order_file import Line
 from execution.domain.signal import FIELDS, NAME, NAME_WORDS, InvalidSignal
-from execution.entry import acceptance, baskets, submission
+from execution.entry import acceptance, baskets, readiness, submission
 from execution.models import Order
 
 BASKET = rf"\A{NAME.pattern}\Z"
@@ -127,6 +127,8 @@ def _read(
         return lines, ask(signals, context.default())
     except InvalidSignal as error:
         raise order_file.by_line(error, lines) from None
+    except readiness.NOT_NOW as error:
+        raise InvalidSignal({"file": readiness.words(error)}) from None
 
 
 def _preview(lines: Sequence[Line], orders: Sequence[Order]) -> Mapping[str, Any]:

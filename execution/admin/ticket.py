@@ -17,7 +17,7 @@ from execution.domain.algorithms.registry import ALGOS
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.signal import RESIDUALS, SIDES, URGENCIES, InvalidSignal
-from execution.entry import acceptance, submission
+from execution.entry import acceptance, readiness, submission
 from execution.entry.preview import Preview, preview
 from execution.models import Order
 
@@ -91,6 +91,9 @@ class TicketView(PermissionRequiredMixin, View):
             form.refuse(error)
             name = "refused" if "preview" in request.GET else "page"
             return _page(request, form, name)
+        except readiness.NOT_NOW as error:
+            form.add_error(None, readiness.words(error))
+            return _page(request, form, "refused" if "preview" in request.GET else "page")
         _say(request, order)
         return HttpResponseRedirect(reverse("admin:execution_order_change", args=[order.pk]))
 

@@ -15,8 +15,10 @@ from deepstack.web.login_throttle import TooManyFailures
 from execution.access.desks import OtherDesk
 from execution.api.parsers import BoundedJSON
 from execution.domain.signal import InvalidSignal
+from execution.entry import readiness
 from execution.entry.free_space import DiskNearlyFull
 from execution.entry.order_controls import NotAllowed
+from execution.entry.readiness import ClockFarOff
 from execution.entry.references import ReferenceConflict
 from execution.market.base import MarketDataUnavailable
 
@@ -33,16 +35,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             return wrong(fields, code, left_out=error.left_out)
         case NotAllowed():
             return problem(status.HTTP_409_CONFLICT, str(error))
-        case DiskNearlyFull():
-            return problem(
-                status.HTTP_507_INSUFFICIENT_STORAGE, str(error), code="DISK_NEARLY_FULL"
-            )
-        case MarketDataUnavailable():
-            return problem(
-                status.HTTP_503_SERVICE_UNAVAILABLE,
-                "the market data source does not answer; nothing was stored, send it again",
-                code="MARKET_DATA_UNAVAILABLE",
-            )
+        case DiskNearlyFull() | ClockFarOff() | MarketDataUnavailable():
+            return _not_now(error)
         case TooManyFailures():
             busy = problem(status.HTTP_429_TOO_MANY_REQUESTS, str(error))
             busy["Retry-After"] = str(error.seconds)
@@ -57,6 +51,18 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         if name in answer:
             body[name] = answer[name]
     return body
+
+
+def _not_now(error: DiskNearlyFull | ClockFarOff | MarketDataUnavailable) -> Response:
+    http_status: int = status.HTTP_503_SERVICE_UNAVAILABLE
+    match error:
+        case DiskNearlyFull():
+            http_status, code = status.HTTP_507_INSUFFICIENT_STORAGE, "DISK_NEARLY_FULL"
+        case ClockFarOff():
+            code = "CLOCK_FAR_OFF"
+        case _:
+            code = "MARKET_DATA_UNAVAILABLE"
+    return problem(http_status, readiness.words(error), code=code)
 
 
 def _status_of(error: InvalidSignal) -> int:

@@ -10,7 +10,7 @@ from execution.context import Context
 from execution.domain.field_aliases import written_in
 from execution.domain.routing import Thresholds
 from execution.domain.signal import Signal, as_written
-from execution.entry import free_space, references
+from execution.entry import readiness, references
 from execution.entry.drafting import _configured, _Drafting, _parse_all, _Rules
 from execution.entry.store import ReferenceTaken, existing, store
 from execution.models import Order
@@ -58,7 +58,7 @@ def accepting(
     """`accept_all` step by step: yields how many orders are planned, and returns them when all are
     stored. Whoever leaves off before has stored nothing."""
     began = tracing.now()
-    free_space.require(context.config)
+    readiness.require(context.config)
     signals = _parse_all(batch, context.config.account)
     for _ in range(3):
         now = context.now()

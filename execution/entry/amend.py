@@ -19,7 +19,7 @@ from execution.domain.lifecycle import (
     SliceStatus,
 )
 from execution.domain.signal import InvalidSignal, Signal, parse
-from execution.entry import drafting
+from execution.entry import drafting, readiness
 from execution.entry.order_controls import NotAllowed, enqueue_cancels
 from execution.models import Order, Slice
 from execution.orders import caller
@@ -145,8 +145,9 @@ def amend(
     shares or a worse price is checked like a new order; asking for less is possible in a halt, too.
     The same
     amendment again, with the version it was made for, changes nothing. Raises InvalidSignal,
-    NotAllowed, StaleVersion or Order.DoesNotExist; nothing is changed then.
+    NotAllowed, StaleVersion, ClockFarOff or Order.DoesNotExist; nothing is changed then.
     """
+    readiness.require_right_clock()
     for _ in range(TRIES):
         order = _own(order_id)
         change = Change.read(values, order)

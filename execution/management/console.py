@@ -35,8 +35,8 @@ from execution.checks import CONFIGURATION
 from execution.domain.reading import LONGEST_PERSON, Reader, one_line, person, remark, whole
 from execution.domain.signal import InvalidSignal
 from execution.entry import order_controls
-from execution.entry.free_space import DiskNearlyFull
 from execution.entry.order_controls import NotAllowed
+from execution.entry.readiness import NOT_TAKEN
 from execution.entry.submission import NoLiveWorker
 from execution.management import operator
 from execution.market import clock
@@ -161,7 +161,7 @@ def refusals() -> Iterator[None]:
         raise BadInput("\n".join(["nothing was stored:", *lines])) from None
     except operator.NotShown as error:
         raise BadInput(str(error)) from None
-    except (DiskNearlyFull, NotAllowed, NoLiveWorker, SecondPersonNeeded) as error:
+    except (*NOT_TAKEN, NotAllowed, NoLiveWorker, SecondPersonNeeded) as error:
         raise CommandError(str(error)) from None
     except MarketDataUnavailable as error:
         raise CommandError(f"the market data source does not answer: {error}") from None

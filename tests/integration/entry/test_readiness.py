@@ -1,7 +1,10 @@
-"""A disk that is nearly full takes no new order, and keeps no cancel back."""
+"""A nearly full disk or a wrong clock takes no new order, and keeps no cancel back."""
+
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from deepstack.config import Disk, current
@@ -10,6 +13,7 @@ from execution.entry import acceptance, free_space, order_controls
 from execution.entry.free_space import DiskNearlyFull
 from execution.models import Order
 from monitoring.alerting import system_rules
+from tests.integration.admin.test_admin import ORDERS, client_of
 from tests.integration.commands.console import SIGNAL
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_date, pytest.mark.usefixtures("at_noon")]
@@ -39,6 +43,36 @@ def test_the_api_says_so(full: context.Context, monkeypatch: pytest.MonkeyPatch)
     answer = client.post("/api/v1/orders/", SIGNAL, format="json")
     assert (answer.status_code, answer.json()["code"]) == (507, "DISK_NEARLY_FULL")
     assert not Order.objects.exists()
+
+
+def test_the_pages_say_so(full: context.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "default", lambda: full)
+    ticket, upload = f"{ORDERS}new/", f"{ORDERS}upload/"
+    trader = client_of("Trader")
+    typed = {**SIGNAL, "ticket": "ticket-1"}
+    line = "symbol,side,quantity\nAAPL,BUY,100\n"
+    file = {"text": line, "upload": "list-0123456789ab"}
+    for address, body in ((ticket, typed), (upload, file)):
+        answer = trader.post(address, body)
+        assert "no new order is taken, cancels work" in answer.content.decode()
+    assert not Order.objects.exists()
+
+
+def test_a_process_whose_clock_is_far_off_takes_and_amends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order = acceptance.accept(SIGNAL, context.default())
+    client = APIClient()
+    client.force_authenticate(User.objects.create_superuser("eve"))
+    real = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: real() - timedelta(hours=1))
+    change = {"version": 1, "quantity": order.quantity + 1}
+    for address, body in (("", SIGNAL), (f"{order.pk}/amend/", change)):
+        answer = client.post(f"/api/v1/orders/{address}", body, format="json")
+        assert (answer.status_code, answer.json()["code"]) == (503, "CLOCK_FAR_OFF")
+        assert "3,600 s behind the database's" in answer.json()["detail"]
+    cancelled = client.post(f"/api/v1/orders/{order.pk}/cancel/")
+    assert (cancelled.status_code, Order.objects.get().quantity) == (200, order.quantity)
 
 
 def test_the_disks_of_rows_and_logs_are_measured() -> None:
