@@ -27,7 +27,7 @@ from pydantic_settings import (
 )
 from yaml import YAMLError
 
-from deepstack import config_files, config_rules
+from deepstack import config_files, config_rules, config_urls
 from deepstack.config_alerts import Alerts
 from deepstack.config_breakers import Breakers
 from deepstack.config_controls import Controls
@@ -306,21 +306,26 @@ class Config(Observability, SingleSignOn, BaseSettings):
     @classmethod
     def from_env(cls) -> Self:
         """Read every source once; raises ConfigError that names each wrong key."""
+        own, yaml = (Path(str(cls.model_config.get(kind))) for kind in ("env_file", "yaml_file"))
+        if wrong := list(config_files.unread(own, yaml)):
+            raise ConfigError("\n".join([config_rules.HEAD, *wrong]))
+        found: Self | None = None
         try:
-            own = Path(str(cls.model_config["env_file"]))
             names = [line.key for line in config_files.variables(own) if line.key]
-            misspelt = config_rules.misspelt(os.environ, names, cls.model_fields)
-            if wrong := [*misspelt, *config_files.wrong_lines(own)]:
-                raise ConfigError("\n".join(["the configuration is wrong:", *wrong]))
-            return cls()
+            wrong += config_rules.misspelt(os.environ, names, cls.model_fields)
+            wrong += [*config_files.wrong_lines(own), *config_files.unknown(yaml, cls.model_fields)]
+            found = cls()
         except UnicodeDecodeError:
             raise ConfigError(".env and config/config.yaml: only UTF-8 can be read") from None
         except ValidationError as error:
-            raise ConfigError(config_rules.readable(error)) from None
+            wrong += config_rules.wrong_values(error)
         except SettingsError as error:
             raise ConfigError(f"{error}: a nested key is written SECTION__KEY=value") from None
         except YAMLError as error:
             raise ConfigError(f"config/config.yaml cannot be read: {error}") from None
+        if found is None or wrong:
+            raise ConfigError("\n".join([config_rules.HEAD, *wrong]))
+        return found
 
     @classmethod
     def settings_customise_sources(
@@ -341,9 +346,10 @@ class Config(Observability, SingleSignOn, BaseSettings):
     @field_validator("allowed_hosts")
     @classmethod
     def _named(cls, value: list[str]) -> list[str]:
-        if not value or not all(value):
+        if not value or not all(map(config_urls.is_web_name, value)):
             raise ValueError(
-                "names separated by commas are allowed, such as desk.example,127.0.0.1"
+                "names separated by commas are allowed, such as desk.example,127.0.0.1;"
+                " without https:// and port"
             )
         return value
 
@@ -370,18 +376,8 @@ class Config(Observability, SingleSignOn, BaseSettings):
 
 
 class _StrictYaml(YamlConfigSettingsSource):
-    """A misspelt section of the file is an error, as is one that stands twice; foreign variables of
-    the environment are not."""
-
     def _read_file(self, file_path: Any) -> dict[str, Any]:
         return config_files.yaml_of(file_path)
-
-    def __call__(self) -> dict[str, Any]:
-        values = super().__call__()
-        for key in values.keys() - self.settings_cls.model_fields.keys():
-            allowed = ", ".join(sorted(self.settings_cls.model_fields))
-            raise ConfigError(f"config/config.yaml: unknown key {key!r}; allowed are {allowed}")
-        return values
 
 
 @cache

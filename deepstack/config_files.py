@@ -2,9 +2,10 @@
 silence, and of two sections the first would be gone whole. No line may be passed over: a limit that
 nobody reads is none."""
 
+import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +13,23 @@ import yaml
 from dotenv.parser import Binding, parse_stream
 from typing_extensions import override
 
-_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_INT, _FLOAT, _BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
+_REPLACED = (_INT, _FLOAT, _BOOL, "tag:yaml.org,2002:timestamp")
 
 
 class StrictLoader(yaml.CSafeLoader):
-    """Numbers are those that people write: to YAML, 010 is eight and 1:30 ninety. Any other
-    spelling stays a text, which a setting then refuses."""
+    """Numbers are those that people write: to YAML, 010 is eight, 1:30 ninety, and the symbol ON a
+    switch. Any other spelling stays a text, which a setting that is none then refuses."""
 
     yaml_implicit_resolvers = {
-        first: [known for known in resolvers if known[0] not in _NUMBERS]
+        first: [known for known in resolvers if known[0] not in _REPLACED]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
     @override
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key, count in Counter(map(str, keys)).items():
+        for key, count in Counter(str(key).lower() for key in keys).items():
             if count > 1:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key} stands twice", node.start_mark
@@ -41,9 +43,10 @@ class StrictLoader(yaml.CSafeLoader):
 
 
 for tag, pattern, first in (
-    (_NUMBERS[0], r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
-    (_NUMBERS[1], r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    (_NUMBERS[1], r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+    (_INT, r"[-+]?(0|[1-9][0-9]{0,39})", "-+0123456789"),
+    (_FLOAT, r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    (_FLOAT, r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+    (_BOOL, r"true|True|TRUE|false|False|FALSE", "tTfF"),
 ):
     StrictLoader.add_implicit_resolver(tag, re.compile(f"(?:{pattern})$"), list(first))
 
@@ -57,6 +60,31 @@ def yaml_of(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise yaml.YAMLError("sections are allowed, each with its keys below it: `limits:`, ...")
     return found
+
+
+def unread(*paths: Path) -> Iterator[str]:
+    """A line for each of them that is there, but not as a file that can be read: it would be passed
+    over. (A container makes a folder of a file that is mounted and missing.)"""
+    for path in paths:
+        other = path.with_suffix(".yml")
+        if path.suffix == ".yaml" and os.path.lexists(other):
+            yield f"  {other}: is not read; the file is called {path.name}"
+        try:
+            if path.is_fifo():
+                yield f"  {path}: a file is allowed, this is a pipe"
+            elif os.path.lexists(path):
+                path.read_bytes()
+        except OSError as error:
+            yield f"  {path}: cannot be read: {error.strerror}"
+
+
+def unknown(path: Path, known: Collection[str]) -> Iterator[str]:
+    """A line for each section of the file that there is none of."""
+    sections = yaml_of(path) if path.is_file() else {}
+    for key in sections:
+        if key.lower() not in known:
+            allowed = ", ".join(sorted(known))
+            yield f"  config/config.yaml: unknown key {key!r}; allowed are {allowed}"
 
 
 def variables(path: Path) -> list[Binding]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from deepstack.config_types import Section
+from deepstack.config_types import Folder, Section
 
 LEAST_DAYS = 7  # a broker tells of executions again for days; a report goes back a week
 
@@ -22,4 +22,4 @@ class Archive(Section):
 
     # Days after its last event from which an order may be archived. None: only the command says.
     after_days: Annotated[int, Field(ge=LEAST_DAYS, le=36_500)] | None = None
-    folder: Path = Path("var/archive")  # relative to the folder of `.env`
+    folder: Folder = Path("var/archive")  # relative to the folder of `.env`

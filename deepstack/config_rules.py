@@ -1,7 +1,7 @@
 """Settings that are right one by one and wrong together, and what is said about wrong ones."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from operator import attrgetter
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from deepstack import config_urls
+from deepstack.config_alerts import AlertChannel
 
 # The first of each pair must not exceed the second.
 _NOT_ABOVE = (
@@ -27,6 +28,19 @@ _OURS_ALONE = ("EXECUTION", "LIMITS")
 # Of what decides about real money, a variable that is nearly one of ours is meant for it.
 _GRAVE = ("TRADING_", "LIVE_", "ALPACA_", "IBKR_")
 _NEAR = 0.85
+
+HEAD = "the configuration is wrong:"
+_MOST_SHOWN = 80  # characters of a wrong value
+# What is meant, in the words of whoever writes the file, by the kind of the mistake.
+_SECTION = "keys with their values are allowed; a section with none is left out"
+_ALLOWED = {
+    "model_type": _SECTION,
+    "dict_type": _SECTION,
+    "tuple_type": "a list is allowed, such as [first, second]",
+    "string_type": "a text is allowed; in config.yaml a number that is a name stands in quotes",
+}
+# Of a channel, what may be shown.
+_OPEN = AlertChannel.model_fields.keys() - {"url"}
 
 # In a key's name; the path of a webhook is a password.
 _SECRET = ("secret", "auth", "webhook", "token", "backup_key", "api_key", "dsn", "headers")
@@ -98,17 +112,28 @@ def is_secret(name: str) -> bool:
     return any(word in name.lower() for word in _SECRET)
 
 
-def readable(error: ValidationError, section: str = "") -> str:
-    """Each wrong key, its value unless that is secret, and what is allowed."""
-    lines = ["the configuration is wrong:"]
+def wrong_values(error: ValidationError, section: str = "") -> list[str]:
+    """A line for each wrong key, its value unless that is secret, and what is allowed."""
+    lines: list[str] = []
     for problem in error.errors():
         path = [part for part in (section, *map(str, problem["loc"])) if part]
-        said = problem["msg"].removeprefix("Value error, ")
+        said = _ALLOWED.get(problem["type"], problem["msg"].removeprefix("Value error, "))
         if not path:
             lines.extend(f"  {line}" for line in said.splitlines())
             continue
         variable = "__".join(path).upper()
-        value = "***" if is_secret(path[0]) else repr(problem["input"])
+        value = "***" if _is_hidden(path) else repr(problem["input"])[:_MOST_SHOWN]
         shown = config_urls.without_password(value)
         lines.append(f"  {'.'.join(path)} = {shown}: {said} (environment: {variable})")
-    return "\n".join(lines)
+    return lines
+
+
+def readable(error: ValidationError, section: str = "") -> str:
+    return "\n".join([HEAD, *wrong_values(error, section)])
+
+
+def _is_hidden(path: Sequence[str]) -> bool:
+    """An address of a channel holds keys, wherever among the channels it was written."""
+    if path[0] != "alerts":
+        return is_secret(path[0])
+    return len(path) < 4 or path[3] not in _OPEN

@@ -29,6 +29,14 @@ def _printed(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _from_home(path: Path) -> Path:
+    """A shell is not there to read the ~ of a file of settings."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("~ and ~name are allowed of a user with a home folder") from None
+
+
 def _a_file(path: Path) -> Path:
     if not path.name or path.is_dir():
         raise ValueError("the path of a file is allowed, such as logs/deepstack.log")
@@ -57,7 +65,8 @@ HttpUrl = Annotated[str, AfterValidator(config_urls.http)]
 OptionalPrivateUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.private_http))]
 DatabaseUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.database))]
 HeaderSecret = Annotated[SecretStr, AfterValidator(_printed)]
-LogFile = Annotated[Path, AfterValidator(_a_file)]
+Folder = Annotated[Path, AfterValidator(_from_home)]
+LogFile = Annotated[Path, AfterValidator(_from_home), AfterValidator(_a_file)]
 RedisUrl = Annotated[str, AfterValidator(config_urls.optional(config_urls.redis))]
 
 

@@ -15,6 +15,8 @@ _NAMED_HOST = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:%.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>\d{1,5}))?"
 )
 _WRITABLE = ["read-write"]
+# As Django compares it with what a browser asks for: `.desk.example` is also all names below it.
+_WEB_NAME = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 Reader = Callable[[str], str]
 
 
@@ -25,6 +27,11 @@ def optional(read: Reader) -> Reader:
         return read(url) if url else url
 
     return read_or_empty
+
+
+def is_web_name(text: str) -> bool:
+    """Whether a server may be asked for under this name."""
+    return bool(_WEB_NAME.fullmatch(text))
 
 
 def http(url: str) -> str:

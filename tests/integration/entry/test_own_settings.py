@@ -96,7 +96,7 @@ def test_what_concerns_an_order_goes_with_it(values: dict[str, object]) -> None:
         ({"execution.routing.small_order_threshold": Decimal(200_000)}, "must not exceed"),
         ({"limits": {"max_order_notional": 2_000}}, "must be a Limits; config.limits.model_copy"),
         ({"alerts": None}, "must be a Alerts"),
-        ({"execution.twap": None}, "Twap"),
+        ({"execution.twap": None}, "execution.twap = None"),
         ({"limits.max_position": "many"}, "integer"),
         ({"account": "my account"}, "pattern"),
         ({"paper.participation": 7}, "less than or equal to 1"),

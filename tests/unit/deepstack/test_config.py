@@ -163,6 +163,10 @@ WRONG_VALUES = [
     ("ALERT_WEBHOOK_URL", "http://hooks.example/services"),
     ("WEBHOOKS__RECEIVERS__RISK__URL", "http://hooks.example/orders"),
     ("ALLOWED_HOSTS", ""),
+    ("ALLOWED_HOSTS", "https://desk.example"),
+    ("ALLOWED_HOSTS", "desk.example:8000"),
+    ("ALLOWED_HOSTS", '["desk.example"]'),
+    ("LOG_FILE", "~nobody-of-this-name/desk.log"),
     ("FLOWER_BASIC_AUTH", "password"),
     ("SECRET_KEY", "secret"),
     ("EXECUTION__SCHEDULING__TICK_SECONDS", "1e-300"),
@@ -312,6 +316,9 @@ def test_what_is_said_about_a_wrong_address_keeps_its_password(
     monkeypatch.setenv("DATABASE_URL", "postgresql:user:hunter2@host/name")
     monkeypatch.setenv("ALERT_WEBHOOK_URL", "htps://hooks.example/services/hunter2")
     monkeypatch.setenv("FLOWER_BASIC_AUTH", "hunter2")
+    monkeypatch.setenv("ALERTS__CHANNELS__DESK__URL", "slack:/hunter2")
+    monkeypatch.setenv("ALERTS__CHANNELS__DESK__ADDRESS", "slack://hunter2")
+    monkeypatch.setenv("ALERTS__CHANNELS__NIGHT", "slack://hunter2")
     with pytest.raises(ConfigError) as refused:
         here.from_env()
     assert "database_url = '***@host/name'" in str(refused.value)

@@ -1,5 +1,10 @@
 """Files of settings: nothing stands twice, no line is passed over."""
 
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +32,12 @@ from deepstack.config import ROOT, Config, ConfigError
         ("limits: {max_position: 1:30}", "'1:30'"),
         ("limits: {max_position: 0x10}", "'0x10'"),
         ("limits: {max_position: 1_000}", "'1_000'"),
+        (f"limits: {{max_position: {'9' * 5_000}}}", "limits.max_position"),
+        ("limits: {max_position: on}", "limits.max_position = 'on'"),
+        ("limits:", "limits = None: keys with their values are allowed"),
+        ("execution: {twap: [10]}", "execution.twap = [10]: keys with their values are allowed"),
+        ("account: 7", "a number that is a name stands in quotes"),
+        ("alerts: {channels: {desk: {accounts: main}}}", "a list is allowed"),
     ],
 )
 def test_wrong_file_is_refused(here: type[Config], tmp_path: Path, text: str, named: str) -> None:
@@ -42,6 +53,11 @@ def test_wrong_file_is_refused(here: type[Config], tmp_path: Path, text: str, na
         (
             "config.yaml",
             "limits: {max_position: 5}\nlimits: {max_slices: 9}\n",
+            "limits stands twice",
+        ),
+        (
+            "config.yaml",
+            "limits: {max_position: 5}\nLIMITS: {max_slices: 9}\n",
             "limits stands twice",
         ),
         ("config.yaml", "limits:\n  max_position: 5\n  max_position: 50\n", "max_position stands"),
@@ -63,6 +79,84 @@ def test_a_setting_that_stands_twice_is_refused(
     (tmp_path / file).write_text(text)
     with pytest.raises(ConfigError, match=said):
         here.from_env()
+
+
+@pytest.mark.parametrize("name", [".env", "config.yaml", "config.yml"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(Path.mkdir, id="a folder, as containers make of a missing file"),
+        pytest.param(lambda path: path.symlink_to("/nowhere"), id="a link to nothing"),
+        pytest.param(lambda path: path.symlink_to("/proc/self/mem"), id="a file that fails"),
+    ],
+)
+def test_a_file_that_would_be_passed_over_is_named(
+    here: type[Config], tmp_path: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / name)
+    with pytest.raises(ConfigError, match=re.escape(str(tmp_path / name))):
+        here.from_env()
+
+
+def test_a_file_that_somebody_put_out_of_use_is_none(here: type[Config], tmp_path: Path) -> None:
+    (tmp_path / ".env").symlink_to("/dev/null")
+    assert here.from_env().limits.max_position is None
+
+
+def test_every_fault_of_every_file_is_named_at_once(
+    here: type[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("first: 1\nsecond: 2\nlimits: {max_slices: 0}\n")
+    (tmp_path / ".env").write_text("LIMITS__MAX_POSITION=-1\nACOUNT=desk\n")
+    monkeypatch.setenv("LOG_LEVEL", "LOUD")
+    with pytest.raises(ConfigError) as refused:
+        here.from_env()
+    faults = ("'first'", "'second'", "max_slices", "max_position", "ACOUNT", "log_level")
+    assert [fault for fault in faults if fault not in str(refused.value)] == []
+
+
+def test_a_symbol_or_an_account_may_read_like_a_switch_or_a_day(
+    here: type[Config], tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "account: NO\nmarket: {simulated: {prices: {ON: 70, Y: 4}}}\n"
+        "limits: {within_buying_power: on}\n"
+        "alerts: {channels: {desk: {url: slack://a/b, accounts: [2026-11-02]}}}\n"
+    )
+    config = here.from_env()
+    assert (config.account, config.limits.within_buying_power) == ("NO", True)
+    assert config.market.simulated.prices == {"ON": 70, "Y": 4}
+    assert config.alerts.channels["desk"].accounts == ("2026-11-02",)
+
+
+def test_the_sign_for_the_home_folder_is_read_as_a_shell_does(
+    here: type[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/desk")
+    (tmp_path / "config.yaml").write_text("log_file: ~/desk.log\narchive: {folder: ~/old}\n")
+    config = here.from_env()
+    assert (config.log_file, config.archive.folder) == (
+        Path("/home/desk/desk.log"),
+        Path("/home/desk/old"),
+    )
+
+
+def test_a_halt_finds_the_database_that_a_wrong_file_names(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").write_text(
+        "database_url: postgresql://desk@127.0.0.1:1/desk\nlimits: {max_position: -1}\n"
+    )
+    own = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    run = subprocess.run(
+        [sys.executable, "manage.py", "halt", "--reason", "typing error"],
+        env=own | {"DEEPSTACK_HOME": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "limits.max_position = -1" in run.stderr
+    assert 'server at "127.0.0.1", port 1 failed' in run.stderr
 
 
 @pytest.mark.parametrize(
