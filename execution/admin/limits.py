@@ -14,6 +14,7 @@ from typing_extensions import override
 from deepstack.config import current
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
+from execution.admin.stale_pages import FreshForm
 from execution.models import RestrictedSymbol, RiskLimit, RiskLimitChange, TradingState
 from execution.risk import kill_switch, limits, second_person
 from execution.risk.second_person import SecondPersonNeeded
@@ -60,15 +61,8 @@ def _clean_key(form: forms.ModelForm[Any], scope: str | None, key: str | None, f
             form.add_error(field, str(error))
 
 
-class LimitForm(forms.ModelForm[RiskLimit]):
-    """Carries what was shown, so that a change made meanwhile is told from one made here."""
-
+class LimitForm(FreshForm[RiskLimit]):
     by = ""  # who fills it in
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in self.fields.keys() & set(limits.FIELDS):
-            self.fields[name].show_hidden_initial = True
 
     @override
     def clean(self) -> dict[str, Any]:
@@ -106,7 +100,7 @@ class LimitForm(forms.ModelForm[RiskLimit]):
                 self.add_error(name, str(error))
 
 
-class RestrictionForm(forms.ModelForm[RestrictedSymbol]):
+class RestrictionForm(FreshForm[RestrictedSymbol]):
     @override
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -3,7 +3,6 @@ halts."""
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,6 +13,7 @@ from typing_extensions import override
 from execution.admin import base
 from execution.admin.base import ReadOnlyAdmin
 from execution.admin.limits import ByRisk
+from execution.admin.stale_pages import FreshForm
 from execution.market import trading_halts
 from execution.market.calendar import Hours, wrong_hours
 from execution.models import (
@@ -120,7 +120,7 @@ class MarketClockAdmin(ReadOnlyAdmin[MarketClock]):
     list_display = ("anchor", "real_anchor", "speed")
 
 
-class CalendarOverrideForm(forms.ModelForm[CalendarOverride]):
+class CalendarOverrideForm(FreshForm[CalendarOverride]):
     @override
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -143,7 +143,7 @@ class CalendarOverrideAdmin(base.ExportedAdmin[CalendarOverride]):
     ordering = ("-day",)
 
 
-class MarketHaltForm(forms.ModelForm[MarketHalt]):
+class MarketHaltForm(FreshForm[MarketHalt]):
     class Meta:
         exclude = ("source",)
         help_texts: ClassVar[dict[str, str]] = {

@@ -17,6 +17,7 @@ from typing_extensions import override
 from execution.access import second_factor
 from execution.admin import base
 from execution.admin.base import ExportedAdmin, ReadOnlyAdmin
+from execution.admin.stale_pages import FreshForm
 from execution.models import SecondFactorChange
 
 if TYPE_CHECKING:
@@ -33,9 +34,13 @@ for known in (User, Group, TokenProxy, TOTPDevice):
     admin.site.unregister(known)
 
 
+class PersonForm(FreshForm[User], UserChangeForm):  # type: ignore[type-arg]  # unfold's is none
+    pass
+
+
 @admin.register(User)
 class PersonAdmin(UserAdmin[User], ExportedAdmin[Any]):
-    form = UserChangeForm  # type: ignore[assignment]
+    form = PersonForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "first_name", "last_name", "is_active", "roles", "second_factor")

@@ -64,6 +64,19 @@ def test_what_somebody_else_changed_meanwhile_stays() -> None:
     assert (row.max_position, row.max_open_orders, row.max_daily_loss) == (500, 7, 9)
 
 
+def test_a_limit_that_two_people_change_at_a_time_is_not_raised_by_the_later_one() -> None:
+    """Ann finds 500 and tightens it to 80; Bob has tightened it to 50 meanwhile."""
+    risk = client_of("Risk")
+    row = limits.set_limit(scope="SYSTEM", key="", field="max_position", value=500, by="ann")
+    limits.set_limit(scope="SYSTEM", key="", field="max_position", value=50, by="bob")
+    typed = {"initial-max_position": "500", "max_position": "80"}
+    for _ in range(2):  # what is refused stays refused until the page is opened again
+        answer = risk.post(f"{LIMITS}{row.pk}/change/", typed)
+        assert "changed by somebody else since this page was opened" in answer.content.decode()
+    row.refresh_from_db()
+    assert row.max_position == 50
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [
