@@ -1,6 +1,7 @@
 """Exchange dates: a day of New York, from midnight to midnight."""
 
 from datetime import date, datetime, timedelta
+from typing import cast
 
 from execution.domain import reading
 from execution.domain.exchange_time import day_begins
@@ -15,7 +16,8 @@ def bounds(day: date) -> tuple[datetime, datetime]:
 
 def readable(value: object) -> date:
     """A day that orders may have, from text or a date; ValueError for any other."""
-    day: date = value if isinstance(value, date) else reading.day(value)
+    a_day = isinstance(value, date) and not isinstance(value, datetime)
+    day = cast(date, value) if a_day else reading.day(value)
     if not FIRST <= day <= LAST:
         raise reading.refusal(f"a day from {FIRST} to {LAST}", str(day))
     return day

@@ -109,6 +109,8 @@ def test_other_days_by_date_or_text() -> None:
             "no such order",
         ),
         (lambda: ExecutionMonitor().get_daily_summary("today"), ValueError, "date.*'today'"),
+        (lambda: ExecutionMonitor().get_daily_summary(NOON), ValueError, "date: must be a day"),
+        (lambda: ExecutionMonitor().get_execution_quality_score(NOON), ValueError, "must be a day"),
         (
             lambda: ExecutionMonitor().get_active_alerts("LOUD"),
             ValueError,
