@@ -15,7 +15,7 @@ from execution.admin.base import ReadOnlyAdmin
 from execution.admin.limits import ByRisk
 from execution.admin.stale_pages import FreshForm
 from execution.market import trading_halts
-from execution.market.calendar import Hours, wrong_hours
+from execution.market.calendar import Hours, wrong_hours, wrong_year
 from execution.models import (
     Bar,
     CalendarOverride,
@@ -161,6 +161,9 @@ class MarketHaltForm(FreshForm[MarketHalt]):
             except ValueError as error:
                 self.add_error("symbol", str(error))
         start, end = cleaned.get("start_at"), cleaned.get("end_at")
+        for name, at in (("start_at", start), ("end_at", end)):
+            if at and (wrong := wrong_year(at.year)):
+                self.add_error(name, wrong)
         if start and end and end <= start:
             self.add_error("end_at", f"must be after the start, {base.exchange_time(start)}")
         return cleaned

@@ -43,6 +43,7 @@ class PersonAdmin(UserAdmin[User], ExportedAdmin[Any]):
     form = PersonForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    readonly_fields = ("last_login", "date_joined")
     list_display = ("username", "first_name", "last_name", "is_active", "roles", "second_factor")
 
     @override

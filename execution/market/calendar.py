@@ -58,10 +58,18 @@ class ExchangeCalendar:
         return _overridden(day, published, hours) if hours else published
 
 
+def wrong_year(year: int) -> str:
+    """Why nothing of the market can be in a year; empty if it can. PostgreSQL keeps a moment of the
+    year 10000, UTC, that Python cannot read back."""
+    if YEARS[0] < year < YEARS[1]:
+        return ""
+    return f"a year between {YEARS[0]} and {YEARS[1]} is allowed, got {year}"
+
+
 def wrong_hours(day: date, hours: Hours) -> str:
     """Why a day cannot have these hours; empty if it can."""
-    if not YEARS[0] < day.year < YEARS[1]:
-        return f"a year between {YEARS[0]} and {YEARS[1]} is allowed, got {day.year}"
+    if wrong := wrong_year(day.year):
+        return wrong
     if hours.closed:
         given = hours.open or hours.close
         return "a day that is closed has no hours: leave open and close empty" if given else ""

@@ -57,6 +57,21 @@ def test_a_time_that_comes_never_or_twice_is_refused_where_it_is_typed(
     assert not MarketHalt.objects.exists()
 
 
+@pytest.mark.parametrize("field", ["start_at", "end_at"])
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_halt_of_a_year_that_no_market_has_is_refused_where_it_is_typed(
+    admin_client: Client, field: str, year: str
+) -> None:
+    """The last evening of 9999 is the year 10000 in the database, which nobody could read."""
+    typed = {"symbol": "AAPL", "reason": "news", "start_at_0": "2026-11-27", "start_at_1": "10:00"}
+    page = admin_client.post(
+        "/admin/execution/markethalt/add/",
+        typed | {f"{field}_0": f"{year}-12-31", f"{field}_1": "23:59"},
+    )
+    assert f"a year between 1970 and 2199 is allowed, got {int(year)}" in page.content.decode()
+    assert not MarketHalt.objects.exists()
+
+
 def test_a_halt_that_ends_before_it_begins_is_refused_with_its_start(admin_client: Client) -> None:
     typed = {"symbol": "AAPL", "reason": "news", "start_at_0": "2026-11-27", "start_at_1": "10:00"}
     page = admin_client.post(
