@@ -17,8 +17,9 @@ from execution.domain.algorithms.registry import ALGOS
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import OrderStatus
 from execution.domain.signal import RESIDUALS, SIDES, URGENCIES, InvalidSignal
-from execution.entry import acceptance, readiness, submission
+from execution.entry import acceptance, readiness, references, submission
 from execution.entry.preview import Preview, preview
+from execution.entry.references import ReferenceConflict
 from execution.models import Order
 
 PERMISSION = "execution.submit_order"
@@ -64,6 +65,19 @@ class TicketForm(forms.Form):
         ticket = given.pop("ticket")
         return {"client_reference": ticket, **given}
 
+    def of_another_order(self, error: ReferenceConflict) -> "TicketForm":
+        """As it was typed, after the way back in a browser from a ticket that had been sent: what
+        is sent next is another order."""
+        again = TicketForm({**self.cleaned_data, "ticket": _new_ticket()})
+        again.is_valid()
+        said = error.errors["client_reference"].removesuffix(references.ELSE)
+        again.add_error(
+            None,
+            f"Nothing was sent: this ticket {said} Send it once more for an order of its own,"
+            " or amend that one",
+        )
+        return again
+
     def refuse(self, error: InvalidSignal) -> None:
         """Each sentence beside its field."""
         for name, text in error.errors.items():
@@ -77,7 +91,7 @@ class TicketView(PermissionRequiredMixin, View):
     raise_exception = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return _page(request, TicketForm(initial={"ticket": f"ticket-{uuid4()}"}))
+        return _page(request, TicketForm(initial={"ticket": _new_ticket()}))
 
     def post(self, request: HttpRequest) -> HttpResponse:
         form = TicketForm(request.POST)
@@ -88,6 +102,8 @@ class TicketView(PermissionRequiredMixin, View):
                 return _priced(request, preview(form.signal(), context.default()))
             order = acceptance.accept(form.signal(), context.default())
         except InvalidSignal as error:
+            if isinstance(error, ReferenceConflict) and not form.cleaned_data["client_reference"]:
+                return _page(request, form.of_another_order(error))
             form.refuse(error)
             name = "refused" if "preview" in request.GET else "page"
             return _page(request, form, name)
@@ -101,6 +117,10 @@ class TicketView(PermissionRequiredMixin, View):
 def urls() -> list[URLPattern]:
     view = admin.site.admin_view(TicketView.as_view())
     return [path("new/", view, name="execution_order_ticket")]
+
+
+def _new_ticket() -> str:
+    return f"ticket-{uuid4()}"
 
 
 def _page(request: HttpRequest, form: TicketForm, name: str = "page") -> HttpResponse:

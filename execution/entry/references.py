@@ -8,6 +8,8 @@ from execution.domain.signal import MOST_ERRORS, InvalidSignal, Signal
 from execution.models import Order
 from execution.orders.draft import Draft
 
+ELSE = " Ask under another reference, or for the same"
+
 
 class ReferenceConflict(InvalidSignal):
     """The reference belongs to an order that was asked for with other terms."""
@@ -70,7 +72,4 @@ def _conflict(signal: Signal, order: Order, own_settings: Mapping[str, object]) 
         return ""
     owner = f"order {order.pk}" if order.pk else "another order of this batch"
     words = f"{order.side} {order.quantity:,} {order.symbol}"
-    return (
-        f"belongs to {owner}, {words}, whose terms differ: {'; '.join(wrong)}."
-        " Ask under another reference, or for the same"
-    )
+    return f"belongs to {owner}, {words}, whose terms differ: {'; '.join(wrong)}.{ELSE}"

@@ -46,6 +46,30 @@ def test_a_ticket_sent_twice_is_one_order() -> None:
     assert Order.objects.count() == 1
 
 
+def test_a_ticket_that_was_sent_and_changed_since_is_another_order_if_sent_again() -> None:
+    trader = client_of("Trader")
+    trader.post(TICKET, TYPED | {"decision_price": "1"})  # denied: far off the market
+    mended = TYPED | {"quantity": "300"}
+    page = trader.post(TICKET, mended)
+    words = " ".join(page.content.decode().split())
+    assert "Nothing was sent: this ticket belongs to order" in words
+    assert "quantity was 400, is 300" in words
+    assert Order.objects.count() == 1
+    again = mended | {"ticket": page.context["form"]["ticket"].value()}
+    for _ in range(2):
+        assert trader.post(TICKET, again).status_code == 302
+    assert [(o.status, o.quantity) for o in Order.objects.order_by("pk")] == [
+        ("DENIED", 400),
+        ("ACCEPTED", 300),
+    ]
+
+
+def test_a_reference_that_was_typed_for_other_terms_is_named_beside_its_field() -> None:
+    post(client_reference="mine")
+    page = post(client_reference="mine", quantity="300")
+    assert "belongs to order" in str(page.context["form"]["client_reference"].errors)
+
+
 @pytest.mark.parametrize(
     ("field", "typed", "said"),
     [
