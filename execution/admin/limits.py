@@ -110,6 +110,12 @@ class RestrictionForm(FreshForm[RestrictedSymbol]):
         return cleaned
 
 
+def _warn_of_unknown_key(request: HttpRequest, scope: str, key: str) -> None:
+    """What bounds nobody looks as if it did; an account's limits may be there before its orders."""
+    if words := kill_switch.unknown_key(scope, key):
+        messages.warning(request, f"Saved, but {words}")
+
+
 def _changes(scope: str, key: str, **of: str) -> SafeString:
     rows = RiskLimitChange.objects.filter(scope=scope, key=key, **of)[:SHOWN]
     lines = (
@@ -158,6 +164,7 @@ class RiskLimitAdmin(ByRisk, base.ExportedAdmin[RiskLimit]):
         by = request.user.get_username()
         row = limits.set_limits(scope=obj.scope, key=obj.key, values=values, by=by)
         obj.pk = row.pk
+        _warn_of_unknown_key(request, row.scope, row.key)
 
     @override
     def delete_model(self, request: HttpRequest, obj: RiskLimit) -> None:
@@ -198,6 +205,8 @@ class RestrictedSymbolAdmin(ByRisk, base.ExportedAdmin[RestrictedSymbol]):
         by = request.user.get_username()
         row = limits.restrict(symbol=obj.symbol, account=obj.account, reason=obj.reason, by=by)
         obj.pk = row.pk
+        if row.account:  # a symbol that nobody has traded is what the list is for
+            _warn_of_unknown_key(request, TradingState.Scope.ACCOUNT, row.account)
 
     @override
     def delete_model(self, request: HttpRequest, obj: RestrictedSymbol) -> None:

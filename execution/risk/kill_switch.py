@@ -68,13 +68,8 @@ class HaltReport:
     def warning(self) -> str:
         """What looks as if it had been done and was not: a key that is merely misspelt stops
         nothing, and after a resume other halts may go on holding the same orders."""
-        return "; ".join(filter(None, (self._misspelt(), self._still_held())))
-
-    def _misspelt(self) -> str:
-        scope, key = self.state.scope, self.state.key
-        if scope == Scope.SYSTEM or Order.objects.filter(**{scope.lower(): key}).exists():
-            return ""
-        return f"no order has ever had the {scope.lower()} {key!r}: check the spelling"
+        unknown = unknown_key(self.state.scope, self.state.key)
+        return "; ".join(filter(None, (unknown, self._still_held())))
 
     def _still_held(self) -> str:
         scope = self.state.scope
@@ -84,6 +79,13 @@ class HaltReport:
         shown = [f"{row.scope} {row.key}".strip() + f" {row.state}" for row in others[:MOST_NAMED]]
         more = [f"{len(others) - MOST_NAMED} more"] if len(others) > MOST_NAMED else []
         return f"still in force: {', '.join(shown + more)}" if others else ""
+
+
+def unknown_key(scope: str, key: str) -> str:
+    """What makes a key look misspelt; empty for one that some order has had."""
+    if scope == Scope.SYSTEM or Order.objects.filter(**{scope.lower(): key}).exists():
+        return ""
+    return f"no order has ever had the {scope.lower()} {key!r}: check the spelling"
 
 
 def in_force(order: Order) -> tuple[tuple[str, str], ...]:

@@ -143,6 +143,21 @@ def test_a_symbol_is_restricted_for_one_account_beside_everybody() -> None:
     assert RestrictedSymbol.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("page", "typed", "warned"),
+    [
+        (LIMITS, {"scope": "ACCOUNT", "key": "groth", "max_position": "1"}, "the account"),
+        (LIMITS, {"scope": "STRATEGY", "key": "momntum", "max_position": "1"}, "the strategy"),
+        (LIMITS, {"scope": "SYSTEM", "max_position": "1"}, ""),
+        (RESTRICTED, {"symbol": "AAPL", "account": "groth", "reason": "merger"}, "the account"),
+        (RESTRICTED, {"symbol": "AAPL", "reason": "merger"}, ""),
+    ],
+)
+def test_what_bounds_nobody_yet_says_so(page: str, typed: dict[str, str], warned: str) -> None:
+    shown = client_of("Risk").post(f"{page}add/", typed, follow=True).content.decode()
+    assert (f"Saved, but no order has ever had {warned}" in shown) == bool(warned)
+
+
 @pytest.mark.parametrize("role", ["Viewer", "Trader"])
 @pytest.mark.parametrize("page", [LIMITS, RESTRICTED])
 def test_others_only_look(role: str, page: str) -> None:
