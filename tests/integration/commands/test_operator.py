@@ -64,7 +64,7 @@ def test_the_tokens_user_is_who_is_on_record(monkeypatch: pytest.MonkeyPatch) ->
         operator.person("bob", MAY)
 
 
-@pytest.mark.parametrize(("key", "words"), [("", "your own API token"), ("0" * 40, "Invalid")])
+@pytest.mark.parametrize(("key", "words"), [("", "your own API token"), ("0" * 40, "such token")])
 def test_without_a_token_nothing_is_resumed(
     monkeypatch: pytest.MonkeyPatch, key: str, words: str
 ) -> None:
@@ -73,7 +73,7 @@ def test_without_a_token_nothing_is_resumed(
         operator.person("eve", MAY)
 
 
-@pytest.mark.parametrize(("spoil", "words"), [(too_old, "has expired"), (left, "inactive")])
+@pytest.mark.parametrize(("spoil", "words"), [(too_old, "has expired"), (left, "not active")])
 def test_a_token_that_is_over_is_none(
     monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Token], None], words: str
 ) -> None:
