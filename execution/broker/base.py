@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 from execution.domain.algorithms.broker_native import Native
 from execution.domain.lifecycle import SliceStatus
 
+DOLLARS = "USD"
+
 
 class BrokerError(Exception):
     """Base of the three things that can go wrong; each says what comes next."""
@@ -103,13 +105,19 @@ class BrokerOrder:
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """An account as the broker sees it. `at` is the broker's own clock when it answered."""
+    """An account as the broker sees it. `at` is the broker's own clock when it answered; `currency`
+    is that of its cash and buying power, which are no dollars where it is another."""
 
     account: str
     at: datetime
     cash: Decimal
     buying_power: Decimal
     positions: Mapping[str, int]  # shares by symbol, short ones negative; nothing held: absent
+    currency: str = DOLLARS
+
+    @property
+    def in_dollars(self) -> bool:
+        return self.currency == DOLLARS
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,12 +109,24 @@ def _account(broker: AccountBroker, account: str, now: Callable[[], datetime]) -
     state = broker.account_state(account, now=now())
     yield Finding(Grade.GOOD, "connection", f"{broker.name} answers for account {account!r}")
     yield _clock(state, now())
-    grade = Grade.GOOD if state.buying_power > 0 else Grade.BAD
-    money = f"cash {state.cash:,.2f}, buying power {state.buying_power:,.2f}"
-    yield Finding(grade, "money", money)
+    yield _money(state)
     held = [f"{shares:,} {symbol}" for symbol, shares in sorted(state.positions.items())]
     yield Finding(Grade.GOOD, "positions", ", ".join(held) or "none")
     yield _open_orders(broker, account, now())
+
+
+def _money(state: AccountState) -> Finding:
+    words = f"cash {state.cash:,.2f}, buying power {state.buying_power:,.2f}"
+    if state.buying_power <= 0:
+        return Finding(Grade.BAD, "money", words)
+    if state.in_dollars:
+        return Finding(Grade.GOOD, "money", words)
+    return Finding(
+        Grade.LOOK,
+        "money",
+        f"{words}, in {state.currency}: cash is not compared, and with limits.within_buying_power"
+        " no buy leaves, as both go by dollars",
+    )
 
 
 def _clock(state: AccountState, now: datetime) -> Finding:

@@ -207,11 +207,14 @@ class AccountComparison:
         row = self._row
         if row.accepted_at_real is None:
             return []  # whatever is there was there before us
+        found = rules.positions(
+            before.positions, after.positions, row.positions_beside, state.positions
+        )
+        if not state.in_dollars:
+            return found  # what our fills cost is in dollars
         tolerance = self._context.config.execution.comparison.cash_tolerance
         return [
-            *rules.positions(
-                before.positions, after.positions, row.positions_beside, state.positions
-            ),
+            *found,
             *rules.cash(before.cash, after.cash, row.cash_beside, state.cash, tolerance),
         ]
 

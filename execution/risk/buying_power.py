@@ -70,7 +70,7 @@ def _of_account(account: str, context: Context, *, now: datetime) -> tuple[str, 
 
 @cached(_cache, key=_of_account, lock=_lock)
 def of(account: str, context: Context, *, now: datetime) -> Funds | None:
-    """None while the broker does not say."""
+    """None while the broker does not say, in dollars."""
     return _ask(account, context, now=now)
 
 
@@ -86,7 +86,11 @@ def _ask(account: str, context: Context, *, now: datetime) -> Funds | None:
     if not isinstance(broker, AccountBroker):
         return None
     try:
-        return Funds(broker.account_state(account, now=now).buying_power, asked)
+        state = broker.account_state(account, now=now)
     except BrokerError as error:
         log.warning("the buying power is not known", account=account, error=str(error))
         return None
+    if not state.in_dollars:
+        log.warning("the buying power is not in dollars", account=account, currency=state.currency)
+        return None
+    return Funds(state.buying_power, asked)

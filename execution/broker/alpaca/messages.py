@@ -211,6 +211,7 @@ def account_state(account: str, state: object, positions: object, shown: object)
         cash=_decimal(money, "cash"),
         buying_power=_decimal(money, "buying_power"),
         positions={symbol: shares for symbol, shares in held.items() if shares},
+        currency=_text(money, "currency"),
     )
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from deepstack import django_setup
 from deepstack.config import Config
 from execution.broker.base import (
+    DOLLARS,
     AccountState,
     BrokerOrder,
     BrokerRejected,
@@ -147,6 +148,8 @@ class InteractiveBrokers:
             cash=Decimal(answer["cash"]),
             buying_power=Decimal(answer["buying_power"]),
             positions=answer["positions"],
+            # A gateway of the release before does not say.
+            currency=answer.get("currency", DOLLARS),
         )
 
     def open_orders(self, account: str, *, now: datetime) -> Sequence[OpenOrder]:

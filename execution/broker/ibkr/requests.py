@@ -49,26 +49,31 @@ async def ask(
 
 
 async def _account(ib: Any, answer: Answer, account: str) -> Mapping[str, object]:
-    values = await _summary(ib, answer)
+    values, currency = await _summary(ib, answer, account)
     positions = await answer(ib.reqPositionsAsync, 1, REST)
-    missing = [tag for tag in (CASH, BUYING_POWER) if (account, tag) not in values]
+    missing = [tag for tag in (CASH, BUYING_POWER) if tag not in values]
     if missing:
         raise LookupError(f"account = {account!r}: the broker shows no {' and no '.join(missing)}")
     held = [each for each in positions if each.account == account and int(each.position)]
     return {
-        "cash": values[account, CASH],
-        "buying_power": values[account, BUYING_POWER],
+        "cash": values[CASH],
+        "buying_power": values[BUYING_POWER],
+        "currency": currency,
         "positions": {name_of(each.contract): int(each.position) for each in held},
         "skew": await clock_skew(ib, answer),
     }
 
 
-async def _summary(ib: Any, answer: Answer) -> dict[tuple[str, str], str]:
-    """Values by account and tag. The library's own request asks once and then trusts updates that
-    come every few minutes; TWS allows two of these at a time, so this one is ended."""
+async def _summary(ib: Any, answer: Answer, account: str) -> tuple[dict[str, str], str]:
+    """Values by tag, and the currency that the account is kept in.
+
+    The library's own request asks once and then trusts updates that come every few minutes; TWS
+    allows two of these at a time, so this one is ended.
+    """
     request_id = ib.client.getReqId()
 
     def request() -> Awaitable[Any]:
+        ib.wrapper.acctSummary.clear()  # it keeps what was told in another currency
         future: Awaitable[Any] = ib.wrapper.startReq(request_id)
         ib.client.reqAccountSummary(request_id, "All", f"{CASH},{BUYING_POWER}")
         return future
@@ -77,7 +82,9 @@ async def _summary(ib: Any, answer: Answer) -> dict[tuple[str, str], str]:
         await answer(request, 2, REST)
     finally:
         ib.client.cancelAccountSummary(request_id)
-    return {(each.account, each.tag): each.value for each in ib.wrapper.acctSummary.values()}
+    rows = [each for each in ib.wrapper.acctSummary.values() if each.account == account]
+    currencies = sorted({each.currency for each in rows if each.tag in (CASH, BUYING_POWER)})
+    return {each.tag: each.value for each in rows}, "+".join(currencies)
 
 
 async def _open_orders(ib: Any, answer: Answer, account: str) -> Sequence[object]:

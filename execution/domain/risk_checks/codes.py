@@ -192,7 +192,7 @@ CODES: dict[str, Code] = {
         "a person decides: raise max_daily_loss, or stop for the day",
     ),
     "BUYING_POWER_UNKNOWN": Code(
-        "buys are held within the buying power, and the broker does not report it",
+        "buys are held within the buying power, and the broker does not report it in dollars",
         ("notional",),
         "check the broker: `manage.py check_broker`",
         passes=True,

@@ -270,7 +270,7 @@ class Tws:
         values = {"TotalCashValue": money.cash, "BuyingPower": money.buying_power}
         for account in self.book.accounts:
             for tag, value in values.items():
-                self.send(session, [63, 1, fields[2], account, tag, value, "USD"])
+                self.send(session, [63, 1, fields[2], account, tag, value, self.switches.currency])
         self.send(session, [64, 1, fields[2]])
 
     # Orders

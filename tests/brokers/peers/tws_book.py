@@ -29,6 +29,7 @@ class Switches:
     fill_seconds: float = -1.0  # a placement fills by itself after this; below zero: never
     fill_parts: int = 1
     zone: str = "US/Eastern"
+    currency: str = "USD"  # that the accounts are kept in
     clock_skew: float = 0.0  # seconds ahead
     next_valid_id: int = 0  # told instead of the true one
     contract_error: list[object] = field(default_factory=list)  # code and text for every symbol

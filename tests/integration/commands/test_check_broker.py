@@ -85,6 +85,12 @@ def said(rig: AlpacaRig, **config: object) -> dict[str, Finding]:
         (lambda rig: rig.peer.tell("set", shorting=False), "short sales", Grade.LOOK, "held"),
         (lambda rig: rig.peer.tell("set", buying_power="0"), "money", Grade.BAD, "0.00"),
         (
+            lambda rig: rig.peer.tell("set", flags={"currency": "EUR"}),
+            "money",
+            Grade.LOOK,
+            "in EUR",
+        ),
+        (
             lambda rig: rig.foreign_order("MSFT", "SELL", 30),
             "open orders",
             Grade.LOOK,

@@ -49,6 +49,7 @@ def has_its_words(rig: IbkrRig, subject: str, grade: Grade, words: str) -> bool:
         (lambda rig: rig.set_clock(timedelta(seconds=5)), "clock", Grade.LOOK, "ahead"),
         (lambda rig: rig.set_clock(timedelta(seconds=-30)), "gateway", Grade.BAD, "HELD"),
         (lambda rig: rig.tws.do("set", buying_power="0"), "money", Grade.BAD, "0.00"),
+        (lambda rig: rig.tws.do("set", currency="JPY"), "money", Grade.LOOK, "in JPY"),
         (
             lambda rig: rig.foreign_order("MSFT", "SELL", 30),
             "open orders",

@@ -168,3 +168,11 @@ class TestInteractiveBrokers(ComparisonContract):
             forget(rig.account)
             yield rig
             forget(rig.account)
+
+    def test_cash_that_is_no_dollars_is_not_compared_with_dollars(self, rig: IbkrRig) -> None:
+        before = compare(rig).account
+        rig.tws.do("set", currency="JPY", cash=str(before.cash * 150))
+        assert not of(compare(rig), "CASH")
+        rig.tws.do("set", currency="USD")
+        assert of(compare(rig), "CASH")
+        rig.tws.do("set", cash=str(before.cash))

@@ -71,12 +71,12 @@ def test_a_loss_refuses_orders_of_the_account() -> None:
 class Poor(PaperTrader):
     """A paper broker whose account has 3,000 dollars of buying power, or does not say."""
 
-    says = True
+    says, currency = True, "USD"
 
     def account_state(self, account: str, *, now: datetime) -> AccountState:
         if not self.says:
             raise BrokerUnavailable("maintenance")
-        return AccountState(account, now, D(3_000), D(3_000), {})
+        return AccountState(account, now, D(3_000), D(3_000), {}, self.currency)
 
 
 def test_buys_stay_within_the_buying_power_that_the_broker_tells() -> None:
@@ -95,6 +95,9 @@ def test_buys_stay_within_the_buying_power_that_the_broker_tells() -> None:
     )
     buying_power.forget()
     broker.says = False
+    assert tried(children[2], context=context) == "PLANNED BUYING_POWER_UNKNOWN"
+    buying_power.forget()
+    broker.says, broker.currency = True, "JPY"  # some twenty dollars
     assert tried(children[2], context=context) == "PLANNED BUYING_POWER_UNKNOWN"
     buying_power.forget()
 
