@@ -7,6 +7,7 @@ from deepstack import django_setup
 django_setup.ensure()
 
 from asgiref.sync import sync_to_async
+from django.db import close_old_connections
 from typing_extensions import Unpack
 
 from execution import context as contexts
@@ -15,8 +16,7 @@ from execution.context import Context
 from execution.domain.reading import minutes, whole
 from execution.domain.signal import MAX_QUANTITY, Controls
 from execution.entry import order_controls, submission
-from execution.models import Order
-from execution.orders import caller
+from execution.orders import by_number, caller
 from execution.orders.results import ExecutionResult, result_of
 from execution.planning.arguments import EXECUTOR, checked, read_as_signal
 
@@ -36,10 +36,11 @@ class Executor:
         default_num_slices: int | None = None,
     ) -> None:
         checked("default_time_window", default_time_window, minutes)
-        checked("default_num_slices", default_num_slices, whole(MAX_QUANTITY))
         self._context: Context = contexts.on(order_manager)
         self.default_time_window = default_time_window
-        self.default_num_slices = default_num_slices
+        self.default_num_slices: int | None = checked(
+            "default_num_slices", default_num_slices, whole(MAX_QUANTITY)
+        )
 
     def _parameters(self) -> dict[str, object]:
         """What an algorithm adds to the signal."""
@@ -92,14 +93,22 @@ class Executor:
         return min(most, shares)
 
     async def progress(self, order_id: int) -> ExecutionResult:
-        """Where an order stands. Raises Order.DoesNotExist."""
-        return await sync_to_async(result_of)(await Order.objects.aget(pk=order_id))
+        """Where an order stands. Raises ValueError for no number, or Order.DoesNotExist."""
+        return await sync_to_async(_progress)(order_id)
 
     async def cancel(self, order_id: int, *, by: str | None = None) -> ExecutionResult:
         """Cancel what is left of an order; `by` is recorded, else the user of this process. Raises
-        NotAllowed for one that has ended otherwise, or Order.DoesNotExist."""
-        who = caller.current().name if by is None else by
-        order = await sync_to_async(order_controls.cancel)(
-            order_id, by=who, now=self._context.now()
-        )
-        return await sync_to_async(result_of)(order)
+        NotAllowed for one that has ended otherwise, or as `progress` does."""
+        return await sync_to_async(_cancel)(order_id, by, self._context)
+
+
+def _progress(order_id: int) -> ExecutionResult:
+    close_old_connections()  # a script may have slept while PostgreSQL was started again
+    return result_of(by_number.find(order_id))
+
+
+def _cancel(order_id: int, by: str | None, context: Context) -> ExecutionResult:
+    close_old_connections()
+    who = caller.current().name if by is None else by
+    number = by_number.find(order_id).pk
+    return result_of(order_controls.cancel(number, by=who, now=context.now()))

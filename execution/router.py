@@ -17,8 +17,7 @@ from execution.domain.routing import Thresholds
 from execution.domain.signal import Controls
 from execution.entry import submission
 from execution.entry.preview import Preview, preview
-from execution.models import Order
-from execution.orders import event_follower
+from execution.orders import by_number, event_follower
 from execution.orders.event_message import EventMessage
 from execution.orders.results import ExecutionResult
 from execution.planning.arguments import ROUTER, read_as_signal
@@ -136,9 +135,9 @@ class ExecutionRouter:
 
     async def events(self, order_id: int) -> AsyncIterator[EventMessage]:
         """Each event of an order from its first on, as it happens; ends once the order has ended
-        and its events were all given. Raises Order.DoesNotExist."""
-        await Order.objects.only("pk").aget(pk=order_id)
-        async for message in event_follower.follow(order_id):
+        and its events were all given. Raises ValueError for no number, or Order.DoesNotExist."""
+        order = await sync_to_async(by_number.find)(order_id)
+        async for message in event_follower.follow(order.pk):
             yield message
 
 

@@ -15,7 +15,7 @@ from deepstack.sync_bridge import off_loop
 from execution.domain.cost_models import COST_MODELS, LEAST_DAYS, Coefficients, Work
 from execution.domain.costs import Basis, CostEstimate
 from execution.domain.reading import number, refusal, shown, whole
-from execution.domain.signal import InvalidSignal, parse
+from execution.domain.signal import InvalidSignal, parse, ticker
 from execution.models import Order
 from execution.orders.results import actual_slippage_bps
 from execution.planning.arguments import ROUTER, checked, read_as_signal
@@ -146,9 +146,10 @@ class SlippageModel:
     def history(self, symbol: str | None = None, limit: int = 500) -> SlippageRecord:
         """The latest finished orders that executed anything, of one symbol or of all.
 
-        Raises ValueError for a limit that is no count of orders.
+        Raises ValueError for a limit that is no count of orders, and for what is no symbol.
         """
-        checked("limit", limit, whole(MOST_ORDERS))
+        checked("symbol", symbol, ticker)
+        limit = checked("limit", limit, whole(MOST_ORDERS))
         rows = Order.objects.filter(finished_at__isnull=False, filled_quantity__gt=0)
         if symbol is not None:
             rows = rows.filter(symbol=symbol)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from execution.domain.reading import Reader
 from execution.domain.signal import InvalidSignal, as_written
@@ -31,16 +32,20 @@ def read_as_signal(
     again = [name for name in controls if name in said]
     if again:
         raise InvalidSignal(
-            {name: f"is not taken here; {names.get(name, name)} says it" for name in again}
+            {
+                name: f"is not taken here; {names[name]} says it"
+                if name in names
+                else f"is not taken here: it is {said[name]}"
+                for name in again
+            }
         )
     with as_written(names):
         yield {**said, **controls}
 
 
-def checked(name: str, value: object, read: Reader) -> None:
-    """Raises ValueError that names the argument; None is "not given"."""
+def checked(name: str, value: object, read: Reader) -> Any:
+    """The value as it is read; ValueError names the argument. None is "not given"."""
     try:
-        if value is not None:
-            read(value)
+        return None if value is None else read(value)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None

@@ -118,6 +118,12 @@ def test_an_estimate_names_the_argument(given: dict[str, Any]) -> None:
         SlippageModel().estimate_slippage(**asked)
 
 
+@pytest.mark.parametrize("given", [{"symbol": "aapl"}, {"symbol": "A\0"}, {"limit": "ten"}])
+def test_a_history_names_the_argument(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(given))}: must be"):
+        SlippageModel().history(**given)
+
+
 def test_given_zeros_are_values() -> None:
     model = SlippageModel(base_spread_bps=0, impact_coefficient=0)
     estimate = model.estimate_slippage("AAPL", "100", "BUY", "150", 1_000_000)  # type: ignore[arg-type]
