@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 from execution import context as contexts
 from execution.broker.order_manager import OrderManager
 from execution.context import Context
-from execution.domain.reading import minutes, whole
+from execution.domain.reading import LONGEST_PERSON, minutes, one_line, whole
 from execution.domain.signal import MAX_QUANTITY, Controls
 from execution.entry import order_controls, submission
 from execution.orders import by_number, caller
@@ -109,6 +109,8 @@ def _progress(order_id: int) -> ExecutionResult:
 
 def _cancel(order_id: int, by: str | None, context: Context) -> ExecutionResult:
     close_old_connections()
-    who = caller.current().name if by is None else by
+    # What stops takes any name; one that cannot be stored would keep the order working.
+    given = "" if by is None else one_line(str(by))[:LONGEST_PERSON]
+    who = given or caller.current().name
     number = by_number.find(order_id).pk
     return result_of(order_controls.cancel(number, by=who, now=context.now()))

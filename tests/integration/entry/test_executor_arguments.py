@@ -1,6 +1,7 @@
 """The executors say what is wrong in the words of their own arguments, and store nothing."""
 
 import asyncio
+import getpass
 from typing import Any
 
 import pytest
@@ -47,13 +48,23 @@ def test_the_executors_name_the_argument_and_store_nothing() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_script_that_only_cancels_may_do_so_in_a_coroutine() -> None:
+@pytest.mark.parametrize(
+    ("by", "recorded"),
+    [
+        ("eve", "eve"),
+        ("e\0v\ne", "e v e"),
+        ("x" * 400, "x" * 150),
+        ("", getpass.getuser()),
+        (None, getpass.getuser()),
+    ],
+)
+def test_a_script_that_only_cancels_may_do_so_in_a_coroutine(by: Any, recorded: str) -> None:
     """Nothing was read before, as whoever places orders reads it: the clock of paper trading."""
     order = new_order(100, 10)
     clock.forget()
-    assert asyncio.run(TWAPExecutor(manager()).cancel(order.pk, by="eve"))["status"] == "CANCELLED"
+    assert asyncio.run(TWAPExecutor(manager()).cancel(order.pk, by=by))["status"] == "CANCELLED"
     order.refresh_from_db()
-    assert order.status_reason.endswith("cancelled by eve")
+    assert order.status_reason.endswith(f"cancelled by {recorded}")
 
 
 @pytest.mark.django_db(transaction=True)
