@@ -12,7 +12,7 @@ from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.domain.reading import whole
 from execution.domain.signal import ticker
-from execution.management.console import OperatorCommand, argument
+from execution.management.console import BadInput, OperatorCommand, argument
 from execution.management.fitting import Cell, Column, fitted
 from execution.management.progress import STYLES, Watch, price
 from execution.market import clock, market_data
@@ -50,6 +50,8 @@ class Command(OperatorCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         names = ("status", "symbol", "basket")
         wanted = {name: options[name] for name in names if options[name] is not None}
+        if options["watch"] and options["json"]:
+            raise BadInput("--watch shows lines for people: ask for --json without it")
         if options["watch"]:
             self._watch(wanted, options["limit"])
             return

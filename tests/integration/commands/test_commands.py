@@ -304,6 +304,7 @@ def test_a_demonstration_needs_the_stack() -> None:
         (["cancel", "999999999"], "there is no order 999999999"),
         (["orders", "--status=DONE"], "invalid choice"),
         (["orders", "--symbol=aapl"], "a ticker in capitals"),
+        (["orders", "--watch", "--json"], "ask for --json without it"),
         (["learn_profiles", "--symbol", "AAPL", "msft"], "a ticker in capitals"),
         (["tune_forecast", "--symbol", "BRK-B"], "a ticker in capitals"),
         (["halt", "--symbol=AAPL"], "--reason"),
