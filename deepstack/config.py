@@ -71,7 +71,7 @@ def home() -> Path:
     """The folder of `.env`, `config/`, `logs/` and `var/`: DEEPSTACK_HOME, else the checkout that
     the code runs from, else (the package is installed) the current folder."""
     if chosen := os.environ.get("DEEPSTACK_HOME"):
-        return Path(chosen).resolve()
+        return Path(os.path.expanduser(chosen)).resolve()
     return CODE if (CODE / "manage.py").exists() else Path.cwd()
 
 
@@ -307,6 +307,8 @@ class Config(Observability, SingleSignOn, BaseSettings):
     def from_env(cls) -> Self:
         """Read every source once; raises ConfigError that names each wrong key."""
         own, yaml = (Path(str(cls.model_config.get(kind))) for kind in ("env_file", "yaml_file"))
+        if not ROOT.is_dir():
+            raise ConfigError(f"DEEPSTACK_HOME = {str(ROOT)!r}: there is no such folder")
         if wrong := list(config_files.unread(own, yaml)):
             raise ConfigError("\n".join([config_rules.HEAD, *wrong]))
         found: Self | None = None

@@ -160,6 +160,27 @@ def test_a_halt_finds_the_database_that_a_wrong_file_names(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("home", "said"),
+    [
+        ("/nowhere/at/all", "DEEPSTACK_HOME = '/nowhere/at/all': there is no such folder"),
+        ("~/desk", "limits.max_position = -1"),
+    ],
+)
+def test_a_home_folder_is_one_that_is_there(tmp_path: Path, home: str, said: str) -> None:
+    (tmp_path / "desk" / "config").mkdir(parents=True)
+    (tmp_path / "desk" / "config" / "config.yaml").write_text("limits: {max_position: -1}")
+    run = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        env=os.environ | {"DEEPSTACK_HOME": home, "HOME": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, said in run.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         (
