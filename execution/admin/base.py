@@ -11,12 +11,13 @@ from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
-from django.db import models
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.db import IntegrityError, models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from psycopg.errors import UniqueViolation
 from typing_extensions import override
 
 from execution.access import desks
@@ -81,6 +82,20 @@ class ExportedAdmin(ModelAdmin[M]):
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         own = path("export.csv", self.admin_site.admin_view(self.export), name=name)
         return [own, *super().get_urls()]
+
+    @override
+    def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        """A button that is pressed twice, or two people who add the same, meet after the checks of
+        the form, in the database."""
+        try:
+            return super().changeform_view(request, *args, **options)
+        except IntegrityError as error:
+            if not isinstance(error.__cause__, UniqueViolation):
+                raise
+            words = "Nothing was saved: the same was saved at the same moment. Here it is"
+            messages.warning(request, words)
+            name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
+            return HttpResponseRedirect(reverse(name))
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """The rows of the list as it is filtered, on all of its pages."""

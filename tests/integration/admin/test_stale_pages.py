@@ -1,15 +1,17 @@
 """Two people have the same page of the back office open, and both save."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import models
+from django.db import connection, connections, models, transaction
 from django.test import Client
 
 from execution.models import CalendarOverride, MarketHalt, RestrictedSymbol
+from tests.stack import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +106,32 @@ def test_what_two_people_change_is_looked_at_again(
     assert type(row).objects.filter(pk=row.pk).values().get() == before
     again, sent = opened(admin_client, row)
     assert admin_client.post(again, sent | ours).status_code == 302
+
+
+def another_waits_for_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks"
+            " WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_button_that_is_pressed_twice_saves_once_and_says_so(admin_client: Client) -> None:
+    def press() -> Any:
+        typed = {"day": "2026-11-27", "close": "13:00", "reason": "half day"}
+        try:
+            return admin_client.post(
+                "/admin/execution/calendaroverride/add/", typed, follow=True
+            ).content.decode()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as second:
+        with transaction.atomic():
+            override()
+            page = second.submit(press)
+            wait_for(another_waits_for_us, 10, "the second press to meet the first")
+        assert "Nothing was saved: the same was saved at the same moment" in page.result(10)
+    assert CalendarOverride.objects.count() == 1
