@@ -5,7 +5,7 @@ nobody reads is none."""
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from dotenv.parser import Binding, parse_stream
 from typing_extensions import override
 
+_TAKEN_IN = re.compile(r"\$\{([^}:]*)\}")  # with `:-` another value stands for one that is not set
 _INT, _FLOAT, _BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
 _REPLACED = (_INT, _FLOAT, _BOOL, "tag:yaml.org,2002:timestamp")
 
@@ -96,13 +97,26 @@ def variables(path: Path) -> list[Binding]:
 
 
 def wrong_lines(path: Path) -> Iterator[str]:
-    """A line for each variable that stands twice in the file, and for each line that names none."""
+    """A line for each variable that stands twice in the file, for each line that names none, and
+    for each that takes in another variable which is not there."""
     lines = variables(path)
     names = Counter(line.key.upper() for line in lines if line.key)
     yield from (f"  {name}: stands twice in {path.name}" for name, n in names.items() if n > 1)
     for line in lines:
         if line.error or (line.key and line.value is None):
             yield f"  {path.name}, line {_number(line)}: KEY=value is allowed, {_begins(line)}"
+    yield from _unset(path, lines)
+
+
+def _unset(path: Path, lines: Sequence[Binding]) -> Iterator[str]:
+    """Of a password with such a sign a part would be gone in silence."""
+    known = set(os.environ)
+    for line in lines:
+        for name in _TAKEN_IN.findall(line.value or ""):
+            if name not in known:
+                place = f"{path.name}, line {_number(line)}"
+                yield f"  {place}: {line.key} takes in a variable by ${{...}} that is not set"
+        known.add(line.key or "")
 
 
 def _number(line: Binding) -> int:

@@ -195,6 +195,7 @@ def test_a_home_folder_is_one_that_is_there(tmp_path: Path, home: str, said: str
         ("=5", "line 3: KEY=value is allowed"),
         ("LIMITS.MAX_POSITION=5", "LIMITS.MAX_POSITION: .*LIMITS__KEY"),
         ("ACOUNT=desk", "ACOUNT: .*ACCOUNT"),
+        ("BACKUP_KEY=ab${c}d", r"line 3: BACKUP_KEY takes in a variable by \$\{...\} that is not"),
         ("DATABSE_URL=postgresql://host/name", "DATABSE_URL: .*DATABASE_URL"),
     ],
 )
@@ -204,6 +205,12 @@ def test_no_line_of_a_file_of_variables_is_passed_over(
     (tmp_path / ".env").write_text(f"# Limits\n\n{line}\n")
     with pytest.raises(ConfigError, match=said):
         here.from_env()
+
+
+def test_a_variable_of_the_file_may_take_in_another(here: type[Config], tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DESK=rates\nACCOUNT=${DESK}.${NUMBER:-1}\nBACKUP_KEY=a$b\n")
+    config = here.from_env()
+    assert (config.account, config.backup_key.get_secret_value()) == ("rates.1", "a$b")
 
 
 def test_a_line_that_cannot_be_read_is_not_shown(here: type[Config], tmp_path: Path) -> None:
