@@ -28,7 +28,7 @@ from typing import Any
 
 from benchmarks.load import percentiles, stolen_since
 from deepstack import processes
-from deepstack.local import embedded_servers
+from deepstack.local import child_cleanup, embedded_servers
 
 ORDERS = 2_000  # stored before, for the lists to page through
 START_SECONDS = 60.0
@@ -134,7 +134,8 @@ def _web(folder: Path) -> Iterator[int]:
         port = int(probe.getsockname()[1])
     with (folder / "web.log").open("wb") as log:
         command = processes.web(f"127.0.0.1:{port}")
-        web = subprocess.Popen(command, stdout=log, stderr=log)
+        pipe = child_cleanup.parent_pipe()
+        web = subprocess.Popen(command, stdout=log, stderr=log, pass_fds=pipe)
     try:
         deadline = time.monotonic() + START_SECONDS
         while ask(port, "GET", "/healthz")[0] != 200:

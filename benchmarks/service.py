@@ -31,7 +31,7 @@ from benchmarks.load import (
 )
 from benchmarks.processor_time import Kinds, per_slice_since, servers_in
 from deepstack import processes
-from deepstack.local import embedded_servers
+from deepstack.local import child_cleanup, embedded_servers
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -319,7 +319,12 @@ def _process(
 ) -> Iterator[int]:
     with Path(folder, f"{name}.log").open("ab") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, start_new_session=True, env=environment
+            command,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=environment,
+            pass_fds=child_cleanup.parent_pipe(),
         )
         try:
             yield process.pid

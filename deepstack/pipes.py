@@ -7,7 +7,7 @@ import select
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import TextIOWrapper
 
 GONE = 128 + signal.SIGPIPE  # what a shell says of a program that the signal has ended
@@ -33,11 +33,14 @@ def until_nobody_reads() -> Iterator[None]:
         if error.errno not in _FULL or error.filename is not None:
             raise
         _discard(1)
-        with suppress(OSError):
+        try:
             sys.stderr.write(
                 f"standard output: {error.strerror}; what was asked for may have been done all the"
                 " same, `deepstack orders` and `deepstack explain` show it\n"
             )
+            sys.stderr.flush()
+        except OSError:
+            _discard(2)  # or what it could not take would fail again when Python ends
         raise SystemExit(os.EX_IOERR) from None
 
 
