@@ -1,8 +1,9 @@
 """How many orders of 20 slices a web process accepts, one in each request, and how long a list of
 3,000 of them takes in one request that is answered by lines of progress.
 
-`python -m benchmarks.entry [--clients 20] [--seconds 20]` starts PostgreSQL, Redis and a web
-process of its own; prints one JSON document. The clients run on the same machine.
+`python -m benchmarks.entry [--clients 20] [--seconds 20] [--rate 100]` starts PostgreSQL, Redis and
+a web process of its own; prints one JSON document. The clients run on the same machine. Each sends
+as fast as it is answered; with a rate they send so many orders a second together, if answered.
 """
 
 import argparse
@@ -32,16 +33,18 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--clients", type=int, default=20)
     words.add_argument("--seconds", type=float, default=20.0)
+    words.add_argument("--rate", type=float, default=0.0, help="orders a second; 0: no bound")
     asked = words.parse_args()
     with tempfile.TemporaryDirectory(prefix="deepstack-entry-") as folder:
-        print(json.dumps(figures(Path(folder), asked.clients, asked.seconds), indent=2))
+        print(json.dumps(figures(Path(folder), asked.clients, asked.seconds, asked.rate), indent=2))
 
 
-def figures(folder: Path, clients: int, seconds: float) -> dict[str, object]:
+def figures(folder: Path, clients: int, seconds: float, rate: float = 0.0) -> dict[str, object]:
+    pace = clients / rate if rate else 0.0
     with served(folder) as (port, token):
         _post(port, token, clients, WARM_SECONDS)
         load, stolen = os.getloadavg()[0], stolen_since()
-        answers = _post(port, token, clients, seconds)
+        answers = _post(port, token, clients, seconds, pace)
         took = [ms for status, ms in answers if status == 201]
         if not took:
             sys.exit("no order was accepted: the figures would mean nothing")
@@ -57,12 +60,15 @@ def figures(folder: Path, clients: int, seconds: float) -> dict[str, object]:
         }
 
 
-def _post(port: int, token: str, clients: int, seconds: float) -> list[tuple[int, float]]:
+def _post(
+    port: int, token: str, clients: int, seconds: float, pace: float = 0.0
+) -> list[tuple[int, float]]:
     """Status and milliseconds of each request. A web process that has more to do than it can
     refuses some with 503."""
-    end = time.monotonic() + seconds
+    begin = time.monotonic()
     with ThreadPoolExecutor(clients) as pool:
-        seen = pool.map(lambda _: _client(port, token, end), range(clients))
+        starts = [begin + pace * number / clients for number in range(clients)]
+        seen = pool.map(lambda start: _client(port, token, start, begin + seconds, pace), starts)
         return list(chain.from_iterable(seen))
 
 
@@ -95,12 +101,16 @@ def _rebalance(port: int, token: str) -> dict[str, object]:
     }
 
 
-def _client(port: int, token: str, end: float) -> list[tuple[int, float]]:
+def _client(
+    port: int, token: str, start: float, end: float, pace: float
+) -> list[tuple[int, float]]:
     answers: list[tuple[int, float]] = []
-    while time.monotonic() < end:
+    while max(start, time.monotonic()) < end:
+        time.sleep(max(start - time.monotonic(), 0.0))
         answers.append(ask(port, "POST", "/api/v1/orders/", SIGNAL, token))
         if answers[-1][0] == 503:
             time.sleep(RETRY_AFTER)
+        start += pace
     return answers
 
 
