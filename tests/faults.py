@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ _LIBRARIES = (
     Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"),
     Path("/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"),
     Path(os.environ.get("LIBFAKETIME", "/usr/lib/faketime/libfaketimeMT.so.1")),
+    # Where `make test-clock` puts it.
+    Path(sys.prefix, "false_clock/libfaketime/vendor/libfaketime/src/libfaketime.so.1"),
 )
 FAKETIME = next((path for path in _LIBRARIES if path.exists()), None)
 

@@ -35,7 +35,7 @@ NEAR_CLOSE = timedelta(minutes=1), timedelta(minutes=30)
 # Trading time for which marks serve: for a book of 3,000 symbols six seconds.
 KEPT_AT_LEAST = timedelta(seconds=1)
 KEPT_A_SYMBOL = timedelta(milliseconds=2)
-KEPT_PART = 4  # of that time where the market did not answer about every symbol
+SOONER = 4  # times sooner is asked again what the market did not answer in full
 MOST_ACCOUNTS = 1_000  # whose marks a process keeps
 
 
@@ -161,7 +161,7 @@ def _of_account(account: str, context: Context, *, needed: Needed, now: datetime
     marks = Marks(prices, volatility, symbols=frozenset(symbols) if held is not None else None)
     lasts = max(KEPT_AT_LEAST, KEPT_A_SYMBOL * len(symbols))
     if held is None or len(prices) < len(symbols):
-        lasts /= KEPT_PART
+        lasts /= SOONER
     with _lock:
         _kept[key] = _Kept(marks, now, now + lasts)
     return marks

@@ -66,6 +66,15 @@ def colleague() -> User:
     return User.objects.create_user("bob", last_name="Jones", is_staff=True)
 
 
+def opened_before(
+    client: Client, row: models.Model, theirs: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """A page that was opened before somebody else saved."""
+    found = opened(client, row)
+    type(row).objects.filter(pk=row.pk).update(**theirs)
+    return found
+
+
 ENDED = MORNING + timedelta(minutes=5)
 CASES = [
     pytest.param(halt, {"end_at": ENDED}, {"reason": "pause"}, id="a halt that its source ended"),
@@ -79,8 +88,7 @@ def test_what_another_changed_while_a_page_was_open_stays(
     admin_client: Client, made: Any, theirs: dict[str, Any], ours: dict[str, str]
 ) -> None:
     row = made()
-    address, sent = opened(admin_client, row)
-    type(row).objects.filter(pk=row.pk).update(**theirs)
+    address, sent = opened_before(admin_client, row, theirs)
     wanted = type(row).objects.filter(pk=row.pk).values(*theirs).get() | ours
     assert admin_client.post(address, sent | ours).status_code == 302
     assert type(row).objects.filter(pk=row.pk).values(*wanted).get() == wanted
@@ -99,8 +107,7 @@ def test_what_two_people_change_is_looked_at_again(
     admin_client: Client, made: Any, theirs: dict[str, Any], ours: dict[str, str]
 ) -> None:
     row = made()
-    address, sent = opened(admin_client, row)
-    type(row).objects.filter(pk=row.pk).update(**theirs)
+    address, sent = opened_before(admin_client, row, theirs)
     before = type(row).objects.filter(pk=row.pk).values().get()
     assert REFUSED in admin_client.post(address, sent | ours).content.decode()
     assert type(row).objects.filter(pk=row.pk).values().get() == before
