@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from celery import current_app
 from django.db import connection
 from django.db.models import F
-from django.utils import timezone
 
 from deepstack.database.prepared_query import IsAny, Param, Prepared
 from deepstack.observability.tracing import tracing
@@ -29,9 +28,10 @@ _QUEUED = Prepared[QueuedSlice](
         "pk", "sequence", "due_at", "order_id", "order__seed", "order__side", "order__symbol"
     )
 )
-# Skips what somebody is changing now, as `locks.free_rows` does.
+# Skips what somebody is changing now, as `locks.free_rows` does. By the database's clock: what was
+# noted ahead of it would not be enqueued again until then.
 _NOTE = """
-UPDATE execution_slice SET status = %s, enqueued_at_real = %s
+UPDATE execution_slice SET status = %s, enqueued_at_real = clock_timestamp()
 WHERE id IN (SELECT part.id FROM execution_slice AS part
              JOIN unnest(%s::bigint[], %s::timestamptz[]) AS noted (id, due_at)
              ON noted.id = part.id AND noted.due_at = part.due_at
@@ -61,9 +61,7 @@ def enqueue_due(slices: Sequence[tuple[int, datetime]]) -> None:
     ids, moments = zip(*slices, strict=True) if slices else ((), ())
     with connection.cursor() as cursor:
         claimable = sorted(SLICE_CLAIMABLE)
-        cursor.execute(
-            _NOTE, [SliceStatus.QUEUED, timezone.now(), list(ids), list(moments), claimable]
-        )
+        cursor.execute(_NOTE, [SliceStatus.QUEUED, list(ids), list(moments), claimable])
 
 
 def enqueue(task: str, slice_ids: Iterable[int]) -> None:

@@ -162,15 +162,15 @@ class Dispatcher:
         goes by that clock alone.
         """
         ahead = timedelta(seconds=heartbeat.clock_ahead())
-        now = self.now() - ahead * clock.speed()
+        now, wall = self.now() - ahead * clock.speed(), self.wall() - ahead
         ended = min(self.now(), now)
         over = self._to_cancel(ended)
         if self.lane is not None:  # before anything that may fail by Redis
             self.lane.offer(over)
         done = Tick(
-            fed=self._feed(now, self.wall() - ahead),
-            repaired=self._repair(),
-            closed=self._close(over),
+            fed=self._feed(now, wall),
+            repaired=self._repair(wall),
+            closed=self._close(over, wall),
         )
         for order_id in completion.overdue(ended):
             done.expired += self._expire(order_id, ended)
@@ -195,9 +195,9 @@ class Dispatcher:
             task_queue.enqueue_due(due)
         return len(due)
 
-    def _repair(self) -> int:
-        open_questions = Q(status__in=SLICE_AT_BROKER, check_at_real__lte=self.wall())
-        return self._enqueue(task_queue.RESOLVE, open_questions)
+    def _repair(self, wall: datetime) -> int:
+        open_questions = Q(status__in=SLICE_AT_BROKER, check_at_real__lte=wall)
+        return self._enqueue(task_queue.RESOLVE, open_questions, wall)
 
     def _to_cancel(self, now: datetime) -> list[int]:
         ended = Q(end_at__lte=now) | Q(order__status__in=_NOTHING_WORKS) | holds.beyond_limit()
@@ -205,13 +205,13 @@ class Dispatcher:
         slices = Slice.objects.filter(over, status__in=SLICE_AT_BROKER)
         return list(slices.values_list("pk", flat=True)[:MOST_AT_ONCE])
 
-    def _close(self, over: list[int]) -> int:
+    def _close(self, over: list[int], wall: datetime) -> int:
         if not over:
             return 0
-        rested = Q(check_at_real__isnull=True) | Q(check_at_real__lte=self.wall())
-        return self._enqueue(task_queue.CLOSE, Q(pk__in=over) & rested)
+        rested = Q(check_at_real__isnull=True) | Q(check_at_real__lte=wall)
+        return self._enqueue(task_queue.CLOSE, Q(pk__in=over) & rested, wall)
 
-    def _enqueue(self, task: str, condition: Q) -> int:
+    def _enqueue(self, task: str, condition: Q, wall: datetime) -> int:
         ids = list(
             Slice.objects.filter(condition, status__in=SLICE_AT_BROKER).values_list(
                 "pk", flat=True
@@ -221,7 +221,7 @@ class Dispatcher:
             task_queue.enqueue(task, ids)
             asked = Slice.objects.filter(pk__in=ids, status__in=SLICE_AT_BROKER)
             with transaction.atomic():
-                free_rows(asked).update(check_at_real=self.wall() + PATIENCE)
+                free_rows(asked).update(check_at_real=wall + PATIENCE)
         return len(ids)
 
     def _poll_brokers(self) -> None:
