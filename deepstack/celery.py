@@ -1,19 +1,16 @@
 """The Celery application: Redis carries ETA tasks, PostgreSQL knows what they are about."""
 
 import os
-from collections.abc import Callable
 from concurrent.futures import wait
 from contextlib import suppress
-from functools import partial
 from threading import Barrier, BrokenBarrierError
 from typing import Any
 
-from celery import Celery, bootsteps
-from celery.concurrency.base import apply_target
+from celery import Celery, Task, bootsteps
 from celery.schedules import crontab
 from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 from celery.utils.dispatch import Signal
-from celery.worker.components import Hub, Pool
+from celery.worker.components import Pool
 
 from deepstack import latency_tuning
 from deepstack.database import thread_connection
@@ -23,18 +20,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deepstack.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 WARM_SECONDS = 10.0
-IN_THE_LOOP = frozenset({"execution.tasks.send_slice"})
 
 
-class FireAllTimers(bootsteps.StartStopStep):
-    """The event loop fires ten timers and then polls, for up to a second when idle: slices that
-    are due in one and the same millisecond would wait for no reason."""
+class LoopTask(Task):  # type: ignore[type-arg]  # subscripted in stubs only
+    """Called in the event loop of a worker, with its ETA as `eta`: it must not wait for anything.
+    Celery's own way of running a task costs more than such a one does."""
 
-    requires = (Hub,)
-
-    def start(self, parent: Any) -> None:
-        if parent.hub is not None:
-            parent.hub.fire_timers = partial(parent.hub.fire_timers, max_timers=1000)
+    abstract = True
+    Strategy = "deepstack.celery_strategy:in_the_loop"
 
 
 thread_began = Signal(name="thread_began")
@@ -60,26 +53,6 @@ class WarmThreads(bootsteps.StartStopStep):
 
     def stop(self, parent: Any) -> None:
         pool_ends.send(sender=None)
-
-
-class BringInTheLoop(bootsteps.StartStopStep):
-    """`send_slice` only puts an id into a queue: handing it to a thread of the pool would cost more
-    than doing it here."""
-
-    requires = (Pool,)
-
-    def start(self, parent: Any) -> None:
-        pool = parent.pool
-        if getattr(pool, "executor", None) is not None:
-            pool.on_apply = partial(_apply, pool.on_apply)
-
-
-def _apply(
-    elsewhere: Callable[..., Any], target: Any, args: Any = (), *more: Any, **named: Any
-) -> Any:
-    if args and args[0] in IN_THE_LOOP:
-        return apply_target(target, args, *more, **named)
-    return elsewhere(target, args, *more, **named)
 
 
 def _begin(together: Barrier) -> None:
@@ -119,7 +92,7 @@ def _drop_broken_connections(**_: object) -> None:
 app = Celery("deepstack")
 app.config_from_object("deepstack.celery_settings")
 app.autodiscover_tasks(["execution", "monitoring"])
-app.steps["worker"].update((FireAllTimers, WarmThreads, BringInTheLoop))
+app.steps["worker"].add(WarmThreads)
 
 # None expires: that would be judged by the clock of the worker, which may be wrong. What has become
 # useless while nobody took it finds that out from the rows.

@@ -1,7 +1,6 @@
 """The Celery tasks: each takes an id and makes one call."""
 
 from datetime import datetime
-from typing import Any
 
 import structlog
 from celery import shared_task
@@ -9,7 +8,7 @@ from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.db import connection
 
 from deepstack import redis_check, thread_failures
-from deepstack.celery import pool_began, pool_ends, thread_began
+from deepstack.celery import LoopTask, pool_began, pool_ends, thread_began
 from deepstack.database.advisory_locks import POLL, try_session_lock, unlock_session
 from execution import context, heartbeat
 from execution.booking import broker_feed
@@ -26,11 +25,10 @@ log = structlog.get_logger(__name__)
 DRAIN_SECONDS = 10.0
 
 
-@shared_task(bind=True)
-def send_slice(self: Any, slice_id: int) -> None:
+@shared_task(base=LoopTask)
+def send_slice(slice_id: int, *, eta: datetime | None = None) -> None:
     """Ends when the slice is in hand; what becomes of it, its events tell."""
-    eta = self.request.eta
-    slice_flow.of_process().bring(slice_id, eta=datetime.fromisoformat(eta) if eta else None)
+    slice_flow.of_process().bring(slice_id, eta=eta)
 
 
 @shared_task

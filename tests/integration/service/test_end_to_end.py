@@ -7,16 +7,18 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
+from celery import current_app
 from django.conf import settings
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from deepstack.config import Config
 from deepstack.local.child_cleanup import parent_pipe
-from execution import context
+from execution import context, task_queue
 from execution.broker.order_manager import OrderManager
 from execution.entry import acceptance, order_controls
 from execution.entry.submission import NoLiveWorker, require_worker
@@ -72,6 +74,36 @@ def test_what_others_put_into_a_queue_ends_no_worker(stack: Stack, message: byte
         wait_for(lambda: not client.llen("slices"), 20, "a worker to take it")
     assert ended(accept(urgency="IMMEDIATE")).status == "FILLED"
     assert all(process.alive for process in stack.members)
+
+
+@pytest.mark.parametrize("args", [[], ["7"], [7, 8], [None]])
+def test_a_task_with_strange_arguments_ends_no_worker(stack: Stack, args: list[object]) -> None:
+    current_app.send_task(task_queue.SEND, args=args, eta=timezone.now())
+    assert ended(accept(urgency="IMMEDIATE")).status == "FILLED"
+    assert all(process.alive for process in stack.members)
+
+
+def test_flower_hears_of_each_slice_when_it_is_taken_and_when_it_is_in_hand(stack: Stack) -> None:
+    heard = list[dict[str, Any]]()
+    with current_app.connection_for_read() as connection:
+        receiver = current_app.events.Receiver(connection, handlers={"*": heard.append})
+        events = receiver.itercapture(limit=None, timeout=20)
+        next(events)  # a worker's answer: it is heard
+        order = accept(algorithm="TWAP", window_minutes=0.1, slices=3)
+        took = dict[str, str]()
+        for _ in events:
+            took |= {
+                each["uuid"]: each["args"]
+                for each in heard
+                if each["type"] == "task-received" and f"of order {order.pk} " in str(each["args"])
+            }
+            done = {each.get("uuid") for each in heard if each["type"] == "task-succeeded"}
+            if len(took) == 3 and took.keys() <= done:
+                break
+    assert sorted(took.values()) == [
+        f"(slice {part.pk}: {part.sequence} of order {order.pk} BUY AAPL)"
+        for part in order.slices.order_by("pk")
+    ]
 
 
 def test_an_urgent_order_is_done_at_once(stack: Stack) -> None:
