@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.bars import MIDCAPS, MINUTE, ROOT
 from benchmarks.chart import BLUE, INK, ORANGE, Axis, Curve, svg
-from benchmarks.service import START_SECONDS, _process, _until
+from benchmarks.service import START_SECONDS, process, until
 from deepstack import processes
 from deepstack.local import embedded_servers
 
@@ -128,8 +128,8 @@ def replayed(bars: Path, speed: float) -> list[Run]:
         ):
             subprocess.run(processes.manage(*words), check=True, stdout=subprocess.DEVNULL)
         start_clock(speed)
-        stack.enter_context(_process(folder, "w1", processes.worker("w1")))
-        stack.enter_context(_process(folder, "dispatch", processes.dispatch()))
+        stack.enter_context(process(folder, "w1", processes.worker("w1")))
+        stack.enter_context(process(folder, "dispatch", processes.dispatch()))
         return traded(speed)
 
 
@@ -149,10 +149,10 @@ def traded(speed: float) -> list[Run]:
     from execution.market.calendar import new_york
     from execution.models import Heartbeat, Order
 
-    _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= 1, START_SECONDS)
-    _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
+    until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= 1, START_SECONDS)
+    until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
     here, start, end = context.default(), new_york(DAY, STARTS), new_york(DAY, ENDS)
-    _until(lambda: here.now() >= new_york(DAY, ARRIVE), START_SECONDS)
+    until(lambda: here.now() >= new_york(DAY, ARRIVE), START_SECONDS)
     common = {"side": "BUY", "start_at": start}
     windows = [{} if name == "MARKET" else {"end_at": end} for name in ORDERS]
     orders = acceptance.accept_all(
@@ -163,7 +163,7 @@ def traded(speed: float) -> list[Run]:
         here,
     )
     live = Order.objects.filter(finished_at__isnull=True)
-    _until(lambda: not live.exists(), (end - here.now()).total_seconds() / speed + PATIENCE)
+    until(lambda: not live.exists(), (end - here.now()).total_seconds() / speed + PATIENCE)
     return [_run(order.pk) for order in orders]
 
 

@@ -109,19 +109,19 @@ def team(
 
     Heartbeat.objects.all().delete()  # of the team before
     with ExitStack() as own:
-        commands = [_of(application, processes.worker(f"w{n}")) for n in range(workers)]
+        commands = [of_application(application, processes.worker(f"w{n}")) for n in range(workers)]
         started = [
-            own.enter_context(_process(folder, f"w{n}", command))
+            own.enter_context(process(folder, f"w{n}", command))
             for n, command in enumerate(commands)
         ]
-        dispatch = own.enter_context(_process(folder, "dispatch", processes.dispatch()))
-        _until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= workers, START_SECONDS)
-        _until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
+        dispatch = own.enter_context(process(folder, "dispatch", processes.dispatch()))
+        until(lambda: heartbeat.alive(Heartbeat.Kind.WORKER) >= workers, START_SECONDS)
+        until(lambda: heartbeat.alive(Heartbeat.Kind.DISPATCH) >= 1, START_SECONDS)
         lateness(len(SYMBOLS), 5)  # warm: imports, connections, plans, the days of the symbols
         yield {"workers": started, "dispatch": [dispatch], "servers": programs}
 
 
-def _of(application: str, command: Sequence[str]) -> list[str]:
+def of_application(application: str, command: Sequence[str]) -> list[str]:
     return [application if word == "deepstack" else word for word in command]
 
 
@@ -189,7 +189,7 @@ def _yardstick(
     environment = os.environ | {"YARDSTICK_BROKER": queue, "DJANGO_SETTINGS_MODULE": settings}
     celery = [sys.executable, "-m", "celery", "-A", "benchmarks.yardstick.worker", "worker"]
     command = [*celery, "-c", str(WORKERS), "--without-gossip", "--without-mingle"]
-    with _process(folder, "yardstick", command, environment) as pid:
+    with process(folder, "yardstick", command, environment) as pid:
         kinds = {"workers": [pid], "servers": programs}
         _load_yardstick(10, 5, environment)  # warm
         rows = []
@@ -257,7 +257,7 @@ def _cancel(live: "QuerySet[Order]") -> None:
     for number in live.values_list("pk", flat=True):
         with suppress(order_controls.NotAllowed):  # it has ended meanwhile
             order_controls.cancel(number, by="benchmark", now=context.default().now())
-    _until(lambda: not live.exists(), 2 * START_SECONDS)
+    until(lambda: not live.exists(), 2 * START_SECONDS)
 
 
 def big_order(minutes: float) -> dict[str, float]:
@@ -275,7 +275,7 @@ def big_order(minutes: float) -> dict[str, float]:
     near = order.slices.filter(due_at__lte=task_queue.horizon_end(order.created_at, seconds))
     # A task may run before its publishing is noted, and the slice be skipped.
     silent = near.filter(enqueued_at_real__isnull=True, attempt=0, finished_at__isnull=True)
-    _until(lambda: not silent.exists(), START_SECONDS)
+    until(lambda: not silent.exists(), START_SECONDS)
     enqueued = time.perf_counter() - started
     order_controls.cancel(order.pk, by="benchmark", now=context.default().now())
     return {"stored_s": round(stored, 2), "enqueued_s": round(enqueued, 2)}
@@ -314,7 +314,7 @@ def _resident_mb(pid: int) -> float:
 
 
 @contextmanager
-def _process(
+def process(
     folder: str, name: str, command: Sequence[str], environment: dict[str, str] | None = None
 ) -> Iterator[int]:
     with Path(folder, f"{name}.log").open("ab") as log:
@@ -333,7 +333,7 @@ def _process(
             process.wait()
 
 
-def _until(condition: Callable[[], bool], seconds: float) -> None:
+def until(condition: Callable[[], bool], seconds: float) -> None:
     if not _within(seconds, condition):
         sys.exit(f"waited {seconds:g} s in vain: the figures would mean nothing")
 
