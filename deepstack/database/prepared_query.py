@@ -85,19 +85,29 @@ class Prepared(Generic[Row]):
     """A query of instances, with their related ones and annotations, or of `values_list` rows.
 
     `build` makes the queryset, with a `Param` for each value that is not always the same. `many`:
-    it is read ahead, too.
+    it is read ahead, too. `kept`: who looks ahead asks it once, and gets the same rows again.
     """
 
-    def __init__(self, build: Callable[[], "QuerySet[Any, Row]"], *, many: bool = False) -> None:
-        self._build, self._many = build, many
+    def __init__(
+        self,
+        build: Callable[[], "QuerySet[Any, Row]"],
+        *,
+        many: bool = False,
+        kept: bool = False,
+    ) -> None:
+        self._build, self._many, self._kept = build, many, kept
         _ALL.append(self)
 
     def all(self, **values: object) -> list[Row]:
         asked = self._asked(values)
-        if self._many and _own.known is not None and (self, asked) in _own.known:
-            return _own.known[self, asked]
+        known = _own.known if self._many or self._kept else None
+        if known is not None and (self, asked) in known:
+            return known[self, asked]
         rows = execute(self._for_one, asked).fetchall()
-        return [self._plan.make(row) for row in self._plan.convert(rows)]
+        found = [self._plan.make(row) for row in self._plan.convert(rows)]
+        if known is not None and self._kept:
+            known[self, asked] = found
+        return found
 
     def first(self, **values: object) -> Row | None:
         """The first row; the queryset bounds how many there are."""

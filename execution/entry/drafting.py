@@ -37,6 +37,7 @@ from execution.planning import (
 from execution.planning.trading_window import Window, closed, ends_of, start_of, window_of
 from execution.risk import (
     accounts,
+    exposure,
     kill_switch,
     limits,
     marks,
@@ -44,7 +45,7 @@ from execution.risk import (
     pretrade,
     value_check,
 )
-from execution.risk.exposure import CheckedOrder, Traded, day_trades
+from execution.risk.checked_order import Book, CheckedOrder
 from execution.risk.marks import NO_MARKS, Marks
 from execution.risk.pretrade import Priced, Verdict
 
@@ -137,7 +138,7 @@ class _Drafting:
     accepted: list[Order] = field(default_factory=list)
     knowing: order_plan.Knowing = field(default_factory=order_plan.Knowing)
     amending: Amended | None = None
-    trades: dict[str, Sequence[Traded]] = field(default_factory=dict)  # of today, by account
+    books: dict[str, Book] = field(default_factory=dict)  # by account
 
     def draft(self, signal: Signal) -> Draft:
         start = start_of(signal, self.now)
@@ -195,7 +196,7 @@ class _Drafting:
         )
         order.start_at, order.end_at = window.start, window.end
         left_out = order_parameters.sift(order)
-        if _joins_the_book(order):
+        if order_parameters.joins_the_book(order):
             order.limit_price = price_rounding.near_touch(order, quote)
         verdict = self._verdict(order, quote)
         denial = broker_algos.refusal(order, self.context) or self._denial(verdict)
@@ -294,7 +295,7 @@ class _Drafting:
     def _verdict(self, order: Order, quote: Quote | None) -> Verdict:
         needed = self.rules.marks_for
         known = marks.read(order.account, order.symbol, self.context, needed=needed, now=self.now)
-        checked = replace(self._checked(order, known), traded=self._traded(order.account))
+        checked = replace(self._checked(order, known), book=self._book(order.account))
         reference = quote.mid if quote else order.decision_price
         protective = broker_algos.worst_price(order, reference, self.context)
         return pretrade.verdict(
@@ -306,11 +307,12 @@ class _Drafting:
             breaks=self.rules.breaks,
         )
 
-    def _traded(self, account: str) -> Sequence[Traded] | None:
+    def _book(self, account: str) -> Book:
         """Read once for a list: the children are checked by what is so when they leave."""
-        if self.rules.marks_for.loss and account not in self.trades:
-            self.trades[account] = day_trades(account, self.context, now=self.now)
-        return self.trades.get(account)
+        if account not in self.books:
+            needed, now = self.rules.marks_for, self.now
+            self.books[account] = exposure.book(account, self.context, needed=needed, now=now)
+        return self.books[account]
 
     def _checked(self, order: Order, known: Marks) -> CheckedOrder:
         done = self.amending
@@ -332,17 +334,6 @@ def _after_hours(algorithm: str, session: Session) -> Denial:
         "close": session.close.isoformat(),
     }
     return Denial("AFTER_HOURS_LIMIT_ONLY", numbers)
-
-
-def _joins_the_book(order: Order) -> bool:
-    """Whether the order's limit is where its side of the book is now; one that is passive at first
-    takes the price of the moment at which it leaves, and the broker's algorithms find their own."""
-    unlimited = registry.of(order.algorithm).rests and order.limit_price is None
-    return (
-        unlimited
-        and not order_parameters.is_passive_first(order)
-        and not order_parameters.native(order)
-    )
 
 
 def _accepted(order: Order, plan: Sequence[PlannedSlice]) -> Draft:

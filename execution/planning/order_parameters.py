@@ -73,6 +73,13 @@ def is_passive_first(order: Order) -> bool:
     return order.parameters.get("aggressive_after") is not None
 
 
+def joins_the_book(order: Order) -> bool:
+    """Whether the order's limit is where its side of the book is now; one that is passive at first
+    takes the price of the moment at which it leaves, and the broker's algorithms find their own."""
+    unlimited = registry.of(order.algorithm).rests and order.limit_price is None
+    return unlimited and not is_passive_first(order) and not native(order)
+
+
 def slices_for(quantity: int, most: int | None, lot: int) -> int:
     """How many slices a quantity needs at least, each of whole lots and of at most `most`."""
     return 1 if most is None else -(-quantity // (most // lot * lot))

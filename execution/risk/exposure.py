@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -16,11 +15,13 @@ from execution.context import Context
 from execution.domain.event_kinds import SENT
 from execution.domain.exchange_time import exchange_midnight
 from execution.domain.lifecycle import ORDER_LIVE, SLICE_AT_BROKER, OrderStatus
-from execution.domain.risk_checks import Bounds, Exposure, Heat
+from execution.domain.risk_checks import Bounds, Exposure
 from execution.models import DayTrade, Order, OrderEvent, Slice, TradingState
 from execution.models.orders import LEAVES, Side, working
 from execution.risk import positions
-from execution.risk.marks import NO_MARKS, Marks
+from execution.risk.checked_order import Book, CheckedOrder, Traded
+from execution.risk.marks import NO_MARKS, Marks, Needed
+from execution.risk.portfolio_heat import heat
 
 MINUTE = timedelta(minutes=1)
 # More events than transactions can have under way that are not visible yet.
@@ -58,7 +59,6 @@ _OWN = Prepared[tuple[int]](
     ),
     many=True,
 )
-Traded = tuple[str, str, int, Decimal, Decimal]  # symbol, side, shares, money, fees
 _TRADED = Prepared[Traded](
     lambda: DayTrade.objects.filter(
         account=Param("account", ""), midnight=Param("midnight", NEVER), broker=Param("broker", "")
@@ -99,6 +99,14 @@ def day_trades(account: str, context: Context, *, now: datetime) -> Sequence[Tra
     return _TRADED.all(**_traded_on(account, now, context))
 
 
+def book(account: str, context: Context, *, needed: Needed, now: datetime) -> Book:
+    """What the limits ask for, for all orders of a list."""
+    return Book(
+        day_trades(account, context, now=now) if needed.loss else None,
+        positions.held(account, context) if needed.heat else None,
+    )
+
+
 def _traded_on(account: str, now: datetime, context: Context) -> dict[str, object]:
     return {
         "account": account,
@@ -110,27 +118,6 @@ def _traded_on(account: str, now: datetime, context: Context) -> dict[str, objec
 def _a_minute_ago() -> datetime:
     """To the second, and not less: those that ask within one second ask the same."""
     return timezone.now().replace(microsecond=0) - MINUTE
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedOrder:
-    """One order when it is about to leave, or one child of it of `quantity` shares.
-
-    `working`: shares of the order that the broker holds beside them. `alongside`: orders of the
-    same batch that were accepted before it and are not stored yet. `whole`: the shares of all the
-    order, where that is looked at and `quantity` is a part of it. `price`: what a share is worth.
-    `traded`: what its account has traded today, where that was read already.
-    """
-
-    order: Order
-    quantity: int
-    marks: Marks
-    now: datetime
-    working: int = 0
-    alongside: Sequence[Order] = ()
-    whole: int | None = None
-    price: Decimal | None = None
-    traded: Sequence[Traded] | None = None
 
 
 def read(
@@ -299,7 +286,7 @@ def day_result(checked: CheckedOrder, context: Context) -> Decimal | None:
     What is traded at the first time after the marks were read has no mid yet: it counts at the
     price that it was just traded at.
     """
-    traded = checked.traded
+    traded = checked.book.traded
     if traded is None:
         traded = day_trades(checked.order.account, context, now=checked.now)
     if _last.result_of(traded, checked.marks):
@@ -341,47 +328,6 @@ def _result(traded: Sequence[Traded], marks: Marks) -> Decimal | None:
             return None
         result += shares * (mark or ZERO)
     return result
-
-
-def heat(
-    checked: CheckedOrder, equity: Decimal | None, pending: int, context: Context
-) -> Heat | None:
-    """None where equity is not configured, or a position is not known, nor its price or
-    volatility.
-
-    A position that is new since the marks were read counts from the next check on. A position that
-    the order makes larger counts at what the order's shares are worth, if that is more than the
-    mark.
-    """
-    order = checked.order
-    held = positions.held(order.account, context) if equity else None
-    if not equity or held is None:
-        return None
-    held = {symbol: shares for symbol, shares in held.items() if checked.marks.read_before(symbol)}
-    after = dict(held)
-    after[order.symbol] = held.get(order.symbol, 0) + order.side_sign * (checked.quantity + pending)
-    known = checked.marks.prices.keys() & checked.marks.volatility.keys()
-    if any(shares and symbol not in known for symbol, shares in (held | after).items()):
-        return None
-    before, hot = _heat(held, checked.marks), _heat(after, checked.marks)
-    mark = checked.marks.prices.get(order.symbol)
-    grown = abs(after[order.symbol]) > abs(held.get(order.symbol, 0))
-    if grown and checked.price is not None and mark is not None and checked.price > mark:
-        hot += _heat({order.symbol: after[order.symbol]}, checked.marks) * (
-            checked.price / mark - 1
-        )
-    return Heat(before / equity, hot / equity)
-
-
-def _heat(shares: dict[str, int], marks: Marks) -> Decimal:
-    return sum(
-        (
-            abs(count) * marks.prices[symbol] * Decimal(str(marks.volatility[symbol]))
-            for symbol, count in shares.items()
-            if count
-        ),
-        ZERO,
-    )
 
 
 def _is_amended(order: Order) -> bool:

@@ -47,12 +47,14 @@ class TooFewSessions(LookupError):
 class Marks:
     """Mids per share, and daily volatilities as shares (0.02 is 2 %); a symbol that the market
     says nothing about is left out. `funds` where buys are held within the buying power. `symbols`:
-    the symbols that the market was asked about; None: nobody asked."""
+    the symbols that the market was asked about; None: nobody asked. `question` is the same object
+    in all that come of one question about the account's symbols."""
 
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     volatility: Mapping[str, float] = field(default_factory=dict)
     funds: Funds | None = None
     symbols: frozenset[str] | None = None
+    question: object = field(default_factory=object, compare=False)
 
     def read_before(self, symbol: str) -> bool:
         """Whether the symbol was among the account's when the marks were read."""

@@ -1,7 +1,9 @@
 """What an account holds, in one place: our own fills at its broker, what was there before we came,
 and what a person has accepted since of other people's trades."""
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from deepstack.database.prepared_query import Param, Prepared
 from execution.broker.base import AccountBroker
@@ -13,7 +15,8 @@ _OWN = Prepared[tuple[str, int]](
         Position.objects.filter(broker=Param("broker", ""), account=Param("account", ""))
         .exclude(shares=0)
         .values_list("symbol", "shares")
-    )
+    ),
+    kept=True,
 )
 _OWN_OF_SYMBOL = Prepared[tuple[int]](
     lambda: Position.objects.filter(
@@ -27,6 +30,29 @@ _ACCOUNT = Prepared[BrokerAccount](
     many=True,
 )
 
+NOTHING: Mapping[str, int] = {}
+
+
+class _Last(threading.local):
+    """The positions of the question before. All of a set ask about the same, which may be of
+    thousands of symbols, and who has them knows them again."""
+
+    own: Sequence[tuple[str, int]] | None = None
+    beside: Mapping[str, int] = NOTHING
+    result: Mapping[str, int] = NOTHING
+
+    def sum_of(
+        self, own: Sequence[tuple[str, int]], beside: Mapping[str, int]
+    ) -> Mapping[str, int]:
+        if own is not self.own or beside is not self.beside:
+            shares = Counter(dict(own))
+            shares.update(beside)
+            self.own, self.beside, self.result = own, beside, dict(shares)
+        return self.result
+
+
+_last = _Last()
+
 
 def read_ahead(books: Iterable[tuple[str, str]], context: Context) -> None:
     """For `held` of one symbol, of accounts and symbols."""
@@ -37,7 +63,7 @@ def read_ahead(books: Iterable[tuple[str, str]], context: Context) -> None:
     )
 
 
-def held(account: str, context: Context, *, symbol: str | None = None) -> dict[str, int] | None:
+def held(account: str, context: Context, *, symbol: str | None = None) -> Mapping[str, int] | None:
     """Signed shares by symbol, of all symbols or of one; None where what the account holds beside
     our fills is not known: it trades live and was never compared with its broker."""
     extra = _beside(account, context)
@@ -45,8 +71,7 @@ def held(account: str, context: Context, *, symbol: str | None = None) -> dict[s
         return None
     broker = context.broker.name
     if symbol is None:
-        own = dict(_OWN.all(broker=broker, account=account))
-        return {each: own.get(each, 0) + extra.get(each, 0) for each in {*own, *extra}}
+        return _last.sum_of(_OWN.all(broker=broker, account=account), extra)
     row = _OWN_OF_SYMBOL.first(broker=broker, account=account, symbol=symbol)
     return {symbol: (row[0] if row else 0) + extra.get(symbol, 0)}
 
@@ -58,4 +83,4 @@ def _beside(account: str, context: Context) -> Mapping[str, int] | None:
         return beside
     live = context.config.trading_mode == "live"
     # Of a broker that cannot be asked about its accounts nobody ever learns more.
-    return None if live and isinstance(context.broker.broker, AccountBroker) else {}
+    return None if live and isinstance(context.broker.broker, AccountBroker) else NOTHING

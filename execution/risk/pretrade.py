@@ -15,7 +15,7 @@ from execution.market.base import Halt, Quote
 from execution.models import Order, Slice, TradingState
 from execution.orders import locks
 from execution.risk import exposure, kill_switch, limits, position_breaks, send_snapshot
-from execution.risk.exposure import CheckedOrder
+from execution.risk.checked_order import CheckedOrder
 from execution.risk.limits import LimitSet
 from execution.risk.marks import NO_MARKS
 from execution.risk.send_snapshot import Snapshot

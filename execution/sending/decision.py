@@ -26,7 +26,7 @@ from execution.market.base import Quote
 from execution.models import Order, OrderEvent, Slice
 from execution.planning import order_parameters, participation, price_rounding, residual
 from execution.risk import pretrade, value_check
-from execution.risk.exposure import CheckedOrder
+from execution.risk.checked_order import CheckedOrder
 from execution.risk.send_snapshot import Snapshot
 from execution.sending import market_hours, targeting
 from execution.sending.targeting import Aim, Tape

@@ -26,7 +26,8 @@ from execution.orders import order_trace
 from execution.orders.journal import move_slice, record_event
 from execution.orders.locks import locked, sending, slice_of
 from execution.risk import marks, pretrade, send_snapshot
-from execution.risk.exposure import CheckedOrder, working_leaves
+from execution.risk.checked_order import CheckedOrder
+from execution.risk.exposure import working_leaves
 from execution.risk.pretrade import Priced
 from execution.sending import market_hours, outcomes
 from execution.sending.outcomes import NotSent, Outcome, Result

@@ -18,6 +18,7 @@ from execution.domain.exchange_time import exchange_midnight
 from execution.entry import acceptance
 from execution.models import DayTrade, Fill, Order, Position
 from execution.risk import exposure, positions
+from execution.risk.checked_order import CheckedOrder
 from execution.risk.marks import NO_MARKS
 
 pytestmark = pytest.mark.django_db
@@ -107,7 +108,7 @@ def history() -> Iterator[None]:
 
 def test_the_checks_before_a_send_read_no_history(history: None) -> None:
     new = order(quantity=10)
-    at = exposure.CheckedOrder(new, 10, NO_MARKS, LATE_EVENING)
+    at = CheckedOrder(new, 10, NO_MARKS, LATE_EVENING)
     with CaptureQueriesContext(connection) as asked:
         held = positions.held("default", contexts.default(), symbol="AAPL")
         exposure.day_result(at, contexts.default())

@@ -13,8 +13,10 @@ from execution.broker.order_manager import OrderManager
 from execution.broker.paper_trader import PaperTrader
 from execution.models import Fill, Order
 from execution.risk import buying_power, marks
-from execution.risk.exposure import CheckedOrder, day_result, heat
+from execution.risk.checked_order import CheckedOrder
+from execution.risk.exposure import day_result
 from execution.risk.marks import Marks, Needed
+from execution.risk.portfolio_heat import heat
 from execution.sending import targeting
 from tests.integration.order_steps import new_order
 from tests.integration.risk.test_limits import code_of, filled, first, limit, tried, with_limits

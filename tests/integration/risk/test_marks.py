@@ -22,8 +22,10 @@ from execution.market.base import Quote, TapeBar
 from execution.market.simulated import SimulatedMarket
 from execution.models import DayTrade, Order
 from execution.risk import buying_power, limits, marks
-from execution.risk.exposure import CheckedOrder, day_result, heat
+from execution.risk.checked_order import CheckedOrder
+from execution.risk.exposure import day_result
 from execution.risk.marks import Marks
+from execution.risk.portfolio_heat import heat
 from execution.sending import slices, targeting
 from tests.integration.monitoring.rows import NOON
 from tests.integration.order_steps import execution, new_order, receive, report

@@ -14,6 +14,8 @@ from execution.domain.lifecycle import SliceStatus
 from execution.entry import acceptance
 from execution.models import BrokerAccount, Order, Slice
 from execution.risk import exposure, kill_switch, limits, marks, positions
+from execution.risk.checked_order import CheckedOrder
+from execution.risk.portfolio_heat import heat
 from tests.integration.order_steps import claim, execution, new_order, receive, report
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +82,7 @@ def test_paper_fills_of_an_account_of_the_same_name_are_no_position_of_the_live_
     assert positions.held("default", at_ibkr, symbol="AAPL") == {"AAPL": 300}
     assert positions.held("default", at_ibkr) == {"AAPL": 300, "TSLA": 5}
     assert positions.held("default", usual, symbol="AAPL") == {"AAPL": 900}
-    at = exposure.CheckedOrder(part.order, 100, marks.Marks({"AAPL": D(151)}), usual.now())
+    at = CheckedOrder(part.order, 100, marks.Marks({"AAPL": D(151)}), usual.now())
     assert exposure.day_result(at, at_ibkr) == D("299.99")  # 300 x $1 less the commission
     assert exposure.day_result(at, usual) == D("899.99")
 
@@ -115,10 +117,8 @@ def test_heat_counts_what_was_held_before() -> None:
     account({"TSLA": 100})
     order = new_order(100, parts=1)
     prices, volatility = {"AAPL": D(150), "TSLA": D(200)}, {"AAPL": 0.02, "TSLA": 0.05}
-    at = exposure.CheckedOrder(
-        order, 100, marks.Marks(prices, volatility), contexts.default().now()
-    )
-    found = exposure.heat(at, D(100_000), 0, contexts.default())
+    at = CheckedOrder(order, 100, marks.Marks(prices, volatility), contexts.default().now())
+    found = heat(at, D(100_000), 0, contexts.default())
     assert found is not None
     assert found.before == D("0.01")  # 100 TSLA x $200 x 5 % of $100,000
 
@@ -128,7 +128,7 @@ def test_before_the_first_comparison_an_order_waits_for_it_instead_of_passing_it
     row = account({}, compared=False)
     order = ordered("BUY", 101, live())
     assert order.status == "ACCEPTED"
-    at = exposure.CheckedOrder(order, 101, marks.NO_MARKS, live().now())
+    at = CheckedOrder(order, 101, marks.NO_MARKS, live().now())
     assert exposure.position(at, live()) == (None, 0)
     row.positions_beside, row.accepted_at_real = {"AAPL": 900}, timezone.now()
     row.save()
