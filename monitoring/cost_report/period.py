@@ -47,7 +47,7 @@ def read(first: str | None, last: str | None, name: str | None, *, today: date) 
     """
     if not first and not last:
         return _named(name or "today", today)
-    begin = _day("from", first or last, today)
+    begin = _day("from" if first else "to", first or last, today)
     end = _day("to", last or max(str(begin), str(today)), today)
     if end < begin:
         raise BadPeriod("to", f"must not be before {begin}, got {end}")

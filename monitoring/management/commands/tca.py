@@ -54,7 +54,7 @@ class Command(OperatorCommand):
             metavar="GROUP",
             help=f"one of {', '.join(BY)}; by default the symbol",
         )
-        parser.add_argument("--account", default="", help="by default all accounts together")
+        parser.add_argument("--account", help="by default all accounts together")
         parser.add_argument("--html", type=Path, metavar="FILE", help="write one file with charts")
         parser.add_argument("--csv", type=Path, metavar="FILE", help="write every measure")
         parser.add_argument(
@@ -69,13 +69,14 @@ class Command(OperatorCommand):
         moment = Moment.read()
         chosen = _period(options, moment)
         _check_account(options["account"])
-        found = report.of(chosen, by=options["by"], account=options["account"])
+        account = options["account"] or ""
+        found = report.of(chosen, by=options["by"], account=account)
         if options["html"]:
             _write(options["html"], html_page.text(found, at=moment.now))
         if options["csv"]:
             _write(options["csv"], csv_file.text(found))
         if options["algorithms_csv"]:
-            compared = replayed.of(chosen, account=options["account"])
+            compared = replayed.of(chosen, account=account)
             _write(options["algorithms_csv"], replayed_csv.text(compared))
         if options["json"]:
             self.print_json(as_json(found))
@@ -89,6 +90,9 @@ class Command(OperatorCommand):
 
 def _period(options: Mapping[str, Any], moment: Moment) -> Period:
     today = exchange_day(moment.now)
+    for name, given in (("from", options["first"]), ("to", options["last"])):
+        if given == "":
+            raise BadInput(f"--{name} is empty: give a day as YYYY-MM-DD, or leave it out")
     if options["period"] and (options["first"] or options["last"]):
         raise BadInput("--period: give either a period or --from and --to")
     try:
@@ -97,8 +101,8 @@ def _period(options: Mapping[str, Any], moment: Moment) -> Period:
         raise BadInput(f"--{error.field}: {error}") from None
 
 
-def _check_account(account: str) -> None:
-    if account and not Order.objects.filter(account=account).exists():
+def _check_account(account: str | None) -> None:
+    if account is not None and not Order.objects.filter(account=account).exists():
         raise BadInput(f"--account {account!r}: no such account has orders")
 
 

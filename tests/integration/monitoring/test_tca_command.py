@@ -58,7 +58,10 @@ def test_nothing_ended() -> None:
     ("words", "code", "said"),
     [
         (["--from", "2026-02-30"], 2, "--from: must be"),
-        (["--to", "soon"], 2, "--from: must be .*'soon'"),
+        (["--to", "soon"], 2, "--to: must be .*'soon'"),
+        (["--from", ""], 2, "--from is empty"),
+        (["--to", ""], 2, "--to is empty"),
+        (["--account", ""], 2, "--account '': no such account"),
         (["--from", "2026-03-02", "--to", "2026-03-01"], 2, "--to: must not be before"),
         (["--from", "2026-03-02", "--period", "week"], 2, "--period: give either"),
         (["--account", "nobody"], 2, "--account 'nobody': no such account"),
