@@ -12,8 +12,6 @@ from kombu.asynchronous.timer import Timer
 
 from deepstack.celery_strategy import _InTheLoop
 
-NOW = datetime.now(UTC)
-
 
 @dataclass
 class Loop:
@@ -65,7 +63,8 @@ def loop() -> Iterator[Loop]:
 
 
 def test_what_is_due_is_called_by_its_time_and_what_is_not_waits(loop: Loop) -> None:
-    soon, sooner, later = (NOW + timedelta(seconds=each) for each in (-1, -2, 60))
+    now = datetime.now(UTC)
+    soon, sooner, later = (now + timedelta(seconds=each) for each in (-1, -2, 600))
     for number, eta in enumerate((later, soon, sooner)):
         loop.receive(number, eta=eta.isoformat())
     assert loop.run == []  # only in its turn
@@ -76,8 +75,9 @@ def test_what_is_due_is_called_by_its_time_and_what_is_not_waits(loop: Loop) -> 
 
 
 def test_one_timer_is_set_whatever_waits(loop: Loop) -> None:
+    now = datetime.now(UTC)
     for number in range(100):
-        loop.receive(number, eta=(NOW + timedelta(seconds=100 - number)).isoformat())
+        loop.receive(number, eta=(now + timedelta(seconds=700 - number)).isoformat())
     waiting = [each for each in loop.timer.queue if not each.entry.canceled]
     assert len(waiting) == 1
     assert loop.run == []

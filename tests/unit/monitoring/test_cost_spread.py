@@ -59,7 +59,7 @@ def test_a_period(asked: tuple[str | None, ...], days: tuple[date, date]) -> Non
     ("asked", "field", "said"),
     [
         (("2026-02-30", None, None), "from", "must be"),
-        ((None, "yesterday", None), "from", "yesterday"),
+        ((None, "yesterday", None), "to", "yesterday"),
         (("2026-03-03", "2026-03-02", None), "to", "must not be before 2026-03-03"),
         (("2025-03-03", "2026-03-04", None), "from", "at most 366 days"),
         ((None, None, "decade"), "period", "one of today, week, month"),
