@@ -32,7 +32,9 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
             slices = [part for draft in drafts for part in draft.slices]
             events = [event for draft in drafts for event in draft.events]
             number(orders, slices, events)
-            copy_in(orders)
+            # Two that store the same references wait for each other in one order, or in a deadlock.
+            in_turn = sorted(orders, key=_reference)
+            copy_in(in_turn)
             for rows in (slices, events):
                 _refer_to_orders(rows)
                 copy_in(rows)
@@ -45,6 +47,10 @@ def store(drafts: Sequence[Draft], *, horizon_end: datetime) -> None:
         if "order_reference_once" in str(error):
             raise ReferenceTaken from error
         raise
+
+
+def _reference(order: Order) -> tuple[str, str]:
+    return order.account, order.client_reference or ""
 
 
 def _refer_to_orders(rows: Sequence[Slice] | Sequence[OrderEvent]) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 
 from execution import context as contexts
 from execution import heartbeat
@@ -16,6 +18,7 @@ from execution.entry.references import ReferenceConflict
 from execution.models import Heartbeat, Order
 from execution.router import ExecutionRouter
 from tests.integration.api.test_api import client_of
+from tests.stack import wait_for
 
 pytestmark = pytest.mark.django_db
 
@@ -135,6 +138,31 @@ def test_one_reference_twice_in_a_batch_is_one_order_or_refused() -> None:
     with pytest.raises(ReferenceConflict, match="another order of this batch"):
         acceptance.accept_all([fresh, fresh | {"quantity": 77}], context)
     assert not Order.objects.filter(client_reference="r-9").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_lists_that_name_the_same_orders_in_another_sequence_are_both_answered() -> None:
+    one, two = SIGNAL | {"client_reference": "r-6"}, SIGNAL | {"client_reference": "r-7"}
+
+    def backwards() -> list[Order]:
+        try:
+            return acceptance.accept_all([two, one], contexts.default())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            stored = [acceptance.accept(one, contexts.default())]
+            other = threads.submit(backwards)
+            wait_for(somebody_waits, 10, "the other list to come upon the reference")
+            stored.append(acceptance.accept(two, contexts.default()))
+        assert [order.pk for order in other.result(10)] == [order.pk for order in stored[::-1]]
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)
