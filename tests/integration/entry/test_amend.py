@@ -85,6 +85,28 @@ def test_the_same_amendment_twice_is_one() -> None:
     assert order.events.filter(kind="ORDER_AMENDED").count() == 1
 
 
+END = timedelta(hours=11)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        pytest.param({"quantity": 5_000}, {"limit_price": "150"}, id="what it was already"),
+        pytest.param({"limit_price": "151", "quantity": 5_000}, {"limit_price": "151"}, id="more"),
+        pytest.param({"limit_price": "151", "quantity": 900}, {"quantity": 900}, id="a limit"),
+        pytest.param({"end_at": END, "quantity": 900}, {"quantity": 900}, id="an end"),
+    ],
+)
+def test_an_amendment_of_somebody_else_is_not_taken_for_ones_own(
+    theirs: dict[str, Any], ours: dict[str, Any]
+) -> None:
+    order = new_order(limit_price="150")
+    now = order.created_at
+    change(order, **{k: now + v if isinstance(v, timedelta) else v for k, v in theirs.items()})
+    with pytest.raises(amend.StaleVersion, match="has version 2, not 1: read it again"):
+        change(order, **ours)
+
+
 @pytest.mark.parametrize("values", [{"quantity": 1_500}, {"limit_price": "151"}])
 def test_an_order_that_has_not_begun_keeps_its_start_when_it_is_amended(
     values: dict[str, object],
