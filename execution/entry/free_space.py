@@ -8,10 +8,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from django.db import connection
+
 from deepstack.config import Config
-from deepstack.local.embedded_servers import VAR
 
 
 class DiskNearlyFull(RuntimeError):
@@ -43,5 +45,18 @@ def measured(config: Config) -> Iterator[Space]:
 
 
 def _folders(config: Config) -> list[Path]:
-    rows = [] if config.database_url else [VAR]
-    return [*rows, config.log_file.parent]
+    return [
+        *_rows_of_this_machine(str(connection.get_connection_params().get("host", ""))),
+        config.log_file.parent,
+    ]
+
+
+@cache
+def _rows_of_this_machine(host: str) -> tuple[Path, ...]:
+    """Where a PostgreSQL behind a Unix socket keeps its rows; none where it may not be asked. A
+    socket may lie on another disk than they do."""
+    if not host.startswith("/"):
+        return ()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+        return tuple(Path(folder) for (folder,) in cursor.fetchall())

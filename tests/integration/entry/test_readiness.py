@@ -1,9 +1,11 @@
 """A nearly full disk or a wrong clock takes no new order, and keeps no cancel back."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -76,7 +78,15 @@ def test_a_process_whose_clock_is_far_off_takes_and_amends_nothing(
 
 
 def test_the_disks_of_rows_and_logs_are_measured() -> None:
-    assert list(free_space.measured(current()))
+    """By where PostgreSQL says its rows are: `up` names its address to every process it starts."""
+    local = str(connection.get_connection_params()["host"]).startswith("/")
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW data_directory")
+        rows = [Path(*cursor.fetchone())] if local else []
+    for address in ("", "postgresql://somewhere/else"):
+        config = current().model_copy(update={"database_url": address})
+        measured = [space.folder for space in free_space.measured(config)]
+        assert measured == [*rows, config.log_file.parent]
     free_space.require(current())
 
 
