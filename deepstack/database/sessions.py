@@ -1,5 +1,7 @@
 """What the errors of PostgreSQL say of the session that met them, and how to tell a person."""
 
+import re
+
 from django.db import InterfaceError, OperationalError
 
 # Codes (SQLSTATE) and their classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -38,6 +40,28 @@ _FOR_NOW = {
     "55P03": "a lock was not free in time",
     "57014": "a statement took too long",
 }
+# What refuses a connection has no code here, only words: the server's own, if it speaks English, or
+# libpq's. The first that is found counts.
+_REFUSALS = {
+    "too many clients": _FOR_NOW["53300"],
+    "remaining connection slots": _FOR_NOW["53300"],
+    "too many connections": _FOR_NOW["53300"],
+    "No space left": _FOR_NOW["53100"],
+    "password authentication failed": _FOR_NOW["28P01"],
+    "no password supplied": "it asks for a password, and none is set",
+    "pg_hba.conf": "it takes no connection from here (pg_hba.conf)",
+    "starting up": _SPENT["57P03"],
+    "shutting down": _SPENT["57P03"],
+    "not accepting connections": _SPENT["57P03"],
+    "in recovery mode": _SPENT["57P03"],
+    "session is read-only": _SPENT["25006"],
+    "root certificate file": "the file to check its certificate by is missing",
+    "certificate verify failed": "its certificate is not trusted, or has expired",
+    "does not match host name": "its certificate is of another host",
+    "does not support SSL": "it speaks no TLS, which sslmode asks for",
+}
+_NAME = re.compile('"[^"]*"')
+_UNKNOWN = re.compile('FATAL: +(database|role) "" does not exist')
 
 
 def is_spent(code: str | None) -> bool:
@@ -68,6 +92,16 @@ def in_words(error: BaseException) -> str:
     """Why PostgreSQL did not do what it was asked for, without any address, name or value."""
     code = code_of(error)
     if code is None:
-        return "does not answer"
+        return _of_refusal(str(error))
     known = _SPENT.get(code) or _FOR_NOW.get(code) or _SPENT_CLASSES.get(code[:2])
     return known or f"it answers with error {code}"
+
+
+def _of_refusal(text: str) -> str:
+    bare = _NAME.sub('""', text)  # a name may be whatever words
+    for said, words in _REFUSALS.items():
+        if said in bare:
+            return words
+    if unknown := _UNKNOWN.search(bare):
+        return f"the {unknown[1]} does not exist"
+    return "it takes no connection" if "FATAL:" in bare else "does not answer"

@@ -65,3 +65,46 @@ def test_words_name_the_cause_and_no_address() -> None:
     assert in_words(psycopg.errors.InsufficientPrivilege("x")) == "its role may not do that"
     assert in_words(psycopg.errors.UndefinedTable("t")) == "it answers with error 42P01"
     assert in_words(psycopg.OperationalError("host=10.0.0.1")) == "does not answer"
+
+
+FAILED = 'connection failed: connection to server at "10.0.0.1", port 5432 failed: '
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("FATAL:  sorry, too many clients already", "it has no connection left"),
+        ('FATAL:  too many connections for role "u"', "it has no connection left"),
+        ("FATAL:  could not write init file: No space left on device", "its disk is full"),
+        ('FATAL:  password authentication failed for user "u"', "it refuses the password"),
+        ("fe_sendauth: no password supplied", "it asks for a password, and none is set"),
+        ('FATAL:  database "starting up" does not exist', "the database does not exist"),
+        ('FATAL:  role "u" does not exist', "the role does not exist"),
+        ("FATAL:  the database system is starting up", "it is starting or shutting down"),
+        ("session is read-only", "it is read-only"),
+        (
+            'FATAL:  pg_hba.conf rejects connection for host "10.0.0.1", user "u"',
+            "it takes no connection from here (pg_hba.conf)",
+        ),
+        (
+            'root certificate file "/root/.postgresql/root.crt" does not exist',
+            "the file to check its certificate by is missing",
+        ),
+        (
+            "SSL error: certificate verify failed",
+            "its certificate is not trusted, or has expired",
+        ),
+        (
+            'server certificate for "other.example" does not match host name "db"',
+            "its certificate is of another host",
+        ),
+        (
+            "server does not support SSL, but SSL was required",
+            "it speaks no TLS, which sslmode asks for",
+        ),
+        ("FATAL:  etwas anderes", "it takes no connection"),
+        ("Connection refused", "does not answer"),
+    ],
+)
+def test_a_refused_connection_is_told_by_its_cause(said: str, words: str) -> None:
+    assert in_words(OperationalError(FAILED + said)) == words
