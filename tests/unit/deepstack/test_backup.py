@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from deepstack.backup import dump, programs
 from deepstack.backup.manifest import Manifest, sha256
 from deepstack.backup.programs import BackupError, Server
+from deepstack.database import entry
 
 KEY = "a pass phrase of some length"
 
@@ -113,3 +115,12 @@ def test_no_password_stands_in_a_command_line() -> None:
     server = Server.of({"dbname": "d", "host": "h", "password": "hunter2", "options": "-c x=1"})
     assert server.conninfo("d") == "dbname=d host=h"
     assert server.environment()["PGPASSWORD"] == "hunter2"
+
+
+def test_a_backup_trusts_no_server_that_the_service_refuses() -> None:
+    strict = "&sslrootcert=/ca.pem&sslcrl=/crl.pem&channel_binding=require&require_auth=md5"
+    django = entry(f"postgresql://u:p@h:5432/d?sslmode=verify-full{strict}")
+    server = Server.of({"dbname": "d", **django["OPTIONS"]})
+    asked = conninfo_to_dict(server.conninfo("d"))
+    for name in ("sslmode", "sslrootcert", "sslcrl", "channel_binding", "require_auth"):
+        assert asked.get(name) == django["OPTIONS"][name]
