@@ -1,6 +1,7 @@
 """Faults of what the service stands on, as an operator or a machine brings them about."""
 
 import os
+import resource
 import secrets
 import sys
 from collections.abc import Iterator
@@ -64,3 +65,14 @@ def own_redis() -> Iterator[str]:
     with embedded_servers.started(folder, database=False) as services:
         yield services.redis_url
     embedded_servers.remove_abandoned(folder.parent)
+
+
+@contextmanager
+def no_longer_file_than(length: int) -> Iterator[None]:
+    """A disk without room for more, in bytes, for this process and those it starts meanwhile."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)

@@ -94,12 +94,32 @@ def _dump(server: Server, path: Path, snapshot: str, major: int, key: str) -> No
         f"--dbname={server.conninfo(server.name)}",
     ]
     stages = [dumping] + ([encryption.command(decrypt=False)] if key else [])
-    part = path.with_name(path.name + ".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with _part_of(path) as part, part.open("wb") as file:
         through(stages, server, key, stdin=None, stdout=file, doing="pg_dump")
         file.flush()
         os.fsync(file.fileno())
-    part.rename(path)
+        part.rename(path)
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """A file of this run alone, gone at the end unless it has become the backup. Two runs of one
+    second would write into each other's."""
+    part = path.with_name(path.name + ".part")
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise _taken(path) from None
+    try:
+        if path.exists():
+            raise _taken(path)
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _taken(path: Path) -> BackupError:
+    return BackupError(f"{path} is the backup of another run, of the same second; run it again")
 
 
 def _read_back(server: Server, path: Path, major: int, key: str) -> None:

@@ -45,6 +45,7 @@ def restore(
     fresh = _beside_name(server.name, "_restoring")
     try:
         with server.beside() as session:
+            refuse_another(session, server.name)
             _refuse_sessions(session, server.name)
             with _dropped_unless_renamed(session, fresh):
                 _fill(server, session, backup, fresh, manifest, key)
@@ -61,6 +62,15 @@ def _refuse_sessions(session: "Connection[Any]", name: str) -> None:
         raise BackupError(
             f"{row[0]} sessions are connected to the database {name!r}: stop every process of the"
             " service (and the strategies that call it) first; nothing was changed"
+        )
+
+
+def refuse_another(session: "Connection[Any]", name: str) -> None:
+    """Until this session ends. Two would drop, fill and rename one database beside ours."""
+    row = session.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
+    if not (row and row[0]):
+        raise BackupError(
+            f"another restore of the database {name!r} is running; nothing was changed"
         )
 
 

@@ -79,6 +79,10 @@ def _move(folder: Path, ids: Sequence[int], key: str) -> Moved:
     own = _unused(folder, f"orders-{ids[0]}-{ids[-1]}")
     try:
         manifest, known = _write(own, ids, key)
+    except BaseException:  # such as a full disk: nothing was removed yet
+        shutil.rmtree(own)
+        raise
+    try:
         manifest.check(own, key=key, known=known)
         proof.check(own, ids)
         _remove(own.name, manifest, known)

@@ -34,6 +34,7 @@ from execution.orders import verification
 from execution.orders.journal import record_event
 from execution.sending import outcomes
 from monitoring.models import Alert, CostAnalysis
+from tests.faults import no_longer_file_than
 from tests.integration.order_steps import claim, execution, new_order, report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
@@ -190,6 +191,17 @@ def test_nothing_is_removed_where_the_files_lie(tmp_path: Path) -> None:
     assert moved.folder == tmp_path / f"{left.name}-2"
     assert (left / "whatever").read_text() == "of somebody else"
     assert parts_of([recent]) > 0
+
+
+def test_on_a_full_disk_the_rows_stay_and_no_files(tmp_path: Path) -> None:
+    order = executed()
+    age(order)
+    executed()
+    before = parts_of([order])
+    with no_longer_file_than(100), pytest.raises(OSError, match="File too large"):
+        archived(tmp_path)
+    assert parts_of([order]) == before
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_pages_of_an_archived_order_still_open(tmp_path: Path) -> None:
