@@ -1,11 +1,16 @@
 """A migration has the time that a request does not have, and its session none of it afterwards."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from deepstack.database import LIMITS
+from deepstack.database.advisory_locks import MIGRATING, alone
+from tests.stack import wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_date]
 NAMES = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
@@ -36,3 +41,22 @@ def test_the_statements_that_are_shown_before_a_migration_are_the_migrations_own
     with connection.schema_editor(collect_sql=True, atomic=False) as editor:
         editor.execute("SELECT 1")
     assert editor.collected_sql == ["SELECT 1;"]
+
+
+def test_of_two_migrates_at_once_the_second_waits_for_the_first() -> None:
+    said = StringIO()
+
+    def migrate() -> None:
+        try:
+            call_command("migrate", stdout=said, verbosity=1)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with alone(MIGRATING) as mine:
+            assert mine
+            other = threads.submit(migrate)
+            wait_for(said.getvalue, 10, "a word of why nothing happens")
+            assert said.getvalue() == "another migrate is running: waiting for its end\n"
+        other.result(30)
+    assert "No migrations to apply" in said.getvalue()
