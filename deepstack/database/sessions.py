@@ -34,6 +34,9 @@ _FOR_NOW = {
     "42501": "its role may not do that",
     "28P01": "it refuses the password",
     "3D000": "the database does not exist",
+    # A process of a new release whose migrations have not run yet.
+    "42P01": "a table of this release is missing, run `manage.py migrate`",
+    "42703": "a column of this release is missing, run `manage.py migrate`",
     "53100": "its disk is full",
     "53300": "it has no connection left",
     "53400": "a limit of its configuration is reached",

@@ -25,12 +25,13 @@ from django.core.management.base import (
     SystemCheckError,
 )
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DatabaseError
+from django.db import DatabaseError, ProgrammingError
 from rich.console import Console
 from typing_extensions import override
 
 from deepstack import logs
 from deepstack.config import current
+from deepstack.database.sessions import in_words, is_away
 from execution.checks import CONFIGURATION
 from execution.domain.reading import LONGEST_PERSON, Reader, one_line, person, remark, whole
 from execution.domain.signal import InvalidSignal
@@ -166,7 +167,10 @@ def refusals() -> Iterator[None]:
     except MarketDataUnavailable as error:
         raise CommandError(f"the market data source does not answer: {error}") from None
     except DatabaseError as error:
-        raise CommandError(f"PostgreSQL: {error}".strip()) from None
+        # What is wrong with it, by its own words, and what to do where those do not say.
+        missing = isinstance(error, ProgrammingError) and is_away(error)
+        words = f"{in_words(error)}: " if missing else ""
+        raise CommandError(f"PostgreSQL: {words}{error}".strip()) from None
 
 
 class ControlCommand(OperatorCommand):

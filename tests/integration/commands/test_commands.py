@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 
 from deepstack import manage
 from execution import context, heartbeat
@@ -23,6 +24,7 @@ from execution.models import (
     TradingStateChange,
 )
 from tests.bad_signals import BAD_SIGNALS, GOOD
+from tests.integration.api.test_api import client_of
 from tests.integration.commands.console import SIGNAL, run
 from tests.stack import Stack
 
@@ -329,3 +331,18 @@ def test_a_database_that_is_away_is_told_in_words(command: str, tmp_path: Path) 
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[0].startswith("PostgreSQL: connection")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.django_db
+def test_before_the_migrations_of_a_new_release_every_door_says_what_to_run() -> None:
+    api = client_of("Trader")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE execution_order RENAME COLUMN basket TO of_before")
+        with pytest.raises(CommandError, match=r"run `manage\.py migrate`"), transaction.atomic():
+            run("orders")
+        with transaction.atomic():
+            answer = api.get("/api/v1/orders/")
+            transaction.set_rollback(True)
+        transaction.set_rollback(True)
+    assert (answer.status_code, answer.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+    assert "run `manage.py migrate`" in answer.json()["detail"]

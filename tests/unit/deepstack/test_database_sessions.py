@@ -44,7 +44,9 @@ def test_a_session_is_given_up_only_when_it_cannot_go_on(code: str | None, spent
         (ProgrammingError, psycopg.errors.InsufficientPrivilege, True),
         (OperationalError, psycopg.errors.DeadlockDetected, True),
         (OperationalError, psycopg.errors.SerializationFailure, True),
-        (ProgrammingError, psycopg.errors.UndefinedTable, False),
+        (ProgrammingError, psycopg.errors.UndefinedTable, True),
+        (ProgrammingError, psycopg.errors.UndefinedColumn, True),
+        (ProgrammingError, psycopg.errors.SyntaxError, False),
         (DatabaseError, psycopg.errors.CheckViolation, False),
     ],
 )
@@ -63,7 +65,8 @@ def test_words_name_the_cause_and_no_address() -> None:
     assert in_words(psycopg.errors.DiskFull("/var/lib")) == "its disk is full"
     assert in_words(psycopg.errors.IoError("/var/lib")) == "it met an error of its system"
     assert in_words(psycopg.errors.InsufficientPrivilege("x")) == "its role may not do that"
-    assert in_words(psycopg.errors.UndefinedTable("t")) == "it answers with error 42P01"
+    assert "run `manage.py migrate`" in in_words(psycopg.errors.UndefinedTable("t"))
+    assert in_words(psycopg.errors.SyntaxError("t")) == "it answers with error 42601"
     assert in_words(psycopg.OperationalError("host=10.0.0.1")) == "does not answer"
 
 
