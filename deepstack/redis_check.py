@@ -33,6 +33,13 @@ _CODES = {
     "NOAUTH": "it refuses the password",
     "WRONGTYPE": "somebody else uses the keys of its queues",
 }
+# What a refused connection says, of which redis-py and OpenSSL make one kind of error.
+_REFUSALS = {
+    "max number of clients reached": "it has no connection left (maxclients)",
+    "mismatch, certificate is not valid for": "its certificate is of another host",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted, or has expired",
+    "WRONG_VERSION_NUMBER": "it speaks no TLS, which rediss:// asks for",
+}
 
 
 def trouble() -> str:
@@ -51,6 +58,9 @@ def in_words(error: BaseException) -> str:
     code = str(error).rpartition(_PIPELINED)[2].partition(" ")[0]
     if code in _CODES:
         return _CODES[code]
+    for said, words in _REFUSALS.items():
+        if said in str(error):
+            return words
     for kind, words in _WORDS:
         if isinstance(error, kind):
             return words

@@ -6,6 +6,11 @@ from redis import exceptions
 
 from deepstack.redis_check import in_words
 
+REFUSED = (
+    "Error 1 connecting to 10.0.0.1:6379. [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify"
+    " failed:"
+)
+
 
 @pytest.mark.parametrize(
     ("error", "words"),
@@ -21,6 +26,23 @@ from deepstack.redis_check import in_words
         (exceptions.ResponseError("WRONGPASS 10.0.0.1"), "it answers with error WRONGPASS"),
         (exceptions.TimeoutError("Timeout reading from 10.0.0.1:6379"), "no answer within 2 s"),
         (exceptions.ConnectionError("Error 111 connecting to 10.0.0.1:6379"), "does not answer"),
+        (exceptions.ConnectionError("max number of clients reached"), "no connection left"),
+        (
+            exceptions.ConnectionError(f"{REFUSED} self-signed certificate (_ssl.c:1006)."),
+            "certificate is not trusted, or has expired",
+        ),
+        (
+            exceptions.ConnectionError(
+                f"{REFUSED} Hostname mismatch, certificate is not valid for '10.0.0.1'."
+            ),
+            "certificate is of another host",
+        ),
+        (
+            exceptions.ConnectionError(
+                "Error 1 connecting to 10.0.0.1:6379. [SSL: WRONG_VERSION_NUMBER] wrong version"
+            ),
+            "speaks no TLS",
+        ),
     ],
 )
 def test_the_cause_is_named_and_no_address(error: Exception, words: str) -> None:
