@@ -107,6 +107,7 @@ class Stack:
 
     def manage(self, *words: str) -> str:
         """Run a management command to its end and return what it printed."""
+        self._go_on()
         stderr = sys.__stderr__.fileno() if sys.__stderr__ else None
         command, here = processes.manage(*words), Path.cwd()
         done = fork_server.run(command, self._environment, here, stderr=stderr)
@@ -124,6 +125,10 @@ class Stack:
             finally:
                 shown.terminate()
         return shown.returncode
+
+    def _go_on(self) -> None:
+        if self._asked_to_stop.is_set():
+            raise Stopped
 
     def _own_stores(self) -> dict[str, bool]:
         return {
@@ -155,6 +160,7 @@ class Stack:
     def _start(
         self, name: str, command: Sequence[str], *, stage: int, extra: Mapping[str, str] = {}
     ) -> None:
+        self._go_on()
         self._supervisor.start(name, command, {**self._environment, **extra}, stage=stage)
 
     def _take_port(self, first: int) -> int:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from deepstack.config import ROOT
-from deepstack.local import embedded_servers
+from deepstack.local import embedded_servers, stack
 from deepstack.local.child_cleanup import parent_pipe
 from deepstack.local.embedded_servers import running
 from tests.stack import START_SECONDS, Process, status_of, wait_for
@@ -52,6 +52,16 @@ class Services:
             )
         self.started.append(Process("up", popen, log))
         return self.started[-1]
+
+
+def test_whoever_ends_it_while_it_starts_waits_for_no_further_step(tmp_path: Path) -> None:
+    starting = stack.Stack(tmp_path, {})
+    starting.stop()
+    with pytest.raises(stack.Stopped):
+        starting.manage("check")
+    with pytest.raises(stack.Stopped), starting.processes():
+        pytest.fail("it has started")
+    assert not list(tmp_path.glob("log/*"))
 
 
 @pytest.fixture
