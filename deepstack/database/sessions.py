@@ -56,6 +56,7 @@ _REFUSALS = {
     "starting up": _SPENT["57P03"],
     "shutting down": _SPENT["57P03"],
     "not accepting connections": _SPENT["57P03"],
+    "not yet accepting connections": _SPENT["57P03"],
     "in recovery mode": _SPENT["57P03"],
     "session is read-only": _SPENT["25006"],
     "root certificate file": "the file to check its certificate by is missing",

@@ -9,16 +9,20 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from deepstack.config import ROOT
 from deepstack.local import child_cleanup, server_programs
+from deepstack.local.server_programs import ServerError
 
 VAR = ROOT / "var"
+AGAIN_AFTER = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,32 @@ def revive(root: Path, *, database: bool, broker: bool) -> bool:
     with _alone(root.resolve()):
         _start(root.resolve(), database=database, broker=broker)
     return True
+
+
+class Revival:
+    """Starts again what dies while somebody holds the servers, however long it cannot start, such
+    as on a disk that is full: who waits for them goes on when it can."""
+
+    def __init__(
+        self, root: Path, say: Callable[[str], None], *, database: bool, broker: bool
+    ) -> None:
+        self._revive = partial(revive, root, database=database, broker=broker)
+        self._say = say
+        self._failing = False
+        self._again_at = 0.0
+
+    def look(self) -> None:
+        if time.monotonic() < self._again_at:
+            return
+        try:
+            if self._revive():
+                self._say("PostgreSQL or Redis had died and was started again")
+            self._failing = False
+        except ServerError as error:
+            if not self._failing:
+                self._say(f"error: {error}; it is tried again until it starts")
+            self._failing = True
+            self._again_at = time.monotonic() + AGAIN_AFTER
 
 
 def stop_unused(root: Path) -> None:

@@ -21,6 +21,7 @@ import redis
 
 MAX_CONNECTIONS = 300  # every thread of every worker keeps one
 PATIENCE = 60.0  # seconds for a start or a stop; a crashed cluster recovers first
+TO_BEGIN = 5.0  # seconds until a start has left its first trace
 SYSTEM_USER = "deepstack"
 
 _POSTGRES_SOCKET = ".s.PGSQL.5432"
@@ -64,7 +65,8 @@ def start_postgres(data: Path, sockets: Path) -> None:
         log = data / "server.log"
         start = ["start", "-D", str(data), "-l", str(log), "-o", options]
         _run([*_pg_ctl(), *start, "-W"], owner, log=log)
-    _await(lambda: _postgres_answers(sockets), f"PostgreSQL to start (see {data}/server.log)")
+    what = f"PostgreSQL to start (see {data}/server.log)"
+    _await(lambda: _postgres_answers(sockets), what, ended=lambda: not _postgres_lives(data))
 
 
 def stop_postgres(data: Path, sockets: Path) -> None:
@@ -135,6 +137,12 @@ def _forget_reused_pid(lock: Path, data: Path) -> None:
             lock.unlink()
 
 
+def _postgres_lives(data: Path) -> bool:
+    with suppress(FileNotFoundError, IndexError, ValueError):
+        return psutil.pid_exists(int((data / "postmaster.pid").read_text().splitlines()[0]))
+    return False
+
+
 def _postgres_answers(sockets: Path) -> bool:
     asked = [_postgres("pg_isready"), "-q", "-h", str(sockets), "-U", "postgres"]
     return subprocess.run(asked, check=False, timeout=PATIENCE).returncode == 0  # noqa: S603
@@ -158,11 +166,15 @@ def _accepts(path: Path) -> bool:
     return True
 
 
-def _await(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+def _await(
+    condition: Callable[[], bool], what: str, *, ended: Callable[[], bool] = lambda: False
+) -> None:
+    """`ended`: there is nothing to wait for, unless it has not even begun."""
+    began = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
-            raise ServerError(f"waited {PATIENCE:.0f} s for {what}")
+        waited = time.monotonic() - began
+        if waited > PATIENCE or (waited > TO_BEGIN and ended()):
+            raise ServerError(f"waited {waited:.0f} s for {what}")
         time.sleep(0.02)
 
 

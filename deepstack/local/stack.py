@@ -65,6 +65,7 @@ class Stack:
             self._environment["PYTHONWARNINGS"] = "ignore:You're running the worker"
             say("running as root: the service needs no such rights, an ordinary user is better")
         self._supervisor = Supervisor(folder / "log", say)
+        self._revival = embedded_servers.Revival(folder, say, **self._own_stores())
         self._taken_ports: list[socket.socket] = []
 
     def stop(self, *_: object) -> None:
@@ -102,8 +103,7 @@ class Stack:
         if self._asked_to_stop.wait(0.2):
             raise Stopped
         self._supervisor.supervise()
-        if embedded_servers.revive(self.folder, **self._own_stores()):
-            say("PostgreSQL or Redis had died and was started again")
+        self._revival.look()
 
     def manage(self, *words: str) -> str:
         """Run a management command to its end and return what it printed."""

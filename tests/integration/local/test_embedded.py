@@ -155,6 +155,30 @@ def test_crashed_servers_start_again_with_what_was_committed(folder: Path) -> No
         assert not embedded_servers.revive(folder, database=True, broker=True)
 
 
+def test_a_server_that_cannot_start_is_tried_again_until_it_can(folder: Path) -> None:
+    said: list[str] = []
+    with started(folder) as services:
+        write_down(services, 7)
+        revival = embedded_servers.Revival(folder, said.append, database=True, broker=True)
+        kept = folder / "postgres/global/pg_control"
+        kill(postmaster(folder))
+        away = kept.rename(kept.with_name("away"))
+
+        revival.look()
+        (trouble,) = said
+        assert "s for PostgreSQL to start (see " in trouble
+        assert "it is tried again until it starts" in trouble
+        away.rename(kept)
+
+        def looked() -> int:
+            revival.look()
+            return len(said) - 1
+
+        wait_for(looked, 60, "it to start")
+        assert said[1:] == ["PostgreSQL or Redis had died and was started again"]
+        assert ask(services, "SELECT value FROM noted") == 7
+
+
 def test_a_stale_lock_whose_process_id_is_somebody_elses(folder: Path) -> None:
     with started(folder, broker=False) as services:
         write_down(services, 7)

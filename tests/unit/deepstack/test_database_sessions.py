@@ -84,6 +84,10 @@ FAILED = 'connection failed: connection to server at "10.0.0.1", port 5432 faile
         ('FATAL:  database "starting up" does not exist', "the database does not exist"),
         ('FATAL:  role "u" does not exist', "the role does not exist"),
         ("FATAL:  the database system is starting up", "it is starting or shutting down"),
+        (
+            "FATAL:  the database system is not yet accepting connections",
+            "it is starting or shutting down",
+        ),
         ("session is read-only", "it is read-only"),
         (
             'FATAL:  pg_hba.conf rejects connection for host "10.0.0.1", user "u"',
