@@ -152,17 +152,25 @@ def _fits(quantity: int, cap: float | None, volume: float) -> bool:
 
 
 def estimate(question: Question, algorithm: str, end: datetime) -> CostEstimate:
-    """What the order is expected to cost if the algorithm works it until `end`.
-
-    A child that rests joins its own side of the book, or waits at its limit: that is what it costs
-    if it fills.
-    """
-    spec, kind = question.spec, registry.of(algorithm)
+    """What the order is expected to cost if the algorithm works it until `end`."""
+    kind = registry.of(algorithm)
     if kind.rests:
-        limit = question.limit_bps
-        price = -spec.spread_bps / 2 if limit is None else limit
-        return CostEstimate(price, price, 0.0, 0.0, Basis.IF_FILLED)
+        return _at_its_limit(question, end)
     return over_window(question, end, concentration=_concentration(question, kind, end))
+
+
+def _at_its_limit(question: Question, end: datetime) -> CostEstimate:
+    """A child that rests joins its own side of the book, or waits at its limit: that is what it
+    costs if it fills. One whose limit is beyond the far touch trades at the market's prices, which
+    its limit only bounds.
+    """
+    half, limit = question.spec.spread_bps / 2, question.limit_bps
+    price = -half if limit is None else limit
+    if price > half:
+        taken = over_window(question, end)
+        if taken.bps < price:
+            return taken
+    return CostEstimate(price, price, 0.0, 0.0, Basis.IF_FILLED)
 
 
 def over_window(question: Question, end: datetime, *, concentration: float = 1.0) -> CostEstimate:

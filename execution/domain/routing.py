@@ -15,6 +15,7 @@ from execution.domain.session import Session
 _OPENING, _CLOSING = timedelta(minutes=30), timedelta(minutes=60)
 _MIDDAY = timedelta(minutes=90), timedelta(minutes=270)
 
+IF_FILLED = "the cost of LIMIT is that of its own price, if the market comes to it"
 NO_VOLUME = (
     "the symbol's daily volume is not known: each way shows the spread alone, and none can be"
     " called cheaper; give average_daily_volume, or run manage.py learn_profiles"

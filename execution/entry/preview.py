@@ -78,11 +78,14 @@ def preview(
 
 
 def _advice(order: Order, context: Context) -> list[str]:
-    """The guide's word on the time of day, and why the estimates may not tell ways apart."""
+    """The guide's word on the time of day, what a price that waits means, and why the estimates may
+    not tell ways apart."""
     if order.status == OrderStatus.DENIED:
         return []
     session = context.market.session(order.start_at)
     by_time = routing.advice(session, order.start_at) if session else ""
     ways = order.routing.get("alternatives", [])
     unknown = routing.NO_VOLUME if any(w["basis"] == Basis.SPREAD_ONLY for w in ways) else ""
-    return [text for text in (by_time, unknown) if text]
+    estimate = order.routing.get("estimate", {})
+    waiting = routing.IF_FILLED if estimate.get("basis") == Basis.IF_FILLED else ""
+    return [text for text in (by_time, waiting, unknown) if text]

@@ -129,6 +129,10 @@ def alternatives_of(asked: Question, ends: Mapping[str, datetime]) -> list[dict[
 
 
 def _beyond(order: Order, quote: Quote | None) -> float | None:
+    """How far the price at which a child would rest lies beyond the mid; None: at its own side of
+    the book, where one that is patient first waits whatever its limit allows later."""
     if order.limit_price is None or quote is None:
         return None
-    return float(order.side_sign * (order.limit_price / quote.mid - 1) * BPS)
+    beyond = float(order.side_sign * (order.limit_price / quote.mid - 1) * BPS)
+    joins = order_parameters.is_passive_first(order) and beyond > -quote.spread_bps / 2
+    return None if joins else beyond

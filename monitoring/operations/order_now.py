@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Count
 
+from execution.domain.costs import Basis
 from execution.market import market_data
 from execution.models import Order
 from execution.orders import queries, results
@@ -21,7 +22,8 @@ BPS = 10_000
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Against one benchmark, + is a cost. `expected` and `deviation` (either way) as they were
-    estimated before the first child; `bps` and `dollars` so far, or at the end."""
+    estimated before the first child, `if_filled` where that is the price of a limit which the
+    market may never come to; `bps` and `dollars` so far, or at the end."""
 
     name: str
     benchmark: Decimal | None = None
@@ -30,6 +32,7 @@ class Cost:
     bps: float | None = None
     expected_dollars: Decimal | None = None
     dollars: Decimal | None = None
+    if_filled: bool = False
 
 
 def of(order: Order, moment: Moment) -> Mapping[str, Any]:
@@ -102,6 +105,7 @@ def _against_arrival(order: Order) -> Cost:
         if arrival is None or expected is None
         else Decimal(expected) * arrival * order.quantity / BPS,
         dollars=paid,
+        if_filled=order.routing.get("estimate", {}).get("basis") == Basis.IF_FILLED,
     )
 
 

@@ -125,6 +125,16 @@ def test_costs_are_preliminary_until_they_are_final() -> None:
     assert f"/admin/monitoring/costanalysis/{cost.pk}/change/" in final
 
 
+@pytest.mark.parametrize(("basis", "said"), [("IF_FILLED", True), ("SPREAD_ONLY", False)])
+def test_the_estimate_of_a_limit_that_waits_says_that_it_may_not_fill(
+    basis: str, said: bool
+) -> None:
+    order = store_order(
+        status="WORKING", estimated_slippage_bps=-40.0, routing={"estimate": {"basis": basis}}
+    )
+    assert ("<small>if it fills</small>" in shown(order)) is said
+
+
 def test_a_denied_order_has_no_cost() -> None:
     assert "Never worked, no cost." in shown(accept(quantity=500_000_000))
 

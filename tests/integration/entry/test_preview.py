@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -161,6 +162,26 @@ def test_the_schema_describes_what_is_answered() -> None:
 def test_the_api_names_what_is_wrong(body: Any) -> None:
     answer = client_of("Trader").post("/api/v1/orders/preview/", body, format="json")
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("off_market", "terms", "waits"),
+    [
+        pytest.param("0.97", {}, True, id="a limit that the market has to come to"),
+        pytest.param("1.03", {}, False, id="a limit that the market is through already"),
+        pytest.param("1.03", {"aggressive_after": 0.5}, True, id="patient at the bid first"),
+    ],
+)
+def test_a_limit_is_priced_by_where_it_trades(
+    off_market: str, terms: dict[str, Any], waits: bool
+) -> None:
+    quote = contexts.default().market.quote("AAPL", datetime.now(UTC))
+    assert quote
+    limit = round(quote.ask * Decimal(off_market), 2)
+    seen = asked(algorithm="LIMIT", limit_price=limit, decision_price=None, **terms)
+    assert (seen["estimate"]["basis"] == "IF_FILLED") is waits
+    assert any("if the market comes to it" in text for text in seen["advice"]) is waits
+    assert seen["estimate"]["bps"] < 20
 
 
 def test_with_an_unknown_volume_it_says_that_no_way_is_cheaper() -> None:

@@ -234,10 +234,19 @@ def test_the_risk_of_a_schedule_is_that_of_its_holding():
     assert schedule_risk_bps(0.02, 1.0, [1.0, 0.0]) == pytest.approx(timing_risk_bps(0.02, 0.5))
 
 
-@pytest.mark.parametrize(("limit_bps", "cost"), [(None, -2.0), (7.5, 7.5), (-10.0, -10.0)])
+@pytest.mark.parametrize(
+    ("limit_bps", "cost"), [(None, -2.0), (-10.0, -10.0), (1.5, 1.5), (2.0, 2.0), (2.1, 2.1)]
+)
 def test_a_limit_order_costs_its_own_price_if_it_fills(limit_bps, cost):
     [found] = alternatives(question(limit_bps=limit_bps), {"LIMIT": CLOSE})
     assert (found.cost_bps, found.basis, found.deviation_bps) == (cost, "IF_FILLED", None)
+
+
+def test_a_limit_far_beyond_the_market_costs_what_the_market_asks():
+    ends = {"LIMIT": CLOSE, "POV": CLOSE}
+    limit, pov = alternatives(question(limit_bps=190.0, participation=1e-9), ends)
+    assert (limit.cost_bps, limit.basis) == (pov.cost_bps, pov.basis)
+    assert 2.0 < limit.cost_bps < 190.0
 
 
 def test_each_algorithm_has_its_own_window():
