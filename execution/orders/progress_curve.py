@@ -27,9 +27,11 @@ class Point(NamedTuple):
 class Curve(TypedDict):
     """`planned` and `executed` are shares so far; `average` is the order's own average price,
     `vwap` the market's since the order's start, `limits` those of the children by when they left.
+    `until`: the order's end in milliseconds, as planned or as it was.
     """
 
     quantity: int
+    until: int
     planned: list[Point]
     executed: list[Point]
     fills: list[Point]
@@ -105,6 +107,7 @@ def curve(order: Order, market: MarketData, *, now: datetime) -> Curve:
     begin = Point(_millis(order.start_at), 0)
     return {
         "quantity": order.quantity,
+        "until": _millis(order.finished_at or order.end_at),
         "planned": thinned([begin, *(_point(due, sum_) for due, sum_, _, _ in slices)]),
         "executed": thinned([begin, *executed]) if executed else [],
         "fills": thinned([_point(each.at, each.price) for each in executions]),

@@ -26,15 +26,10 @@ PAGES = (
 )
 
 
-def new_order(symbol: str, quantity: int = 500) -> Order:
-    signal = {
-        "symbol": symbol,
-        "side": "BUY",
-        "quantity": quantity,
-        "algorithm": "TWAP",
-        "slices": 100,
-    }
-    return acceptance.accept(signal, context.default())
+def new_order(symbol: str, quantity: int = 500, **terms: object) -> Order:
+    signal = {"symbol": symbol, "side": "BUY", "quantity": quantity}
+    terms = terms or {"algorithm": "TWAP", "slices": 100}
+    return acceptance.accept(signal | terms, context.default())
 
 
 def test_the_page_shows_a_new_order_without_being_asked(page: Page, site: Site) -> None:

@@ -29,6 +29,20 @@ def test_the_charts_are_drawn_and_the_facts_open_by_keyboard(page: Page, site: S
     site.stack.manage("cancel", str(order.pk))
 
 
+def test_the_charts_of_an_order_of_one_slice_span_its_window_and_not_days(
+    page: Page, site: Site
+) -> None:
+    order = new_order("RESTING", algorithm="LIMIT", limit_price=1, window_minutes=30)
+    page.goto(f"/admin/execution/order/{order.pk}/change/")
+    for name, least in (("quantity-chart", 30), ("price-chart", 1)):
+        page.wait_for_function(
+            "([id, least]) => { const x = Chart.getChart(id)?.scales.x;"
+            " const long = (x?.max - x?.min) / 60000; return least <= long && long < 60; }",
+            arg=[name, least],
+        )
+    site.stack.manage("cancel", str(order.pk))
+
+
 def test_an_order_is_priced_and_sent_with_the_keyboard_alone(visitor: Callable[..., Page]) -> None:
     page = visitor("Trader")
     page.goto("/admin/execution/order/")

@@ -4,6 +4,7 @@
   "use strict";
 
   const EVERY_MS = 5000;
+  const SHORTEST_MS = 60000; // Around a single point the library would draw an axis of days.
   const TIME = new Intl.DateTimeFormat("en-GB", {
     timeZone: "America/New_York", hour: "2-digit", minute: "2-digit", second: "2-digit",
   });
@@ -72,13 +73,16 @@
     return value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
   }
 
-  function draw(id, datasets, found, format) {
+  // The axis reaches to `until` and as far as there are points.
+  function draw(id, datasets, found, until, format) {
     if (!charts[id]) {
       const canvas = document.getElementById(id);
       charts[id] = new Chart(canvas, { type: "line", data: { datasets: [] }, options: options(format) });
     }
     const chart = charts[id];
-    chart.options.scales.x.min = found.planned[0][0];
+    const start = found.planned[0][0];
+    chart.options.scales.x.min = start;
+    chart.options.scales.x.suggestedMax = Math.max(until, start + SHORTEST_MS);
     // What was hidden in the legend stays hidden.
     datasets.forEach(function (fresh, index) {
       const known = chart.data.datasets[index];
@@ -101,8 +105,8 @@
         return answer.json();
       })
       .then(function (found) {
-        draw("quantity-chart", quantities(found), found, shares);
-        draw("price-chart", prices(found), found, price);
+        draw("quantity-chart", quantities(found), found, found.until, shares);
+        draw("price-chart", prices(found), found, 0, price);
         say("");
         if (found.live) setTimeout(refresh, EVERY_MS);
       })
