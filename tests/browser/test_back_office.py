@@ -1,15 +1,18 @@
 """The back office in a browser: it is styled, it runs without errors, and its buttons work."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from execution import context
 from execution.entry import acceptance
 from execution.models import Order
-from tests.browser.conftest import Site
+from monitoring.models import Alert
+from tests.browser.conftest import PHONE, Site, fits
 
 
 @pytest.fixture
@@ -48,6 +51,25 @@ def test_an_order_is_looked_at_and_paused(page: Page, site: Site, order: Order) 
     expect(page.locator("a.ds-control:has-text('Resume')")).to_be_visible()
     assert Order.objects.get(pk=order.pk).status == "PAUSED"
     assert site.stack.manage("cancel", str(order.pk)).returncode == 0
+
+
+def test_on_a_phone_an_alert_is_read_whole_in_the_list(visitor: Callable[..., Page]) -> None:
+    words = "order 7 BUY 100 AAPL TWAP: paused, as a person asked for it with many words; " * 3
+    now = timezone.now()
+    alert = Alert.objects.create(
+        kind="PAUSED", severity="WARNING", message=words, raised_at=now, raised_at_real=now
+    )
+    page = visitor("Viewer", viewport=PHONE)
+    page.goto(f"/admin/monitoring/alert/?id__exact={alert.pk}")
+    expect(page.locator("#result_list .field-message")).to_contain_text(words.strip())
+    cut = page.eval_on_selector_all(
+        "#result_list :is(td, th)",
+        "cells => cells.filter(each => each.scrollHeight > each.clientHeight"
+        " || each.scrollWidth > each.clientWidth).map(each => each.className.split(' ')[0])",
+    )
+    alert.delete()
+    assert cut == []
+    assert fits(page)
 
 
 def test_pages_and_the_api_s_documentation_obey_their_content_policy(page: Page) -> None:
