@@ -166,8 +166,8 @@ def failed_orders(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
     return Finding(
         kind=AlertKind.FAILED_ORDERS,
         severity=severity,
-        message=f"{count} failed orders on {facts.day} ({whose}); the last, order "
-        f"{facts.order_id}, {facts.status}{why}",
+        message=f"{count} failed order{'' if count == 1 else 's'} on {facts.day} ({whose}); "
+        f"the last, order {facts.order_id}, {facts.status}{why}",
         key=f"FAILED_ORDERS:{facts.account}:{facts.strategy}:{facts.day}",
         account=facts.account,
         order_id=facts.order_id,
@@ -277,7 +277,7 @@ def broker_rejects(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
         facts,
         AlertKind.BROKER_REJECTS,
         AlertSeverity.CRITICAL if count >= 2 * limits.rejected_children else AlertSeverity.WARNING,
-        f"the broker refused {count} children",
+        f"the broker refused {count} child{'' if count == 1 else 'ren'}",
         rejected=count,
         threshold=limits.rejected_children,
     )
@@ -303,13 +303,13 @@ def behind_schedule(facts: ExecutionFacts, limits: Thresholds) -> Finding | None
     behind = facts.scheduled - facts.filled
     if behind <= limits.behind_schedule * facts.quantity:
         return None
-    share = Decimal(behind) / facts.quantity
+    share, bound = Decimal(behind) / facts.quantity, limits.behind_schedule.normalize()
     return _of_order(
         facts,
         AlertKind.BEHIND_SCHEDULE,
         _severity(share, limits.behind_schedule),
         f"{facts.filled:,} shares executed where {facts.scheduled:,} were scheduled by now: "
-        f"{share:.0%} of the order behind, more than {limits.behind_schedule:.0%}",
+        f"{beside(share, bound):%} of the order behind, more than {bound:%}",
         scheduled=facts.scheduled,
         filled=facts.filled,
         threshold=f"{limits.behind_schedule:f}",
@@ -330,12 +330,15 @@ def incomplete(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
     patient = registry.of(facts.algorithm).rests and facts.status == OrderStatus.EXPIRED
     if patient and unexecuted.by_the_market(facts.reason):
         severity = AlertSeverity.INFO
+    what = f" with {rest:,} of {facts.quantity:,} shares not executed"
+    if facts.reason.startswith(unexecuted.sentence(rest, facts.quantity, None)):
+        what = ""  # the reason says it
     why = f": {facts.reason}" if facts.reason else ""
     return _of_order(
         facts,
         AlertKind.INCOMPLETE,
         severity,
-        f"{facts.status} with {rest:,} of {facts.quantity:,} shares not executed{why}",
+        f"{facts.status}{what}{why}",
         rest=rest,
         reason=facts.reason,
     )

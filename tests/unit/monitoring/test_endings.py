@@ -121,6 +121,35 @@ def test_an_order_behind_its_schedule(
 
 
 @pytest.mark.parametrize(
+    ("filled", "threshold", "said"),
+    [
+        (399, "0.10", "10.1% of the order behind, more than 10%"),
+        (200, "0.1", "30% of the order behind, more than 10%"),
+        (424, "0.075", "8% of the order behind, more than 7.5%"),
+    ],
+)
+def test_what_is_said_of_a_schedule_is_true(filled: int, threshold: str, said: str) -> None:
+    limits = replace(LIMITS, behind_schedule=D(threshold))
+    finding = rules.behind_schedule(replace(WORKING, scheduled=500, filled=filled), limits)
+    assert finding is not None
+    assert said in finding.message
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("400 of 1,000 not executed: X", "EXPIRED: 400 of 1,000 not executed: X"),
+        ("late fill", "EXPIRED with 400 of 1,000 shares not executed: late fill"),
+        ("", "EXPIRED with 400 of 1,000 shares not executed"),
+    ],
+)
+def test_an_alert_says_once_how_many_shares_were_not_executed(reason: str, said: str) -> None:
+    finding = rules.incomplete(replace(SHORT, reason=reason), LIMITS)
+    assert finding is not None
+    assert finding.message.endswith(said)
+
+
+@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         pytest.param({"status": O.EXPIRED, "filled": 999}, WARNING, id="one share is missing"),
