@@ -52,9 +52,15 @@ class Command(OperatorCommand):
         )
         if options["json"]:
             self.print_json([_shown(row) for row in learned])
-        elif learned:
+            return
+        if learned:
             self.out.print(_table(learned))
-        else:
+        if never := _never_learned(symbols):
+            self.stdout.write(
+                f"nothing is known of {never}: it takes {FEWEST_SESSIONS} full sessions of bars"
+                " that are over; manage.py load_bars FILE stores them"
+            )
+        elif not learned:
             self.stdout.write(
                 "nothing new: every symbol with at least"
                 f" {FEWEST_SESSIONS} full sessions of bars was learned before"
@@ -66,6 +72,14 @@ def _from_file(
 ) -> list[VolumeProfile]:
     with bars_of(file, symbols, zone) as rows:
         return volume_profiles.learn_from_rows(rows, source=file.name, pool=not symbols, **choices)
+
+
+def _never_learned(symbols: list[str]) -> str:
+    """Those of the named symbols that have no profile; without names, whether none has one."""
+    if not symbols:
+        return "" if VolumeProfile.objects.exists() else "any symbol"
+    known = set(VolumeProfile.objects.filter(symbol__in=symbols).values_list("symbol", flat=True))
+    return ", ".join(dict.fromkeys(each for each in symbols if each not in known))
 
 
 def _day(text: str | None) -> date | None:

@@ -225,6 +225,16 @@ def test_the_command_learns_from_stored_bars() -> None:
     assert "all together" in learn_by_command()
 
 
+@pytest.mark.usefixtures("after_the_close")
+def test_the_command_names_what_it_has_too_few_bars_of() -> None:
+    assert "nothing is known of any symbol: it takes 5 full sessions" in learn_by_command()
+    store("GWW", sessions_before(TODAY, 8))
+    said = learn_by_command("--symbol", "GWW", "NEW")
+    assert "GWW" in said
+    assert "nothing is known of NEW: it takes 5 full sessions" in said
+    assert "nothing new" not in said
+
+
 def bar_file(folder: Path, days: Iterable[date]) -> Path:
     file = folder / "bars.csv"
     lines = ["symbol,timestamp,open,high,low,close,volume"]
