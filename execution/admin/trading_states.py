@@ -1,6 +1,7 @@
 """Trading states, which change through one call alone, and the signs of life."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -36,7 +37,7 @@ class StateForm(forms.Form):
 @admin.register(TradingState)
 class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
     change_list_template = "admin/execution/tradingstate/change_list.html"
-    list_display = ("scope", "key", "coloured", "reason", "changed_by", "changed", "change")
+    list_display = ("scope", "key", "coloured", "reason", "changed_by", "changed")
     list_filter = ("state", "scope")
     search_fields = ("key",)
 
@@ -50,8 +51,16 @@ class TradingStateAdmin(ReadOnlyAdmin[TradingState]):
 
     @admin.display(description="")
     def change(self, row: TradingState) -> SafeString:
-        url = reverse("admin:execution_tradingstate_set")
-        return format_html('<a href="{}?scope={}&key={}">change</a>', url, row.scope, row.key)
+        query = urlencode({"scope": row.scope, "key": row.key})
+        return format_html(
+            '<a href="{}?{}">change</a>', reverse("admin:execution_tradingstate_set"), query
+        )
+
+    @override
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """With a link for whoever lifts halts, too."""
+        shown = super().get_list_display(request)
+        return [*shown, "change"] if request.user.has_perm(desks.SET_STATES) else shown
 
     @override
     def changelist_view(

@@ -260,6 +260,16 @@ def test_a_halt_is_set_under_the_name_of_who_did_it() -> None:
     assert order.events.filter(kind="TRADING_STATE").count() == 1
 
 
+@pytest.mark.parametrize(("role", "offered"), [("Viewer", 0), ("Trader", 0), ("Risk", 1)])
+def test_only_who_may_change_a_trading_state_is_offered_it(role: str, offered: int) -> None:
+    TradingState.objects.create(
+        scope="STRATEGY", key="A&B", state="HALTED", changed_at_real=timezone.now()
+    )
+    page = client_of(role).get("/admin/execution/tradingstate/").content.decode()
+    assert "A&amp;B" in page
+    assert page.count('key=A%26B">change</a>') == offered
+
+
 @pytest.mark.parametrize(
     ("role", "changes", "status"),
     [
