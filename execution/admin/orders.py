@@ -116,7 +116,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             {
                 "fields": (
                     ("what", "algorithm", "urgency"),
-                    ("limit", "decided", "average_daily_volume"),
+                    ("limit", "decided", "volume"),
                     ("starts", "ends", "finished"),
                     ("account", "strategy", "client_reference"),
                     ("in_basket",),
@@ -176,6 +176,11 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     @admin.display(description="limit price")
     def limit(self, order: Order) -> str:
         return base.price(order.limit_price)
+
+    @admin.display(description="average daily volume")
+    def volume(self, order: Order) -> str:
+        shares = order.average_daily_volume
+        return base.NOTHING if shares is None else f"{shares:,} shares"
 
     @admin.display(description="decision price")
     def decided(self, order: Order) -> str:

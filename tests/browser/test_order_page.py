@@ -43,6 +43,17 @@ def test_the_charts_of_an_order_of_one_slice_span_its_window_and_not_days(
     site.stack.manage("cancel", str(order.pk))
 
 
+def test_a_long_reference_does_not_widen_the_page(page: Page, site: Site) -> None:
+    long = {"client_reference": "x" * 128, "strategy": "s" * 64, "average_daily_volume": 2_000_000}
+    order = new_order("LONG", algorithm="TWAP", slices=100, **long)
+    for size in (DESK, PHONE):
+        page.set_viewport_size(size)
+        page.goto(f"/admin/execution/order/{order.pk}/change/")
+        expect(page.locator("fieldset").first).to_contain_text("2,000,000 shares")
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+    site.stack.manage("cancel", str(order.pk))
+
+
 def test_an_order_is_priced_and_sent_with_the_keyboard_alone(visitor: Callable[..., Page]) -> None:
     page = visitor("Trader")
     page.goto("/admin/execution/order/")

@@ -28,6 +28,7 @@ def post(role: str = "Trader", address: str = TICKET, **changes: Any) -> Any:
 def test_a_ticket_is_priced_every_way_and_nothing_is_stored() -> None:
     page = post(address=f"{TICKET}?preview").content.decode()
     assert "TWAP (chosen)" in page
+    assert "BUY 1,400 AAPL" in post(address=f"{TICKET}?preview", quantity=1400).content.decode()
     assert all(name in page for name in ("VWAP", "POV", "IS", "MARKET", "LIMIT"))
     assert not Order.objects.exists()
 
