@@ -79,7 +79,7 @@ class BrokerAccountAdmin(ReadOnlyAdmin[BrokerAccount]):
         "account",
         "money",
         "power",
-        "positions",
+        "held",
         "compared",
         "accepted_by",
         "problem",
@@ -93,6 +93,11 @@ class BrokerAccountAdmin(ReadOnlyAdmin[BrokerAccount]):
     @admin.display(description="buying power", ordering="buying_power")
     def power(self, row: BrokerAccount) -> str:
         return f"{row.buying_power:,.2f}"
+
+    @admin.display(description="positions")
+    def held(self, row: BrokerAccount) -> str:
+        held = sorted(row.positions.items())
+        return ", ".join(f"{shares:,} {symbol}" for symbol, shares in held) or base.NOTHING
 
     @admin.display(description="compared", ordering="compared_at_real")
     def compared(self, row: BrokerAccount) -> str:

@@ -129,9 +129,9 @@ class CostAnalysisAdmin(ReadOnlyAdmin[Any]):
     def share_of_volume(self, cost: CostAnalysis) -> str:
         return _percent(cost.participation)
 
-    @admin.display(description="preliminary", boolean=True)
-    def preliminary(self, cost: CostAnalysis) -> bool:
-        return cost.preliminary
+    @admin.display(description="figures")
+    def preliminary(self, cost: CostAnalysis) -> str:
+        return "preliminary" if cost.preliminary else "final"
 
 
 @admin.register(OrderReplay)
@@ -139,7 +139,7 @@ class OrderReplayAdmin(ReadOnlyAdmin[OrderReplay]):
     list_display = (
         "order",
         "algorithm",
-        "own",
+        "whose",
         "shares",
         "against_arrival",
         "against_vwap",
@@ -158,6 +158,7 @@ class OrderReplayAdmin(ReadOnlyAdmin[OrderReplay]):
     against_vwap = _shown("vwap_bps", "VWAP", bps)
     cost = _shown("shortfall_bps", "shortfall", bps)
     really = _shown("actual_bps", "as it went", bps)
+    whose = _shown("own", "the order's own", lambda own: "yes" if own else NOTHING)
 
 
 @admin.register(DailySummary)

@@ -95,13 +95,13 @@ def parts(group: Group) -> SafeString:
     scale = _Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     width = (WIDTH - LEFT - RIGHT) / len(steps)
     drawn = [_level(scale, tick, _level_of(tick)) for tick in ticks]
-    for place, (title, begin, end, mean) in enumerate(steps):
+    for place, (name, begin, end, mean) in enumerate(steps):
         x = LEFT + place * width
         top, bottom = sorted((scale.at(begin), scale.at(end)))
-        title = f"{title}: {mean:+.1f} bps"
+        title = f"{name}: {mean:+.1f} bps"
         drawn.append(_bar(x + 10, top, width - 20, bottom, _kind(mean), title))
         drawn.append(_text(x + width / 2, max(top - 4, TOP + 8), figures.signed(mean), "middle"))
-        drawn.append(_text(x + width / 2, HEIGHT - BOTTOM + 14, title, "middle"))
+        drawn.append(_text(x + width / 2, HEIGHT - BOTTOM + 14, name, "middle"))
     drawn.append(_text(WIDTH - RIGHT, HEIGHT - 4, "bps of the value at the decision price", "end"))
     return _svg("Implementation shortfall by cause, in basis points", drawn)
 

@@ -16,7 +16,8 @@ from django.urls import reverse
 from rest_framework.authtoken.models import TokenProxy
 
 from execution.admin import csv_export
-from execution.models import Order, Slice
+from execution.models import BrokerAccount, Order, Slice
+from monitoring.models import CostAnalysis
 from tests.integration.admin.test_admin import ORDERS, accept, client_of, filled, one_of_each
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +50,22 @@ def test_the_list_begins_with_what_is_open_and_leaves_out_what_was() -> None:
     assert old.pk in shown(viewer, q="AAPL"), "who searches finds old orders, too"
     assert shown(viewer, q=str(old.pk)) == [old.pk]
     assert "Today and open" in viewer.get(ORDERS).content.decode()
+
+
+@pytest.mark.parametrize(("status", "said"), [("ACCEPTED", "preliminary"), ("CANCELLED", "final")])
+def test_costs_say_in_words_whether_they_are_final(status: str, said: str) -> None:
+    order = accept()
+    Order.objects.filter(pk=order.pk).update(status=status)
+    CostAnalysis.objects.create(order=order, event_id=1)
+    page = client_of("Viewer").get("/admin/monitoring/costanalysis/").content.decode()
+    assert f'data-label="figures">{said}<' in page
+
+
+def test_positions_at_the_broker_are_read_as_the_command_says_them() -> None:
+    held = {"T": -1_114, "F": 4_738}
+    BrokerAccount.objects.create(broker="ibkr", account="DU1", positions=held)
+    page = client_of("Viewer").get("/admin/execution/brokeraccount/").content.decode()
+    assert "4,738 F, -1,114 T" in page
 
 
 def test_a_list_goes_into_a_file_as_it_is_filtered() -> None:

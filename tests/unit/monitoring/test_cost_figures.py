@@ -85,6 +85,13 @@ def test_charts_are_drawn_within_their_frame(name: str) -> None:
             assert 0 <= float(dot.attrib["cx"]) <= width
 
 
+def test_the_parts_of_the_shortfall_are_named_below_their_bars() -> None:
+    root = ElementTree.fromstring(charts.parts(group(3)))  # noqa: S314  our own
+    words = [element.text or "" for element in root.iter() if element.tag.endswith("text")]
+    named = ["Delay", "Trading", "Opportunity", "Fees", "Shortfall"]
+    assert [word for word in words if word.startswith(tuple(named))] == named
+
+
 def test_charts_of_nothing_are_empty() -> None:
     for text in (charts.by_day({}), charts.by_group([])):
         assert not list(ElementTree.fromstring(text).iter("circle"))  # noqa: S314
