@@ -42,6 +42,18 @@ def test_the_page_shows_a_new_order_without_being_asked(page: Page, site: Site) 
     expect(page.locator("#live-orders")).not_to_contain_text("APPEARS")
 
 
+def test_a_dark_page_is_printed_dark_on_white(page: Page) -> None:
+    colour = "getComputedStyle(document.querySelector('.ds-figure b')).color"
+    page.emulate_media(color_scheme="light")
+    page.goto("/admin/")
+    on_white = page.evaluate(colour)
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    page.wait_for_function(f"{colour} !== '{on_white}'")
+    page.emulate_media(color_scheme="dark", media="print")
+    page.wait_for_function(f"{colour} === '{on_white}'")
+
+
 def test_selected_text_stays_selected_while_the_page_moves(page: Page) -> None:
     page.goto("/admin/")
     before = page.inner_text("#updated time")
