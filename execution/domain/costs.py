@@ -1,6 +1,7 @@
 """What an order is expected to cost, and what it did cost. Always: + is a cost, in basis points."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from math import isfinite, sqrt
@@ -80,6 +81,12 @@ def slippage_bps(side_sign: int, price: Decimal, benchmark: Decimal) -> float:
         raise ValueError(f"side_sign = {side_sign}: must be 1 (buy) or -1 (sell)")
     _check_positive("benchmark", benchmark)
     return float(side_sign * (price - benchmark) / benchmark * BPS)
+
+
+def volume_after(arrival: datetime, volume: int, *, end: datetime, length: timedelta) -> int:
+    """Of the shares that a bar traded those that count from `arrival` on: of the bar under way then
+    the part that was still to come, as prints are not told apart within it."""
+    return round(volume * min((end - arrival) / length, 1))
 
 
 def _check_positive(name: str, value: Decimal | float) -> None:

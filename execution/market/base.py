@@ -1,11 +1,12 @@
 """What a source of market data answers, and the shapes of its answers."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
+from execution.domain.costs import volume_after
 from execution.domain.session import Session
 
 MINUTE = timedelta(minutes=1)
@@ -130,6 +131,15 @@ def minute_volumes(bars: Iterable[TapeBar], session: Session, *, now: datetime) 
         if 0 <= index < len(minutes):
             minutes[index] += bar.volume
     return minutes
+
+
+def since(bars: Iterable[TapeBar], arrival: datetime) -> list[TapeBar]:
+    """The bars from `arrival` on, the one under way at that moment with a part of its volume."""
+    return [
+        replace(bar, volume=volume_after(arrival, bar.volume, end=bar.end, length=bar.length))
+        for bar in bars
+        if bar.end > arrival
+    ]
 
 
 def vwap(bars: Iterable[TapeBar]) -> Decimal | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from django.db import connection
 
-from execution.market.base import MarketData, MarketDataUnavailable, TapeBar
+from execution.market.base import MarketData, MarketDataUnavailable, TapeBar, since
 from execution.models import Fill, Order
 from execution.orders.queries import window
 
@@ -162,9 +162,10 @@ def _bars(order: Order, market: MarketData, now: datetime) -> Sequence[TapeBar]:
     """Of the order's window so far; none where the market is silent."""
     start, end = window(order)
     try:
-        return market.bars(order.symbol, start.replace(second=0, microsecond=0), min(end, now))
+        bars = market.bars(order.symbol, start.replace(second=0, microsecond=0), min(end, now))
     except MarketDataUnavailable:
         return []
+    return since(bars, start)
 
 
 def _point(at: datetime, value: Decimal | float) -> Point:

@@ -14,7 +14,7 @@ from django.db.models import Count, QuerySet, Sum
 from execution.domain.algorithms import registry
 from execution.domain.costs import slippage_bps
 from execution.domain.lifecycle import SLICE_AT_BROKER, SLICE_TERMINAL, OrderStatus
-from execution.market.base import MarketData, MarketDataUnavailable, vwap
+from execution.market.base import MarketData, MarketDataUnavailable, since, vwap
 from execution.models import Fill, Order, OrderEvent, Slice
 from execution.models.orders import LEAVES
 from execution.orders.results import (
@@ -187,7 +187,8 @@ def market_vwap(order: Order, market: MarketData, *, now: datetime) -> Decimal |
     """The market's VWAP over the order's window, as far as it is known by `now`.
 
     The window ends with the last possible share: at the fill of the last one, or when the order
-    ended. Bars that overlap it count. None where the market has traded or says nothing.
+    ended. Bars that overlap it count, that of the arrival in part, as in the cost analysis. None
+    where the market has not traded or says nothing.
     """
     try:
         return _vwap_of_window(order, market, now)
@@ -198,7 +199,7 @@ def market_vwap(order: Order, market: MarketData, *, now: datetime) -> Decimal |
 def _vwap_of_window(order: Order, market: MarketData, now: datetime) -> Decimal | None:
     start, end = window(order)
     bars = market.bars(order.symbol, start.replace(second=0, microsecond=0), min(end + MINUTE, now))
-    return vwap(bar for bar in bars if bar.start < end and start < bar.end)
+    return vwap(since([bar for bar in bars if bar.start < end], start))
 
 
 def window(order: Order) -> tuple[datetime, datetime]:

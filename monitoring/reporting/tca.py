@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from execution.domain.costs import average
+from execution.domain.costs import average, volume_after
 
 BPS = Decimal(10_000)
 ZERO = Decimal(0)
@@ -126,10 +126,9 @@ def vwap(bins: Iterable[Bin]) -> Decimal | None:
 
 
 def after_arrival(bars: Iterable[Traded], arrival: datetime) -> list[Bin]:
-    """Bars as bins from the arrival on: of the bar under way at that moment the part that was still
-    to come, as prints are not told apart within it."""
+    """Bars as bins from the arrival on, the one under way at that moment in part."""
     return [
-        Bin(round(bar.volume * min((bar.end - arrival) / bar.length, 1)), bar.vwap)
+        Bin(volume_after(arrival, bar.volume, end=bar.end, length=bar.length), bar.vwap)
         for bar in bars
         if bar.end > arrival
     ]

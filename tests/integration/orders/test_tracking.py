@@ -23,7 +23,11 @@ from execution.market.base import MarketDataUnavailable, TapeBar
 from execution.market.replay import ReplayMarket
 from execution.models import Bar, Order, VolumeProfile
 from execution.orders import queries
+from execution.orders.progress_curve import curve
 from execution.planning import volume_profiles
+from monitoring.clocks import Moment
+from monitoring.models import CostAnalysis
+from monitoring.reporting import cost_analysis
 from tests.integration.admin.test_admin import client_of as person
 from tests.integration.api.test_api import client_of
 from tests.integration.monitoring.rows import CONFIG, NOON, filled, store_tape, working
@@ -47,6 +51,23 @@ def test_the_market_vwap_the_own_average_and_the_deviation_between_them() -> Non
     assert (seen.market_vwap, seen.average) == (Decimal("150"), Decimal("150.30"))
     assert seen.deviation_bps == pytest.approx(20)
     assert seen.typical_bps == 6.5
+
+
+def test_list_chart_and_cost_analysis_know_one_market_vwap() -> None:
+    """Of the minute of the arrival, which traded at another price, a quarter came after it."""
+    arrival, end = NOON - MINUTE * 9.25, NOON - MINUTE * 6
+    tape = store_tape("150.00")
+    Bar.objects.filter(start_at=NOON - MINUTE * 10).update(vwap=Decimal(152))
+    order = bought("150.30", start_at=arrival, end_at=end, finished_at=end)
+    moment = Moment(now=NOON, real_now=NOON)
+    cost_analysis.note_changes([order.pk], moment=moment)
+    cost_analysis.compute_now(order.pk, moment=moment, market=tape)
+
+    seen = queries.tracking(order, tape, now=NOON)
+    assert seen is not None
+    assert seen.market_vwap == Decimal("150.153846")  # 250 shares at 152, 3,000 at 150
+    assert CostAnalysis.objects.get(order=order).market_vwap == seen.market_vwap
+    assert curve(order, tape, now=NOON)["vwap"][-1].y == float(seen.market_vwap)
 
 
 @pytest.mark.parametrize(
