@@ -72,13 +72,14 @@ def visitor(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     errors: list[str] = []
     opened: list[Page] = []
 
-    def visit(role: str = "superuser", **options: Any) -> Page:
+    def visit(role: str = "superuser", *, watched: bool = True, **options: Any) -> Page:
         how = {"viewport": DESK, "reduced_motion": "reduce"} | options
         context = browser.new_context(base_url=site.url, **how)
         context.add_cookies([signed_in(person(role), site)])
         page = context.new_page()
         page.set_default_timeout(20_000)
-        watch(page, errors)
+        if watched:
+            watch(page, errors)
         opened.append(page)
         return page
 

@@ -4,10 +4,14 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, PHONE, Site, barriers, expect_focus, fits
 from tests.browser.test_operations import new_order
+
+SESSION, PRICE = settings.SESSION_COOKIE_NAME, "**/order/new/?preview"
 
 
 def test_the_charts_are_drawn_and_the_facts_open_by_keyboard(page: Page, site: Site) -> None:
@@ -70,6 +74,30 @@ def test_an_order_is_priced_and_sent_with_the_keyboard_alone(visitor: Callable[.
     page.keyboard.press("Enter")
     page.wait_for_url("**/change/**")
     expect(page.locator("body")).to_contain_text("BUY 500 TICKET")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (lambda page: page.context.clear_cookies(name=SESSION), "Your login has ended"),
+        (lambda page: page.route(PRICE, lambda route: route.fulfill(status=403)), "Your role"),
+        (lambda page: page.route(PRICE, lambda route: route.abort()), "does not answer"),
+    ],
+)
+def test_a_ticket_that_cannot_be_priced_shows_no_old_price(
+    visitor: Callable[..., Page], trouble: Callable[[Page], None], said: str
+) -> None:
+    page = visitor("Trader", watched=False)
+    page.goto("/admin/execution/order/new/")
+    page.fill("#id_symbol", "TICKET")
+    page.select_option("#id_side", "BUY")
+    page.locator("#id_quantity").press_sequentially("500")
+    expect(page.locator("#priced")).to_contain_text("BUY 500 TICKET")
+    trouble(page)
+    page.locator("#id_quantity").press_sequentially("0")
+    expect(page.locator("#priced")).to_contain_text(said)
+    expect(page.locator("#priced")).not_to_contain_text("TICKET")
+    expect(page.locator("#id_quantity")).to_have_value("5000")
 
 
 def test_an_order_is_amended_and_cancelled_with_the_keyboard_on_a_phone(
