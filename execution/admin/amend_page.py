@@ -16,6 +16,7 @@ from django.views import View
 from execution import context
 from execution.access import desks
 from execution.admin import base
+from execution.domain import figures
 from execution.domain.exchange_time import exchange_time
 from execution.domain.signal import InvalidSignal
 from execution.entry import amend, readiness
@@ -202,7 +203,7 @@ def _price_per_share(seen: amend.Effect) -> Decimal | None:
 def _cost(rest: amend.Outline, price: Decimal | None) -> str:
     if rest.cost_bps is None:
         return base.NOTHING
-    cost = f"{rest.cost_bps:+.1f} bps"
+    cost = f"{figures.signed(rest.cost_bps)} bps"
     if price is None:
         return cost
     return f"{cost}, {Decimal(rest.cost_bps) * rest.shares * price / BPS:,.2f} dollars"

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from execution.domain import figures
 from execution.domain.reading import one_line
 from execution.entry import submission
 from execution.management.fitting import Cell, Column, Picture, fitted
@@ -148,7 +149,7 @@ def _row(each: Progress, shape: Shape | None, plain: bool) -> Sequence[Cell]:
         f"{each.slices_done}/{order.slice_count}",
         price(each.average),
         f"{each.benchmark_name} {price(each.benchmark)}",
-        "-" if cost is None else f"{cost:+.1f} bps",
+        "-" if cost is None else f"{figures.signed(cost)} bps",
         "-" if usual is None else f"{usual:.1f}",
         clock_face(each.left),
         Text(order.status, style=STYLES.get(order.status, "")),
@@ -168,7 +169,7 @@ def _against(seen: Progress) -> str:
     if seen.benchmark is None:
         return f"{seen.benchmark_name} -"
     cost, usual = seen.against_benchmark_bps, seen.typical_bps
-    against = "-" if cost is None else f"{cost:+.1f} bps"
+    against = "-" if cost is None else f"{figures.signed(cost)} bps"
     known = "" if usual is None else f", usually within {usual:.1f}"
     return f"{seen.benchmark_name} {price(seen.benchmark)} {against}{known}"
 
@@ -186,7 +187,7 @@ def _estimated(report: Report) -> str:
 
 
 def bps(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:+.2f} bps"
+    return "unknown" if value is None else f"{figures.signed(value, 2)} bps"
 
 
 def clock_face(left: timedelta) -> str:
@@ -210,7 +211,7 @@ def report_table(report: Report) -> Table:
 
 
 def _figures(report: Report) -> list[tuple[str, str]]:
-    slices = f"{report['num_slices']} slice{'' if report['num_slices'] == 1 else 's'}"
+    slices = figures.counted(report["num_slices"], "slice")
     rows = [
         ("algo", f"{report['execution_type'] or '-'}, {slices}"),
         ("filled", f"{report['filled_quantity']:,} of {report['quantity']:,}"),

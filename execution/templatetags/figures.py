@@ -7,6 +7,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from execution.domain import figures
 from execution.domain.exchange_time import short_time
 from execution.models import Order
 
@@ -28,7 +29,7 @@ def money(value: Decimal) -> str:
 @register.filter
 def signed_bps(value: Decimal | float | None) -> str:
     """+ is a cost."""
-    return NOT_KNOWN if value is None else f"{value:+.1f} bps"
+    return NOT_KNOWN if value is None else f"{figures.signed(value)} bps"
 
 
 @register.filter
@@ -38,7 +39,7 @@ def cost_bps(value: Decimal | float | None) -> str:
         return NOT_KNOWN
     rounded = round(float(value), 1)
     kind = "ds-cost" if rounded > 0 else "ds-gain" if rounded < 0 else "ds-numbers"
-    return format_html('<span class="{}">{} bps</span>', kind, f"{value:+.1f}")
+    return format_html('<span class="{}">{} bps</span>', kind, figures.signed(value))
 
 
 @register.filter
@@ -72,7 +73,7 @@ def _of(part: int, whole: int) -> int:
 @register.filter
 def bps_alone(value: Decimal | float | None) -> str:
     """In a column that names the unit."""
-    return NOT_KNOWN if value is None else f"{value:+.1f}"
+    return NOT_KNOWN if value is None else figures.signed(value)
 
 
 @register.filter
@@ -89,7 +90,7 @@ def share_of(part: int, whole: int) -> str:
 @register.filter
 def counted(count: int, name: str) -> str:
     """`1 order`, `2,000 orders`."""
-    return f"{count:,} {name}{'' if count == 1 else 's'}"
+    return figures.counted(count, name)
 
 
 @register.filter

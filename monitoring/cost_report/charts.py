@@ -11,6 +11,7 @@ from math import ceil, floor, log10
 
 from django.utils.safestring import SafeString, mark_safe
 
+from execution.domain.figures import counted
 from monitoring.cost_report import figures, spread
 from monitoring.cost_report.groups import Group
 from monitoring.cost_report.measures import MAIN, MEASURES, PARTS
@@ -32,7 +33,7 @@ def distribution(group: Group) -> SafeString:
     drawn = [_level(scale, tick, f"{tick:,.0f}") for tick in ticks]
     for place, bar in enumerate(bars):
         kind = "cost" if bar.low is not None and bar.low >= 0 else "gain"
-        x, title = LEFT + place * step, f"{_range(bar)}: {bar.orders:,} orders"
+        x, title = LEFT + place * step, f"{_range(bar)}: {counted(bar.orders, 'order')}"
         drawn.append(_bar(x + 1, scale.at(bar.orders), step - 2, scale.at(0), kind, title))
         if bar.low is not None and bar.low % 10 == 0 and bar.high is not None:
             drawn.append(_text(x, HEIGHT - BOTTOM + 14, _level_of(bar.low), "middle"))

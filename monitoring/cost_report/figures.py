@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from execution.domain import figures
 from monitoring.cost_report.groups import Group
 from monitoring.cost_report.measures import MEASURES, PARTS, Unit
 
@@ -55,10 +56,7 @@ def measured(measure: str, group: Group) -> Cell:
 
 
 def signed(bps: float | Decimal | None) -> str:
-    """What is rounded to zero has no sign."""
-    if bps is None:
-        return NOT_KNOWN
-    return f"{bps:+.1f}" if abs(float(bps)) >= HALF_DIGIT else "0.0"
+    return NOT_KNOWN if bps is None else figures.signed(bps)
 
 
 def money(value: Decimal) -> str:

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from execution.domain.exchange_time import exchange_time
+from execution.domain.figures import counted
 from monitoring.cost_report import charts, figures
 from monitoring.cost_report.figures import COLUMNS, SHORTFALL, Cell, Column
 from monitoring.cost_report.groups import Group
@@ -128,7 +129,7 @@ def _headline(total: Group) -> Sequence[tuple[str, Cell, str, str]]:
     }
     share = figures.measured("participation", total)
     return [
-        ("Executed", Cell(figures.money(total.value)), "", f"{total.executed:,} orders"),
+        ("Executed", Cell(figures.money(total.value)), "", counted(total.executed, "order")),
         *((title, *_with_unit(name, total), below) for title, (name, below) in bps.items()),
         ("Participation", share, "", "of the market's volume"),
     ]
@@ -141,4 +142,4 @@ def _with_unit(measure: str, total: Group) -> tuple[Cell, str]:
 
 def _shortfall_money(total: Group) -> str:
     shortfall = total.of("shortfall")
-    return f"{figures.money(shortfall.cost)} of {shortfall.orders:,} orders"
+    return f"{figures.money(shortfall.cost)} of {counted(shortfall.orders, 'order')}"

@@ -11,6 +11,7 @@ from django.db.models import F, Max
 from deepstack.config import Config
 from deepstack.config_alerts import AlertChannel
 from execution.domain.exchange_time import exchange_day
+from execution.domain.figures import counted
 from monitoring.channels import channel_health, routing
 from monitoring.channels.base import Channel, ReportChannel
 from monitoring.channels.channel_health import Outcome
@@ -125,7 +126,7 @@ def text(found: Report) -> str:
     if not total.executed:
         return "No order with an execution ended."
     lines = [
-        f"{total.executed:,} orders, {figures.money(total.value)} executed",
+        f"{counted(total.executed, 'order')}, {figures.money(total.value)} executed",
         f"against arrival {_bps('arrival', found)}, estimated {_bps('estimated', found)}",
         f"against VWAP {_bps('vwap', found)}, shortfall {_bps('shortfall', found)}",
     ]
@@ -134,7 +135,8 @@ def text(found: Report) -> str:
         order = f"{dear.order.pk} {dear.order.side} {dear.order.quantity:,} {dear.order.symbol}"
         lines.append(f"dearest: {order}, {figures.money(dear.cost)}: {dear.reason}")
     if total.preliminary:
-        lines.append(f"preliminary: the market may still change {total.preliminary:,} orders")
+        changing = counted(total.preliminary, "order")
+        lines.append(f"preliminary: the market may still change {changing}")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from deepstack.backup.programs import BackupError, Server
 from deepstack.config import current
 from deepstack.local.embedded_servers import VAR
 from execution.domain.exchange_time import exchange_time
+from execution.domain.figures import counted
 from execution.domain.reading import whole
 from execution.management.console import OperatorCommand, argument
 
@@ -43,7 +44,7 @@ class Command(OperatorCommand):
             return
         orders = made.rows.get("execution_order", 0)
         self.stdout.write(
-            f"{folder / made.file}: {made.size:,} bytes, {orders:,} orders, as of"
+            f"{folder / made.file}: {made.size:,} bytes, {counted(orders, 'order')}, as of"
             f" {exchange_time(made.taken)}; read back whole"
         )
         if not made.encrypted:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
+from execution.domain import figures
 from execution.domain.exchange_time import exchange_time
 from execution.domain.lifecycle import ORDER_LIVE, OrderStatus
 from execution.domain.reading import whole
@@ -107,7 +108,7 @@ def _row(order: Order, seen: Tracking | None) -> Sequence[Cell]:
         Text(order.status, style=STYLES.get(order.status, "")),
         f"{order.filled_quantity:,}",
         price(average_price(order)),
-        "-" if slippage is None else f"{slippage:+.1f}",
+        "-" if slippage is None else figures.signed(slippage),
         *_tracked(seen),
     )
 
@@ -118,6 +119,6 @@ def _tracked(seen: Tracking | None) -> tuple[str, str]:
     if seen is None or seen.market_vwap is None:
         return "-", "-"
     deviation, usual = seen.deviation_bps, seen.typical_bps
-    against = "-" if deviation is None else f"{deviation:+.1f}"
+    against = "-" if deviation is None else figures.signed(deviation)
     mark = "*" if seen.preliminary else ""
     return price(seen.market_vwap) + mark, against if usual is None else f"{against} of {usual:.1f}"

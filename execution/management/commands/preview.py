@@ -9,6 +9,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from execution import context
+from execution.domain import figures
 from execution.domain.exchange_time import exchange_time
 from execution.domain.signal import as_written
 from execution.entry.preview import Preview, preview
@@ -54,7 +55,7 @@ def _sentence(seen: Preview) -> str:
     order = f"{seen['side']} {seen['quantity']:,} {seen['symbol']}"
     if seen["status"] == "DENIED":
         return f"{order} would be denied: {seen['reason']}"
-    slices = f"{seen['slices']} slice{'' if seen['slices'] == 1 else 's'}"
+    slices = figures.counted(seen["slices"], "slice")
     return f"{order} would run, algo {seen['algorithm']} ({seen['chosen_because']}), {slices}"
 
 
@@ -86,7 +87,7 @@ def _row(each: Mapping[str, Any], chosen: str) -> Sequence[str]:
     part = each["participation"]
     return (
         each["algorithm"] + (" *" if each["algorithm"] == chosen else ""),
-        f"{each['cost_bps']:+.2f}",
+        figures.signed(each["cost_bps"], 2),
         _bps(each["standard_error_bps"]),
         _bps(each["deviation_bps"]),
         "n/a" if part is None else f"{part:.2%}",

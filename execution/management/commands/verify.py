@@ -6,6 +6,7 @@ from typing_extensions import override
 
 from execution.booking import position_check
 from execution.booking.position_check import Difference
+from execution.domain.figures import counted
 from execution.domain.reading import whole
 from execution.management.console import OperatorCommand, argument
 from execution.orders import verification
@@ -58,7 +59,7 @@ class Command(OperatorCommand):
         for position in positions:
             self.stdout.write(str(position))
         if not found and not positions:
-            self.stdout.write(f"{orders:,} orders: every total, status and fill agrees")
+            self.stdout.write(f"{counted(orders, 'order')}: every total, status and fill agrees")
 
 
 def _next_step(
@@ -67,6 +68,6 @@ def _next_step(
     if not found:
         return f"{len(positions):,} kept positions differ: `manage.py check_positions`"
     return (
-        f"{found:,} rows differ in {orders:,} orders: `manage.py halt --reason ...`,"
-        f" then `manage.py explain {shown[0].order}`"
+        f"{counted(found, 'difference')} in {counted(orders, 'order')}:"
+        f" `manage.py halt --reason ...`, then `manage.py explain {shown[0].order}`"
     )

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from typing_extensions import override
 
+from execution.domain import figures
 from execution.domain.exchange_time import exchange_time
 from execution.management.console import OperatorCommand, argument
 from execution.models import Order
@@ -110,7 +111,7 @@ def _totals(summary: Summary, score: QualityScore) -> Table:
 
 def _preliminary(summary: Summary) -> list[tuple[str, str]]:
     count = summary["preliminary_orders"]
-    said = f"the market may still change the costs of {count:,} orders"
+    said = f"the market may still change the costs of {figures.counted(count, 'order')}"
     return [("Preliminary", said)] if count else []
 
 
@@ -128,16 +129,16 @@ def _algorithms(summary: Summary) -> Table:
     table.add_column("Name")
     for name in ("Orders", "Filled", "Shares", "Value", "Arrival", "VWAP", "Shortfall"):
         table.add_column(name, justify="right")
-    for algorithm, figures in summary["by_algorithm"].items():
+    for algorithm, found in summary["by_algorithm"].items():
         table.add_row(
             algorithm,
-            f"{figures['total_executions']:,}",
-            f"{figures['success_rate']:.0%}",
-            f"{figures['total_volume']:,}",
-            f"${figures['total_value']:,.0f}",
-            _signed(figures["slippage_bps"]),
-            _signed(figures["vwap_bps"]),
-            _signed(figures["shortfall_bps"]),
+            f"{found['total_executions']:,}",
+            f"{found['success_rate']:.0%}",
+            f"{found['total_volume']:,}",
+            f"${found['total_value']:,.0f}",
+            _signed(found["slippage_bps"]),
+            _signed(found["vwap_bps"]),
+            _signed(found["shortfall_bps"]),
         )
     return table
 
@@ -177,4 +178,4 @@ def _bps(value: Decimal | None) -> str:
 
 def _signed(value: Decimal | None) -> str:
     """+ is a cost."""
-    return "-" if value is None else f"{value:+.1f}"
+    return "-" if value is None else figures.signed(value)

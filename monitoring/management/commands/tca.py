@@ -11,6 +11,7 @@ from rich.text import Text
 from typing_extensions import override
 
 from execution.domain.exchange_time import exchange_day
+from execution.domain.figures import counted
 from execution.management.console import BadInput, OperatorCommand
 from execution.models import Order
 from monitoring.clocks import Moment
@@ -127,7 +128,8 @@ def _tables(found: Report) -> Iterator[Table | str]:
         yield _algorithms(found)
         yield _pairs(found)
     if found.total.preliminary:
-        yield f"preliminary: the market may still change {found.total.preliminary:,} orders"
+        changing = counted(found.total.preliminary, "order")
+        yield f"preliminary: the market may still change {changing}"
     if found.missing:
         yield f"{found.missing:,} orders are not in these figures yet: their day is being summed"
 

@@ -82,7 +82,7 @@ def test_the_summary_command_says_it_too() -> None:
     filled("150.30")
     out = StringIO()
     call_command("summary", "--date", "2026-03-02", stdout=out)
-    assert "may still change the costs of 1 orders" in " ".join(out.getvalue().split())
+    assert "may still change the costs of 1 order" in " ".join(out.getvalue().split())
     out = StringIO()
     call_command("summary", "--date", "2026-03-02", "--json", stdout=out)
     assert json.loads(out.getvalue())["preliminary_orders"] == 1

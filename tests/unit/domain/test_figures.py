@@ -4,7 +4,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from execution.domain.figures import beside
+from execution.domain.figures import beside, counted, signed
 from execution.domain.routing import Thresholds, choose
 
 
@@ -66,3 +66,25 @@ def test_a_threshold_is_shown_as_it_is() -> None:
         thresholds=Thresholds(D("9999.80"), D(100_000)),
     )
     assert route.reason == "$9,999.75 is below $9,999.80"
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "shown"),
+    [
+        (D("-0.04"), 1, "0.0"),
+        (0.0, 1, "0.0"),
+        (-0.004, 2, "0.00"),
+        (-0.06, 1, "-0.1"),
+        (D("0.05"), 2, "+0.05"),
+        (-12.34, 1, "-12.3"),
+    ],
+)
+def test_what_is_rounded_to_zero_has_no_sign(value: D | float, places: int, shown: str) -> None:
+    assert signed(value, places) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 orders"), (1, "1 order"), (2_000, "2,000 orders")]
+)
+def test_one_is_no_plural(count: int, said: str) -> None:
+    assert counted(count, "order") == said

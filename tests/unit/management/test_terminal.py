@@ -99,7 +99,7 @@ def test_a_list_of_orders_fits_with_its_figures_whole(width: int) -> None:
     lines = printed(table, width)
     assert len(lines) == 3
     assert all(len(line) <= width for line in lines)
-    for figure in ("123", "BUY 400,000 GOOGL", "WORKING", "123,456", "+0.0"):
+    for figure in ("123", "BUY 400,000 GOOGL", "WORKING", "123,456", "125.0000  0.0  "):
         assert figure in lines[1]
     assert ("124.8765*" in lines[1]) == (width >= 140)
 
