@@ -54,6 +54,8 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     EventKind.OUTCOME_UNKNOWN: ("slice {slice}: its outcome is still unknown",),
     EventKind.MISSING_AT_BROKER: ("slice {slice}: the broker does not know it any more",),
 }
+# A correction to zero shares.
+TAKEN_BACK = "slice {slice}: the broker takes back an execution at {price}, whole"
 COUNTS = frozenset({"quantity", "residual", "shares", "theirs", "ours"})  # of shares
 PRICES = frozenset({"limit_price", "price", "quote.bid", "quote.ask", "commission"})
 _FIELD = re.compile(r"\{([^}]+)\}")
@@ -92,6 +94,8 @@ def _known(data: Mapping[str, Any], side: str) -> dict[str, Any]:
 def _said(kind: str, known: Mapping[str, Any]) -> Sequence[str]:
     """The parts whose facts are known; none without those of the first."""
     first, *others = SENTENCES.get(kind, ("",))
+    if kind == EventKind.FILL_CORRECTED and known.get("quantity") == 0:
+        first = TAKEN_BACK
     if not first or not set(_FIELD.findall(first)) <= known.keys():
         return ()
     return (first, *(part for part in others if all(map(known.get, _FIELD.findall(part)))))

@@ -219,6 +219,8 @@ EVENT_ALERTS: Mapping[str, tuple[AlertSeverity, str]] = {
         "the broker does not know slice {slice} any more, which it had acknowledged",
     ),
 }
+# A correction to zero shares.
+TAKEN_BACK = "the broker took back execution {execution_id}, at {price}, whole"
 
 
 def of_event(
@@ -231,6 +233,8 @@ def of_event(
     if kind not in EVENT_ALERTS:
         return None
     severity, text = EVENT_ALERTS[kind]
+    if kind == EventKind.FILL_CORRECTED and data.get("quantity") == 0:
+        text = TAKEN_BACK
     what = ":".join(str(data[key]) for key in ("execution_id", "revision") if key in data)
     return Finding(
         kind=AlertKind(kind),

@@ -256,6 +256,12 @@ def test_a_live_order_is_analysed_once_a_minute_at_most() -> None:
             "corrected execution e1 to 9 @ 1.5",
         ),
         (
+            "FILL_CORRECTED",
+            {"execution_id": "e1", "revision": 2, "quantity": 0, "price": "1.5", "slice": 0},
+            "WARNING",
+            "the broker took back execution e1, at 1.5, whole",
+        ),
+        (
             "LATE_FILL",
             {"execution_id": "e2", "revision": 0, "quantity": 9, "price": "1.5", "slice": 3},
             "WARNING",

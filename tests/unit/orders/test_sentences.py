@@ -94,6 +94,11 @@ CASES = [
         FILLED,
         "slice 0: the broker corrects an execution to 5,000 at 1.50",
     ),
+    (
+        "FILL_CORRECTED",
+        {**FILLED, "quantity": 0},
+        "slice 0: the broker takes back an execution at 1.50, whole",
+    ),
     ("FILL_CONFLICT", FILLED, "slice 0: a known execution came again as 5,000 at 1.50"),
     ("COMMISSION", {"slice": 0, "commission": "1.000000"}, "slice 0: commission 1.00"),
     (
