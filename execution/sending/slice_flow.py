@@ -37,7 +37,9 @@ TRIES, TRY_AGAIN = 2, 0.02  # seconds
 # after it with it. A halt, which waits for these locks, waits that much longer at most.
 LOOK = 0.01  # seconds
 SPAN = 0.02
-# Threads of a process. Each sender holds the locks of a set until all its answers are there.
+# Threads of a process. A claimer waits for PostgreSQL half of its time.
+CLAIMERS = 2
+# Each sender holds the locks of a set until all its answers are there.
 SENDERS, MORE_SENDERS = 4, 12  # with a connection each; more where the broker takes its time,
 REQUESTS = 32  # when requests leave beside each other
 QUOTES = 16
@@ -78,6 +80,7 @@ class SliceFlow:
             most=most,
             keys=lambda due: due.keys,
             gathers=True,
+            threads=CLAIMERS,
         )
         self._leaving = Stage(
             "send",

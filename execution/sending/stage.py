@@ -40,9 +40,10 @@ class Stage(Generic[ItemT]):
     first.
 
     `keys`: two items with different values of one key are not in one set. `gathers`: once one item
-    is due, all others that are there go with it; `span`: once one is due, those that are due within
-    so many seconds after it. `spare`: so many threads more begin only when all others are busy.
-    `once`: of two items with one and the same value the second is dropped while the first waits.
+    is due, all others that are there go with it, and while one thread is busy another takes whole
+    sets alone; `span`: once one is due, those that are due within so many seconds after it.
+    `spare`: so many threads more begin only when all others are busy. `once`: of two items with one
+    and the same value the second is dropped while the first waits.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Stage(Generic[ItemT]):
             self._do(items)
             with self._changed:
                 self._busy -= 1
+                self._changed.notify()
 
     def _next(self) -> list[ItemT]:
         with self._turn, self._changed:
@@ -126,6 +128,8 @@ class Stage(Generic[ItemT]):
             return float("inf")
         if self._gathers and len(self._waiting) >= self._most:
             return 0.0
+        if self._gathers and self._busy:
+            return float("inf")  # who is busy does it next, with what has gathered by then
         return self._waiting[0][0] - monotonic()
 
     def _taken(self) -> list[ItemT]:

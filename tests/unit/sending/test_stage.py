@@ -63,6 +63,29 @@ def test_what_does_not_go_together_is_done_one_after_the_other() -> None:
     assert work.sets == [["first"], ["buy", "buy more", "other"], ["sell"]]
 
 
+def test_while_one_thread_is_busy_another_takes_a_whole_set_and_no_less() -> None:
+    work = Work()
+    stage = Stage("test", work, most=3, threads=2, gathers=True)
+    stage.put("a")
+    assert work.began.wait(PATIENCE)
+    for name in "bcd":
+        stage.put(name)
+    wait_for(lambda: work.sets == [["a"], ["b", "c", "d"]], PATIENCE, "the whole set")
+    for name in "ef":
+        stage.put(name)
+    _let_others_run()
+    assert len(work.sets) == 2
+    work.go.set()
+    wait_for(lambda: work.sets[2:] == [["e", "f"]], PATIENCE, "what has gathered meanwhile")
+
+
+def _let_others_run() -> None:
+    for _ in range(5):
+        done = threading.Event()
+        Stage[str]("other", lambda _, done=done: done.set()).put("x")  # type: ignore[misc]
+        assert done.wait(PATIENCE)
+
+
 @pytest.mark.parametrize("error", [ValueError("a set"), NeedsOwnTransaction(), SystemExit()])
 def test_a_set_that_fails_is_done_one_by_one_and_the_next_as_ever(error: BaseException) -> None:
     work = Work(lambda names: error if "poisoned" in names else None)
