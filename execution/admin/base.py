@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from psycopg.errors import UniqueViolation
 from typing_extensions import override
 
@@ -82,6 +83,15 @@ class ExportedAdmin(ModelAdmin[M]):
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         own = path("export.csv", self.admin_site.admin_view(self.export), name=name)
         return [own, *super().get_urls()]
+
+    @override
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The tab says what the list is of, not to select one of it."""
+        named = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        answer: HttpResponse = super().changelist_view(request, named | (extra_context or {}))
+        return answer
 
     @override
     def changeform_view(self, request: HttpRequest, *args: Any, **options: Any) -> Any:

@@ -84,6 +84,7 @@ class AlertAdmin(ReadOnlyAdmin[Any]):
     list_display_links = ["raised_at"]
     says_when_empty = "No alert was raised yet."
     readonly_fields = ["not_delivered"]
+    exclude = ["dedupe_key"]
     search_fields = ["message", "account", "=order__id", "order__symbol"]
     inlines = [DeliveryInline]
     actions = ["acknowledge"]

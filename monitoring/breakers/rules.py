@@ -17,7 +17,7 @@ UNITS: Mapping[str, str] = {
     "order_slippage": "{:.1f} bps of cost against arrival",
     "symbol_slippage": "{:.1f} bps of cost against arrival today",
     "day_slippage": "{:.1f} bps of cost against arrival today",
-    "reject_rate": "{:.0%} of the children refused",
+    "reject_rate": "{:.1%} of the children refused",
     "daily_loss": "{:,.0f} dollars lost today",
     "stale_data": "{:.0f} s without a usable quote",
     "runaway": "{:,.0f} children",
@@ -73,7 +73,7 @@ def trips(reading: Reading, setting: Breaker, resumed_at: Decimal | None) -> boo
 
 
 def shown(name: str, value: Decimal) -> str:
-    return UNITS[name].format(value)
+    return UNITS[name].format(value).replace(".0%", "%")
 
 
 def reason(reading: Reading, setting: Breaker) -> str:

@@ -52,6 +52,16 @@ def test_the_list_begins_with_what_is_open_and_leaves_out_what_was() -> None:
     assert "Today and open" in viewer.get(ORDERS).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("address", "named"), [(ORDERS, "Orders"), ("/admin/monitoring/alert/", "Alerts")]
+)
+def test_the_tab_of_a_list_says_what_it_lists(address: str, named: str) -> None:
+    page = client_of("Viewer").get(address).content.decode()
+    title = page[page.index("<title>") : page.index("</title>")]
+    assert named in title
+    assert "Select" not in page
+
+
 @pytest.mark.parametrize(("status", "said"), [("ACCEPTED", "preliminary"), ("CANCELLED", "final")])
 def test_costs_say_in_words_whether_they_are_final(status: str, said: str) -> None:
     order = accept()

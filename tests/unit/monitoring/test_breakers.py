@@ -91,6 +91,11 @@ def test_every_breaker_has_words_and_no_threshold_of_its_own() -> None:
         assert rules.shown(name, Decimal(1))
 
 
+@pytest.mark.parametrize(("share", "said"), [("0.125", "12.5%"), ("0.5", "50%"), ("1", "100%")])
+def test_a_share_is_said_as_it_was_set(share: str, said: str) -> None:
+    assert rules.shown("reject_rate", Decimal(share)) == f"{said} of the children refused"
+
+
 @pytest.fixture
 def read_anew() -> Iterator[None]:
     current.cache_clear()
