@@ -37,7 +37,8 @@ TRIES, TRY_AGAIN = 2, 0.02  # seconds
 # after it with it. A halt, which waits for these locks, waits that much longer at most.
 LOOK = 0.01  # seconds
 SPAN = 0.02
-# Threads of a process. A claimer waits for PostgreSQL half of its time.
+# Threads of a process. A claimer waits for PostgreSQL half of its time. Where the broker's own book
+# is in the database, two would only keep its requests waiting: a burst was a third slower by them.
 CLAIMERS = 2
 # Each sender holds the locks of a set until all its answers are there.
 SENDERS, MORE_SENDERS = 4, 12  # with a connection each; more where the broker takes its time,
@@ -80,7 +81,7 @@ class SliceFlow:
             most=most,
             keys=lambda due: due.keys,
             gathers=True,
-            threads=CLAIMERS,
+            threads=1 if self._here else CLAIMERS,
         )
         self._leaving = Stage(
             "send",
