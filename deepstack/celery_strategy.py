@@ -52,16 +52,15 @@ class _InTheLoop:
 
     def receive(self, message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> None:
         """What says more than an argument and a time is left to Celery."""
-        args = _plain_arguments(message) if body is None else None
-        if args is None:
+        call = _plain_call(message, next(self._numbers)) if body is None else None
+        if call is None:
             self._celerys_own(message, body, ack, reject, callbacks)
             return
         headers = message.headers
-        eta = datetime.fromisoformat(headers["eta"]) if headers.get("eta") else None
         message.ack_log_error(log, self._lost)
         self._tell(
             "task-received",
-            uuid=headers["id"],
+            uuid=call.id,
             name=self._task.name,
             args=headers.get("argsrepr"),
             kwargs=headers.get("kwargsrepr"),
@@ -71,8 +70,7 @@ class _InTheLoop:
             eta=headers.get("eta"),
             expires=None,
         )
-        moment = to_timestamp(eta) if eta else monotonic()
-        heappush(self._waiting, _Call(moment, next(self._numbers), headers["id"], args, eta))
+        heappush(self._waiting, call)
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -110,13 +108,17 @@ class _InTheLoop:
             self._events.send(kind, **fields)
 
 
-def _plain_arguments(message: Any) -> tuple[object, ...] | None:
-    """Those of a message that asks for nothing else; else None. Others may put messages into the
-    queue, with whatever in them."""
+def _plain_call(message: Any, number: int) -> _Call | None:
+    """Of a message that asks for nothing else. Others may put messages into the queue, with
+    whatever in them."""
+    headers = message.headers
     try:
-        (number,), named, more = message.payload
-        datetime.fromisoformat(message.headers.get("eta") or "2000-01-01")
-    except (ValueError, TypeError):
+        (argument,), named, more = message.payload
+        eta = datetime.fromisoformat(headers["eta"]) if headers.get("eta") else None
+        asks = named or any(more.values()) or headers.get("expires") or (eta and not eta.tzinfo)
+    except (ValueError, TypeError, AttributeError):
         return None
-    asks = named or any(more.values()) or message.headers.get("expires")
-    return None if asks or type(number) is not int else (number,)
+    if asks or type(argument) is not int or not isinstance(headers.get("id"), str):
+        return None
+    moment = to_timestamp(eta) if eta else monotonic()
+    return _Call(moment, number, headers["id"], (argument,), eta)

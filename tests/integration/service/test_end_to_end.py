@@ -83,6 +83,31 @@ def test_a_task_with_strange_arguments_ends_no_worker(stack: Stack, args: list[o
     assert all(process.alive for process in stack.members)
 
 
+@pytest.mark.parametrize(
+    ("embed", "headers"),
+    [
+        (5, {}),
+        (None, {}),
+        ({}, {"id": ["7"]}),
+        ({}, {"id": None}),
+        ({}, {"eta": 7}),
+        ({}, {"eta": "soon"}),
+        ({}, {"eta": "2026-03-02T16:00:00"}),
+        ({}, {"expires": "never"}),
+    ],
+)
+def test_a_task_that_celery_did_not_write_ends_no_worker(
+    stack: Stack, embed: object, headers: dict[str, object]
+) -> None:
+    known = {"task": task_queue.SEND, "id": "7", "lang": "py"}
+    with current_app.producer_or_acquire() as producer:
+        producer.publish(
+            [[7], {}, embed], headers=known | headers, serializer="json", routing_key="slices"
+        )
+    assert ended(accept(urgency="IMMEDIATE")).status == "FILLED"
+    assert all(process.alive for process in stack.members)
+
+
 def test_flower_hears_of_each_slice_when_it_is_taken_and_when_it_is_in_hand(stack: Stack) -> None:
     heard = list[dict[str, Any]]()
     with current_app.connection_for_read() as connection:

@@ -39,8 +39,8 @@ class Loop:
     def receive(
         self, *args: object, eta: object = None, body: object = None, **more: object
     ) -> None:
+        payload = [list(args), more.pop("named", {}), more.pop("embed", {"chord": None})]
         headers = {"id": f"task {args[0] if args else None}", "eta": eta, **more}
-        payload = [list(args), more.pop("named", {}), {"chord": more.pop("chord", None)}]
         message = SimpleNamespace(headers=headers, payload=payload, ack_log_error=self._acknowledge)
         self.strategy.receive(message, body, None, None, None)
 
@@ -113,7 +113,14 @@ def test_a_revoked_task_is_not_called(loop: Loop) -> None:
         ((True,), {}),
         ((7, 8), {}),
         ((7,), {"named": {"eta": "soon"}}),
-        ((7,), {"chord": "another"}),
+        ((7,), {"embed": {"chord": "another"}}),
+        ((7,), {"embed": None}),
+        ((7,), {"embed": 5}),
+        ((7,), {"named": None, "embed": []}),
+        ((7,), {"id": None}),
+        ((7,), {"id": ["7"]}),
+        ((7,), {"eta": 7}),
+        ((7,), {"eta": "2026-03-02T16:00:00"}),  # of no zone
         ((7,), {"eta": "soon"}),
         ((7,), {"expires": "2026-01-01T00:00:00Z"}),
         ((7,), {"body": {"args": [7]}}),  # the first protocol of Celery
