@@ -13,7 +13,7 @@ from enum import StrEnum
 from execution.domain import unexecuted
 from execution.domain.algorithms import registry
 from execution.domain.exchange_time import exchange_time
-from execution.domain.figures import beside
+from execution.domain.figures import beside, counted
 from execution.domain.lifecycle import ORDER_LIVE, ORDER_SENDING, OrderStatus, has_failed
 from monitoring.alerting.alert_kinds import AlertKind
 
@@ -166,7 +166,7 @@ def failed_orders(facts: ExecutionFacts, limits: Thresholds) -> Finding | None:
     return Finding(
         kind=AlertKind.FAILED_ORDERS,
         severity=severity,
-        message=f"{count} failed order{'' if count == 1 else 's'} on {facts.day} ({whose}); "
+        message=f"{counted(count, 'failed order')} on {facts.day} ({whose}); "
         f"the last, order {facts.order_id}, {facts.status}{why}",
         key=f"FAILED_ORDERS:{facts.account}:{facts.strategy}:{facts.day}",
         account=facts.account,
